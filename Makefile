@@ -1,0 +1,49 @@
+# Housecall: `make run` shows a visit on this machine, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+DATA ?= housecall-data
+FUZZTIME ?= 1m
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+.PHONY: help build run test test-go test-js lint bench fuzz deps
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## the one binary: ./housecall
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o housecall ./cmd/housecall
+
+run: build ## a demo visit on this machine: prints one link for the clinician, one for the patient
+	./housecall serve --demo --data $(DATA)
+
+deps: ## install what lint and tests need (Debian packages, npm)
+	@scripts/test-deps
+	@cd static && npm ci --silent --no-audit --no-fund
+
+test: test-js test-go ## every test: browsers, Redis, media and all; nothing is skipped
+
+test-js: deps
+	cd static && npm test
+
+test-go: deps
+	$(GO) test -race -timeout 15m ./...
+
+lint: deps ## gofmt, vet, staticcheck, the law of imports, dead code, tsc
+	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(TOOL) depguard ./...
+	@dead=$$($(TOOL) deadcode -test ./...); [ -z "$$dead" ] || { echo "unreachable code:"; echo "$$dead"; exit 1; }
+	cd static && npm run --silent lint
+
+bench: ## the figures of docs/performance.md
+	$(GO) test -run '^$$' -bench . -benchmem ./sfu ./loadtest
+
+fuzz: ## every fuzz target for FUZZTIME (default 1m each)
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; done
