@@ -1,0 +1,179 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"housecall/platform/fault"
+)
+
+//go:embed pages/*.html
+var ownPages embed.FS
+
+// Pages are the server-rendered pages for staff: one layout, and the pages that packages add. It is filled at start and only read
+// afterwards.
+type Pages struct {
+	site string
+	base *template.Template            // layout and shared parts
+	all  map[string]*template.Template // by "prefix/name"
+}
+
+// Page is what the layout needs of one page.
+type Page struct {
+	Title  string // in the tab and in screen readers' lists
+	Error  bool   // the title begins with "Error:", so that a reader hears it first
+	Wide   bool   // a desk with a table rather than a column to read
+	Active string // the entry of the reader's navigation that is this page: its Path
+	Body   any    // what the page's own template gets as .Body
+}
+
+// Reader is the person who reads a page, as the layout shows them. Put into the context by whoever checks the session.
+type Reader struct {
+	Name    string
+	SignOut string // the path a sign-out form posts to
+	Links   []Link // navigation
+}
+
+// Link is one entry of the navigation.
+type Link struct{ Path, Text string }
+
+// Problems are what is wrong with a form, in the order of its fields.
+type Problems []FieldProblem
+
+// FieldProblem says what to do about one field. Field is also the id of its element, to which the summary links.
+type FieldProblem struct{ Field, Text string }
+
+// Of returns what is wrong with a field, or "".
+func (p Problems) Of(field string) string {
+	for _, f := range p {
+		if f.Field == field {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+type readerKey struct{}
+
+// WithReader says who reads.
+func WithReader(ctx context.Context, r Reader) context.Context {
+	return context.WithValue(ctx, readerKey{}, &r)
+}
+
+// NewPages returns pages that carry the name of the site, with the pages of errors.
+func NewPages(site string) (*Pages, error) {
+	p := &Pages{site: site, all: map[string]*template.Template{}}
+	base, err := template.New("base").Funcs(template.FuncMap{
+		"dict":    dict,
+		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}).ParseFS(ownPages, "pages/_*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse the layout: %w", err)
+	}
+	p.base = base
+	sub, err := fs.Sub(ownPages, "pages")
+	if err != nil {
+		return nil, fmt.Errorf("open the pages: %w", err)
+	}
+	return p, p.Add("web", sub)
+}
+
+// Add parses every *.html at the top of fsys as a page "prefix/name"; files that begin with "_" are parts that these pages share. A page
+// defines the template "content". Add is for the start of the program, before Render.
+func (p *Pages) Add(prefix string, fsys fs.FS) error {
+	names, err := fs.Glob(fsys, "*.html")
+	if err != nil {
+		return fmt.Errorf("list pages of %s: %w", prefix, err)
+	}
+	shared, err := p.base.Clone()
+	if err != nil {
+		return fmt.Errorf("clone the layout: %w", err)
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "_") {
+			if shared, err = shared.ParseFS(fsys, name); err != nil {
+				return fmt.Errorf("parse %s of %s: %w", name, prefix, err)
+			}
+		}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "_") {
+			continue
+		}
+		own, err := shared.Clone()
+		if err == nil {
+			own, err = own.ParseFS(fsys, name)
+		}
+		if err != nil {
+			return fmt.Errorf("parse %s of %s: %w", name, prefix, err)
+		}
+		p.all[path.Join(prefix, strings.TrimSuffix(name, ".html"))] = own
+	}
+	return nil
+}
+
+// Render writes a page. It is drawn whole before the first byte leaves, so that a fault in a template is a calm 500 and no half page.
+//
+// Pages let the browser say to our own server which page a form was on: under the stricter no-referrer a form's Origin is "null", which the
+// refusal of cross-site writes must take for a stranger's in browsers without Sec-Fetch-Site.
+// (https://fetch.spec.whatwg.org/#append-a-request-origin-header)
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name string, page Page) {
+	t, ok := p.all[name]
+	if !ok {
+		p.fail(w, r, fmt.Errorf("no page %q", name))
+		return
+	}
+	reader, _ := r.Context().Value(readerKey{}).(*Reader)
+	var b bytes.Buffer
+	err := t.ExecuteTemplate(&b, "layout", struct {
+		Page
+		Site   string
+		Reader *Reader
+	}{page, p.site, reader})
+	if err != nil {
+		p.fail(w, r, fmt.Errorf("draw %s: %w", name, err))
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // whoever is gone gets nothing
+}
+
+// Problem draws the page of a fault. People are not told apart a page that is not there from one that is not theirs.
+func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, f *Fault) {
+	shown := *f
+	if f.Status == http.StatusForbidden && f.Code == fault.CodeNotAllowed {
+		shown = *FaultOf(fault.NotFound)
+	}
+	p.Render(w, r, shown.Status, "web/problem", Page{Title: shown.Title, Body: &shown})
+}
+
+func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
+	NoteCause(r, err)
+	http.Error(w, "Something went wrong on our side. Please try again in a minute.", http.StatusInternalServerError)
+}
+
+// dict makes a map of the arguments of a part: name, value, name, value.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict: %d arguments", len(pairs))
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		k, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %T is no name", pairs[i])
+		}
+		m[k] = pairs[i+1]
+	}
+	return m, nil
+}
