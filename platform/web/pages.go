@@ -68,10 +68,15 @@ func WithReader(ctx context.Context, r Reader) context.Context {
 	return context.WithValue(ctx, readerKey{}, &r)
 }
 
-// NewPages returns pages that carry the name of the site, with the pages of errors.
-func NewPages(site string) (*Pages, error) {
+// NewPages returns pages that carry the name of the site, with the pages of errors. asset gives the address of a style sheet or script by its
+// name, as in "css/base.css"; nil: below /static/.
+func NewPages(site string, asset func(name string) string) (*Pages, error) {
+	if asset == nil {
+		asset = func(name string) string { return "/static/" + name }
+	}
 	p := &Pages{site: site, all: map[string]*template.Template{}}
 	base, err := template.New("base").Funcs(template.FuncMap{
+		"asset":   asset,
 		"dict":    dict,
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).ParseFS(ownPages, "pages/_*.html")
@@ -150,11 +155,10 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 
 // Problem draws the page of a fault. People are not told apart a page that is not there from one that is not theirs.
 func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, f *Fault) {
-	shown := *f
-	if f.Status == http.StatusForbidden && f.Code == fault.CodeNotAllowed {
-		shown = *FaultOf(fault.NotFound)
+	if f.Code == fault.CodeNotAllowed {
+		f = FaultOf(fault.NotFound)
 	}
-	p.Render(w, r, shown.Status, "web/problem", Page{Title: shown.Title, Body: &shown})
+	p.Render(w, r, f.Status, "web/problem", Page{Title: f.Title, Body: f})
 }
 
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
