@@ -1,0 +1,153 @@
+package bidi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Options says how a browser is started. Dir must be empty and is the browser's alone: profile and logs go there.
+type Options struct {
+	Dir     string
+	Camera  string   // Chromium: a y4m file shown by the fake camera; Firefox has a picture of its own
+	Tone    string   // Chromium: a wav file played by the fake microphone
+	ToneHz  int      // Firefox: frequency of its fake microphone
+	Origins []string // origins besides localhost that may use the camera, such as http://10.77.0.1:8080
+	Env     []string // laid over the environment
+	Preload string   // a function run in every page before its own scripts, with one argument: a function that sends a string to Reports
+	Devices Devices
+}
+
+// Devices says what happens when a page asks for camera and microphone.
+type Devices int
+
+const (
+	Allowed Devices = iota // both exist and permission is given
+	Denied                 // both exist and permission is refused
+	Missing                // there is neither
+)
+
+// Browser is one running browser with one websocket to it. Its methods may be called from any goroutine.
+type Browser struct {
+	name    string
+	conn    *conn
+	stop    func() error
+	process *process
+
+	mu       sync.Mutex
+	reports  []string
+	problems []string
+}
+
+// channel names the one way by which a preload script reports to us.
+const channel = "bidi-reports"
+
+// Name is "Chromium" or "Firefox".
+func (b *Browser) Name() string { return b.name }
+
+// Reports are the strings the preload script has sent so far, oldest first.
+func (b *Browser) Reports() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.reports...)
+}
+
+// Problems are console errors, uncaught exceptions and failed requests so far, one line each, oldest first.
+func (b *Browser) Problems() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.problems...)
+}
+
+// Close ends the browser and everything it started. It may be called on a browser that has died.
+func (b *Browser) Close() error {
+	err := b.stop()
+	if b.conn != nil {
+		b.conn.close()
+	}
+	if killErr := b.process.kill(); err == nil {
+		err = killErr
+	}
+	return err
+}
+
+// prepare subscribes to what a test wants to hear and installs the preload script.
+func (b *Browser) prepare(ctx context.Context, preload string) error {
+	events := []string{"log.entryAdded", "script.message", "network.responseCompleted", "network.fetchError"}
+	if err := b.conn.command(ctx, "session.subscribe", map[string]any{"events": events}, nil); err != nil {
+		return err
+	}
+	if preload == "" {
+		return nil
+	}
+	return b.conn.command(ctx, "script.addPreloadScript", map[string]any{
+		"functionDeclaration": preload,
+		"arguments":           []any{map[string]any{"type": "channel", "value": map[string]any{"channel": channel}}},
+	}, nil)
+}
+
+func (b *Browser) event(method string, params json.RawMessage) {
+	switch method {
+	case "script.message":
+		var m struct {
+			Channel string `json:"channel"`
+			Data    struct {
+				Value string `json:"value"`
+			} `json:"data"`
+		}
+		if json.Unmarshal(params, &m) == nil && m.Channel == channel {
+			b.mu.Lock()
+			b.reports = append(b.reports, m.Data.Value)
+			b.mu.Unlock()
+		}
+	case "log.entryAdded":
+		var m struct{ Level, Text, Type string }
+		if json.Unmarshal(params, &m) == nil && m.Level == "error" {
+			b.problem("console: " + m.Text)
+		}
+	case "network.responseCompleted":
+		var m struct {
+			Request  struct{ Method, URL string }
+			Response struct{ Status int }
+		}
+		if json.Unmarshal(params, &m) == nil && m.Response.Status >= 400 {
+			b.problem(fmt.Sprintf("response: %d to %s %s", m.Response.Status, m.Request.Method, m.Request.URL))
+		}
+	case "network.fetchError":
+		var m struct {
+			Request   struct{ Method, URL string }
+			ErrorText string
+		}
+		if json.Unmarshal(params, &m) == nil {
+			b.problem(fmt.Sprintf("request: %s: %s %s", m.ErrorText, m.Request.Method, m.Request.URL))
+		}
+	}
+}
+
+func (b *Browser) problem(line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = append(b.problems, line)
+}
+
+// Open makes a new window (a tab of its own) and returns its page.
+func (b *Browser) Open(ctx context.Context) (*Page, error) {
+	var made struct{ Context string }
+	err := b.conn.command(ctx, "browsingContext.create", map[string]any{"type": "window"}, &made)
+	if err != nil {
+		return nil, err
+	}
+	return &Page{browser: b, context: made.Context}, nil
+}
+
+// Forbid refuses a permission ("camera", "microphone") to an origin; only Chromium knows both names.
+func (b *Browser) Forbid(ctx context.Context, origin, permission string) error {
+	return b.conn.command(ctx, "permissions.setPermission", map[string]any{
+		"descriptor": map[string]any{"name": permission}, "state": "denied", "origin": origin,
+	}, nil)
+}
+
+// startWithin bounds the start of a browser; a cold start under load took eight seconds here.
+const startWithin = 60 * time.Second

@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/e2e/bidi"
+	"housecall/e2e/stage"
+)
+
+//go:embed witness.js
+var witness string
+
+// patience bounds every single thing a test waits for. It is long because two cores may be busy with four browsers.
+const patience = 45 * time.Second
+
+// A Person sits in front of one browser with one page, and fails the test when something can't be done.
+type Person struct {
+	t    *testing.T
+	who  int // index into stage.Pictures and stage.Tones
+	page *bidi.Page
+	// allowed are substrings of problems that this test provokes on purpose.
+	allowed []string
+}
+
+// chromium seats participant number who at a Chromium, firefox at a Firefox. The test ends by checking that the browser
+// complained of nothing.
+func chromium(t *testing.T, who int, s bidi.Screen) *Person {
+	t.Helper()
+	return seat(t, who, s, bidi.Chromium, bidi.Options{})
+}
+
+func firefox(t *testing.T, who int, s bidi.Screen) *Person {
+	t.Helper()
+	return seat(t, who, s, bidi.Firefox, bidi.Options{})
+}
+
+type launcher func(context.Context, bidi.Options) (*bidi.Browser, error)
+
+func seat(t *testing.T, who int, s bidi.Screen, launch launcher, o bidi.Options) *Person {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	o.Dir = t.TempDir()
+	media := t.TempDir()
+	var err error
+	if o.Camera, err = stage.DrawPicture(ctx, media, stage.Pictures[who]); err != nil {
+		t.Fatal(err)
+	}
+	if o.Tone, err = stage.PlayTone(ctx, media, stage.Tones[who]); err != nil {
+		t.Fatal(err)
+	}
+	o.ToneHz = stage.Tones[who]
+	o.Env = audio.Env()
+	o.Preload = witness
+	browser, err := launch(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Person{t: t, who: who}
+	t.Cleanup(func() {
+		p.settle(browser)
+		if err := browser.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if p.page, err = browser.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.page.Show(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// within runs one step with its time limit and fails the test with a screenshot if it doesn't work.
+func (p *Person) within(what string, step func(context.Context) error) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	if err := step(ctx); err != nil {
+		p.shoot("failed")
+		p.t.Fatalf("participant %d (%s) could not %s: %v", p.who, p.page.Browser().Name(), what, err)
+	}
+}
+
+func (p *Person) goTo(url string) {
+	p.t.Helper()
+	p.within("open "+url, func(ctx context.Context) error { return p.page.Navigate(ctx, url) })
+}
+
+func (p *Person) press(role, name string) {
+	p.t.Helper()
+	p.within(fmt.Sprintf("press %s %q", role, name), func(ctx context.Context) error { return p.page.Press(ctx, role, name) })
+}
+
+func (p *Person) typeIn(role, name, text string) {
+	p.t.Helper()
+	p.within(fmt.Sprintf("type into %s %q", role, name), func(ctx context.Context) error { return p.page.Type(ctx, role, name, text) })
+}
+
+// await waits until a function in the page returns something truthy.
+func (p *Person) await(what, function string, args ...any) {
+	p.t.Helper()
+	p.within(what, func(ctx context.Context) error { return p.page.Await(ctx, nil, function, args...) })
+}
+
+// shoot keeps a screenshot under HOUSECALL_SHOTS, or else among the test's artifacts.
+func (p *Person) shoot(name string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), patience)
+	defer cancel()
+	png, err := p.page.Screenshot(ctx)
+	if err != nil {
+		p.t.Errorf("screenshot %s: %v", name, err)
+		return
+	}
+	dir := os.Getenv("HOUSECALL_SHOTS")
+	if dir == "" {
+		dir = p.t.ArtifactDir()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		p.t.Error(err)
+		return
+	}
+	file := fmt.Sprintf("%s-%s-%d.png", strings.ReplaceAll(p.t.Name(), "/", "-"), name, p.who)
+	if err := os.WriteFile(filepath.Join(dir, file), png, 0o644); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// note is one thing the witness in the page has seen.
+type note struct{ Kind, Text string }
+
+// notes are those of one kind, oldest first.
+func (p *Person) notes(kind string) []string {
+	var texts []string
+	for _, report := range p.page.Browser().Reports() {
+		var n note
+		if err := json.Unmarshal([]byte(report), &n); err != nil {
+			p.t.Fatalf("witness said %q: %v", report, err)
+		}
+		if n.Kind == kind {
+			texts = append(texts, n.Text)
+		}
+	}
+	return texts
+}
+
+// settle fails the test for whatever the browser complained of and the test didn't provoke.
+func (p *Person) settle(browser *bidi.Browser) {
+	problems := browser.Problems()
+	for _, breach := range p.notes("csp") {
+		problems = append(problems, "content security policy: "+breach)
+	}
+	for _, problem := range problems {
+		if !containsAny(problem, p.allowed) {
+			p.t.Errorf("participant %d (%s): %s", p.who, browser.Name(), problem)
+		}
+	}
+}
+
+func containsAny(s string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(s, part) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,95 @@
+// Runs in every page before its own scripts and notes what the tests want to know: frames of websockets, offers made, peer
+// connections, breaches of the content security policy. It changes nothing of what the page can do.
+(report) => {
+	const tell = (kind, text) => report(JSON.stringify({kind, text: String(text)}));
+
+	document.addEventListener("securitypolicyviolation", (e) =>
+		tell("csp", `${e.effectiveDirective} refused ${e.blockedURI} at ${e.sourceFile}:${e.lineNumber}`));
+
+	window.WebSocket = class extends WebSocket {
+		constructor(...args) {
+			super(...args);
+			tell("socket", this.url);
+			this.addEventListener("message", (e) => tell("received", e.data));
+			this.addEventListener("close", (e) => tell("closed", e.code));
+		}
+		send(data) {
+			tell("sent", data);
+			super.send(data);
+		}
+	};
+
+	const peers = [];
+	window.RTCPeerConnection = class extends RTCPeerConnection {
+		constructor(...args) {
+			super(...args);
+			peers.push(this);
+		}
+		createOffer(...args) {
+			tell("offer", "created");
+			return super.createOffer(...args);
+		}
+	};
+
+	// A probe of the page's media, for functions that the tests run in the page.
+	let ears;
+	const analysers = new WeakMap();
+	window.witness = {
+		peers,
+
+		// The four quadrants of what a video element shows, each [red, green, blue] of 0 to 255, after two new frames; null without.
+		async quadrants(video) {
+			if (!video.videoWidth) return null;
+			const fresh = () => new Promise((done) => {
+				setTimeout(() => done(false), 2000);
+				video.requestVideoFrameCallback(() => done(true));
+			});
+			if (!await fresh() || !await fresh()) return null;
+			const canvas = document.createElement("canvas");
+			[canvas.width, canvas.height] = [64, 36];
+			const pen = canvas.getContext("2d", {willReadFrequently: true});
+			pen.drawImage(video, 0, 0, 64, 36);
+			return [[16, 9], [48, 9], [16, 27], [48, 27]].map(([x, y]) => {
+				const sum = [0, 0, 0];
+				const {data} = pen.getImageData(x - 2, y - 2, 5, 5);
+				data.forEach((value, i) => { if (i % 4 < 3) sum[i % 4] += value; });
+				return sum.map((value) => Math.round(value / 25));
+			});
+		},
+
+		// An ear on an audio track: tells how loud hz is just now, in decibels over the middle of the spectrum.
+		ear(track) {
+			ears ??= new AudioContext();
+			let analyser = analysers.get(track);
+			if (!analyser) {
+				analyser = new AnalyserNode(ears, {fftSize: 4096, smoothingTimeConstant: 0});
+				new MediaStreamAudioSourceNode(ears, {mediaStream: new MediaStream([track])}).connect(analyser);
+				analysers.set(track, analyser);
+			}
+			return {
+				time: () => ears.currentTime,
+				async ready() { await ears.resume(); },
+				over(hz) {
+					const spectrum = new Float32Array(analyser.frequencyBinCount);
+					analyser.getFloatFrequencyData(spectrum);
+					const bin = Math.round(hz / ears.sampleRate * analyser.fftSize);
+					const peak = Math.max(...spectrum.slice(bin - 2, bin + 3), -150);
+					if (peak < -70) return 0;
+					const around = [...spectrum.slice(10, 800)].map((v) => Math.max(v, -150)).sort((a, b) => a - b);
+					return peak - around[around.length >> 1];
+				},
+			};
+		},
+
+		// True as soon as hz is heard on a track; false if it is not within the given seconds of sound.
+		async hears(track, hz, seconds) {
+			const ear = this.ear(track);
+			await ear.ready();
+			for (const start = ear.time(); ear.time() - start < seconds;) {
+				if (ear.over(hz) > 30) return true;
+				await new Promise((next) => setTimeout(next, 30));
+			}
+			return false;
+		},
+	};
+}
