@@ -116,7 +116,7 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 		n.cause = f.Cause
 	}
 	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", seconds(f.RetryAfter))
+		SetRetryAfter(w, f.RetryAfter)
 	}
 	if n.pages != nil && readsPages(r) {
 		n.pages.Problem(w, r, f)
@@ -146,7 +146,7 @@ func readsPages(r *http.Request) bool {
 	return !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// seconds rounds up, and never says that now is fine.
-func seconds(d time.Duration) string {
-	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
+// SetRetryAfter tells how long to wait, in whole seconds rounded up.
+func SetRetryAfter(w http.ResponseWriter, d time.Duration) {
+	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(d.Seconds())))))
 }

@@ -1,0 +1,138 @@
+package staff
+
+import (
+	"errors"
+	"net/http"
+
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/web"
+)
+
+// setupView is what the set-up page shows. The password is never sent back.
+type setupView struct {
+	Code, Name, Email string
+	Problems          web.Problems
+}
+
+func (a *Accounts) setupForm(w http.ResponseWriter, r *http.Request) {
+	none, err := noAccounts(r.Context(), a.DB)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	if !none {
+		web.NotFound(w, r) // set up is set up
+		return
+	}
+	a.showSetup(w, r, http.StatusOK, setupView{})
+}
+
+func (a *Accounts) showSetup(w http.ResponseWriter, r *http.Request, status int, v setupView) {
+	a.Pages.Render(w, r, status, "staff/setup", web.Page{Title: "Set up the first account", Error: len(v.Problems) > 0, Body: v})
+}
+
+func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		web.Problem(w, r, formFault(err))
+		return
+	}
+	v := setupView{Code: tidySetupCode(r.PostForm.Get("code")), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
+	n := NewAccount{Name: phi.Text(v.Name), Email: phi.Text(v.Email), Password: phi.Text(r.PostForm.Get("password"))}
+	n.tidy()
+	if v.Code == "" {
+		v.Problems = web.Problems{{Field: "code", Text: "Enter the set-up code the server printed when it started"}}
+	}
+	v.Problems = append(v.Problems, n.judge()...)
+	if len(v.Problems) > 0 {
+		a.showSetup(w, r, http.StatusUnprocessableEntity, v)
+		return
+	}
+	session, err := a.finishSetup(r.Context(), v.Code, n)
+	if errors.Is(err, errSetupCode) {
+		v.Problems = web.Problems{{Field: "code",
+			Text: "This set-up code is not right, was used before, or is older than a day. Start the server again to get a new one"}}
+		a.showSetup(w, r, http.StatusUnprocessableEntity, v)
+		return
+	}
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	a.setCookie(w, session, SessionLife)
+	http.Redirect(w, r, a.Home, http.StatusSeeOther)
+}
+
+// signInView is what the sign-in page shows. The password is never sent back.
+type signInView struct {
+	Email, Next string
+	Why         string // "expired", "out" or "": why somebody is here
+	Wait        int    // minutes until the next try is looked at; 0: now
+	Problems    web.Problems
+}
+
+func (a *Accounts) signInForm(w http.ResponseWriter, r *http.Request) {
+	v := signInView{Next: a.safeNext(r.URL.Query().Get("next")), Why: r.URL.Query().Get("why")}
+	if _, err := a.sessionAccount(r.Context(), a.cookie(r)); err == nil {
+		http.Redirect(w, r, v.Next, http.StatusSeeOther)
+		return
+	}
+	a.showSignIn(w, r, http.StatusOK, v)
+}
+
+func (a *Accounts) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
+	a.Pages.Render(w, r, status, "staff/sign-in", web.Page{Title: "Sign in", Error: len(v.Problems) > 0, Body: v})
+}
+
+func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		web.Problem(w, r, formFault(err))
+		return
+	}
+	v := signInView{Email: r.PostForm.Get("email"), Next: a.safeNext(r.PostForm.Get("next"))}
+	password := phi.Text(r.PostForm.Get("password"))
+	if v.Email == "" {
+		v.Problems = append(v.Problems, web.FieldProblem{Field: "email", Text: "Enter your email address"})
+	}
+	if password == "" {
+		v.Problems = append(v.Problems, web.FieldProblem{Field: "password", Text: "Enter your password"})
+	}
+	if len(v.Problems) > 0 {
+		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
+		return
+	}
+	session, err := a.check(r.Context(), phi.Text(v.Email), password, a.cookie(r))
+	var p *fault.Problem
+	switch {
+	case err == nil:
+		a.setCookie(w, session, SessionLife)
+		http.Redirect(w, r, v.Next, http.StatusSeeOther)
+	case errors.Is(err, errWrong):
+		v.Problems = web.Problems{{Field: "email", Text: "The email address or the password is not right"}}
+		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
+	case errors.As(err, &p) && p.RetryAfter > 0:
+		v.Wait = max(1, int((p.RetryAfter.Seconds()+59)/60))
+		web.SetRetryAfter(w, p.RetryAfter)
+		a.showSignIn(w, r, http.StatusTooManyRequests, v)
+	default:
+		web.Problem(w, r, err)
+	}
+}
+
+func (a *Accounts) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := a.leave(r.Context(), a.cookie(r)); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	a.dropCookie(w)
+	http.Redirect(w, r, "/sign-in?why=out", http.StatusSeeOther)
+}
+
+// formFault turns a form that cannot be read into a fault: too large, or not valid.
+func formFault(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	return &fault.Problem{Kind: fault.NotValid, Detail: "The form could not be read. Go back and send it again."}
+}

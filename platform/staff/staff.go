@@ -1,0 +1,145 @@
+// Package staff holds the accounts of the hospital's people and the API keys of its programs: the first set-up, signing in and out, sessions, and
+// the lock after wrong passwords. Its tables own all state; a process keeps none but the bound on password work going on at once.
+// It must never store or log a password, a code, a key or a session as it was given out: only their hashes.
+package staff
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+// How long things last, and how many tries there are.
+const (
+	SessionLife = 12 * time.Hour
+	SetupLife   = 24 * time.Hour
+	maxFailures = 5                // wrong passwords for one address
+	lockTime    = 15 * time.Minute // of the address after that many, and how long failures are remembered
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+// Config is what accounts need from outside.
+type Config struct {
+	DB        *store.DB
+	Limiter   web.Limiter // counts tries by network
+	Pages     *web.Pages
+	PublicURL string           // decides whether cookies are for HTTPS only
+	Home      string           // where somebody goes who signed in, as in "/desk"; also what they may be sent back to
+	Links     []web.Link       // navigation of who is signed in
+	Now       func() time.Time // nil: time.Now
+	Random    io.Reader        // nil: crypto/rand
+	Cost      Cost             // of passwords; zero: DefaultCost
+}
+
+// Accounts are the accounts, sessions and keys. Safe for use by many goroutines.
+type Accounts struct {
+	Config
+	secure bool
+	hasher *hasher
+}
+
+// Account is one of the hospital's people.
+type Account struct {
+	ID    string
+	Name  phi.Text
+	Email phi.Text
+	Role  auth.Role
+}
+
+// Actor says who the account is for the rules and the audit log.
+func (a Account) Actor() auth.Actor {
+	return auth.Actor{Kind: auth.KindStaff, ID: a.ID, Role: a.Role}
+}
+
+// New brings the tables up to date and parses the pages.
+func New(ctx context.Context, c Config) (*Accounts, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Cost == (Cost{}) {
+		c.Cost = DefaultCost
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open migrations of staff: %w", err)
+	}
+	if err := c.DB.Migrate(ctx, "staff", files); err != nil {
+		return nil, fmt.Errorf("migrate staff: %w", err)
+	}
+	a := &Accounts{Config: c, secure: strings.HasPrefix(c.PublicURL, "https://")}
+	if a.hasher, err = newHasher(c.Cost, c.Random); err != nil {
+		return nil, err
+	}
+	if c.Pages != nil {
+		pages, err := fs.Sub(pageFiles, "pages")
+		if err != nil {
+			return nil, fmt.Errorf("open pages of staff: %w", err)
+		}
+		if err := c.Pages.Add("staff", pages); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Routes adds the pages /setup, /sign-in and /sign-out.
+func (a *Accounts) Routes(mux *http.ServeMux) {
+	limited := web.Limit(a.Limiter, "sign-in", 30, 5*time.Minute)
+	mux.HandleFunc("GET /setup", a.setupForm)
+	mux.Handle("POST /setup", limited(http.HandlerFunc(a.setup)))
+	mux.HandleFunc("GET /sign-in", a.signInForm)
+	mux.Handle("POST /sign-in", limited(http.HandlerFunc(a.signIn)))
+	mux.HandleFunc("POST /sign-out", a.signOut)
+}
+
+// EnsureSetup makes a new set-up code when there is no account yet; an older code stops working. The code is told once, here.
+func (a *Accounts) EnsureSetup(ctx context.Context) (code string, needed bool, err error) {
+	code, err = newSetupCode(a.Random)
+	if err != nil {
+		return "", false, err
+	}
+	now := a.Now()
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+		if needed, err = noAccounts(ctx, tx); err != nil || !needed {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM staff_setup`); err != nil {
+			return fmt.Errorf("drop older set-up codes: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO staff_setup (hash, expires_at) VALUES (?, ?)`,
+			hashOf(code), store.Millis(now.Add(SetupLife))); err != nil {
+			return fmt.Errorf("store the set-up code: %w", err)
+		}
+		return store.Audit(ctx, tx, store.Act{At: now, Actor: system, Action: "staff.setup_code", Subject: store.Subject{Kind: "staff_setup"}, Outcome: store.Allowed})
+	})
+	if err != nil || !needed {
+		return "", false, err
+	}
+	return code, true, nil
+}
+
+// system is who acts when the program itself does.
+var system = auth.Actor{Kind: auth.KindSystem, ID: "staff"}
+
+func accountSubject(id string) store.Subject { return store.Subject{Kind: "staff_account", ID: id} }
+
+func keySubject(id string) store.Subject { return store.Subject{Kind: "api_key", ID: id} }
