@@ -1,0 +1,243 @@
+// My camera and microphone: opening them, what is wrong when that fails, muting, turning off, flipping, changing. It owns the tracks.
+// Touches no DOM.
+
+/** @import {Source} from "./protocol.js" */
+
+/** @typedef {"denied" | "denied_by_system" | "missing" | "in_use" | "insecure" | "unsupported" | "failed"} Fault */
+
+/**
+ * Why the browser did not give a device.
+ * @param {unknown} error what getUserMedia threw
+ * @returns {Fault}
+ */
+export function faultOf(error) {
+  const { name = "", message = "" } = /** @type {{name?: string, message?: string}} */ (error ?? {});
+  switch (name) {
+    case "NotAllowedError":
+    case "PermissionDeniedError":
+      return /system/i.test(message) ? "denied_by_system" : "denied";
+    case "SecurityError":
+      return "insecure";
+    case "NotFoundError":
+    case "DevicesNotFoundError":
+    case "OverconstrainedError":
+      return "missing";
+    case "NotReadableError":
+    case "TrackStartError":
+    case "AbortError":
+      return "in_use";
+    case "TypeError":
+      return "unsupported";
+    default:
+      return "failed";
+  }
+}
+
+/** Echo and noise are taken out by the browser: families sit in kitchens. @param {string} id @returns {MediaTrackConstraints} */
+function microphoneAsked(id) {
+  return {
+    echoCancellation: true,
+    noiseSuppression: true,
+    autoGainControl: true,
+    ...(id ? { deviceId: { exact: id } } : {}),
+  };
+}
+
+/** Phones and laptops all manage this; what is more only costs the line. @param {string} id @param {string} facing @returns {MediaTrackConstraints} */
+function cameraAsked(id, facing) {
+  return {
+    width: { min: 320, ideal: 1280, max: 1280 },
+    height: { min: 180, ideal: 720, max: 1280 },
+    frameRate: { ideal: 30, max: 30 },
+    ...(id ? { deviceId: { exact: id } } : { facingMode: facing }),
+  };
+}
+
+export class Devices {
+  /** @type {MediaStreamTrack | null} */
+  microphone = null;
+  /** @type {MediaStreamTrack | null} */
+  camera = null;
+  /** What the person wants, whether or not a device is there. */
+  wanted = { microphone: true, camera: true };
+  /** @type {Partial<Record<Source, Fault>>} */
+  faults = {};
+  /** @type {"user" | "environment"} */
+  facing = "user";
+  /** Chosen devices, "" for the browser's choice. */
+  chosen = { microphone: "", camera: "" };
+  /** @type {MediaDeviceInfo[]} */
+  list = [];
+
+  #changed;
+  /** Openings run one after the other: a phone has one camera at a time. @type {Promise<unknown>} */
+  #queue = Promise.resolve();
+
+  /** @param {() => void} changed called after anything here changed */
+  constructor(changed) {
+    this.#changed = changed;
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => void this.look());
+  }
+
+  /** What is sent: a muted microphone still has its track. @returns {{microphone: boolean, camera: boolean}} */
+  get media() {
+    return { microphone: this.microphone !== null && this.wanted.microphone, camera: this.camera !== null };
+  }
+
+  /** Whether a preview must be mirrored, as a looking-glass is. */
+  get mirrored() {
+    return this.camera?.getSettings().facingMode !== "environment";
+  }
+
+  /** Cameras the list names. */
+  get cameras() {
+    return this.list.filter((each) => each.kind === "videoinput");
+  }
+
+  /** Whether the person has let this page use the device already, so that opening it asks nothing. */
+  async allowed() {
+    try {
+      const names = /** @type {PermissionName[]} */ (["microphone", "camera"]);
+      const states = await Promise.all(names.map((name) => navigator.permissions.query({ name })));
+      return states.every((each) => each.state === "granted");
+    } catch {
+      return false; // a browser that cannot say; it will ask
+    }
+  }
+
+  /** Reads the list of devices anew. */
+  async look() {
+    this.list = (await navigator.mediaDevices?.enumerateDevices().catch(() => [])) ?? [];
+    this.#changed();
+  }
+
+  /**
+   * Opens what is wanted and not open yet. Never throws: what failed is in `faults`.
+   * Both are asked in one question; where that fails each is tried alone, so that a missing camera does not cost the microphone.
+   * @returns {Promise<void>}
+   */
+  open() {
+    return this.#next(async () => {
+      const needs = {
+        microphone: this.wanted.microphone && !this.microphone,
+        camera: this.wanted.camera && !this.camera,
+      };
+      if (!navigator.mediaDevices?.getUserMedia) {
+        const fault = globalThis.isSecureContext === false ? "insecure" : "unsupported";
+        this.faults = { microphone: fault, camera: fault };
+        return;
+      }
+      if (needs.microphone && needs.camera) {
+        const both = await this.#ask(["microphone", "camera"]);
+        if (!both || both === "denied_by_system") return;
+        // A refusal is the person's answer to one question: asking each alone would only ask again.
+        if (both === "denied") {
+          this.faults = { microphone: both, camera: both };
+          return;
+        }
+      }
+      if (this.wanted.microphone && !this.microphone) await this.#ask(["microphone"]);
+      if (this.wanted.camera && !this.camera) await this.#ask(["camera"]);
+    }).then(() => this.look());
+  }
+
+  /** @param {boolean} on */
+  async setMicrophone(on) {
+    this.wanted.microphone = on;
+    if (this.microphone) this.microphone.enabled = on;
+    else if (on) await this.open();
+    this.#changed();
+  }
+
+  /** Off stops the camera, so that its light goes out. @param {boolean} on */
+  async setCamera(on) {
+    this.wanted.camera = on;
+    if (on) {
+      await this.open();
+    } else {
+      delete this.faults.camera;
+      this.#keep("camera", null);
+    }
+    this.#changed();
+  }
+
+  /** The other camera of a phone. */
+  async flip() {
+    this.facing = this.facing === "user" ? "environment" : "user";
+    this.chosen.camera = "";
+    await this.#reopen("camera");
+  }
+
+  /** @param {Source} source @param {string} id */
+  async choose(source, id) {
+    this.chosen[source] = id;
+    await this.#reopen(source);
+  }
+
+  /** Lets go of everything. */
+  stop() {
+    this.#keep("microphone", null);
+    this.#keep("camera", null);
+    this.#changed();
+  }
+
+  /** @param {Source} source */
+  #reopen(source) {
+    if (!this.wanted[source]) return Promise.resolve();
+    // Phones open one camera at a time: the old one must be let go first.
+    return this.#next(async () => {
+      this.#keep(source, null);
+      await this.#ask([source]);
+    }).then(() => this.look());
+  }
+
+  /**
+   * Asks the browser once.
+   * @param {Source[]} sources
+   * @returns {Promise<Fault | undefined>}
+   */
+  async #ask(sources) {
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({
+        audio: sources.includes("microphone") && microphoneAsked(this.chosen.microphone),
+        video: sources.includes("camera") && cameraAsked(this.chosen.camera, this.facing),
+      });
+      for (const source of sources) {
+        const track = (source === "microphone" ? stream.getAudioTracks() : stream.getVideoTracks())[0] ?? null;
+        if (track && !this.wanted[source]) track.stop(); // changed their mind while the browser asked
+        else this.#keep(source, track);
+        delete this.faults[source];
+      }
+      return undefined;
+    } catch (error) {
+      const fault = faultOf(error);
+      for (const source of sources) this.faults[source] = fault;
+      return fault;
+    }
+  }
+
+  /** @param {Source} source @param {MediaStreamTrack | null} track */
+  #keep(source, track) {
+    const before = this[source];
+    this[source] = track;
+    if (before) {
+      before.onended = null;
+      before.stop();
+    }
+    if (!track) return;
+    if (source === "microphone") track.enabled = this.wanted.microphone;
+    track.onended = () => {
+      if (this[source] !== track) return;
+      this[source] = null; // pulled out, or taken away by the system
+      this.faults[source] = "in_use";
+      this.#changed();
+    };
+  }
+
+  /** @param {() => Promise<void>} work @returns {Promise<void>} */
+  #next(work) {
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+}
