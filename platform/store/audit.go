@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"housecall/auth"
+)
+
+// Outcome of an act.
+type Outcome string
+
+// The outcomes.
+const (
+	Allowed Outcome = "allowed"
+	Refused Outcome = "refused"
+)
+
+// Subject is what an act was done to.
+type Subject struct {
+	Kind string // "visit", "invitation", "api_key", …
+	ID   string
+}
+
+// Act is one row of the audit log: who did what to what, when, and whether it was allowed. It holds no health data: Detail is made of
+// fixed words and numbers, never of what somebody typed.
+type Act struct {
+	At      time.Time
+	Actor   auth.Actor
+	Action  string // "visit.create", "link.redeem", …
+	Subject Subject
+	Detail  string
+	Outcome Outcome
+}
+
+// Audit writes an act's row in the transaction of the act itself, so that neither exists without the other.
+func Audit(ctx context.Context, tx *Tx, a Act) error {
+	if a.At.IsZero() || a.Actor.Kind == "" || a.Action == "" || a.Subject.Kind == "" || (a.Outcome != Allowed && a.Outcome != Refused) {
+		return errors.New("audit: the act is not complete")
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit (id, at, actor_kind, actor_id, actor_role, action, subject_kind, subject_id, outcome, detail)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		NewID(), Millis(a.At), a.Actor.Kind, a.Actor.ID, string(a.Actor.Role), a.Action, a.Subject.Kind, a.Subject.ID, string(a.Outcome), a.Detail)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", a.Action, err)
+	}
+	return nil
+}
