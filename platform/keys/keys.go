@@ -1,0 +1,185 @@
+// Package keys keeps the program's secret keys: one master key in a file, and the others in SQL, wrapped by it.
+// The file and the table own the keys; a Ring is a copy of them in memory, read once and never changed.
+// It must never write an unwrapped key anywhere but into the master key's own file, and never make a new master key over wrapped ones.
+package keys
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/rand"
+	"database/sql"
+	"embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+
+	"housecall/platform/store"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// The purposes keys are made for; each has at least one key.
+const (
+	purposeLink = "link" // 32 bytes, HMAC-SHA256 of visit links
+	purposePass = "pass" // 32 bytes, the seed of an Ed25519 key
+)
+
+const keySize = 32 // bytes, of every key here
+
+// ErrMasterKey says that the master key is not the one the database's keys were wrapped with.
+var ErrMasterKey = errors.New("the master key does not fit this database")
+
+// Ring holds the unwrapped keys.
+type Ring struct {
+	link    []byte
+	signing string                        // kid of the newest pass key
+	passes  map[string]ed25519.PrivateKey // by kid
+}
+
+// Open reads the master key at masterPath and unwraps the keys in db. On a database without keys it makes them, and the master key's file
+// too when there is none. Two processes may do so at once.
+func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
+	migrations, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if err := db.Migrate(ctx, "keys", migrations); err != nil {
+		return nil, err
+	}
+	ring := &Ring{passes: map[string]ed25519.PrivateKey{}}
+	err = db.Tx(ctx, func(tx *store.Tx) error {
+		rows, err := store.Collect(ctx, tx, scanKey, `SELECT id, purpose, wrapped FROM keys ORDER BY id`)
+		if err != nil {
+			return err
+		}
+		master, err := openMaster(masterPath, len(rows) == 0)
+		if err != nil {
+			return err
+		}
+		w, err := newWrapper(master)
+		if err != nil {
+			return err
+		}
+		for _, purpose := range []string{purposeLink, purposePass} {
+			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
+				continue
+			}
+			k, err := makeKey(ctx, tx, w, purpose)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, k)
+		}
+		return ring.fill(w, rows, masterPath)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return ring, nil
+}
+
+// Link returns the HMAC key of visit links.
+func (r *Ring) Link() []byte { return slices.Clone(r.link) }
+
+// Passes returns the key that signs passes now, and its name.
+func (r *Ring) Passes() (kid string, key ed25519.PrivateKey) {
+	return r.signing, r.passes[r.signing]
+}
+
+// PassKey returns the public key that checks passes signed under kid.
+func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
+	key, ok := r.passes[kid]
+	if !ok {
+		return nil, false
+	}
+	return key.Public().(ed25519.PublicKey), true
+}
+
+// fill unwraps the rows, oldest first (their ids sort by time), so that the newest key of a purpose is the one in use.
+func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
+	for _, row := range rows {
+		key, err := w.unwrap(row)
+		if err != nil {
+			return fmt.Errorf("%w: key file %s, key %s: %w", ErrMasterKey, masterPath, row.id, err)
+		}
+		switch row.purpose {
+		case purposeLink:
+			r.link = key
+		case purposePass:
+			r.signing = row.id
+			r.passes[row.id] = ed25519.NewKeyFromSeed(key)
+		}
+	}
+	return nil
+}
+
+// wrappedKey is a row of the table.
+type wrappedKey struct{ id, purpose, wrapped string }
+
+func scanKey(rows *sql.Rows) (k wrappedKey, err error) {
+	err = rows.Scan(&k.id, &k.purpose, &k.wrapped)
+	return k, err
+}
+
+func makeKey(ctx context.Context, tx *store.Tx, w wrapper, purpose string) (wrappedKey, error) {
+	key := make([]byte, keySize)
+	if _, err := io.ReadFull(rand.Reader, key); err != nil {
+		return wrappedKey{}, fmt.Errorf("make a %s key: %w", purpose, err)
+	}
+	k := wrappedKey{id: store.NewID(), purpose: purpose}
+	var err error
+	if k.wrapped, err = w.wrap(k, key); err != nil {
+		return wrappedKey{}, err
+	}
+	if _, err = tx.ExecContext(ctx, `INSERT INTO keys (id, purpose, wrapped) VALUES (?, ?, ?)`,
+		k.id, k.purpose, k.wrapped); err != nil {
+		return wrappedKey{}, fmt.Errorf("keep the %s key: %w", purpose, err)
+	}
+	return k, nil
+}
+
+// wrapper seals keys with the master key. The purpose and the id are bound in, so that rows cannot be swapped.
+type wrapper struct{ aead cipher.AEAD }
+
+func newWrapper(master []byte) (wrapper, error) {
+	block, err := aes.NewCipher(master)
+	if err != nil {
+		return wrapper{}, fmt.Errorf("master key: %w", err)
+	}
+	// The nonce is random and in front of the ciphertext; a master key wraps far fewer than 2^32 keys (SP 800-38D, section 8.3).
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return wrapper{}, fmt.Errorf("master key: %w", err)
+	}
+	return wrapper{aead}, nil
+}
+
+func (w wrapper) wrap(k wrappedKey, key []byte) (string, error) {
+	if len(key) != keySize {
+		return "", fmt.Errorf("wrap a %s key of %d bytes", k.purpose, len(key))
+	}
+	return base64.StdEncoding.EncodeToString(w.aead.Seal(nil, nil, key, k.aad())), nil
+}
+
+func (w wrapper) unwrap(k wrappedKey) ([]byte, error) {
+	sealed, err := base64.StdEncoding.DecodeString(k.wrapped)
+	if err != nil {
+		return nil, err
+	}
+	key, err := w.aead.Open(nil, nil, sealed, k.aad())
+	if err != nil {
+		return nil, err
+	}
+	if len(key) != keySize {
+		return nil, fmt.Errorf("%d bytes long", len(key))
+	}
+	return key, nil
+}
+
+func (k wrappedKey) aad() []byte { return []byte("housecall/keys/1|" + k.purpose + "|" + k.id) }

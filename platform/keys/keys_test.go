@@ -1,0 +1,179 @@
+package keys_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"housecall/platform/keys"
+	"housecall/platform/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t *testing.T, path string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func ring(t *testing.T, db *store.DB, master string) *keys.Ring {
+	t.Helper()
+	r, err := keys.Open(t.Context(), db, master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestKeysLast(t *testing.T) {
+	dir := t.TempDir()
+	path, master := filepath.Join(dir, "h.db"), filepath.Join(dir, "secrets", "master.key")
+	first := ring(t, open(t, path), master)
+	second := ring(t, open(t, path), master)
+
+	if len(first.Link()) != 32 || !bytes.Equal(first.Link(), second.Link()) {
+		t.Error("the link key did not last")
+	}
+	first.Link()[0]++ // a caller's copy
+	if !bytes.Equal(first.Link(), second.Link()) {
+		t.Error("a caller changed the ring")
+	}
+	kid, key := first.Passes()
+	public, ok := second.PassKey(kid)
+	if !ok || !ed25519.Verify(public, []byte("m"), ed25519.Sign(key, []byte("m"))) {
+		t.Error("the pass key did not last")
+	}
+	if _, ok := first.PassKey("another"); ok {
+		t.Error("an unknown kid has a key")
+	}
+	for _, p := range []string{master, filepath.Dir(master)} {
+		if st, err := os.Stat(p); err != nil || st.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: mode %v, %v", p, st.Mode(), err)
+		}
+	}
+	if files, err := os.ReadDir(filepath.Dir(master)); err != nil || len(files) != 1 {
+		t.Errorf("beside the key lie %v, %v", files, err)
+	}
+}
+
+func TestNoSecretInTheDatabase(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, filepath.Join(dir, "h.db"))
+	r := ring(t, db, filepath.Join(dir, "master.key"))
+	_, key := r.Passes()
+	for _, name := range []string{"h.db", "h.db-wal"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, r.Link()) || bytes.Contains(b, key.Seed()) {
+			t.Errorf("%s holds an unwrapped key", name)
+		}
+	}
+}
+
+// TestFirstStartTwice: two processes start at once on nothing and end with the same keys.
+func TestFirstStartTwice(t *testing.T) {
+	dir := t.TempDir()
+	var rings [2]*keys.Ring
+	var wg sync.WaitGroup
+	for i := range rings {
+		db := open(t, filepath.Join(dir, "h.db"))
+		wg.Go(func() {
+			r, err := keys.Open(t.Context(), db, filepath.Join(dir, "master.key"))
+			if err != nil {
+				t.Error(err)
+			}
+			rings[i] = r
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	if !bytes.Equal(rings[0].Link(), rings[1].Link()) {
+		t.Error("two link keys")
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	write := func(t *testing.T, path string, size int, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(path, bytes.Repeat([]byte{7}, size), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name      string
+		spoil     func(t *testing.T, db *store.DB, master string)
+		wantKey   bool // the error is ErrMasterKey
+		wantWords string
+	}{
+		{"another key", func(t *testing.T, _ *store.DB, m string) { write(t, m, 32, 0o600) }, true, "does not fit"},
+		{"missing", func(t *testing.T, _ *store.DB, m string) {
+			if err := os.Remove(m); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "missing"},
+		{"group may read", func(t *testing.T, _ *store.DB, m string) { write(t, m, 32, 0o640) }, false, "chmod 600"},
+		{"world may read", func(t *testing.T, _ *store.DB, m string) { write(t, m, 32, 0o604) }, false, "chmod 600"},
+		{"too short", func(t *testing.T, _ *store.DB, m string) { write(t, m, 31, 0o600) }, false, "31 bytes"},
+		{"a folder", func(t *testing.T, _ *store.DB, m string) {
+			if err := errors.Join(os.Remove(m), os.Mkdir(m, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+		}, false, "not a file"},
+		{"rows swapped", func(t *testing.T, db *store.DB, _ string) {
+			if _, err := db.ExecContext(t.Context(), `UPDATE keys SET purpose = CASE purpose WHEN 'link' THEN 'pass' ELSE 'link' END`); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "does not fit"},
+		{"row not base64", func(t *testing.T, db *store.DB, _ string) {
+			if _, err := db.ExecContext(t.Context(), `UPDATE keys SET wrapped = '%'`); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "does not fit"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			db, master := open(t, filepath.Join(dir, "h.db")), filepath.Join(dir, "master.key")
+			ring(t, db, master)
+			c.spoil(t, db, master)
+			_, err := keys.Open(t.Context(), db, master)
+			if err == nil || errors.Is(err, keys.ErrMasterKey) != c.wantKey || !strings.Contains(err.Error(), c.wantWords) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestKeyFileMadeByTheOperator(t *testing.T) {
+	dir := t.TempDir()
+	master := filepath.Join(dir, "own.key")
+	if err := os.WriteFile(master, bytes.Repeat([]byte{9}, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ring(t, open(t, filepath.Join(dir, "h.db")), master)
+	if b, err := os.ReadFile(master); err != nil || !bytes.Equal(b, bytes.Repeat([]byte{9}, 32)) {
+		t.Errorf("the operator's key was changed: %v", err)
+	}
+}

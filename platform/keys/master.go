@@ -1,0 +1,91 @@
+package keys
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// openMaster reads the master key; when there is none and make is set, it makes one first. Without make a missing file is an error: a
+// new key would open nothing.
+func openMaster(path string, make bool) ([]byte, error) {
+	key, err := readMaster(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if !make {
+		return nil, fmt.Errorf("%w: the key file %s is missing; bring it back from your backup", ErrMasterKey, path)
+	}
+	if err := makeMaster(path); err != nil {
+		return nil, err
+	}
+	return readMaster(path)
+}
+
+// readMaster reads the file and refuses one that others may read.
+func readMaster(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("master key: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("master key: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("master key: %s is not a file", path)
+	}
+	if open := st.Mode().Perm() & 0o077; open != 0 {
+		return nil, fmt.Errorf("master key: others may read %s (mode %04o): run chmod 600 on it", path, st.Mode().Perm())
+	}
+	if st.Size() != keySize {
+		return nil, fmt.Errorf("master key: %s has %d bytes, a key has %d", path, st.Size(), keySize)
+	}
+	key := make([]byte, keySize)
+	if _, err := io.ReadFull(f, key); err != nil {
+		return nil, fmt.Errorf("master key: read %s: %w", path, err)
+	}
+	return key, nil
+}
+
+// makeMaster writes a new key beside its place and links it there, so that a crash leaves no half of a key and another process's key is
+// never written over.
+func makeMaster(path string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the master key: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".master-*") // 0600 by itself
+	if err != nil {
+		return fmt.Errorf("make the master key: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	key := make([]byte, keySize)
+	_, err = io.ReadFull(rand.Reader, key)
+	if err == nil {
+		_, err = f.Write(key)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("make the master key: %w", err)
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the master key: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a new name in a folder last through a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("make the master key: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
