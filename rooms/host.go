@@ -1,0 +1,289 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"housecall/auth"
+)
+
+// Config is what a Host needs from outside.
+type Config struct {
+	Node   string // names this run of this process among all nodes
+	Leases Leases
+	Now    func() time.Time
+	Events func(Event) // must not block: it is called on rooms' goroutines
+	Logger *slog.Logger
+	Limits Limits
+}
+
+// Limits of a room; a zero field takes its default.
+type Limits struct {
+	InVisit int           // people in the visit; 10
+	Waiting int           // people waiting; 20
+	Chat    int           // lines of chat remembered; 200
+	Grace   time.Duration // how long an empty room stays open; a minute
+	Tick    time.Duration // how often a room looks who speaks; 200 ms
+}
+
+func (l Limits) orDefault() Limits {
+	if l.InVisit == 0 {
+		l.InVisit = 10
+	}
+	if l.Waiting == 0 {
+		l.Waiting = 20
+	}
+	if l.Chat == 0 {
+		l.Chat = 200
+	}
+	if l.Grace == 0 {
+		l.Grace = time.Minute
+	}
+	if l.Tick == 0 {
+		l.Tick = 200 * time.Millisecond
+	}
+	return l
+}
+
+// EventKind says what happened in a room.
+type EventKind uint8
+
+// The kinds of event.
+const (
+	EventOpened   EventKind = iota + 1 // the room opened on this node
+	EventAdmitted                      // a session came into the visit for the first time
+	EventLeft                          // somebody left the visit
+	EventEnded                         // the visit was ended for everyone
+)
+
+// Event is something that moves an appointment along. It carries no names.
+type Event struct {
+	Kind       EventKind
+	Visit      string
+	At         time.Time
+	Session    string    // of EventAdmitted and EventLeft, with Invitation and Role
+	Invitation string    //
+	Role       auth.Role //
+	By         string    // the invitation of whoever admitted or ended; empty: by right, or from the desk
+}
+
+// endedMemory is how long an ended visit is remembered: longer than any link lives on after it.
+const endedMemory = 24 * time.Hour
+
+// Host keeps the rooms that live on this node. Its lock is held for moments only, never while anything is asked of a room or of Leases.
+type Host struct {
+	config Config
+	cancel context.CancelFunc
+	wake   chan struct{}  // to the keeper: a snapshot has changed
+	work   sync.WaitGroup // rooms and keepers
+
+	mu     sync.Mutex
+	rooms  map[string]*hosted   // by visit
+	ended  map[string]time.Time // visits ended, and when
+	closed bool
+}
+
+// hosted is a visit this node hosts, or is about to, or was until just now. Host.mu guards its fields.
+type hosted struct {
+	room    *Room         // nil while the room opens or closes
+	settled chan struct{} // closed when the opening or closing is over
+	lease   Lease         // with the latest snapshot
+	dirty   bool          // the snapshot is not stored yet
+}
+
+// NewHost returns a host and starts its heartbeat. Close ends it.
+func NewHost(c Config) *Host {
+	c.Limits = c.Limits.orDefault()
+	if c.Events == nil {
+		c.Events = func(Event) {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &Host{config: c, cancel: cancel, wake: make(chan struct{}, 1), rooms: map[string]*hosted{}, ended: map[string]time.Time{}}
+	h.work.Go(func() { h.beat(ctx) })
+	h.work.Go(func() { h.keep(ctx) })
+	return h
+}
+
+// Place makes this node the host of the visit's room. Errors: those of Room.
+func (h *Host) Place(ctx context.Context, visit string) error {
+	_, err := h.Room(ctx, visit)
+	return err
+}
+
+// Room returns the visit's room, opened if need be. Errors: ErrEnded; ErrHeld when another node hosts it; ErrClosed when this node is
+// stopping; fault.TryAgain when Leases is away.
+func (h *Host) Room(ctx context.Context, visit string) (*Room, error) {
+	for {
+		h.mu.Lock()
+		if err := h.refuses(visit); err != nil {
+			h.mu.Unlock()
+			return nil, err
+		}
+		entry := h.rooms[visit]
+		if entry == nil {
+			entry = &hosted{settled: make(chan struct{})}
+			h.rooms[visit] = entry
+			h.mu.Unlock()
+			return h.open(ctx, visit, entry)
+		}
+		room, settled := entry.room, entry.settled
+		h.mu.Unlock()
+		if room != nil {
+			room.asked.Store(h.config.Now().UnixNano())
+			return room, nil
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the room: %w", ctx.Err())
+		}
+	}
+}
+
+// refuses says why nobody may come in. The caller holds mu.
+func (h *Host) refuses(visit string) error {
+	if h.closed {
+		return ErrClosed
+	}
+	if _, ended := h.ended[visit]; ended {
+		return ErrEnded
+	}
+	return nil
+}
+
+// open acquires the lease and starts the room of an entry that is this caller's to open.
+func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, error) {
+	lease, err := h.config.Leases.Acquire(ctx, h.config.Node, visit)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil {
+		h.forget(visit, entry)
+		return nil, fmt.Errorf("opening a room: %w", err)
+	}
+	if err := h.refuses(visit); err != nil { // since the lease was asked for
+		h.mu.Unlock()
+		h.giveBack(lease)
+		h.mu.Lock()
+		h.forget(visit, entry)
+		return nil, err
+	}
+	room := newRoom(h, visit, lease.Admitted)
+	entry.room, entry.lease = room, lease
+	close(entry.settled)
+	h.work.Go(func() {
+		room.emit(Event{Kind: EventOpened})
+		room.run()
+		h.retire(room)
+	})
+	return room, nil
+}
+
+// retire gives the lease of a finished room back; its snapshot stays for whoever opens the room next. Until that is done
+// nobody opens the room here, or the lease given back would be the new room's.
+func (h *Host) retire(r *Room) {
+	h.mu.Lock()
+	entry := h.rooms[r.visit]
+	entry.room, entry.settled = nil, make(chan struct{})
+	lease := entry.lease
+	h.mu.Unlock()
+	h.giveBack(lease)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forget(r.visit, entry)
+}
+
+// giveBack releases a lease. The store answers within two seconds, also when it is away, so this needs no context of its own.
+func (h *Host) giveBack(lease Lease) {
+	if err := h.config.Leases.Release(context.Background(), lease); err != nil {
+		h.config.Logger.Warn("a room's lease was not given back", "visit", lease.Room, "error", err)
+	}
+}
+
+// forget ends an entry's opening or closing. The caller holds mu.
+func (h *Host) forget(visit string, entry *hosted) {
+	delete(h.rooms, visit)
+	close(entry.settled)
+}
+
+// hostedRoom returns the visit's room when it is open.
+func (h *Host) hostedRoom(visit string) *Room {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if entry := h.rooms[visit]; entry != nil {
+		return entry.room
+	}
+	return nil
+}
+
+// Remove sends away whoever came by the invitation, which was withdrawn: at once, and with no way back by what
+// was checked before.
+func (h *Host) Remove(visit, invitation string) {
+	if r := h.hostedRoom(visit); r != nil {
+		r.tell(func() { r.withdraw(invitation) })
+	}
+}
+
+// End ends the visit for everyone, from the desk.
+func (h *Host) End(visit string) {
+	h.markEnded(visit)
+	if r := h.hostedRoom(visit); r != nil {
+		r.tell(func() { r.end("") })
+	}
+}
+
+// Reopen lets people into a visit again that was ended.
+func (h *Host) Reopen(visit string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.ended, visit)
+}
+
+// markEnded refuses everybody who wants into the visit from now on.
+func (h *Host) markEnded(visit string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended[visit] = h.config.Now()
+}
+
+// remember takes the snapshot of a room; the keeper stores it.
+func (h *Host) remember(r *Room, admitted []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if entry := h.rooms[r.visit]; entry != nil && entry.room == r {
+		entry.lease.Admitted, entry.dirty = admitted, true
+		select {
+		case h.wake <- struct{}{}:
+		default: // it is awake already
+		}
+	}
+}
+
+// Close sends everybody away to come back later, gives all leases back and returns when no goroutine is left, or with an error
+// when the context is over before.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	if !h.closed {
+		h.closed = true
+		for _, entry := range h.rooms {
+			if entry.room != nil {
+				entry.room.shut()
+			}
+		}
+		h.cancel()
+	}
+	h.mu.Unlock()
+	finished := make(chan struct{})
+	go func() {
+		h.work.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("closing rooms: %w", context.Cause(ctx))
+	}
+}

@@ -1,0 +1,279 @@
+package rooms
+
+import (
+	"slices"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/phi"
+	"housecall/sfu"
+)
+
+// Place is where a member is. Nothing of the visit reaches the waiting room, and nothing from there reaches the visit, but that
+// those who may admit see who waits.
+type Place string
+
+// The places.
+const (
+	Waiting Place = "waiting"
+	Visit   Place = "visit"
+)
+
+// Source is what a publication shows or lets hear.
+type Source string
+
+// The sources.
+const (
+	Microphone Source = "microphone"
+	Camera     Source = "camera"
+)
+
+// Sources returns every source.
+func Sources() []Source { return []Source{Microphone, Camera} }
+
+// Kind says which kind of line carries the source.
+func (s Source) Kind() sfu.Kind {
+	if s == Microphone {
+		return sfu.Audio
+	}
+	return sfu.Video
+}
+
+// Media says what a member sends now.
+type Media struct {
+	Microphone bool
+	Camera     bool
+}
+
+func (m Media) on(s Source) bool { return s == Microphone && m.Microphone || s == Camera && m.Camera }
+
+// Reason says why the room closes a member's connection.
+type Reason uint8
+
+// The reasons.
+const (
+	Replaced Reason = iota + 1 // the session joined again, or the person was admitted on another device
+	Removed                    // the invitation was withdrawn
+	Ended                      // the visit is over for everyone
+	Slow                       // the outbox was full
+	Stopping                   // the room closes here; come back
+)
+
+// Outbox takes what a room tells one member. Neither method may block: they are called on the room's goroutine.
+type Outbox interface {
+	// Send queues an update; false when there is no more room, and then the member is closed as Slow.
+	Send(Update) bool
+	// Close ends the member's connection. The room sends nothing after it.
+	Close(Reason)
+}
+
+// Arrival is somebody who wants in. The session was checked against SQL at Checked: an invitation withdrawn later than that
+// is refused even when word of it came before the arrival.
+type Arrival struct {
+	Session    string // the browser's session, and the member's id
+	Invitation string
+	Name       phi.Text
+	Role       auth.Role
+	Checked    time.Time
+
+	Peer    *sfu.Peer // has answered its first offer; need not be connected. Whoever made it closes it.
+	Sources map[string]Source
+	Media   Media
+	Outbox  Outbox
+}
+
+// Update is something a room tells a member: one of the types below.
+type Update interface{ update() }
+
+// Person names a member to others.
+type Person struct {
+	ID   string
+	Name phi.Text
+	Role auth.Role
+}
+
+// Member is one member as another may see it.
+type Member struct {
+	Person
+	Place Place
+	Since time.Time // when they came to that place
+	Media Media     // what they send; of somebody waiting: nothing
+}
+
+// Position is where a member is, and everything they may see from there.
+type Position struct {
+	Place   Place
+	Since   time.Time
+	May     []auth.Action // of VisitAdmit, VisitChat, VisitEnd: what the member may do there
+	Members []Member      // the others; empty while waiting
+	Chat    []Said        // what was said since the session was first admitted; empty while waiting
+}
+
+// Joined is the first update a member gets.
+type Joined struct {
+	You Person
+	Position
+}
+
+// Moved says that the member was moved to another place.
+type Moved struct{ Position }
+
+// Need asks for a new offer with this many slots in all.
+type Need struct{ Audio, Video int }
+
+// Slots says what every slot of the member shows now. A slot not listed shows nothing.
+type Slots []Shown
+
+// Shown is one slot and what it shows.
+type Shown struct {
+	MID    string
+	Member string
+	Source Source
+}
+
+// Changed says that somebody came, moved or changed.
+type Changed struct{ Member Member }
+
+// Left says that somebody went.
+type Left struct{ Member string }
+
+// Said is a line of chat.
+type Said struct {
+	ID   string // made by the sender, unique among their lines
+	From Person
+	Text phi.Text
+	At   time.Time
+}
+
+// Speaking lists who speaks now, loudest first.
+type Speaking []string
+
+func (Joined) update()   {}
+func (Moved) update()    {}
+func (Need) update()     {}
+func (Slots) update()    {}
+func (Changed) update()  {}
+func (Left) update()     {}
+func (Said) update()     {}
+func (Speaking) update() {}
+
+// member is somebody in a room. Only the room's goroutine touches it, but for the fields that never change.
+type member struct {
+	// never change
+	id         string
+	invitation string
+	name       phi.Text
+	role       auth.Role
+	rights     map[auth.Action]bool
+	outbox     Outbox
+	peer       *sfu.Peer
+
+	// owned by the room's goroutine
+	lines lines
+	media Media
+	place Place
+	since time.Time
+	shown []sent // what each of lines.slots shows
+	asked Need   // the most slots asked for so far
+	slow  bool   // the outbox was full
+}
+
+// lines is what a peer's lines are good for, as of its last answered offer. It is taken outside the room's goroutine, and not
+// looked up again: so a slot is never pointed before the client has the answer that tells of it.
+type lines struct {
+	slots        []*sfu.Slot
+	publications map[Source]*sfu.Publication
+}
+
+func linesOf(peer *sfu.Peer, sources map[string]Source) lines {
+	l := lines{slots: peer.Slots(), publications: map[Source]*sfu.Publication{}}
+	for _, p := range peer.Publications() {
+		source, ok := sources[p.MID()]
+		if ok && source.Kind() == p.Kind() {
+			l.publications[source] = p
+		}
+	}
+	return l
+}
+
+// actions are those a member's rights are looked up for, once, on arrival.
+func actions() []auth.Action {
+	return []auth.Action{auth.VisitEnter, auth.VisitAdmit, auth.VisitChat, auth.VisitEnd, auth.VisitPublish, auth.VisitSeeWaiting}
+}
+
+func newMember(a Arrival, l lines) *member {
+	m := &member{
+		id: a.Session, invitation: a.Invitation, name: a.Name, role: a.Role, rights: map[auth.Action]bool{},
+		outbox: a.Outbox, peer: a.Peer, lines: l, media: a.Media, shown: make([]sent, len(l.slots)),
+	}
+	for _, action := range actions() {
+		m.rights[action] = auth.May(a.Role, action)
+	}
+	if !m.rights[auth.VisitPublish] {
+		m.media = Media{}
+	}
+	return m
+}
+
+// may says whether the member may do something now: everything needs to be in the visit.
+func (m *member) may(action auth.Action) bool { return m.place == Visit && m.rights[action] }
+
+// sees says whether the member may know of the other.
+func (m *member) sees(other *member) bool {
+	return m.place == Visit && (other.place == Visit || m.rights[auth.VisitSeeWaiting])
+}
+
+func (m *member) person() Person { return Person{ID: m.id, Name: m.name, Role: m.role} }
+
+// view is the member as others see it.
+func (m *member) view() Member {
+	v := Member{Person: m.person(), Place: m.place, Since: m.since}
+	if m.place == Visit {
+		v.Media = m.media
+	}
+	return v
+}
+
+// mayDo lists what the member may do in its place, for the page to show.
+func (m *member) mayDo() []auth.Action {
+	may := []auth.Action{}
+	for _, action := range []auth.Action{auth.VisitAdmit, auth.VisitChat, auth.VisitEnd} {
+		if m.may(action) {
+			may = append(may, action)
+		}
+	}
+	return may
+}
+
+// relines takes over new lines after another offer. What the slots show stays with them.
+func (m *member) relines(l lines) {
+	shown := make([]sent, len(l.slots))
+	for i, slot := range l.slots {
+		if j := slices.Index(m.lines.slots, slot); j >= 0 {
+			shown[i] = m.shown[j]
+		}
+	}
+	m.lines, m.shown = l, shown
+}
+
+// sends lists the publications the member sends into the visit.
+func (m *member) sends() []sent {
+	if !m.may(auth.VisitPublish) {
+		return nil
+	}
+	var all []sent
+	for _, source := range Sources() {
+		if p := m.lines.publications[source]; p != nil && m.media.on(source) {
+			all = append(all, sent{member: m.id, source: source, publication: p})
+		}
+	}
+	return all
+}
+
+// showNothing empties all slots.
+func (m *member) showNothing() {
+	for i, slot := range m.lines.slots {
+		slot.Show(nil)
+		m.shown[i] = sent{}
+	}
+}

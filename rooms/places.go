@@ -1,0 +1,233 @@
+package rooms
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+)
+
+// join gives an arrival a seat. A session that is here already is replaced in its place.
+func (r *Room) join(a Arrival, l lines) (*Seat, error) {
+	if at, ok := r.removed[a.Invitation]; ok && !at.Before(a.Checked) {
+		return nil, ErrRemoved
+	}
+	m := newMember(a, l)
+	old := r.member(a.Session)
+	if r.isAdmitted(m.id) || r.entersUnasked(m) {
+		m.place = Visit
+	} else {
+		m.place = Waiting
+	}
+	if r.count(m.place, m) >= r.limit(m.place) {
+		return nil, ErrFull
+	}
+	m.since = r.now()
+	if old != nil {
+		r.takeOut(old, Replaced)
+		if old.place == m.place {
+			m.since = old.since
+		}
+	}
+	r.members = append(r.members, m)
+	r.empty = time.Time{}
+	if m.place == Visit {
+		r.settleIn(m, "")
+	}
+	r.send(m, Joined{You: m.person(), Position: r.position(m)})
+	r.announce(m)
+	r.arrived(m)
+	return &Seat{room: r, member: m}, nil
+}
+
+// admit lets a waiting member into the visit. Somebody who is in already stays: two may press at once.
+func (r *Room) admit(by *member, id string) error {
+	if !by.may(auth.VisitAdmit) {
+		return fault.NotAllowed
+	}
+	m := r.member(id)
+	if m == nil {
+		return fmt.Errorf("admitting a member: %w", fault.NotFound)
+	}
+	if m.place == Visit {
+		return nil
+	}
+	return r.moveIn(m, by.invitation)
+}
+
+// moveIn moves a waiting member into the visit. by is the invitation of whoever admitted; empty: nobody had to.
+func (r *Room) moveIn(m *member, by string) error {
+	if r.count(Visit, m) >= r.limits.InVisit {
+		return ErrFull
+	}
+	r.members = append(slices.DeleteFunc(r.members, func(o *member) bool { return o == m }), m)
+	m.place, m.since = Visit, r.now()
+	r.settleIn(m, by)
+	r.send(m, Moved{r.position(m)})
+	r.announce(m)
+	r.arrived(m)
+	return nil
+}
+
+// settleIn makes the visit the place of the member's session, and of no other session of the same invitation: a person is in the
+// visit once, and an older device that was left behind, or lent, has to wait again.
+func (r *Room) settleIn(m *member, by string) {
+	for _, other := range slices.Clone(r.members) {
+		if other != m && other.place == Visit && other.invitation == m.invitation {
+			r.takeOut(other, Replaced)
+			r.announceLeft(other)
+		}
+	}
+	known := r.isAdmitted(m.id)
+	r.admitted = slices.DeleteFunc(r.admitted, func(a admission) bool {
+		return a.session != m.id && a.invitation == m.invitation
+	})
+	if known {
+		for i := range r.admitted {
+			if r.admitted[i].session == m.id {
+				r.admitted[i].invitation = m.invitation
+			}
+		}
+		return
+	}
+	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, heardFrom: r.saidAll})
+	r.remember()
+	r.emit(Event{Kind: EventAdmitted, Session: m.id, Invitation: m.invitation, Role: m.role, By: by})
+}
+
+// arrived points slots at and for somebody who came into the visit, and tells who speaks.
+func (r *Room) arrived(m *member) {
+	if m.place != Visit {
+		return
+	}
+	r.pointAll()
+	if len(r.floor.order) > 0 {
+		r.send(m, Speaking(slices.Clone(r.floor.order)))
+	}
+}
+
+// entersUnasked says whether the member may enter without being admitted: by right, and unless the person is in the
+// visit already on another device, since a link can fall into other hands.
+func (r *Room) entersUnasked(m *member) bool {
+	return m.rights[auth.VisitEnter] && !slices.ContainsFunc(r.members, func(o *member) bool {
+		return o.place == Visit && o.invitation == m.invitation && o.id != m.id
+	})
+}
+
+// remove takes a member out of the room for good and tells the others.
+func (r *Room) remove(m *member, reason Reason) {
+	r.takeOut(m, reason)
+	r.announceLeft(m)
+	if m.place == Visit {
+		r.emit(Event{Kind: EventLeft, Session: m.id, Invitation: m.invitation, Role: m.role})
+		r.pointAll()
+		r.letIn()
+	}
+	if len(r.members) == 0 {
+		r.empty = r.now()
+	}
+}
+
+// letIn lets those in who wait only because the same person was in the visit on another device: with nobody left
+// there who could admit, they would wait for ever.
+func (r *Room) letIn() {
+	for _, m := range slices.Clone(r.members) {
+		if m.place == Waiting && r.entersUnasked(m) {
+			_ = r.moveIn(m, "") // can't be full: somebody has just left
+		}
+	}
+}
+
+// takeOut takes a member out of the room, in silence. Whoever calls tells the others and points their slots anew.
+func (r *Room) takeOut(m *member, reason Reason) {
+	r.members = slices.DeleteFunc(r.members, func(o *member) bool { return o == m })
+	m.showNothing()
+	if reason != 0 {
+		m.outbox.Close(reason)
+	}
+}
+
+// withdraw removes everybody who came by an invitation and forgets that they were admitted.
+func (r *Room) withdraw(invitation string) {
+	r.removed[invitation] = r.now()
+	known := len(r.admitted)
+	r.admitted = slices.DeleteFunc(r.admitted, func(a admission) bool { return a.invitation == invitation })
+	if len(r.admitted) != known {
+		r.remember()
+	}
+	for _, m := range slices.Clone(r.members) {
+		if m.invitation == invitation && r.seated(m) {
+			r.remove(m, Removed)
+		}
+	}
+}
+
+// announce tells everybody who may know of the member that it came or changed.
+func (r *Room) announce(m *member) {
+	for _, viewer := range r.members {
+		if viewer != m && viewer.sees(m) {
+			r.send(viewer, Changed{m.view()})
+		}
+	}
+}
+
+// announceLeft tells everybody who knew of the member that it went.
+func (r *Room) announceLeft(m *member) {
+	for _, viewer := range r.members {
+		if viewer != m && viewer.sees(m) {
+			r.send(viewer, Left{m.id})
+		}
+	}
+}
+
+// position is where a member is and what it may see from there.
+func (r *Room) position(m *member) Position {
+	p := Position{Place: m.place, Since: m.since, May: m.mayDo(), Members: []Member{}, Chat: []Said{}}
+	if m.place != Visit {
+		return p
+	}
+	for _, other := range r.members {
+		if other != m && m.sees(other) {
+			p.Members = append(p.Members, other.view())
+		}
+	}
+	p.Chat = append(p.Chat, r.saidSince(m.id)...)
+	return p
+}
+
+func (r *Room) member(id string) *member {
+	for _, m := range r.members {
+		if m.id == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// seated says whether the member still holds its seat.
+func (r *Room) seated(m *member) bool { return slices.Contains(r.members, m) }
+
+func (r *Room) isAdmitted(session string) bool {
+	return slices.ContainsFunc(r.admitted, func(a admission) bool { return a.session == session })
+}
+
+// count says how many are in a place, leaving out the newcomer, its older connection and, in the visit, the person's other device:
+// all of these make room for it.
+func (r *Room) count(place Place, newcomer *member) int {
+	n := 0
+	for _, m := range r.members {
+		if m.place == place && m.id != newcomer.id && (place == Waiting || m.invitation != newcomer.invitation) {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Room) limit(place Place) int {
+	if place == Waiting {
+		return r.limits.Waiting
+	}
+	return r.limits.InVisit
+}

@@ -1,0 +1,213 @@
+// Package rooms runs live visits: who is here, who waits, who sees whom; and what nodes agree on about them.
+// Each Room is owned by one goroutine, which alone touches its members and points their slots; whoever wants something of it puts a
+// command into its one bounded mailbox.
+// A room must never block on a client, on SQL or on a shared store, and never let anything of the visit reach somebody who waits.
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"housecall/platform/fault"
+)
+
+// Errors a caller may meet. Each is of a kind of package fault.
+var (
+	// ErrEnded says that the visit was ended; the room takes nobody in until Host.Reopen.
+	ErrEnded error = &fault.Problem{Code: fault.CodeOver, Kind: fault.NotAllowed, Detail: "This visit has ended."}
+	// ErrRemoved says that the invitation was withdrawn while its holder was on the way in.
+	ErrRemoved = fmt.Errorf("the invitation was withdrawn: %w", fault.NotAllowed)
+	// ErrFull says that the visit, or its waiting room, holds as many people as it may.
+	ErrFull = fmt.Errorf("the room is full: %w", fault.TryAgain)
+	// ErrClosed says that the room, or this seat in it, is closed.
+	ErrClosed = fmt.Errorf("the room is closed: %w", fault.TryAgain)
+)
+
+// mailboxSize is how many commands may wait for a room. A session sends one at a time, so thirty people never fill it.
+const mailboxSize = 64
+
+// Room is one live visit. Its goroutine, run, owns every field under "owned by run"; all others reach them by a command.
+type Room struct {
+	visit  string
+	host   *Host
+	limits Limits
+	now    func() time.Time
+	log    *slog.Logger
+
+	mailbox chan func()   // in: commands, run one after the other by run
+	stop    chan struct{} // in: closed by shut
+	shut    func()        // in: the host calls it when it stops or lost the lease; any number of times
+	done    chan struct{} // out: closed when run takes no more commands
+	asked   atomic.Int64  // in: when somebody last asked the host for this room; Unix nanoseconds
+
+	// owned by run
+	members  []*member            // in the order of their arrival in their place
+	admitted []admission          // who may come back into the visit, oldest first
+	removed  map[string]time.Time // invitation → when it was withdrawn
+	said     []Said               // the last of the chat, oldest first
+	saidAll  int                  // how much was said in all; numbers the lines of said
+	floor    floor                // who speaks
+	slow     []*member            // whose outbox was full: removed when the current command is done
+	empty    time.Time            // since when nobody is here; zero when somebody is
+	over     bool                 // run ends after the current command
+}
+
+// admission remembers that a session was admitted.
+type admission struct {
+	session    string
+	invitation string // empty when known from a snapshot alone
+	heardFrom  int    // number of the first line of chat that was said since
+}
+
+// newRoom starts a room in which the given sessions count as admitted.
+func newRoom(h *Host, visit string, admitted []string) *Room {
+	r := &Room{
+		visit:   visit,
+		host:    h,
+		limits:  h.config.Limits,
+		now:     h.config.Now,
+		log:     h.config.Logger.With("visit", visit),
+		mailbox: make(chan func(), mailboxSize),
+		stop:    make(chan struct{}),
+		done:    make(chan struct{}),
+		removed: map[string]time.Time{},
+		empty:   h.config.Now(),
+	}
+	r.shut = sync.OnceFunc(func() { close(r.stop) })
+	for _, session := range admitted {
+		r.admitted = append(r.admitted, admission{session: session})
+	}
+	return r
+}
+
+// run owns the room until it is over.
+func (r *Room) run() {
+	tick := time.NewTicker(r.limits.Tick)
+	defer tick.Stop()
+	for !r.over {
+		select {
+		case command := <-r.mailbox:
+			command()
+		case <-tick.C:
+			r.tick()
+		case <-r.stop:
+			r.closeAll(Stopping)
+		}
+		r.dropSlow()
+	}
+	close(r.done)
+}
+
+// ask runs do on the room's goroutine and returns its answer. The context bounds the wait for a place in the mailbox; once there,
+// the answer is near, because the room never blocks, and is waited for: so no seat is ever taken without its holder knowing.
+func ask[T any](ctx context.Context, r *Room, do func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	var none T
+	reply := make(chan answer, 1)
+	select {
+	case r.mailbox <- func() {
+		value, err := do()
+		reply <- answer{value, err}
+	}:
+	case <-r.done:
+		return none, ErrClosed
+	case <-ctx.Done():
+		return none, fmt.Errorf("asking the room: %w", ctx.Err())
+	}
+	select {
+	case a := <-reply:
+		return a.value, a.err
+	case <-r.done:
+	}
+	select {
+	case a := <-reply: // it was the room's last command
+		return a.value, a.err
+	default:
+		return none, ErrClosed
+	}
+}
+
+// tell runs do on the room's goroutine, unless the room is over.
+func (r *Room) tell(do func()) {
+	select {
+	case r.mailbox <- do:
+	case <-r.done:
+	}
+}
+
+// tick is the room's clock: it listens who speaks, and closes a room that has been empty for long enough.
+func (r *Room) tick() {
+	r.listen()
+	if r.empty.IsZero() {
+		return
+	}
+	last := r.empty
+	if asked := time.Unix(0, r.asked.Load()); asked.After(last) {
+		last = asked
+	}
+	if r.now().Sub(last) >= r.limits.Grace {
+		r.over = true
+	}
+}
+
+// closeAll sends everybody away and ends the room.
+func (r *Room) closeAll(reason Reason) {
+	members := r.members
+	r.members = nil
+	for _, m := range members {
+		m.showNothing()
+		m.outbox.Close(reason)
+	}
+	r.over = true
+}
+
+// end ends the visit for everyone. by is the invitation of whoever did, empty for the desk.
+func (r *Room) end(by string) {
+	r.host.markEnded(r.visit)
+	r.admitted = nil
+	r.remember()
+	r.closeAll(Ended)
+	r.emit(Event{Kind: EventEnded, By: by})
+}
+
+// remember hands the list of admitted sessions to the host, which stores it outside this goroutine.
+func (r *Room) remember() {
+	ids := make([]string, 0, len(r.admitted))
+	for _, a := range r.admitted[max(0, len(r.admitted)-MaxAdmitted):] {
+		ids = append(ids, a.session)
+	}
+	r.host.remember(r, ids)
+}
+
+// emit tells whoever keeps the appointment what happened.
+func (r *Room) emit(e Event) {
+	e.Visit, e.At = r.visit, r.now()
+	r.host.config.Events(e)
+}
+
+// send puts an update into a member's outbox. A member whose outbox is full is removed after the current command.
+func (r *Room) send(m *member, u Update) {
+	if !m.slow && !m.outbox.Send(u) {
+		m.slow = true
+		r.slow = append(r.slow, m)
+	}
+}
+
+// dropSlow removes those who could not keep up; their going may fill another's outbox, so it goes on until none is left.
+func (r *Room) dropSlow() {
+	for len(r.slow) > 0 {
+		m := r.slow[0]
+		r.slow = r.slow[1:]
+		if r.seated(m) {
+			r.log.Info("a member read too slowly", "session", m.id)
+			r.remove(m, Slow)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+)
+
+// Seat is one member's connection to a room. When the session joins again, or the member is removed, the seat is void and its methods
+// answer ErrClosed. A method that needs a right the member doesn't have answers fault.NotAllowed.
+type Seat struct {
+	room   *Room
+	member *member
+}
+
+// Join gives an arrival a seat: in the visit when its session was admitted before or its role needs nobody's leave, otherwise among
+// those waiting. The first update in the outbox is Joined. Errors: ErrEnded, ErrFull, ErrRemoved, ErrClosed.
+func (r *Room) Join(ctx context.Context, a Arrival) (*Seat, error) {
+	l := linesOf(a.Peer, a.Sources)
+	return ask(ctx, r, func() (*Seat, error) { return r.join(a, l) })
+}
+
+// Offered says that the peer has answered another offer, which carried these sources. Call it when the answer is on its way to
+// the client: the slots are pointed at once.
+func (s *Seat) Offered(ctx context.Context, sources map[string]Source) error {
+	l := linesOf(s.member.peer, sources)
+	return s.ask(ctx, func(r *Room, m *member) error {
+		m.relines(l)
+		r.pointAll()
+		return nil
+	})
+}
+
+// SetMedia says what the member sends now; what is off is not forwarded.
+func (s *Seat) SetMedia(ctx context.Context, media Media) error {
+	return s.ask(ctx, func(r *Room, m *member) error {
+		if media != (Media{}) && !m.rights[auth.VisitPublish] {
+			return fmt.Errorf("sending media: %w", fault.NotAllowed)
+		}
+		if media == m.media {
+			return nil
+		}
+		m.media = media
+		if m.place == Visit {
+			r.announce(m)
+			r.pointAll()
+		}
+		return nil
+	})
+}
+
+// Chat says something to everybody in the visit. The id is the sender's own; sent twice, it is told once.
+func (s *Seat) Chat(ctx context.Context, id string, text phi.Text) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
+}
+
+// Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull.
+func (s *Seat) Admit(ctx context.Context, id string) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.admit(m, id) })
+}
+
+// End ends the visit for everyone.
+func (s *Seat) End(ctx context.Context) error {
+	return s.ask(ctx, func(r *Room, m *member) error {
+		if !m.may(auth.VisitEnd) {
+			return fmt.Errorf("ending the visit: %w", fault.NotAllowed)
+		}
+		r.end(m.invitation)
+		return nil
+	})
+}
+
+// Leave gives the seat up. The outbox is not closed: whoever leaves closes it.
+func (s *Seat) Leave() {
+	s.room.tell(func() {
+		if s.room.seated(s.member) {
+			s.room.remove(s.member, 0)
+		}
+	})
+}
+
+// ask runs do on the room's goroutine while the seat is held.
+func (s *Seat) ask(ctx context.Context, do func(*Room, *member) error) error {
+	_, err := ask(ctx, s.room, func() (struct{}, error) {
+		if !s.room.seated(s.member) {
+			return struct{}{}, ErrClosed
+		}
+		return struct{}{}, do(s.room, s.member)
+	})
+	return err
+}
