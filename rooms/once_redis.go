@@ -10,6 +10,7 @@ import (
 )
 
 // RedisOnce is a Once that all nodes at one Redis share: per spent id and per key of tries one Redis key, which expires by itself.
+// A Redis that was emptied has forgotten them: until it expires a pass could be used again, and counts of tries begin anew.
 type RedisOnce struct {
 	redis *Redis
 	now   func() time.Time

@@ -1,0 +1,457 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"housecall/platform/fault"
+)
+
+// leaseStore is one kind of Leases under the contract test.
+type leaseStore struct {
+	Leases
+	now     func() time.Time // the clock by which heartbeats go by
+	pause   func()           // lets some time go by
+	flush   func(*testing.T) // empties the store
+	setBack func(*testing.T) // sets the store's clock back by an hour
+}
+
+// leaseStores makes one fresh store of each kind.
+var leaseStores = map[string]func(*testing.T) *leaseStore{
+	"memory": func(*testing.T) *leaseStore {
+		clock := newHandClock()
+		s := &leaseStore{Leases: NewMemoryLeases(clock.now), now: clock.now}
+		s.pause = func() { clock.turn(100 * time.Millisecond) }
+		s.flush = func(*testing.T) { s.Leases = NewMemoryLeases(clock.now) }
+		s.setBack = func(*testing.T) { clock.turn(-time.Hour) }
+		return s
+	},
+	"redis": func(t *testing.T) *leaseStore {
+		r := startRedis(t).open(testPatience)
+		s := &leaseStore{Leases: NewRedisLeases(r), now: time.Now, pause: pollPause}
+		s.flush = func(t *testing.T) {
+			if err := r.client.FlushAll(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Redis takes the machine's clock, so what it wrote by the clock is set forward instead.
+		s.setBack = func(t *testing.T) {
+			ctx := t.Context()
+			for _, node := range r.client.ZRange(ctx, heartbeatsKey, 0, -1).Val() {
+				r.client.ZIncrBy(ctx, heartbeatsKey, float64(time.Hour.Microseconds()), node)
+			}
+			r.client.Persist(ctx, heartbeatsKey)
+			rooms := r.client.Keys(ctx, redisPrefix+"{leases}:room:*").Val()
+			if len(rooms) == 0 {
+				t.Fatal("no rooms to set the clock back for")
+			}
+			for _, room := range rooms {
+				if err := r.client.HIncrBy(ctx, room, "epoch", time.Hour.Microseconds()).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return s
+	},
+}
+
+// handClock is a clock turned by hand. As a real one it shows another microsecond at every look.
+type handClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newHandClock() *handClock {
+	return &handClock{at: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}
+}
+
+func (c *handClock) now() time.Time {
+	c.turn(time.Microsecond)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *handClock) turn(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// swiftly plays a scene that is decided only while it takes less than a heartbeat's life. What comes of a scene that took
+// longer, because the machine stood still, proves nothing: it is played again in another room.
+func (s *leaseStore) swiftly(t *testing.T, play func(room string) error) {
+	t.Helper()
+	for i := range 50 {
+		begin := s.now()
+		err := play(fmt.Sprintf("room-%d", i))
+		if s.now().Sub(begin) >= HeartbeatTTL {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatal("the machine is too slow for this test")
+}
+
+// take acquires the room for the node once it is free.
+func (s *leaseStore) take(t *testing.T, node, room string) Lease {
+	t.Helper()
+	var lease Lease
+	eventually(t, "the room is free for "+node, s.pause, func() bool {
+		var err error
+		if lease, err = s.Acquire(t.Context(), node, room); err != nil && !errors.Is(err, ErrHeld) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	return lease
+}
+
+func TestLeases(t *testing.T) {
+	scenes := map[string]func(*testing.T, *leaseStore){
+		"first":            sceneFirst,
+		"held":             sceneHeld,
+		"kept by beats":    sceneKeptByBeats,
+		"host dies":        sceneHostDies,
+		"released":         sceneReleased,
+		"snapshot":         sceneSnapshot,
+		"flush, host back": sceneFlushHostBack,
+		"flush, other":     sceneFlushOther,
+		"flush, both":      sceneFlushBoth,
+		"clock set back":   sceneClockSetBack,
+		"race":             sceneRace,
+		"not valid":        sceneNotValid,
+	}
+	guardGoroutines(t)
+	for kind, open := range leaseStores {
+		for name, play := range scenes {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				t.Parallel() // most of the time is spent waiting for heartbeats to end
+				play(t, open(t))
+			})
+		}
+	}
+}
+
+func sceneFirst(t *testing.T, s *leaseStore) {
+	before := s.now().UnixMicro()
+	lease, err := s.Acquire(t.Context(), "a", "room")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lease.Room != "room" || lease.Node != "a" || len(lease.Admitted) != 0 {
+		t.Errorf("lease %+v", lease)
+	}
+	if after := s.now().UnixMicro(); lease.Epoch < before || lease.Epoch > after {
+		t.Errorf("epoch %d is not between %d and %d", lease.Epoch, before, after)
+	}
+	again, err := s.Acquire(t.Context(), "a", "room")
+	if err != nil || again.Epoch != lease.Epoch {
+		t.Errorf("the host acquired again: %+v, %v; want epoch %d", again, err, lease.Epoch)
+	}
+	// Also a host that was silent for long, as long as nobody took the room.
+	begin := s.now()
+	eventually(t, "the heartbeat is gone", s.pause, func() bool { return s.now().Sub(begin) > 2*HeartbeatTTL })
+	again, err = s.Acquire(t.Context(), "a", "room")
+	if err != nil || again.Epoch != lease.Epoch {
+		t.Errorf("the host acquired after a silence: %+v, %v; want epoch %d", again, err, lease.Epoch)
+	}
+}
+
+func sceneHeld(t *testing.T, s *leaseStore) {
+	s.swiftly(t, func(room string) error {
+		lease, err := s.Acquire(t.Context(), "a", room)
+		if err != nil {
+			return err
+		}
+		held, err := s.Acquire(t.Context(), "b", room)
+		if !errors.Is(err, ErrHeld) || held.Node != "a" || held.Epoch != lease.Epoch || held.Room != room {
+			return fmt.Errorf("the room of a living host went to another: %+v, %w", held, err)
+		}
+		other, err := s.Acquire(t.Context(), "b", room+"-other")
+		if err != nil || other.Node != "b" {
+			return fmt.Errorf("another room: %+v, %w", other, err)
+		}
+		return s.Renew(t.Context(), lease)
+	})
+}
+
+func sceneKeptByBeats(t *testing.T, s *leaseStore) {
+	s.take(t, "a", "room")
+	begin := s.now()
+	for s.now().Sub(begin) < 2*HeartbeatTTL {
+		beat := s.now()
+		if err := s.Beat(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Acquire(t.Context(), "b", "room")
+		if errors.Is(err, ErrHeld) {
+			s.pause()
+			continue
+		}
+		if err != nil || s.now().Sub(beat) < HeartbeatTTL {
+			t.Fatalf("%v after a beat the room went to another: %v", s.now().Sub(beat), err)
+		}
+		// The machine stood still between the beat and the try: begin again.
+		s.take(t, "a", "room")
+		begin = s.now()
+	}
+}
+
+func sceneHostDies(t *testing.T, s *leaseStore) {
+	first := s.take(t, "a", "room")
+	first.Admitted = []string{"s1", "s2"}
+	if err := s.Renew(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	second := s.take(t, "b", "room")
+	if second.Epoch <= first.Epoch {
+		t.Errorf("the epoch went from %d to %d", first.Epoch, second.Epoch)
+	}
+	if !slices.Equal(second.Admitted, first.Admitted) {
+		t.Errorf("admitted %q, want %q", second.Admitted, first.Admitted)
+	}
+	first.Admitted = []string{"intruder"}
+	if err := s.Renew(t.Context(), first); !errors.Is(err, ErrLost) {
+		t.Errorf("the old host renewed: %v", err)
+	}
+	if err := s.Release(t.Context(), first); err != nil {
+		t.Errorf("the old host released: %v", err)
+	}
+	if err := s.Renew(t.Context(), second); err != nil {
+		t.Errorf("the new host lost the room by that: %v", err)
+	}
+	if third := s.take(t, "c", "room"); third.Epoch <= second.Epoch || !slices.Equal(third.Admitted, second.Admitted) {
+		t.Errorf("third host: %+v after %+v", third, second)
+	}
+}
+
+func sceneReleased(t *testing.T, s *leaseStore) {
+	first := s.take(t, "a", "room")
+	first.Admitted = []string{"s1"}
+	for range 2 {
+		if err := s.Release(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Renew(t.Context(), first); !errors.Is(err, ErrLost) {
+		t.Errorf("a released lease was renewed: %v", err)
+	}
+	second, err := s.Acquire(t.Context(), "b", "room") // at once, although a still lives
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Epoch <= first.Epoch || !slices.Equal(second.Admitted, first.Admitted) {
+		t.Errorf("second host: %+v after %+v", second, first)
+	}
+	if err := s.Release(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	third, err := s.Acquire(t.Context(), "b", "room") // the same node again: another lease nevertheless
+	if err != nil || third.Epoch <= second.Epoch {
+		t.Errorf("acquired after releasing: %+v after %+v, %v", third, second, err)
+	}
+}
+
+func sceneSnapshot(t *testing.T, s *leaseStore) {
+	lease := s.take(t, "a", "room")
+	full := make([]string, MaxAdmitted)
+	for i := range full {
+		full[i] = fmt.Sprintf("0193fa2e-7c1b-7d00-8000-%012d", i)
+	}
+	for _, admitted := range [][]string{{"one"}, {"one", "two"}, full, {}, {"three"}} {
+		lease.Admitted = slices.Clone(admitted)
+		if err := s.Renew(t.Context(), lease); err != nil {
+			t.Fatal(err)
+		}
+		clear(lease.Admitted) // what the caller does with its slice is its own affair
+		kept := s.take(t, "a", "room")
+		if !slices.Equal(kept.Admitted, admitted) {
+			t.Errorf("kept %q, want %q", kept.Admitted, admitted)
+		}
+		clear(kept.Admitted)
+	}
+	if kept := s.take(t, "a", "room"); !slices.Equal(kept.Admitted, []string{"three"}) {
+		t.Errorf("kept %q", kept.Admitted)
+	}
+}
+
+func sceneFlushHostBack(t *testing.T, s *leaseStore) {
+	s.swiftly(t, func(room string) error {
+		lease := s.take(t, "a", room)
+		lease.Admitted = []string{"s1"}
+		s.flush(t)
+		if err := s.Renew(t.Context(), lease); err != nil {
+			return fmt.Errorf("the host writes its room back: %w", err)
+		}
+		if err := s.Beat(t.Context(), "a"); err != nil {
+			return err
+		}
+		held, err := s.Acquire(t.Context(), "b", room)
+		if !errors.Is(err, ErrHeld) || held.Epoch != lease.Epoch || !slices.Equal(held.Admitted, lease.Admitted) {
+			return fmt.Errorf("after the host came back another got %+v, %w", held, err)
+		}
+		return nil
+	})
+	lease := s.take(t, "a", "again")
+	s.flush(t)
+	again := s.take(t, "a", "again")
+	if again.Epoch <= lease.Epoch {
+		t.Errorf("the epoch fell from %d to %d when the store was emptied", lease.Epoch, again.Epoch)
+	}
+	if err := s.Release(t.Context(), lease); err != nil {
+		t.Error(err)
+	}
+	if err := s.Renew(t.Context(), again); err != nil {
+		t.Errorf("releasing the lease from before took the room away: %v", err)
+	}
+}
+
+func sceneFlushOther(t *testing.T, s *leaseStore) {
+	first := s.take(t, "a", "room")
+	s.flush(t)
+	second, err := s.Acquire(t.Context(), "b", "room")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Epoch <= first.Epoch {
+		t.Errorf("the epoch fell from %d to %d when the store was emptied", first.Epoch, second.Epoch)
+	}
+	if err := s.Renew(t.Context(), first); !errors.Is(err, ErrLost) {
+		t.Errorf("the first host was not told of the second: %v", err)
+	}
+	if err := s.Renew(t.Context(), second); err != nil {
+		t.Error(err)
+	}
+}
+
+// sceneFlushBoth: two nodes believe in their lease when the store forgets; the higher epoch stays, whoever writes first.
+func sceneFlushBoth(t *testing.T, s *leaseStore) {
+	first := s.take(t, "a", "room")
+	second := s.take(t, "b", "room")
+	s.flush(t)
+	if err := s.Renew(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Renew(t.Context(), second); err != nil {
+		t.Errorf("the higher epoch was refused: %v", err)
+	}
+	if err := s.Renew(t.Context(), first); !errors.Is(err, ErrLost) {
+		t.Errorf("the lower epoch was not told: %v", err)
+	}
+}
+
+func sceneClockSetBack(t *testing.T, s *leaseStore) {
+	before := s.take(t, "a", "room")
+	s.setBack(t)
+	// Node a is silent from now on. Its heartbeat from before must not hold the room for an hour.
+	after := s.take(t, "b", "room")
+	if after.Epoch <= before.Epoch {
+		t.Errorf("the epoch fell from %d to %d with the clock", before.Epoch, after.Epoch)
+	}
+	third := s.take(t, "c", "room")
+	if third.Epoch <= after.Epoch {
+		t.Errorf("the epoch fell from %d to %d with the clock", after.Epoch, third.Epoch)
+	}
+}
+
+func sceneRace(t *testing.T, s *leaseStore) {
+	s.swiftly(t, func(room string) error {
+		const nodes = 16
+		var group sync.WaitGroup
+		leases, errs := make([]Lease, nodes), make([]error, nodes)
+		for i := range nodes {
+			group.Go(func() { leases[i], errs[i] = s.Acquire(t.Context(), fmt.Sprint("node-", i), room) })
+		}
+		group.Wait()
+		winner := -1
+		for i, err := range errs {
+			switch {
+			case err == nil && winner >= 0:
+				return fmt.Errorf("both %+v and %+v host the room", leases[winner], leases[i])
+			case err == nil:
+				winner = i
+			case !errors.Is(err, ErrHeld):
+				return err
+			}
+		}
+		for _, lease := range leases {
+			if winner < 0 || lease.Node != leases[winner].Node || lease.Epoch != leases[winner].Epoch {
+				return fmt.Errorf("told of %+v, winner is number %d", lease, winner)
+			}
+		}
+		return nil
+	})
+}
+
+func sceneNotValid(t *testing.T, s *leaseStore) {
+	ctx := t.Context()
+	good := s.take(t, "a", "room")
+	with := func(change func(*Lease)) Lease {
+		lease := good
+		change(&lease)
+		return lease
+	}
+	for name, lease := range map[string]Lease{
+		"no node":          with(func(l *Lease) { l.Node = "" }),
+		"no room":          with(func(l *Lease) { l.Room = "" }),
+		"long room":        with(func(l *Lease) { l.Room = strings.Repeat("x", 129) }),
+		"no epoch":         with(func(l *Lease) { l.Epoch = 0 }),
+		"a person's name":  with(func(l *Lease) { l.Admitted = []string{"s1", "Sample Patient"} }),
+		"an empty session": with(func(l *Lease) { l.Admitted = []string{""} }),
+		"too many":         with(func(l *Lease) { l.Admitted = slices.Repeat([]string{"s1"}, MaxAdmitted+1) }),
+	} {
+		for method, call := range map[string]func(context.Context, Lease) error{"Renew": s.Renew, "Release": s.Release} {
+			err := call(ctx, lease)
+			if !errors.Is(err, fault.NotValid) {
+				t.Errorf("%s: %s: %v, want fault.NotValid", name, method, err)
+			} else if strings.Contains(err.Error(), "Patient") {
+				t.Errorf("%s: %s: the error repeats it: %v", name, method, err)
+			}
+		}
+	}
+	if err := s.Beat(ctx, "a b"); !errors.Is(err, fault.NotValid) {
+		t.Errorf("Beat: %v", err)
+	}
+	for _, pair := range [][2]string{{"", "room"}, {"a", ""}, {"a", "Sample Patient"}} {
+		if _, err := s.Acquire(ctx, pair[0], pair[1]); !errors.Is(err, fault.NotValid) {
+			t.Errorf("Acquire %q: %v", pair, err)
+		}
+	}
+	if err := s.Renew(ctx, good); err != nil {
+		t.Errorf("the lease did not survive that: %v", err)
+	}
+}
+
+func TestMemoryLeasesForget(t *testing.T) {
+	clock := newHandClock()
+	m := NewMemoryLeases(clock.now)
+	for i := range 100 {
+		if _, err := m.Acquire(t.Context(), fmt.Sprint("node-", i), fmt.Sprint("room-", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.turn(LeaseMemory / 2)
+	if err := m.Beat(t.Context(), "node-0"); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.beats) != 1 || len(m.rooms) != 100 {
+		t.Errorf("after half a day: %d heartbeats, %d rooms; want 1 and 100", len(m.beats), len(m.rooms))
+	}
+	clock.turn(LeaseMemory/2 + time.Minute)
+	if err := m.Beat(t.Context(), "node-0"); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.beats) != 1 || len(m.rooms) != 0 {
+		t.Errorf("after a day: %d heartbeats, %d rooms; want 1 and 0", len(m.beats), len(m.rooms))
+	}
+}
