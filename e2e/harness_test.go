@@ -5,7 +5,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/gorilla/websocket"
 
 	"housecall/e2e/bidi"
 	"housecall/e2e/stage"
@@ -22,18 +26,38 @@ func harnessPage(t *testing.T) string {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		if r.URL.Path != "/" {
+		switch r.URL.Path {
+		case "/":
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline'")
+			w.Write(harness)
+		case "/echo":
+			echo(w, r)
+		case "/favicon.ico":
 			w.WriteHeader(http.StatusNoContent)
-			return
+		default:
+			w.WriteHeader(http.StatusNotFound)
 		}
-		w.Write(harness)
 	}))
 	server.Listener.Close()
 	server.Listener = listener
 	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// echo says back the first message of a websocket.
+func echo(w http.ResponseWriter, r *http.Request) {
+	var upgrader websocket.Upgrader
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader has answered
+	}
+	defer conn.Close()
+	if kind, message, err := conn.ReadMessage(); err == nil {
+		_ = conn.WriteMessage(kind, message) // the test misses it if it fails
+	}
+	_, _, _ = conn.ReadMessage() // until the page closes
 }
 
 // The proofs of picture and tone must work in both browsers, and must fail when there is no picture or no tone.
@@ -51,8 +75,79 @@ func TestHarness(t *testing.T) {
 			p := seat(t, 1, c.screen, c.launch, bidi.Options{Origins: []string{url}})
 			p.goTo(url)
 			p.press("button", "Start")
-			p.await("see", `() => document.querySelector("#remote").videoWidth > 0`)
+			const remote = `document.querySelector("#remote")`
+			p.sees(p, remote)
+			p.hears(p)
+			p.hearsNothingOf(2)
 			p.shoot("started")
+
+			p.press("button", "Mute")
+			p.hearsNothingOf(1)
+			p.press("button", "Mute")
+			p.hears(p)
+
+			p.press("button", "Black")
+			p.seesNobody(remote)
+			p.press("button", "Black")
+			p.sees(p, remote)
+
+			p.typeIn("textbox", "Words", "Grüß dich")
+			p.await("have typed", `() => document.querySelector("#words").value === "Grüß dich"`)
+			p.await("be on the screen asked for", `(s) => innerWidth === s.Width && innerHeight === s.Height && devicePixelRatio === s.PixelRatio
+				&& matchMedia("(pointer: coarse)").matches === s.Touch`, c.screen)
+		})
+	}
+}
+
+// Whatever a page does wrong must come to light, and so must every word on its websockets.
+func TestHarnessNotices(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		launch launcher
+	}{{"Chromium", bidi.Chromium}, {"Firefox", bidi.Firefox}} {
+		t.Run(c.name, func(t *testing.T) {
+			url := harnessPage(t)
+			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{Origins: []string{url}})
+			p.goTo(url)
+			p.press("button", "Misbehave")
+			p.await("finish misbehaving", `() => document.title === "Done"`)
+			p.allowed = []string{"said to the console", "thrown by the page", "404 to GET " + url + "/missing", "elsewhere.invalid",
+				"the server responded with a status of 404"}
+			p.until("be noticed in everything", func() bool {
+				seen := strings.Join(p.troubles(), "\n")
+				return !slices.ContainsFunc(p.allowed[:4], func(wanted string) bool { return !strings.Contains(seen, wanted) })
+			})
+			words := []string{"words on a socket"}
+			p.until("be overheard", func() bool {
+				return slices.Equal(p.notes("sent"), words) && slices.Equal(p.notes("received"), words)
+			})
+			p.until("be seen breaking the policy", func() bool {
+				got := p.notes("csp")
+				return len(got) == 1 && strings.HasPrefix(got[0], "img-src refused https://elsewhere.invalid")
+			})
+		})
+	}
+}
+
+// What a page is told when devices are refused or missing is what people's browsers say.
+func TestHarnessDevices(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		launch  launcher
+		devices bidi.Devices
+		want    string
+	}{
+		{"Chromium denied", bidi.Chromium, bidi.Denied, "NotAllowedError"},
+		{"Chromium missing", bidi.Chromium, bidi.Missing, "NotFoundError"},
+		{"Firefox denied", bidi.Firefox, bidi.Denied, "NotAllowedError"},
+		{"Firefox missing", bidi.Firefox, bidi.Missing, "NotFoundError"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url := harnessPage(t)
+			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{Origins: []string{url}, Devices: c.devices})
+			p.goTo(url)
+			p.await("be refused with "+c.want, `(want) => navigator.mediaDevices.getUserMedia({audio: true, video: true})
+				.then(() => false, (error) => { if (error.name !== want) throw error; return true; })`, c.want)
 		})
 	}
 }

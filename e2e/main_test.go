@@ -25,8 +25,12 @@ func TestMain(m *testing.M) {
 	os.Exit(inside(m))
 }
 
-// audio is the one server all browsers play into; it holds nothing of a test.
-var audio *stage.Sound
+// world is what all tests share and none changes: the audio server, and the participants' pictures and tones as files.
+var world struct {
+	sound       *stage.Sound
+	cameras     [len(stage.Pictures)]string
+	microphones [len(stage.Tones)]string
+}
 
 func inside(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "housecall-e2e-")
@@ -35,23 +39,37 @@ func inside(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	soundDir := filepath.Join(dir, "sound")
-	if err := os.Mkdir(soundDir, 0o700); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	if audio, err = stage.StartSound(ctx, soundDir); err != nil {
+	if err := build(dir); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
 	code := m.Run()
-	audio.Close()
+	world.sound.Close()
 	left, err := stage.Leftovers()
 	if err != nil || len(left) > 0 {
 		fmt.Fprintln(os.Stderr, "e2e: processes outlived the tests:", strings.Join(left, ", "), err)
 		return 1
 	}
 	return code
+}
+
+func build(dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for i := range stage.Pictures {
+		var err error
+		if world.cameras[i], err = stage.DrawPicture(ctx, dir, stage.Pictures[i]); err != nil {
+			return err
+		}
+		if world.microphones[i], err = stage.PlayTone(ctx, dir, stage.Tones[i]); err != nil {
+			return err
+		}
+	}
+	soundDir := filepath.Join(dir, "sound")
+	if err := os.Mkdir(soundDir, 0o700); err != nil {
+		return fmt.Errorf("directory of pulseaudio: %w", err)
+	}
+	sound, err := stage.StartSound(ctx, soundDir)
+	world.sound = sound
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,16 +50,8 @@ func seat(t *testing.T, who int, s bidi.Screen, launch launcher, o bidi.Options)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	o.Dir = t.TempDir()
-	media := t.TempDir()
-	var err error
-	if o.Camera, err = stage.DrawPicture(ctx, media, stage.Pictures[who]); err != nil {
-		t.Fatal(err)
-	}
-	if o.Tone, err = stage.PlayTone(ctx, media, stage.Tones[who]); err != nil {
-		t.Fatal(err)
-	}
-	o.ToneHz = stage.Tones[who]
-	o.Env = audio.Env()
+	o.Camera, o.Tone, o.ToneHz = world.cameras[who], world.microphones[who], stage.Tones[who]
+	o.Env = world.sound.Env()
 	o.Preload = witness
 	browser, err := launch(ctx, o)
 	if err != nil {
@@ -66,7 +59,6 @@ func seat(t *testing.T, who int, s bidi.Screen, launch launcher, o bidi.Options)
 	}
 	p := &Person{t: t, who: who}
 	t.Cleanup(func() {
-		p.settle(browser)
 		if err := browser.Close(); err != nil {
 			t.Error(err)
 		}
@@ -74,6 +66,7 @@ func seat(t *testing.T, who int, s bidi.Screen, launch launcher, o bidi.Options)
 	if p.page, err = browser.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(p.settle)
 	if err := p.page.Show(ctx, s); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +78,10 @@ func (p *Person) within(what string, step func(context.Context) error) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	if err := step(ctx); err != nil {
+	began := time.Now()
+	err := step(ctx)
+	p.t.Logf("participant %d (%s): %s: %.1f s", p.who, p.page.Browser().Name(), what, time.Since(began).Seconds())
+	if err != nil {
 		p.shoot("failed")
 		p.t.Fatalf("participant %d (%s) could not %s: %v", p.who, p.page.Browser().Name(), what, err)
 	}
@@ -110,6 +106,23 @@ func (p *Person) typeIn(role, name, text string) {
 func (p *Person) await(what, function string, args ...any) {
 	p.t.Helper()
 	p.within(what, func(ctx context.Context) error { return p.page.Await(ctx, nil, function, args...) })
+}
+
+// until waits until a condition holds that is not to be asked of the page but of what the tests have noted.
+func (p *Person) until(what string, holds func() bool) {
+	p.t.Helper()
+	p.within(what, func(ctx context.Context) error {
+		again := time.NewTicker(20 * time.Millisecond)
+		defer again.Stop()
+		for !holds() {
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
 }
 
 // shoot keeps a screenshot under HOUSECALL_SHOTS, or else among the test's artifacts.
@@ -154,24 +167,24 @@ func (p *Person) notes(kind string) []string {
 	return texts
 }
 
-// settle fails the test for whatever the browser complained of and the test didn't provoke.
-func (p *Person) settle(browser *bidi.Browser) {
-	problems := browser.Problems()
+// troubles are whatever the browser has complained of so far.
+func (p *Person) troubles() []string {
+	troubles := p.page.Browser().Problems()
 	for _, breach := range p.notes("csp") {
-		problems = append(problems, "content security policy: "+breach)
+		troubles = append(troubles, "content security policy: "+breach)
 	}
-	for _, problem := range problems {
-		if !containsAny(problem, p.allowed) {
-			p.t.Errorf("participant %d (%s): %s", p.who, browser.Name(), problem)
+	return troubles
+}
+
+// settle fails the test for every trouble that it didn't provoke.
+func (p *Person) settle() {
+	for _, trouble := range p.troubles() {
+		if !containsAny(trouble, p.allowed) {
+			p.t.Errorf("participant %d (%s): %s", p.who, p.page.Browser().Name(), trouble)
 		}
 	}
 }
 
 func containsAny(s string, parts []string) bool {
-	for _, part := range parts {
-		if strings.Contains(s, part) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(s, part) })
 }

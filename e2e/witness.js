@@ -57,36 +57,31 @@
 			});
 		},
 
-		// An ear on an audio track: tells how loud hz is just now, in decibels over the middle of the spectrum.
-		ear(track) {
-			ears ??= new AudioContext();
+		// How far hz stands out of a track's sound just now, in decibels over the middle of the spectrum; 0 when it is too quiet to hear.
+		over(track, hz) {
 			let analyser = analysers.get(track);
 			if (!analyser) {
 				analyser = new AnalyserNode(ears, {fftSize: 4096, smoothingTimeConstant: 0});
 				new MediaStreamAudioSourceNode(ears, {mediaStream: new MediaStream([track])}).connect(analyser);
 				analysers.set(track, analyser);
 			}
-			return {
-				time: () => ears.currentTime,
-				async ready() { await ears.resume(); },
-				over(hz) {
-					const spectrum = new Float32Array(analyser.frequencyBinCount);
-					analyser.getFloatFrequencyData(spectrum);
-					const bin = Math.round(hz / ears.sampleRate * analyser.fftSize);
-					const peak = Math.max(...spectrum.slice(bin - 2, bin + 3), -150);
-					if (peak < -70) return 0;
-					const around = [...spectrum.slice(10, 800)].map((v) => Math.max(v, -150)).sort((a, b) => a - b);
-					return peak - around[around.length >> 1];
-				},
-			};
+			const spectrum = new Float32Array(analyser.frequencyBinCount);
+			analyser.getFloatFrequencyData(spectrum);
+			const bin = Math.round(hz / ears.sampleRate * analyser.fftSize);
+			const peak = Math.max(...spectrum.slice(bin - 2, bin + 3));
+			if (!(peak > -70)) return 0;
+			const around = [...spectrum.slice(10, 800)].map((level) => Math.max(level, -150)).sort((a, b) => a - b);
+			return peak - around[around.length >> 1];
 		},
 
-		// True as soon as hz is heard on a track; false if it is not within the given seconds of sound.
-		async hears(track, hz, seconds) {
-			const ear = this.ear(track);
-			await ear.ready();
-			for (const start = ear.time(); ear.time() - start < seconds;) {
-				if (ear.over(hz) > 30) return true;
+		// True as soon as hz comes out of any element that plays; false if it doesn't within so many seconds of sound.
+		async hears(hz, seconds) {
+			ears ??= new AudioContext();
+			await ears.resume();
+			for (const start = ears.currentTime; ears.currentTime - start < seconds;) {
+				const playing = [...document.querySelectorAll("audio, video")].filter((e) => !e.paused && !e.muted && e.volume > 0);
+				const tracks = playing.flatMap((e) => e.srcObject?.getAudioTracks() ?? []);
+				if (tracks.some((track) => this.over(track, hz) > 30)) return true;
 				await new Promise((next) => setTimeout(next, 30));
 			}
 			return false;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -120,7 +121,8 @@ func (b *Browser) event(method string, params json.RawMessage) {
 			Request   struct{ Method, URL string }
 			ErrorText string
 		}
-		if json.Unmarshal(params, &m) == nil {
+		// A page may well give up a request of its own.
+		if json.Unmarshal(params, &m) == nil && !strings.HasSuffix(m.ErrorText, "_ABORTED") {
 			b.problem(fmt.Sprintf("request: %s: %s %s", m.ErrorText, m.Request.Method, m.Request.URL))
 		}
 	}
@@ -140,13 +142,6 @@ func (b *Browser) Open(ctx context.Context) (*Page, error) {
 		return nil, err
 	}
 	return &Page{browser: b, context: made.Context}, nil
-}
-
-// Forbid refuses a permission ("camera", "microphone") to an origin; only Chromium knows both names.
-func (b *Browser) Forbid(ctx context.Context, origin, permission string) error {
-	return b.conn.command(ctx, "permissions.setPermission", map[string]any{
-		"descriptor": map[string]any{"name": permission}, "state": "denied", "origin": origin,
-	}, nil)
 }
 
 // startWithin bounds the start of a browser; a cold start under load took eight seconds here.

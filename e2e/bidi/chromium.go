@@ -58,10 +58,12 @@ func chromiumCapabilities(o Options) any {
 		"--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
 		"--window-size=1440,900", "--hide-scrollbars", "--force-color-profile=srgb", "--lang=en-US",
 	}
-	if o.Devices != Missing {
-		args = append(args, "--use-fake-device-for-media-stream")
-	}
-	if o.Devices == Allowed {
+	switch o.Devices {
+	case Allowed:
+		args = append(args, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+	case Denied:
+		args = append(args, "--use-fake-device-for-media-stream", "--deny-permission-prompts")
+	case Missing:
 		args = append(args, "--use-fake-ui-for-media-stream")
 	}
 	if o.Camera != "" {

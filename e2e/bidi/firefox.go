@@ -61,10 +61,15 @@ func Firefox(ctx context.Context, o Options) (*Browser, error) {
 }
 
 func firefoxPrefs(o Options) []byte {
+	permission := 0 // ask
+	if o.Devices == Denied {
+		permission = 2
+	}
 	prefs := map[string]any{
-		"media.navigator.streams.fake":                         o.Devices != Missing,
-		"media.navigator.permission.disabled":                  o.Devices == Allowed,
-		"media.navigator.permission.fake":                      o.Devices == Allowed,
+		"media.navigator.streams.fake":                         o.Devices == Allowed || o.Devices == Denied,
+		"media.navigator.permission.disabled":                  o.Devices != Denied,
+		"permissions.default.camera":                           permission,
+		"permissions.default.microphone":                       permission,
 		"media.navigator.audio.fake_frequency":                 o.ToneHz,
 		"media.peerconnection.ice.obfuscate_host_addresses":    false,
 		"media.peerconnection.ice.loopback":                    true,
