@@ -1,0 +1,169 @@
+package signaling
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// golden reads all examples of one direction: file name without .json → content.
+func golden(t *testing.T, direction string) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "messages", direction, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	all := map[string][]byte{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(f), ".json")] = b
+	}
+	return all
+}
+
+func canonical(t *testing.T, b []byte) string {
+	t.Helper()
+	v := jsontext.Value(b).Clone()
+	if err := v.Canonicalize(); err != nil {
+		t.Fatalf("not JSON: %v", err)
+	}
+	return string(v)
+}
+
+func typeOfName(name string) string {
+	kind, _, _ := strings.Cut(name, "-")
+	return kind
+}
+
+func TestGoldenFromClient(t *testing.T) {
+	seen := map[string]bool{}
+	for name, b := range golden(t, "client") {
+		m, err := Decode(b)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m.kind() != typeOfName(name) {
+			t.Errorf("%s holds a message of type %s", name, m.kind())
+		}
+		seen[m.kind()] = true
+		fields, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := `{"type":"` + m.kind() + `"`
+		if string(fields) != "{}" {
+			again += ","
+		}
+		again += string(fields[1:])
+		if got, want := canonical(t, []byte(again)), canonical(t, b); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+	everyTypeHasAnExample(t, "kind", seen)
+}
+
+func TestGoldenToClient(t *testing.T) {
+	types := map[string]reflect.Type{}
+	for _, m := range []ToClient{Joined{}, Moved{}, Answer{}, Need{}, Slots{}, Changed{}, Left{}, Said{}, Speaking{}, Refused{}} {
+		types[m.name()] = reflect.TypeOf(m)
+	}
+	seen := map[string]bool{}
+	for name, b := range golden(t, "server") {
+		kind := typeOfName(name)
+		typ, ok := types[kind]
+		if !ok {
+			t.Errorf("%s: no such type in the code", name)
+			continue
+		}
+		seen[kind] = true
+		var fields map[string]jsontext.Value
+		if err := json.Unmarshal(b, &fields); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := string(fields["type"]); got != strconv.Quote(kind) {
+			t.Errorf("%s holds a message of type %s", name, got)
+		}
+		delete(fields, "type")
+		rest, err := json.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := reflect.New(typ)
+		if err := json.Unmarshal(rest, m.Interface(), json.RejectUnknownMembers(true)); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		again, err := Encode(m.Elem().Interface().(ToClient))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got, want := canonical(t, again), canonical(t, b); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+	everyTypeHasAnExample(t, "name", seen)
+}
+
+// everyTypeHasAnExample reads the messages' types out of the code (the method returns them), and wants an
+// example and a row of docs/protocol.md for each.
+func everyTypeHasAnExample(t *testing.T, method string, seen map[string]bool) {
+	t.Helper()
+	doc, err := os.ReadFile(filepath.Join("..", "docs", "protocol.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := string(doc)
+	if method == "kind" {
+		section = between2(t, section, "### Client to server", "### Server to client")
+	} else {
+		section = between2(t, section, "### Server to client", "### Close codes")
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "messages.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv == nil || f.Name.Name != method {
+			continue
+		}
+		kind, err := strconv.Unquote(f.Body.List[0].(*ast.ReturnStmt).Results[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found++
+		if !seen[kind] {
+			t.Errorf("no example of %q in testdata/messages", kind)
+		}
+		if !strings.Contains(section, "\n| `"+kind+"` |") {
+			t.Errorf("no row for %q in docs/protocol.md", kind)
+		}
+	}
+	if rows := strings.Count(section, "\n| `"); found == 0 || rows != found {
+		t.Errorf("docs/protocol.md has %d types of message, the code %d", rows, found)
+	}
+}
+
+func between2(t *testing.T, s, from, to string) string {
+	t.Helper()
+	_, s, ok := strings.Cut(s, from)
+	s, _, ok2 := strings.Cut(s, to)
+	if !ok || !ok2 {
+		t.Fatalf("docs/protocol.md has no part between %q and %q", from, to)
+	}
+	return s
+}
