@@ -1,0 +1,80 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is what a server is started with. The zero value of a field takes the default of docs/operating.md.
+type Config struct {
+	Listen         string         // address and port of pages, API and websockets; port 0: any free one
+	MediaPort      int            // UDP; 0: the number of Listen's port
+	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
+	PublicURL      string         // the address people use
+	Data           string         // folder of everything that lasts
+	Database       string         // SQLite file
+	KeyFile        string         // the master key
+	Redis          string         // URL; "": leases and limits are kept in memory
+	Site           string         // the hospital's name
+	TimeZone       *time.Location // the hospital's
+
+	Logger *slog.Logger
+	Now    func() time.Time
+
+	// WrapUDP stands between the media socket and the server: tests lose, delay and count packets with it.
+	WrapUDP func(net.PacketConn) net.PacketConn
+}
+
+func (c Config) orDefault() Config {
+	if c.Listen == "" {
+		c.Listen = ":8080"
+	}
+	if c.Data == "" {
+		c.Data = "housecall-data"
+	}
+	if c.Database == "" {
+		c.Database = filepath.Join(c.Data, "housecall.db")
+	}
+	if c.KeyFile == "" {
+		c.KeyFile = filepath.Join(c.Data, "master.key")
+	}
+	if c.Site == "" {
+		c.Site = "Housecall"
+	}
+	if c.TimeZone == nil {
+		c.TimeZone = time.UTC
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.WrapUDP == nil {
+		c.WrapUDP = func(conn net.PacketConn) net.PacketConn { return conn }
+	}
+	return c
+}
+
+// publicURL is PublicURL without a slash at its end, or what reaches a server that listens at addr from this machine.
+func (c Config) publicURL(addr *net.TCPAddr) (string, error) {
+	if c.PublicURL == "" {
+		host := "localhost"
+		if !addr.IP.IsUnspecified() && !addr.IP.IsLoopback() {
+			host = addr.IP.String()
+		}
+		return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port)), nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		return "", fmt.Errorf("public URL %q: want http(s)://HOST without a path", c.PublicURL)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
