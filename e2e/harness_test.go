@@ -12,7 +12,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"housecall/e2e/bidi"
-	"housecall/e2e/stage"
 )
 
 //go:embed harness.html
@@ -21,11 +20,7 @@ var harness []byte
 // harnessPage serves a page whose two peer connections send camera and microphone to each other.
 func harnessPage(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(stage.Address.String(), "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/":
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -39,11 +34,12 @@ func harnessPage(t *testing.T) string {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
-	server.Listener.Close()
-	server.Listener = listener
-	server.Start()
 	t.Cleanup(server.Close)
-	return server.URL
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "http://localhost:" + port // which browsers trust with a camera
 }
 
 // echo says back the first message of a websocket.
@@ -72,7 +68,7 @@ func TestHarness(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := harnessPage(t)
-			p := seat(t, 1, c.screen, c.launch, bidi.Options{Origins: []string{url}})
+			p := seat(t, 1, c.screen, c.launch, bidi.Options{})
 			p.goTo(url)
 			p.press("button", "Start")
 			const remote = `document.querySelector("#remote")`
@@ -107,7 +103,7 @@ func TestHarnessNotices(t *testing.T) {
 	}{{"Chromium", bidi.Chromium}, {"Firefox", bidi.Firefox}} {
 		t.Run(c.name, func(t *testing.T) {
 			url := harnessPage(t)
-			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{Origins: []string{url}})
+			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{})
 			p.goTo(url)
 			p.press("button", "Misbehave")
 			p.await("finish misbehaving", `() => document.title === "Done"`)
@@ -144,7 +140,7 @@ func TestHarnessDevices(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := harnessPage(t)
-			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{Origins: []string{url}, Devices: c.devices})
+			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{Devices: c.devices})
 			p.goTo(url)
 			p.await("be refused with "+c.want, `(want) => navigator.mediaDevices.getUserMedia({audio: true, video: true})
 				.then(() => false, (error) => { if (error.name !== want) throw error; return true; })`, c.want)

@@ -130,7 +130,7 @@ func (p *Person) shoot(name string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), patience)
 	defer cancel()
-	png, err := p.page.Screenshot(ctx)
+	png, err := p.page.Screenshot(ctx, nil)
 	if err != nil {
 		p.t.Errorf("screenshot %s: %v", name, err)
 		return

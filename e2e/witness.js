@@ -57,6 +57,16 @@
 			});
 		},
 
+		// The part of the window where a video's picture is, whatever its object-fit; null when it isn't on screen.
+		where(video) {
+			if (!video?.checkVisibility({visibilityProperty: true, opacityProperty: true}) || !video.videoWidth) return null;
+			const box = video.getBoundingClientRect();
+			const [x, y] = [box.width / video.videoWidth, box.height / video.videoHeight];
+			const scale = getComputedStyle(video).objectFit === "cover" ? Math.max(x, y) : Math.min(x, y);
+			const [width, height] = [Math.min(box.width, video.videoWidth * scale), Math.min(box.height, video.videoHeight * scale)];
+			return {X: box.x + (box.width - width) / 2, Y: box.y + (box.height - height) / 2, Width: width, Height: height};
+		},
+
 		// How far hz stands out of a track's sound just now, in decibels over the middle of the spectrum; 0 when it is too quiet to hear.
 		over(track, hz) {
 			let analyser = analysers.get(track);

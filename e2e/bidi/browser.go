@@ -15,7 +15,6 @@ type Options struct {
 	Camera  string   // Chromium: a y4m file shown by the fake camera; Firefox has a picture of its own
 	Tone    string   // Chromium: a wav file played by the fake microphone
 	ToneHz  int      // Firefox: frequency of its fake microphone
-	Origins []string // origins besides localhost that may use the camera, such as http://10.77.0.1:8080
 	Env     []string // laid over the environment
 	Preload string   // a function run in every page before its own scripts, with one argument: a function that sends a string to Reports
 	Devices Devices

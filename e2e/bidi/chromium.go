@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -71,9 +70,6 @@ func chromiumCapabilities(o Options) any {
 	}
 	if o.Tone != "" {
 		args = append(args, "--use-file-for-fake-audio-capture="+o.Tone)
-	}
-	if len(o.Origins) > 0 {
-		args = append(args, "--unsafely-treat-insecure-origin-as-secure="+strings.Join(o.Origins, ","))
 	}
 	return map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{
 		"browserName":             "chrome",

@@ -73,8 +73,6 @@ func firefoxPrefs(o Options) []byte {
 		"media.navigator.audio.fake_frequency":                 o.ToneHz,
 		"media.peerconnection.ice.obfuscate_host_addresses":    false,
 		"media.peerconnection.ice.loopback":                    true,
-		"media.devices.insecure.enabled":                       true,
-		"media.getusermedia.insecure.enabled":                  true,
 		"media.autoplay.default":                               0,
 		"media.autoplay.blocking_policy":                       0,
 		"media.gmp-manager.updateEnabled":                      false,

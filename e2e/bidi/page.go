@@ -87,10 +87,17 @@ func (p *Page) devTools(ctx context.Context, method string, params any) error {
 		map[string]any{"method": method, "params": params, "session": got.Session}, nil)
 }
 
-// Screenshot is what the page shows now, as PNG.
-func (p *Page) Screenshot(ctx context.Context) ([]byte, error) {
+// Box is a part of the window, in CSS pixels from its upper left corner.
+type Box struct{ X, Y, Width, Height float64 }
+
+// Screenshot is what the window shows now, as PNG; box nil: all of it.
+func (p *Page) Screenshot(ctx context.Context, box *Box) ([]byte, error) {
+	params := map[string]any{"context": p.context}
+	if box != nil {
+		params["clip"] = map[string]any{"type": "box", "x": box.X, "y": box.Y, "width": box.Width, "height": box.Height}
+	}
 	var shot struct{ Data string }
-	if err := p.browser.conn.command(ctx, "browsingContext.captureScreenshot", map[string]any{"context": p.context}, &shot); err != nil {
+	if err := p.browser.conn.command(ctx, "browsingContext.captureScreenshot", params, &shot); err != nil {
 		return nil, err
 	}
 	png, err := base64.StdEncoding.DecodeString(shot.Data)
