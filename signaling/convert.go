@@ -11,7 +11,7 @@ import (
 func messageOf(u rooms.Update, answer string) ToClient {
 	switch u := u.(type) {
 	case rooms.Joined:
-		return Joined{You: Person{ID: u.You.ID, Name: u.You.Name, Role: u.You.Role}, Answer: answer, Position: positionOf(u.Position)}
+		return Joined{You: You{ID: u.You.ID, Name: u.You.Name, Role: u.You.Role}, Answer: answer, Position: positionOf(u.Position)}
 	case rooms.Moved:
 		return Moved{positionOf(u.Position)}
 	case rooms.Need:

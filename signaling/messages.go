@@ -76,8 +76,8 @@ type End struct{}
 // Bye says that the client leaves.
 type Bye struct{}
 
-// Person is who somebody is.
-type Person struct {
+// You is who the receiver is.
+type You struct {
 	ID   string    `json:"id"`
 	Name phi.Text  `json:"name"`
 	Role auth.Role `json:"role"`
@@ -104,7 +104,7 @@ type Position struct {
 
 // Joined answers Join.
 type Joined struct {
-	You    Person `json:"you"`
+	You    You    `json:"you"`
 	Answer string `json:"answer"`
 	Position
 }

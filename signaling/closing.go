@@ -1,0 +1,76 @@
+package signaling
+
+import (
+	"errors"
+
+	"housecall/platform/fault"
+	"housecall/rooms"
+	"housecall/sfu"
+)
+
+// closing is how a connection ends: a close code of docs/protocol.md and a reason a person may read.
+type closing struct {
+	code int
+	text string
+}
+
+// The ways a connection ends.
+var (
+	closeBye      = closing{1000, "Goodbye."}
+	closeStopping = closing{1001, "The server is stopping. Please connect again."}
+	closeTooLarge = closing{1009, "The message is too large."}
+	closeMessage  = closing{4400, "The message is not as described in the protocol."}
+	closePass     = closing{4401, "The pass was refused."}
+	closeSilent   = closing{4408, "Nothing was heard from you in time."}
+	closeReplaced = closing{4409, "You joined from somewhere else."}
+	closeEnded    = closing{4410, "The visit has ended."}
+	closeRemoved  = closing{4411, "Your link was withdrawn."}
+	closeSlow     = closing{4429, "Messages were read too slowly."}
+	closeFull     = closing{4503, "The room is full. Please try again later."}
+	closeAway     = closing{4503, "A part of the service is away. Please try again soon."}
+)
+
+// closingFor turns a room's reason into the way a connection ends.
+func closingFor(r rooms.Reason) closing {
+	switch r {
+	case rooms.Replaced:
+		return closeReplaced
+	case rooms.Removed:
+		return closeRemoved
+	case rooms.Ended:
+		return closeEnded
+	case rooms.Slow:
+		return closeSlow
+	}
+	return closeStopping
+}
+
+// closingOf turns an error on the way in into the way a connection ends. This is the one place for it.
+func closingOf(err error) closing {
+	switch {
+	case errors.Is(err, ErrMessage), errors.Is(err, sfu.ErrOffer):
+		return closeMessage
+	case errors.Is(err, rooms.ErrEnded):
+		return closeEnded
+	case errors.Is(err, rooms.ErrRemoved):
+		return closeRemoved
+	case errors.Is(err, rooms.ErrFull):
+		return closeFull
+	case errors.Is(err, errPass):
+		return closePass
+	}
+	return closeAway
+}
+
+// refusalOf turns an error of something asked for into a message; ok is false when the connection has to end instead.
+func refusalOf(err error) (r Refused, ok bool) {
+	switch {
+	case errors.Is(err, rooms.ErrFull):
+		return Refused{Code: "full", Message: "The visit is full. Somebody has to leave before another can come in."}, true
+	case errors.Is(err, fault.NotAllowed):
+		return Refused{Code: fault.CodeNotAllowed, Message: "You can’t do that in this visit."}, true
+	case errors.Is(err, fault.NotFound):
+		return Refused{Code: fault.CodeNotFound, Message: "That person is not here any more."}, true
+	}
+	return Refused{}, false
+}
