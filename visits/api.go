@@ -1,0 +1,5 @@
+package visits
+
+import "net/http"
+
+func (s *Service) apiRoutes(mux *http.ServeMux) {}

@@ -1,0 +1,113 @@
+package visits
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/store"
+)
+
+// RoomEventKind says what happened in a visit's room.
+type RoomEventKind string
+
+// The kinds of event.
+const (
+	RoomOpened   RoomEventKind = "opened"
+	RoomAdmitted RoomEventKind = "admitted" // a session came into the visit for the first time
+	RoomLeft     RoomEventKind = "left"     // a session left the visit
+	RoomEnded    RoomEventKind = "ended"    // somebody ended the visit for everyone
+)
+
+// RoomEvent is something that happened in a visit's room.
+type RoomEvent struct {
+	Kind       RoomEventKind
+	Visit      string
+	At         time.Time
+	Invitation string    // who was admitted or left
+	Role       auth.Role // theirs
+	By         string    // the invitation of whoever admitted or ended; empty: by right, or from the desk
+}
+
+// OnRoomEvent moves the appointment along and audits what happened. An event may come twice or late: the state moves forward only.
+func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
+	about := subject("visit", e.Visit)
+	if e.Invitation != "" {
+		about = subject("invitation", e.Invitation)
+	}
+	return s.act(ctx, e.actor(), "room."+string(e.Kind), "", about, func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitRow(ctx, tx, e.Visit)
+		if err != nil {
+			return err
+		}
+		a.Detail = "visit " + v.ID
+		cause, moves := e.moves()
+		if !moves {
+			return nil
+		}
+		to, ok := next(v.State, cause)
+		if !ok || to == v.State {
+			return nil
+		}
+		return s.setState(ctx, tx, v.ID, to, s.now())
+	})
+}
+
+// moves says what an event means for the appointment. Whoever may enter by right opens the visit; it is in progress once somebody was let in.
+func (e RoomEvent) moves() (event, bool) {
+	switch e.Kind {
+	case RoomOpened:
+		return eventOpened, true
+	case RoomAdmitted:
+		if auth.May(e.Role, auth.VisitEnter) {
+			return eventOpened, true
+		}
+		return eventAdmitted, true
+	case RoomEnded:
+		return eventEnded, true
+	}
+	return "", false
+}
+
+// actor is who did it: whoever admitted or ended, else the person themself, else the room.
+func (e RoomEvent) actor() auth.Actor {
+	switch {
+	case e.By != "":
+		return auth.Actor{Kind: auth.KindInvitation, ID: e.By, Role: auth.Clinician}
+	case e.Invitation != "":
+		return auth.Actor{Kind: auth.KindInvitation, ID: e.Invitation, Role: e.Role}
+	}
+	return auth.Actor{Kind: auth.KindSystem, ID: "room"}
+}
+
+// closeOverdue ends the visits whose window has closed: those in progress took place, the others had nobody admitted.
+func (s *Service) closeOverdue(ctx context.Context) error {
+	due := store.Millis(s.now().Add(-s.config.Window.ClosesAfter))
+	var ids []string
+	for _, state := range []State{Scheduled, Open, InProgress} {
+		some, err := store.Collect(ctx, s.config.DB, scanID, `SELECT id FROM visits WHERE state = ? AND ends_at <= ? ORDER BY ends_at LIMIT 100`, string(state), due)
+		if err != nil {
+			return fmt.Errorf("find visits to close: %w", err)
+		}
+		ids = append(ids, some...)
+	}
+	for _, id := range ids {
+		err := s.act(ctx, auth.Actor{Kind: auth.KindSystem, ID: "window"}, "visit.close", "", subject("visit", id), func(tx *store.Tx, a *store.Act) error {
+			v, err := s.visitRow(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			to, ok := next(v.State, eventClose)
+			if !ok {
+				return nil // somebody was faster
+			}
+			a.Detail = string(v.State) + " to " + string(to)
+			return s.setState(ctx, tx, id, to, s.now())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

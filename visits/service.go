@@ -1,0 +1,383 @@
+package visits
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Placer finds a visit's room a node. An error means that none can take it now.
+type Placer interface {
+	Place(ctx context.Context, visit string) error
+}
+
+// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Limiter and RequireKey only for Routes.
+type Config struct {
+	DB         *store.DB
+	LinkKey    []byte // HMAC key of the codes in links
+	Passes     auth.Issuer
+	PublicURL  string // where people reach the server, as in https://visits.example.org
+	Site       string // the hospital's name, shown to families
+	Version    string // of the program, for the API's description
+	Placer     Placer
+	Limiter    web.Limiter                     // counts redemptions by network
+	RequireKey func(http.Handler) http.Handler // lets API keys through and puts their actor into the context
+	Window     Window                          // zero: DefaultWindow
+	Now        func() time.Time                // nil: time.Now
+	Random     io.Reader                       // nil: crypto/rand
+	Logger     *slog.Logger                    // nil: silence
+}
+
+// Service is the appointments. Safe for use by many goroutines.
+type Service struct {
+	config Config
+	secure bool          // cookies for HTTPS only
+	seen   int64         // the last removal before this Service was made; Watch goes on from it
+	nudge  chan struct{} // wakes Watch after an act of this process
+}
+
+// New brings the tables up to date.
+func New(ctx context.Context, c Config) (*Service, error) {
+	if c.Window == (Window{}) {
+		c.Window = DefaultWindow()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	migrations, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("visits: %w", err)
+	}
+	if err := c.DB.Migrate(ctx, "visits", migrations); err != nil {
+		return nil, err
+	}
+	s := &Service{config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), nudge: make(chan struct{}, 1)}
+	if err := c.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM visit_removals`).Scan(&s.seen); err != nil {
+		return nil, fmt.Errorf("visits: %w", err)
+	}
+	return s, nil
+}
+
+// Routes adds the JSON API, its description, and the calls that turn a link into a session and a pass.
+func (s *Service) Routes(mux *http.ServeMux) {
+	s.joinRoutes(mux)
+	s.apiRoutes(mux)
+}
+
+// Create plans a visit and returns a link for each person, in their order. What is wrong with r is a fault.NotValid that names each field.
+func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visit, []Link, error) {
+	now := s.now()
+	r = r.tidy()
+	v := Visit{
+		ID:           store.NewID(),
+		Service:      r.Service,
+		StartsAt:     r.StartsAt.UTC().Truncate(time.Second),
+		State:        Scheduled,
+		StateAt:      now,
+		AskBirthDate: r.AskBirthDate,
+		BirthDate:    r.BirthDate,
+		CreatedAt:    now,
+	}
+	v.EndsAt = v.StartsAt.Add(time.Duration(r.Minutes) * time.Minute)
+	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
+	var links []Link
+	err := s.act(ctx, actor, "visit.create", auth.VisitSchedule, subject("visit", v.ID), func(tx *store.Tx, a *store.Act) error {
+		if err := r.check(now, s.config.Window); err != nil {
+			return err
+		}
+		if err := insertVisit(ctx, tx, v, actor); err != nil {
+			return err
+		}
+		for _, p := range r.People {
+			i := Invitation{ID: store.NewID(), VisitID: v.ID, Name: p.Name, Role: p.Role, Generation: 1, CreatedAt: now}
+			if err := s.insertInvitation(ctx, tx, i); err != nil {
+				return err
+			}
+			v.Invitations = append(v.Invitations, i)
+			links = append(links, Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)})
+		}
+		a.Detail = "people " + strconv.Itoa(len(links))
+		return nil
+	})
+	if err != nil {
+		return Visit{}, nil, err
+	}
+	return v, links, nil
+}
+
+// Query asks for visits that start from From (included) to To (excluded), in order of their start. The zero Query asks for all.
+type Query struct {
+	From, To time.Time // zero: no bound
+	State    State     // empty: any
+	Limit    int       // visits a page, up to 100; 0: 50
+	Cursor   string    // Page.Next of the page before; empty: the first page
+}
+
+// Page is one page of a list.
+type Page struct {
+	Visits []Visit
+	Next   string // Query.Cursor of the next page; empty: this is the last
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 100
+)
+
+// List returns a page of visits with their invitations.
+func (s *Service) List(ctx context.Context, actor auth.Actor, q Query) (Page, error) {
+	var page Page
+	err := s.act(ctx, actor, "visit.list", auth.VisitRead, subject("visit", ""), func(tx *store.Tx, a *store.Act) error {
+		limit, after, err := q.check()
+		if err != nil {
+			return err
+		}
+		page.Visits, err = s.listRows(ctx, tx, q, after, limit+1)
+		if err != nil {
+			return err
+		}
+		if len(page.Visits) > limit {
+			page.Visits = page.Visits[:limit]
+			last := page.Visits[limit-1]
+			page.Next = position{store.Millis(last.StartsAt), last.ID}.cursor()
+		}
+		a.Detail = "visits " + strconv.Itoa(len(page.Visits))
+		return fillInvitations(ctx, tx, page.Visits)
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	return page, nil
+}
+
+func (q Query) check() (limit int, after position, err error) {
+	var wrong []fault.Field
+	limit = q.Limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	if limit < 1 || limit > maxLimit {
+		wrong = append(wrong, fault.Field{Field: "limit", Detail: fmt.Sprintf("must be from 1 to %d", maxLimit)})
+	}
+	if q.State != "" && !q.State.known() {
+		wrong = append(wrong, fault.Field{Field: "state", Detail: "is none of the states of a visit"})
+	}
+	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
+		wrong = append(wrong, fault.Field{Field: "to", Detail: "must be after from"})
+	}
+	if q.Cursor != "" && !after.read(q.Cursor) {
+		wrong = append(wrong, fault.Field{Field: "cursor", Detail: "must be the next of a page before"})
+	}
+	return limit, after, fault.InvalidAll(wrong...)
+}
+
+func (s State) known() bool {
+	for _, k := range States() {
+		if s == k {
+			return true
+		}
+	}
+	return false
+}
+
+// cursor is a position as programs carry it.
+func (p position) cursor() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // a number and a string
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func (p *position) read(cursor string) bool {
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	return err == nil && len(b) < 200 && json.Unmarshal(b, p) == nil && isID(p.ID)
+}
+
+// Show returns one visit with its invitations.
+func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Visit, error) {
+	var v Visit
+	err := s.act(ctx, actor, "visit.read", auth.VisitRead, subject("visit", visit), func(tx *store.Tx, _ *store.Act) (err error) {
+		v, err = s.visitWhole(ctx, tx, visit)
+		return err
+	})
+	return v, err
+}
+
+// Cancel calls a visit off: its links stop working and whoever is in it is cut off. A visit that has begun counts as ended. Cancelling twice
+// changes nothing; a visit that took place cannot be cancelled.
+func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) error {
+	return s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, subject("visit", visit), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitRow(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		to, ok := next(v.State, eventCancel)
+		if !ok {
+			return conflict("The visit is over already, so it cannot be cancelled.")
+		}
+		a.Detail = string(v.State) + " to " + string(to)
+		if to == v.State {
+			return nil
+		}
+		return s.setState(ctx, tx, visit, to, s.now())
+	})
+}
+
+// Invite adds a person to a visit that is not over, up to ten in all.
+func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p Person) (Link, error) {
+	i := Invitation{ID: store.NewID(), VisitID: visit, Generation: 1, CreatedAt: s.now()}
+	p = p.tidy()
+	i.Name, i.Role = p.Name, p.Role
+	err := s.act(ctx, actor, "invitation.create", auth.VisitSchedule, subject("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitWhole(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		a.Detail = "visit " + v.ID
+		if err := fault.InvalidAll(p.check("")...); err != nil {
+			return err
+		}
+		if s.over(v) {
+			return conflict("The visit is over, so nobody can be invited any more.")
+		}
+		if v.invited() >= MaxPeople {
+			return conflict(fmt.Sprintf("A visit has room for %d people.", MaxPeople))
+		}
+		return s.insertInvitation(ctx, tx, i)
+	})
+	if err != nil {
+		return Link{}, err
+	}
+	return Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)}, nil
+}
+
+// invited counts the people whose invitation was not withdrawn. The visit must have been read whole.
+func (v Visit) invited() int {
+	n := 0
+	for _, i := range v.Invitations {
+		if !i.Revoked() {
+			n++
+		}
+	}
+	return n
+}
+
+// Resend returns a person's link again. With newLink it is another link: the old one stops working, whoever came by it is cut off, and
+// wrong dates of birth are forgiven.
+func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitation string, newLink bool) (Link, error) {
+	var i Invitation
+	err := s.act(ctx, actor, "invitation.resend", auth.VisitSchedule, subject("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitRow(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		if i, err = invitationRow(ctx, tx, visit, invitation); err != nil {
+			return err
+		}
+		switch {
+		case i.Revoked():
+			return conflict("This invitation was withdrawn. Invite the person again.")
+		case s.over(v):
+			return conflict("The visit is over, so its links work no more.")
+		case !newLink:
+			a.Detail = "same link"
+			return nil
+		}
+		a.Detail = "new link"
+		i.Generation++
+		i.Locked = false
+		if _, err := tx.ExecContext(ctx, `UPDATE invitations SET generation = ?, tries = 0 WHERE id = ?`, i.Generation, i.ID); err != nil {
+			return fmt.Errorf("renew a link: %w", err)
+		}
+		if err := s.insertCode(ctx, tx, i); err != nil {
+			return err
+		}
+		return insertRemoval(ctx, tx, visit, i.ID, s.now())
+	})
+	if err != nil {
+		return Link{}, err
+	}
+	return Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)}, nil
+}
+
+// Withdraw takes one invitation back: its link stops working and whoever came by it is cut off. Doing so twice changes nothing.
+func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitation string) error {
+	return s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, subject("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
+		i, err := invitationRow(ctx, tx, visit, invitation)
+		if err != nil || i.Revoked() {
+			return err
+		}
+		now := s.now()
+		if _, err := tx.ExecContext(ctx, `UPDATE invitations SET revoked_at = ? WHERE id = ?`, store.Millis(now), i.ID); err != nil {
+			return fmt.Errorf("withdraw an invitation: %w", err)
+		}
+		return insertRemoval(ctx, tx, visit, i.ID, now)
+	})
+}
+
+// act does f in a transaction and writes its audit row there, after asking the rules when right is not empty. What is refused (not
+// allowed, not found) is committed too, with a row that says so; f must judge before it writes what a refusal should not keep. Any
+// other error undoes everything.
+func (s *Service) act(ctx context.Context, actor auth.Actor, action string, right auth.Action, about store.Subject, f func(*store.Tx, *store.Act) error) error {
+	var refusal error
+	err := s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+		a := store.Act{At: s.now(), Actor: actor, Action: action, Subject: about, Outcome: store.Allowed}
+		err := fault.NotAllowed
+		if right == "" || actor.May(right) {
+			err = f(tx, &a)
+		}
+		switch {
+		case errors.Is(err, fault.NotAllowed), errors.Is(err, fault.NotFound):
+			refusal = err
+			a.Outcome, a.Detail = store.Refused, fault.CodeOf(err)
+		case err != nil:
+			return err
+		}
+		return store.Audit(ctx, tx, a)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", action, err)
+	}
+	s.wake()
+	return refusal
+}
+
+// wake lets Watch look at once.
+func (s *Service) wake() {
+	select {
+	case s.nudge <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// over says whether a visit's links work no more, whatever they may tell.
+func (s *Service) over(v Visit) bool { return v.State.Over() || !s.now().Before(v.ClosesAt) }
+
+// now is the time as the database keeps it.
+func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }

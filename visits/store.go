@@ -1,0 +1,198 @@
+package visits
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+)
+
+const visitColumns = `id, service, starts_at, ends_at, state, state_at, birth_date, created_at`
+
+// scanVisit reads visitColumns.
+func (w Window) scanVisit(scan func(...any) error) (Visit, error) {
+	var v Visit
+	var starts, ends, stateAt, created int64
+	if err := scan(&v.ID, &v.Service, &starts, &ends, &v.State, &stateAt, &v.BirthDate, &created); err != nil {
+		return Visit{}, err
+	}
+	v.StartsAt, v.EndsAt, v.StateAt, v.CreatedAt = store.Time(starts), store.Time(ends), store.Time(stateAt), store.Time(created)
+	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-w.OpensBefore), v.EndsAt.Add(w.ClosesAfter)
+	v.AskBirthDate = v.BirthDate != ""
+	return v, nil
+}
+
+const invitationColumns = `id, visit_id, name, role, generation, tries, revoked_at, created_at`
+
+func scanInvitation(scan func(...any) error) (Invitation, error) {
+	var i Invitation
+	var tries int
+	var revoked, created int64
+	if err := scan(&i.ID, &i.VisitID, &i.Name, &i.Role, &i.Generation, &tries, &revoked, &created); err != nil {
+		return Invitation{}, err
+	}
+	i.Locked, i.RevokedAt, i.CreatedAt = tries >= maxTries, store.Time(revoked), store.Time(created)
+	return i, nil
+}
+
+func insertVisit(ctx context.Context, tx *store.Tx, v Visit, by auth.Actor) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO visits (id, service, starts_at, ends_at, state, state_at, birth_date, created_at, created_by_kind, created_by_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.ID, v.Service, store.Millis(v.StartsAt), store.Millis(v.EndsAt), string(v.State), store.Millis(v.StateAt), v.BirthDate, store.Millis(v.CreatedAt), by.Kind, by.ID)
+	if err != nil {
+		return fmt.Errorf("insert a visit: %w", err)
+	}
+	return nil
+}
+
+// insertInvitation adds an invitation with its first code.
+func (s *Service) insertInvitation(ctx context.Context, tx *store.Tx, i Invitation) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO invitations (id, visit_id, name, role, generation, tries, revoked_at, created_at) VALUES (?, ?, ?, ?, ?, 0, 0, ?)`,
+		i.ID, i.VisitID, i.Name, string(i.Role), i.Generation, store.Millis(i.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("insert an invitation: %w", err)
+	}
+	return s.insertCode(ctx, tx, i)
+}
+
+func (s *Service) insertCode(ctx context.Context, tx *store.Tx, i Invitation) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO invitation_codes (hash, invitation_id, generation) VALUES (?, ?, ?)`,
+		hashOf(linkCode(s.config.LinkKey, i.ID, i.Generation)), i.ID, i.Generation)
+	if err != nil {
+		return fmt.Errorf("insert a code: %w", err)
+	}
+	return nil
+}
+
+// visitRow reads one visit without its invitations.
+func (s *Service) visitRow(ctx context.Context, q store.Queryer, id string) (Visit, error) {
+	v, err := s.config.Window.scanVisit(q.QueryRowContext(ctx, `SELECT `+visitColumns+` FROM visits WHERE id = ?`, id).Scan)
+	if err != nil {
+		return Visit{}, fmt.Errorf("read a visit: %w", err)
+	}
+	return v, nil
+}
+
+// visitWhole reads one visit with its invitations.
+func (s *Service) visitWhole(ctx context.Context, q store.Queryer, id string) (Visit, error) {
+	v, err := s.visitRow(ctx, q, id)
+	if err != nil {
+		return Visit{}, err
+	}
+	all := []Visit{v}
+	if err := fillInvitations(ctx, q, all); err != nil {
+		return Visit{}, err
+	}
+	return all[0], nil
+}
+
+// invitationRow reads one invitation of a visit.
+func invitationRow(ctx context.Context, q store.Queryer, visit, id string) (Invitation, error) {
+	i, err := scanInvitation(q.QueryRowContext(ctx, `SELECT `+invitationColumns+` FROM invitations WHERE id = ? AND visit_id = ?`, id, visit).Scan)
+	if err != nil {
+		return Invitation{}, fmt.Errorf("read an invitation: %w", err)
+	}
+	return i, nil
+}
+
+// fillInvitations reads the invitations of all these visits.
+func fillInvitations(ctx context.Context, q store.Queryer, visits []Visit) error {
+	if len(visits) == 0 {
+		return nil
+	}
+	place := make(map[string]int, len(visits))
+	ids := make([]any, len(visits))
+	for i, v := range visits {
+		place[v.ID], ids[i] = i, v.ID
+	}
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (Invitation, error) { return scanInvitation(r.Scan) },
+		`SELECT `+invitationColumns+` FROM invitations WHERE visit_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`) ORDER BY id`, ids...)
+	if err != nil {
+		return fmt.Errorf("read invitations: %w", err)
+	}
+	for _, i := range all {
+		v := &visits[place[i.VisitID]]
+		v.Invitations = append(v.Invitations, i)
+	}
+	return nil
+}
+
+// position is where a page of a list begins: after this visit.
+type position struct {
+	StartsAt int64
+	ID       string
+}
+
+// listRows reads up to limit visits in order of start.
+func (s *Service) listRows(ctx context.Context, q store.Queryer, query Query, after position, limit int) ([]Visit, error) {
+	to := store.Millis(query.To)
+	if query.To.IsZero() {
+		to = math.MaxInt64
+	}
+	visits, err := store.Collect(ctx, q, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+		`SELECT `+visitColumns+` FROM visits
+		WHERE starts_at >= ? AND starts_at < ? AND (? = '' OR state = ?) AND (starts_at, id) > (?, ?)
+		ORDER BY starts_at, id LIMIT ?`,
+		store.Millis(query.From), to, string(query.State), string(query.State), after.StartsAt, after.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list visits: %w", err)
+	}
+	return visits, nil
+}
+
+// setState moves a visit. A visit that is over is cut off everywhere.
+func (s *Service) setState(ctx context.Context, tx *store.Tx, visit string, to State, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE visits SET state = ?, state_at = ? WHERE id = ?`, string(to), store.Millis(at), visit)
+	if err != nil {
+		return fmt.Errorf("move a visit: %w", err)
+	}
+	if !to.Over() {
+		return nil
+	}
+	return insertRemoval(ctx, tx, visit, "", at)
+}
+
+// insertRemoval tells every node to cut off one person, or with an empty invitation the whole visit. The number is one more than any before:
+// transactions that write take turns, so numbers appear in the order they are given.
+func insertRemoval(ctx context.Context, tx *store.Tx, visit, invitation string, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO visit_removals (seq, visit_id, invitation_id, at)
+		VALUES ((SELECT COALESCE(MAX(seq), 0) + 1 FROM visit_removals), ?, ?, ?)`, visit, invitation, store.Millis(at))
+	if err != nil {
+		return fmt.Errorf("note a removal: %w", err)
+	}
+	return nil
+}
+
+// isID says whether a string could be one of our ids, so that nothing else reaches SQL or the audit log.
+func isID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (c == '-') || !dash && !strings.ContainsRune("0123456789abcdef", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// subject names what an act is about. What is no id of ours is not written down.
+func subject(kind, id string) store.Subject {
+	if !isID(id) {
+		id = ""
+	}
+	return store.Subject{Kind: kind, ID: id}
+}
+
+// conflict says that something right in itself cannot be done to a thing in its state.
+func conflict(detail string) error {
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Detail: detail}
+}

@@ -1,0 +1,265 @@
+// Package visits holds appointments and their invitations: creating, listing, cancelling, the links people come by, and the sessions
+// and passes those links turn into. SQL owns all of it, and every act is written together with its audit row.
+// It must never let a name or a birth date into a log or an address, and never tell anything to somebody without a valid code.
+package visits
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+)
+
+// State is where a visit stands.
+type State string
+
+// The states: scheduled → open → in_progress → ended, or cancelled, or no_show.
+const (
+	Scheduled  State = "scheduled"   // planned
+	Open       State = "open"        // somebody is in its room, nobody was admitted yet
+	InProgress State = "in_progress" // a patient was admitted, or whoever else waited
+	Ended      State = "ended"       // it took place
+	Cancelled  State = "cancelled"   // called off before it took place
+	NoShow     State = "no_show"     // its window closed and nobody had been admitted
+)
+
+// States returns every state, in the order of a visit's life.
+func States() []State { return []State{Scheduled, Open, InProgress, Ended, Cancelled, NoShow} }
+
+// Over says whether the visit is over: its links work no more, and no event moves it.
+func (s State) Over() bool { return s == Ended || s == Cancelled || s == NoShow }
+
+// event is something that may move a visit to another state.
+type event string
+
+const (
+	eventOpened   event = "opened"   // its room opened
+	eventAdmitted event = "admitted" // somebody was admitted
+	eventEnded    event = "ended"    // somebody ended it for everyone
+	eventCancel   event = "cancel"   // a scheduler calls it off
+	eventClose    event = "close"    // its window closes
+)
+
+// next returns the state an event leads to, and false when the event is not possible. Events that come twice change nothing. Calling
+// off a visit that has begun ends it: it took place, as far as it went.
+func next(s State, e event) (State, bool) {
+	switch s {
+	case Scheduled, Open:
+		switch e {
+		case eventOpened:
+			return Open, true
+		case eventAdmitted:
+			return InProgress, true
+		case eventEnded:
+			return Ended, true
+		case eventCancel:
+			return Cancelled, true
+		case eventClose:
+			return NoShow, true
+		}
+	case InProgress:
+		switch e {
+		case eventOpened, eventAdmitted:
+			return InProgress, true
+		case eventEnded, eventCancel, eventClose:
+			return Ended, true
+		}
+	case Ended:
+		return Ended, e == eventEnded || e == eventClose
+	case Cancelled:
+		return Cancelled, e == eventCancel
+	}
+	return s, false
+}
+
+// Window is when links work, around the planned time.
+type Window struct {
+	OpensBefore time.Duration // the start
+	ClosesAfter time.Duration // the planned end
+}
+
+// DefaultWindow opens half an hour before the start and closes two hours after the planned end.
+func DefaultWindow() Window { return Window{OpensBefore: 30 * time.Minute, ClosesAfter: 2 * time.Hour} }
+
+// Visit is an appointment.
+type Visit struct {
+	ID           string
+	Service      string    // "Cardiology"
+	StartsAt     time.Time // UTC, like all times here
+	EndsAt       time.Time // as planned
+	OpensAt      time.Time // when its links begin to work
+	ClosesAt     time.Time // when they end
+	State        State
+	StateAt      time.Time // when the state was entered
+	AskBirthDate bool      // whether the family's links ask for the patient's date of birth
+	BirthDate    phi.Text  // YYYY-MM-DD; empty unless asked for
+	CreatedAt    time.Time
+	Invitations  []Invitation // in the order they were made, withdrawn ones included
+}
+
+// Invitation is one person's place in a visit.
+type Invitation struct {
+	ID         string
+	VisitID    string
+	Name       phi.Text
+	Role       auth.Role
+	Generation int       // of the link that works now, from 1
+	Locked     bool      // five wrong dates of birth were given; a new link unlocks
+	RevokedAt  time.Time // zero: not withdrawn
+	CreatedAt  time.Time
+}
+
+// Revoked says whether the invitation was withdrawn.
+func (i Invitation) Revoked() bool { return !i.RevokedAt.IsZero() }
+
+// Link is what a person gets: the address that lets them into their visit. It is a credential: show it once, never log it.
+type Link struct {
+	Invitation Invitation
+	URL        string
+}
+
+// Person is somebody to invite.
+type Person struct {
+	Name phi.Text
+	Role auth.Role
+}
+
+// Request asks for a new visit.
+type Request struct {
+	Service      string
+	StartsAt     time.Time
+	Minutes      int // planned length
+	AskBirthDate bool
+	BirthDate    phi.Text // YYYY-MM-DD, exactly when AskBirthDate
+	People       []Person
+}
+
+// Limits of a request.
+const (
+	MinPeople    = 2
+	MaxPeople    = 10 // as many as a room takes
+	MinMinutes   = 5
+	MaxMinutes   = 480
+	maxTextRunes = 80 // of names of people and services
+
+	birthDateLayout = "2006-01-02"
+	horizon         = 2 * 365 * 24 * time.Hour // how far ahead visits are planned
+)
+
+// tidy takes blanks off the ends of what people typed.
+func (r Request) tidy() Request {
+	r.Service = strings.TrimSpace(r.Service)
+	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
+	people := make([]Person, len(r.People))
+	for i, p := range r.People {
+		people[i] = p.tidy()
+	}
+	r.People = people
+	return r
+}
+
+func (p Person) tidy() Person {
+	p.Name = phi.Text(strings.TrimSpace(p.Name.Reveal()))
+	return p
+}
+
+// check says everything that is wrong with a tidy request, field by field.
+func (r Request) check(now time.Time, w Window) error {
+	var wrong []fault.Field
+	add := func(field, detail string) { wrong = append(wrong, fault.Field{Field: field, Detail: detail}) }
+	if detail := checkLine(r.Service); detail != "" {
+		add("service", detail)
+	}
+	minutesRight := r.Minutes >= MinMinutes && r.Minutes <= MaxMinutes
+	if !minutesRight {
+		add("minutes", fmt.Sprintf("must be from %d to %d", MinMinutes, MaxMinutes))
+	}
+	switch {
+	case r.StartsAt.IsZero():
+		add("starts_at", "is needed")
+	case minutesRight && !r.StartsAt.Add(time.Duration(r.Minutes)*time.Minute+w.ClosesAfter).After(now):
+		add("starts_at", "is so long ago that the visit would be over already")
+	case r.StartsAt.After(now.Add(horizon)):
+		add("starts_at", "must be within the next two years")
+	}
+	if detail := checkBirthDate(r.AskBirthDate, r.BirthDate, now); detail != "" {
+		add("birth_date", detail)
+	}
+	count := map[auth.Role]int{}
+	for i, p := range r.People {
+		count[p.Role]++
+		wrong = append(wrong, p.check(fmt.Sprintf("people[%d].", i))...)
+	}
+	switch {
+	case len(r.People) < MinPeople || len(r.People) > MaxPeople:
+		add("people", fmt.Sprintf("must be from %d to %d", MinPeople, MaxPeople))
+	case count[auth.Clinician] == 0:
+		add("people", "must include a clinician")
+	case count[auth.Patient] == 0:
+		add("people", "must include a patient")
+	}
+	return fault.InvalidAll(wrong...)
+}
+
+// check says what is wrong with one person; prefix is put before the names of fields.
+func (p Person) check(prefix string) (wrong []fault.Field) {
+	if detail := checkLine(p.Name.Reveal()); detail != "" {
+		wrong = append(wrong, fault.Field{Field: prefix + "name", Detail: detail})
+	}
+	if !p.Role.Invited() {
+		wrong = append(wrong, fault.Field{Field: prefix + "role", Detail: "must be " + roleList()})
+	}
+	return wrong
+}
+
+func roleList() string {
+	var names []string
+	for _, r := range auth.InvitedRoles() {
+		names = append(names, string(r))
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
+// checkLine says what is wrong with one line of text for people, or nothing.
+func checkLine(s string) string {
+	switch {
+	case s == "":
+		return "is needed"
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
+		return "must be one line of plain text"
+	case utf8.RuneCountInString(s) > maxTextRunes:
+		return fmt.Sprintf("must have at most %d characters", maxTextRunes)
+	}
+	return ""
+}
+
+// checkBirthDate says what is wrong with a birth date, or nothing. Without a question for it none is kept.
+func checkBirthDate(ask bool, date phi.Text, now time.Time) string {
+	switch {
+	case !ask && date != "":
+		return "is kept only when the links ask for it: set ask_birth_date"
+	case !ask:
+		return ""
+	case date == "":
+		return "is needed when the links ask for it"
+	}
+	day, err := time.Parse(birthDateLayout, date.Reveal())
+	switch {
+	case err != nil:
+		return "must be a day as in 2012-05-31"
+	case day.After(now.Add(24*time.Hour)) || day.Year() < 1900: // a day's grace: it may be tomorrow already where the family is
+		return "must be between 1900 and today"
+	}
+	return ""
+}
+
+// asksBirthDate says whether a link of this role asks for the patient's date of birth. The family knows it; an interpreter doesn't, and the
+// hospital's own people have other ways to get in.
+func asksBirthDate(role auth.Role) bool {
+	return role == auth.Patient || role == auth.Guardian || role == auth.Guest
+}
