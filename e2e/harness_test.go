@@ -68,7 +68,7 @@ func TestHarness(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := harnessPage(t)
-			p := seat(t, 1, c.screen, c.launch, bidi.Options{})
+			p := seat(t, 1, "", c.screen, c.launch, bidi.Allowed)
 			p.goTo(url)
 			p.press("button", "Start")
 			const remote = `document.querySelector("#remote")`
@@ -103,7 +103,7 @@ func TestHarnessNotices(t *testing.T) {
 	}{{"Chromium", bidi.Chromium}, {"Firefox", bidi.Firefox}} {
 		t.Run(c.name, func(t *testing.T) {
 			url := harnessPage(t)
-			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{})
+			p := seat(t, 0, "", bidi.Laptop, c.launch, bidi.Allowed)
 			p.goTo(url)
 			p.press("button", "Misbehave")
 			p.await("finish misbehaving", `() => document.title === "Done"`)
@@ -121,29 +121,6 @@ func TestHarnessNotices(t *testing.T) {
 				got := p.notes("csp")
 				return len(got) == 1 && strings.HasPrefix(got[0], "img-src refused https://elsewhere.invalid")
 			})
-		})
-	}
-}
-
-// What a page is told when devices are refused or missing is what people's browsers say.
-func TestHarnessDevices(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		launch  launcher
-		devices bidi.Devices
-		want    string
-	}{
-		{"Chromium denied", bidi.Chromium, bidi.Denied, "NotAllowedError"},
-		{"Chromium missing", bidi.Chromium, bidi.Missing, "NotFoundError"},
-		{"Firefox denied", bidi.Firefox, bidi.Denied, "NotAllowedError"},
-		{"Firefox missing", bidi.Firefox, bidi.Missing, "NotFoundError"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			url := harnessPage(t)
-			p := seat(t, 0, bidi.Laptop, c.launch, bidi.Options{Devices: c.devices})
-			p.goTo(url)
-			p.await("be refused with "+c.want, `(want) => navigator.mediaDevices.getUserMedia({audio: true, video: true})
-				.then(() => false, (error) => { if (error.name !== want) throw error; return true; })`, c.want)
 		})
 	}
 }

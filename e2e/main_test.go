@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +32,7 @@ var world struct {
 	sound       *stage.Sound
 	cameras     [len(stage.Pictures)]string
 	microphones [len(stage.Tones)]string
+	binary      func() (string, error) // the housecall program, built when first asked for
 }
 
 func inside(m *testing.M) int {
@@ -69,6 +72,14 @@ func build(dir string) error {
 	if err := os.Mkdir(soundDir, 0o700); err != nil {
 		return fmt.Errorf("directory of pulseaudio: %w", err)
 	}
+	world.binary = sync.OnceValues(func() (string, error) {
+		path := filepath.Join(dir, "housecall")
+		out, err := exec.Command("go", "build", "-o", path, "housecall/cmd/housecall").CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("build housecall: %w: %s", err, out)
+		}
+		return path, nil
+	})
 	sound, err := stage.StartSound(ctx, soundDir)
 	world.sound = sound
 	return err

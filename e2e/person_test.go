@@ -24,40 +24,45 @@ const patience = 45 * time.Second
 
 // A Person sits in front of one browser with one page, and fails the test when something can't be done.
 type Person struct {
-	t    *testing.T
-	who  int // index into stage.Pictures and stage.Tones
-	page *bidi.Page
+	t      *testing.T
+	who    int    // index into stage.Pictures and stage.Tones
+	name   string // under which a visit knows them
+	page   *bidi.Page
+	screen bidi.Screen
 	// allowed are substrings of problems that this test provokes on purpose.
 	allowed []string
 }
 
-// chromium seats participant number who at a Chromium, firefox at a Firefox. The test ends by checking that the browser
-// complained of nothing.
-func chromium(t *testing.T, who int, s bidi.Screen) *Person {
+// seatAt seats a participant (by number, see Person.who) at a browser of its kind, on a screen.
+type seatAt func(t *testing.T, who int, name string, s bidi.Screen) *Person
+
+// chromium seats somebody at a Chromium.
+func chromium(t *testing.T, who int, name string, s bidi.Screen) *Person {
 	t.Helper()
-	return seat(t, who, s, bidi.Chromium, bidi.Options{})
+	return seat(t, who, name, s, bidi.Chromium, bidi.Allowed)
 }
 
-func firefox(t *testing.T, who int, s bidi.Screen) *Person {
+// firefox seats somebody at a Firefox.
+func firefox(t *testing.T, who int, name string, s bidi.Screen) *Person {
 	t.Helper()
-	return seat(t, who, s, bidi.Firefox, bidi.Options{})
+	return seat(t, who, name, s, bidi.Firefox, bidi.Allowed)
 }
 
 type launcher func(context.Context, bidi.Options) (*bidi.Browser, error)
 
-func seat(t *testing.T, who int, s bidi.Screen, launch launcher, o bidi.Options) *Person {
+// seat starts a browser that the test's end closes, after checking that it complained of nothing.
+func seat(t *testing.T, who int, name string, s bidi.Screen, launch launcher, devices bidi.Devices) *Person {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	o.Dir = t.TempDir()
-	o.Camera, o.Tone, o.ToneHz = world.cameras[who], world.microphones[who], stage.Tones[who]
-	o.Env = world.sound.Env()
-	o.Preload = witness
-	browser, err := launch(ctx, o)
+	browser, err := launch(ctx, bidi.Options{
+		Dir: t.TempDir(), Env: world.sound.Env(), Preload: witness, Devices: devices,
+		Camera: world.cameras[who], Tone: world.microphones[who], ToneHz: stage.Tones[who],
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Person{t: t, who: who}
+	p := &Person{t: t, who: who, name: name, screen: s}
 	t.Cleanup(func() {
 		if err := browser.Close(); err != nil {
 			t.Error(err)
@@ -147,6 +152,21 @@ func (p *Person) shoot(name string) {
 	if err := os.WriteFile(filepath.Join(dir, file), png, 0o644); err != nil {
 		p.t.Error(err)
 	}
+}
+
+// shootBoth keeps a screenshot on a phone and one on a laptop, in light and dark, and puts the page back on its own screen.
+func (p *Person) shootBoth(name string) {
+	p.t.Helper()
+	for _, look := range []struct {
+		name string
+		on   bidi.Screen
+		dark bool
+	}{{"phone", bidi.Phone, false}, {"laptop", bidi.Laptop, false}, {"phone-dark", bidi.Phone, true}} {
+		look.on.Dark = look.dark
+		p.within("look at the page on a "+look.name, func(ctx context.Context) error { return p.page.Show(ctx, look.on) })
+		p.shoot(name + "-" + look.name)
+	}
+	p.within("go back to their screen", func(ctx context.Context) error { return p.page.Show(ctx, p.screen) })
 }
 
 // note is one thing the witness in the page has seen.

@@ -42,6 +42,7 @@ type Screen struct {
 	Width, Height int
 	PixelRatio    float64
 	Touch         bool // a finger, no mouse; Chromium also lays the page out as phones do
+	Dark          bool // the reader prefers dark pages; Chromium only
 }
 
 // The two screens every page is looked at on.
@@ -71,6 +72,15 @@ func (p *Page) showChromium(ctx context.Context, s Screen) error {
 	}
 	if err := p.devTools(ctx, "Emulation.setDeviceMetricsOverride", map[string]any{
 		"width": s.Width, "height": s.Height, "deviceScaleFactor": s.PixelRatio, "mobile": s.Touch,
+	}); err != nil {
+		return err
+	}
+	scheme := "light"
+	if s.Dark {
+		scheme = "dark"
+	}
+	if err := p.devTools(ctx, "Emulation.setEmulatedMedia", map[string]any{
+		"features": []any{map[string]string{"name": "prefers-color-scheme", "value": scheme}},
 	}); err != nil {
 		return err
 	}
