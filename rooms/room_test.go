@@ -1,0 +1,459 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+)
+
+func TestWaitingThenAdmitted(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	if got := latest[Joined](doctor); got.Place != Visit || !slices.Equal(got.May, []auth.Action{auth.VisitAdmit, auth.VisitChat, auth.VisitEnd}) {
+		t.Fatalf("the clinician: %+v", got)
+	}
+	h.clock.turn(time.Minute)
+	patient := h.join("patient", how{role: auth.Patient, media: allOn})
+	if got := latest[Joined](patient); got.Place != Waiting || len(got.May)+len(got.Members)+len(got.Chat) != 0 || got.You.ID != "patient" {
+		t.Fatalf("the patient: %+v", got)
+	}
+	seen := await(doctor, "the patient waiting", func(u Changed) bool { return u.Member.ID == "patient" })
+	if seen.Member.Place != Waiting || seen.Member.Media != (Media{}) || !seen.Member.Since.Equal(h.clock.Now()) || seen.Member.Name.Reveal() != "Name of patient" {
+		t.Fatalf("the clinician sees %+v", seen.Member)
+	}
+	if err := doctor.seat.Chat(h.ctx, "1", "before"); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.turn(time.Minute)
+	doctor.admit(patient)
+	moved := latest[Moved](patient)
+	if moved.Place != Visit || !slices.Equal(ids(moved.Members), []string{"doctor"}) || len(moved.Chat) != 0 || !slices.Equal(moved.May, []auth.Action{auth.VisitChat}) {
+		t.Fatalf("admitted: %+v", moved)
+	}
+	seen = await(doctor, "the patient in the visit", func(u Changed) bool { return u.Member.Place == Visit })
+	if seen.Member.Media != allOn || !seen.Member.Since.Equal(h.clock.Now()) {
+		t.Fatalf("the clinician sees %+v", seen.Member)
+	}
+	doctor.admit(patient) // a second press changes nothing
+	if n := len(all[Moved](patient)); n != 1 {
+		t.Fatalf("moved %d times", n)
+	}
+	if got := h.seenEvents(EventAdmitted); len(got) != 2 || got[0].By != "" || got[1].By != "invitation-of-doctor" || got[1].Session != "patient" {
+		t.Fatalf("events %+v", got)
+	}
+}
+
+func TestWhatOneMayNot(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	patient := h.join("patient", how{role: auth.Patient})
+	observer := h.join("observer", how{role: auth.Observer, media: allOn})
+	waiting := h.join("waiting", how{role: auth.Guest})
+	doctor.admit(patient)
+	doctor.admit(observer)
+	for _, c := range []struct {
+		name string
+		do   func() error
+		want error
+	}{
+		{"a patient admits", func() error { return patient.seat.Admit(h.ctx, "waiting") }, fault.NotAllowed},
+		{"a patient ends", func() error { return patient.seat.End(h.ctx) }, fault.NotAllowed},
+		{"an observer says something", func() error { return observer.seat.Chat(h.ctx, "1", "x") }, fault.NotAllowed},
+		{"an observer sends", func() error { return observer.seat.SetMedia(h.ctx, Media{Camera: true}) }, fault.NotAllowed},
+		{"somebody waiting says something", func() error { return waiting.seat.Chat(h.ctx, "1", "x") }, fault.NotAllowed},
+		{"somebody waiting admits", func() error { return waiting.seat.Admit(h.ctx, "waiting") }, fault.NotAllowed},
+		{"somebody waiting ends", func() error { return waiting.seat.End(h.ctx) }, fault.NotAllowed},
+		{"admitting nobody", func() error { return doctor.seat.Admit(h.ctx, "nobody") }, fault.NotFound},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.do(); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+	if got := all[Said](patient); len(got) != 0 {
+		t.Error("something was said")
+	}
+	for _, u := range all[Changed](patient) {
+		if u.Member.Media != (Media{}) || u.Member.ID == "waiting" {
+			t.Errorf("the patient saw %+v", u.Member)
+		}
+	}
+}
+
+func TestChat(t *testing.T) {
+	h := newHouse(t, Limits{Chat: 3})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	patient := h.join("patient", how{role: auth.Patient})
+	say := func(g *guest, id, text string) {
+		t.Helper()
+		if err := g.seat.Chat(h.ctx, id, phi.Text(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(doctor, "1", "alone")
+	doctor.admit(patient)
+	say(patient, "1", "the same id from another")
+	say(patient, "1", "sent again")
+	said := all[Said](doctor)
+	if len(said) != 2 || said[1].From.ID != "patient" || said[1].Text.Reveal() != "the same id from another" || said[1].From.Name.Reveal() != "Name of patient" {
+		t.Fatalf("said %+v", said)
+	}
+	for i := range 3 {
+		say(doctor, fmt.Sprint("more-", i), "more")
+	}
+	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Chat; len(got) != 3 {
+		t.Errorf("remembers %d lines, want 3", len(got))
+	}
+	late := h.join("late", how{role: auth.Guest})
+	doctor.admit(late)
+	say(doctor, "for-late", "since")
+	late.seat.Leave()
+	late = h.join("late", how{role: auth.Guest})
+	if got := latest[Joined](late).Chat; len(got) != 1 || got[0].ID != "for-late" {
+		t.Errorf("who came late is told %d lines", len(got))
+	}
+}
+
+func TestSameSessionAgain(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	first := h.join("patient", how{role: auth.Patient})
+	since := latest[Joined](first).Since
+	h.clock.turn(time.Minute)
+	second := h.join("patient", how{role: auth.Patient})
+	first.awaitClosed(Replaced)
+	if got := latest[Joined](second); got.Place != Waiting || !got.Since.Equal(since) {
+		t.Fatalf("waits %+v, since %v before", got, since)
+	}
+	doctor.admit(second)
+	third := h.join("patient", how{role: auth.Patient})
+	second.awaitClosed(Replaced)
+	if got := latest[Joined](third); got.Place != Visit {
+		t.Fatalf("came back to %s", got.Place)
+	}
+	if err := second.seat.Chat(h.ctx, "1", "x"); !errors.Is(err, ErrClosed) {
+		t.Errorf("a replaced seat: %v", err)
+	}
+	second.seat.Leave() // of a seat long void: must not take the third's
+	if err := third.seat.Chat(h.ctx, "2", "still here"); err != nil {
+		t.Error(err)
+	}
+	if got := all[Left](doctor); len(got) != 0 {
+		t.Errorf("the clinician saw %v leave", got)
+	}
+	third.seat.Leave()
+	await(doctor, "the patient leaving", func(u Left) bool { return u.Member == "patient" })
+	if got := latest[Joined](h.join("patient", how{role: auth.Patient})); got.Place != Visit {
+		t.Errorf("after leaving, came back to %s", got.Place)
+	}
+	if n := len(h.seenEvents(EventAdmitted)); n != 2 {
+		t.Errorf("%d admissions", n)
+	}
+}
+
+func TestAnotherDeviceTakesOver(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
+	doctor.admit(phone)
+	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
+	if got := latest[Joined](laptop).Place; got != Waiting {
+		t.Fatalf("the second device came to %s", got)
+	}
+	doctor.admit(laptop)
+	phone.awaitClosed(Replaced)
+	await(doctor, "the phone leaving", func(u Left) bool { return u.Member == "phone" })
+	if got := latest[Joined](h.join("phone", how{role: auth.Patient, invitation: "family"})).Place; got != Waiting {
+		t.Errorf("the older device came back to %s", got)
+	}
+	if got := latest[Joined](h.join("laptop", how{role: auth.Patient, invitation: "family"})).Place; got != Visit {
+		t.Errorf("the newer device came back to %s", got)
+	}
+}
+
+func TestClinicianOnAnotherDevice(t *testing.T) {
+	h := newHouse(t, Limits{})
+	desk := h.join("desk", how{role: auth.Clinician, invitation: "doctor"})
+	tablet := h.join("tablet", how{role: auth.Clinician, invitation: "doctor"})
+	if got := latest[Joined](tablet); got.Place != Waiting || len(got.Members) != 0 {
+		t.Fatalf("the second device: %+v", got)
+	}
+	desk.seat.Leave() // nobody is left who could admit
+	await(tablet, "the visit", func(u Moved) bool { return u.Place == Visit })
+	if got := latest[Joined](h.join("desk", how{role: auth.Clinician, invitation: "doctor"})).Place; got != Waiting {
+		t.Errorf("the first device came back to %s", got)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	h := newHouse(t, Limits{InVisit: 3, Waiting: 2})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	one, two := h.join("one", how{role: auth.Patient}), h.join("two", how{role: auth.Guardian})
+	if _, err := h.arrive("three", how{role: auth.Guest}); !errors.Is(err, ErrFull) {
+		t.Fatalf("a third waits: %v", err)
+	}
+	h.join("two", how{role: auth.Guardian}) // again: takes nobody's place
+	doctor.admit(one)
+	doctor.admit(two)
+	three := h.join("three", how{role: auth.Guest})
+	if err := doctor.seat.Admit(h.ctx, "three"); !errors.Is(err, ErrFull) {
+		t.Fatalf("a fourth in the visit: %v", err)
+	}
+	if _, err := h.arrive("colleague", how{role: auth.Clinician}); !errors.Is(err, ErrFull) {
+		t.Fatalf("a fourth who needs nobody's leave: %v", err)
+	}
+	h.join("one", how{role: auth.Patient}) // reloads
+	other := h.join("other", how{role: auth.Patient, invitation: "invitation-of-one"})
+	doctor.admit(other) // takes over: still three
+	other.seat.Leave()
+	doctor.admit(three)
+}
+
+func TestEndForEveryone(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	patient, waiting := h.join("patient", how{role: auth.Patient}), h.join("waiting", how{role: auth.Guest})
+	doctor.admit(patient)
+	room := h.room()
+	if err := doctor.seat.End(h.ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []*guest{doctor, patient, waiting} {
+		g.awaitClosed(Ended)
+	}
+	if got := h.seenEvents(EventEnded); len(got) != 1 || got[0].By != "invitation-of-doctor" {
+		t.Errorf("events %+v", got)
+	}
+	if _, err := h.host.Room(h.ctx, visitID); !errors.Is(err, ErrEnded) {
+		t.Errorf("the room after the end: %v", err)
+	}
+	if err := h.host.Place(h.ctx, visitID); !errors.Is(err, fault.NotAllowed) || fault.CodeOf(err) != fault.CodeOver {
+		t.Errorf("placing it: %v", err)
+	}
+	if _, err := room.Join(h.ctx, Arrival{Session: "late", Role: auth.Clinician, Peer: doctor.peer, Outbox: newInbox(0)}); !errors.Is(err, ErrClosed) {
+		t.Errorf("joining what is over: %v", err)
+	}
+	h.host.Reopen(visitID)
+	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Place; got != Waiting {
+		t.Errorf("reopened, somebody came back to %s", got)
+	}
+}
+
+func TestEndFromTheDesk(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	h.host.End(visitID)
+	doctor.awaitClosed(Ended)
+	h.host.End("another-visit") // hosted by nobody
+	if _, err := h.host.Room(h.ctx, "another-visit"); !errors.Is(err, ErrEnded) {
+		t.Errorf("a visit ended before anybody came: %v", err)
+	}
+}
+
+func TestWithdrawnInvitation(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
+	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
+	doctor.admit(phone)
+	h.host.Remove(visitID, "family")
+	phone.awaitClosed(Removed)
+	laptop.awaitClosed(Removed)
+	for _, id := range []string{"phone", "laptop"} {
+		await(doctor, id+" leaving", func(u Left) bool { return u.Member == id })
+	}
+	h.clock.turn(-time.Second) // checked against SQL a moment before
+	if _, err := h.arrive("phone", how{role: auth.Patient, invitation: "family"}); !errors.Is(err, ErrRemoved) {
+		t.Errorf("an arrival checked before: %v", err)
+	}
+	h.clock.turn(time.Minute) // the link was sent anew
+	if got := latest[Joined](h.join("phone", how{role: auth.Patient, invitation: "family"})).Place; got != Waiting {
+		t.Errorf("with a new link, came back to %s", got)
+	}
+}
+
+func TestSlowMember(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	slow := h.join("slow", how{role: auth.Patient, boxSize: 5})
+	other := h.join("other", how{role: auth.Guardian})
+	doctor.admit(slow)
+	doctor.admit(other)
+	for i := range 10 {
+		if err := doctor.seat.Chat(h.ctx, fmt.Sprint(i), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow.awaitClosed(Slow)
+	await(other, "the slow one leaving", func(u Left) bool { return u.Member == "slow" })
+	if n := len(all[Said](other)); n != 10 {
+		t.Errorf("the other heard %d lines of 10", n)
+	}
+	if got := latest[Joined](h.join("slow", how{role: auth.Patient})).Place; got != Visit {
+		t.Errorf("the slow one came back to %s", got)
+	}
+}
+
+func TestAllSlowAtOnce(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	var slow []*guest
+	for i := range 5 {
+		g := h.join(fmt.Sprint("slow-", i), how{role: auth.Guest, boxSize: 8})
+		doctor.admit(g)
+		slow = append(slow, g)
+	}
+	for i := range 10 {
+		if err := doctor.seat.Chat(h.ctx, fmt.Sprint(i), "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, g := range slow {
+		g.awaitClosed(Slow)
+	}
+	late := h.join("late", how{role: auth.Guest})
+	doctor.admit(late)
+	if got := latest[Moved](late); !slices.Equal(ids(got.Members), []string{"doctor"}) {
+		t.Errorf("left are %v", ids(got.Members))
+	}
+}
+
+func TestEmptyRoomClosesAndRemembers(t *testing.T) {
+	h := newHouse(t, Limits{Grace: time.Minute})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	patient := h.join("patient", how{role: auth.Patient})
+	doctor.admit(patient)
+	room := h.room()
+	patient.seat.Leave()
+	doctor.seat.Leave()
+	h.settle()
+	h.clock.turn(59 * time.Second)
+	if h.room() != room { // asking keeps it open
+		t.Fatal("closed too early")
+	}
+	h.clock.turn(time.Minute)
+	<-room.done
+	again := h.join("patient", how{role: auth.Patient})
+	if h.room() == room {
+		t.Fatal("the room did not close")
+	}
+	if got := latest[Joined](again).Place; got != Visit {
+		t.Errorf("came back to %s", got)
+	}
+	if n := len(h.seenEvents(EventOpened)); n != 2 {
+		t.Errorf("opened %d times", n)
+	}
+}
+
+func TestAnotherNodeRemembers(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	patient := h.join("patient", how{role: auth.Patient})
+	doctor.admit(patient)
+	elsewhere := h.newHost("node-2", Limits{})
+	if _, err := elsewhere.Room(h.ctx, visitID); !errors.Is(err, ErrHeld) {
+		t.Fatalf("another node opened the room too: %v", err)
+	}
+	h.closeHost(h.host)
+	doctor.awaitClosed(Stopping)
+	patient.awaitClosed(Stopping)
+	if _, err := h.host.Room(h.ctx, visitID); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed host: %v", err)
+	}
+	h.host = elsewhere
+	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Place; got != Visit {
+		t.Errorf("came back to %s", got)
+	}
+	if got := latest[Joined](h.join("stranger", how{role: auth.Patient})).Place; got != Waiting {
+		t.Errorf("a stranger came to %s", got)
+	}
+}
+
+func TestLostLeaseClosesTheRoom(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	lease, err := h.leases.Acquire(h.ctx, "node-1", visitID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease.Epoch, lease.Node = lease.Epoch+1, "node-2"
+	if err := h.leases.Renew(h.ctx, lease); err != nil { // as if node-1 had been cut off for a while
+		t.Fatal(err)
+	}
+	patient := h.join("patient", how{role: auth.Patient})
+	doctor.admit(patient) // writes the snapshot
+	doctor.awaitClosed(Stopping)
+	patient.awaitClosed(Stopping)
+}
+
+// awayLeases answer nothing but errors, as Redis does when it is gone.
+type awayLeases struct{ Leases }
+
+func (awayLeases) Acquire(context.Context, string, string) (Lease, error) {
+	return Lease{}, fault.Away(errors.New("gone"))
+}
+
+func TestLeasesAway(t *testing.T) {
+	h := newHouse(t, Limits{})
+	h.leases = awayLeases{h.leases}
+	host := h.newHost("node-2", Limits{})
+	if _, err := host.Room(h.ctx, visitID); !errors.Is(err, fault.TryAgain) {
+		t.Errorf("opening a room: %v", err)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	h := newHouse(t, Limits{InVisit: 30, Waiting: 30})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	done := make(chan error)
+	for i := range 20 {
+		go func() {
+			done <- func() error {
+				room, err := h.host.Room(h.ctx, visitID)
+				if err != nil {
+					return err
+				}
+				id := fmt.Sprint("guest-", i)
+				for range 20 {
+					seat, err := room.Join(h.ctx, Arrival{Session: id, Invitation: id, Role: auth.Guest, Peer: doctor.peer, Outbox: newInbox(0)})
+					if err != nil {
+						return err
+					}
+					if err := doctor.seat.Admit(h.ctx, id); err != nil {
+						return err
+					}
+					if err := errors.Join(seat.Chat(h.ctx, "1", "x"), seat.SetMedia(h.ctx, allOn)); err != nil {
+						return err
+					}
+					seat.Leave()
+				}
+				return nil
+			}()
+		}()
+	}
+	for range 20 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	h.settle()
+	if got := latest[Joined](h.join("doctor", how{role: auth.Clinician})); len(got.Members) != 0 {
+		t.Errorf("still here: %v", ids(got.Members))
+	}
+}
+
+func TestNothingPrivatePrints(t *testing.T) {
+	text := fmt.Sprintf("%v %+v", Joined{You: Person{Name: "Canary"}}, Said{Text: "Canary", From: Person{Name: "Canary"}})
+	if strings.Contains(text, "Canary") {
+		t.Error(text)
+	}
+}
