@@ -1,0 +1,321 @@
+package loadtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	writeWithin = 5 * time.Second // for one message to leave
+	byeWithin   = 5 * time.Second // for the server to close after `bye`
+	lookEvery   = 50 * time.Millisecond
+	maxMessage  = 256 << 10 // bytes
+)
+
+// Options of a Join.
+type Options struct {
+	// Sends: with microphone and camera, both on. They send only while the client is in the visit.
+	Sends bool
+	// Audio and Video are the slots of the first offer; zero: as many as the pass says.
+	Audio, Video int
+}
+
+// Steps says how long after the beginning of the websocket's dial each step of a join was done; zero: it was not yet.
+type Steps struct {
+	Dialed        time.Duration // the websocket is open
+	Offered       time.Duration // `join` with the offer is sent
+	Joined        time.Duration // `joined` with the answer has come
+	Checked       time.Duration // ICE has found a way
+	Connected     time.Duration // DTLS is done
+	FirstPacket   time.Duration // of anybody's picture
+	FirstKeyFrame time.Duration // of anybody's picture, complete
+}
+
+// Counts is what came on one slot.
+type Counts struct {
+	Packets, Bytes    uint64 // RTP as read, repaired packets included; bytes of payload
+	Frames, KeyFrames uint64 // complete ones
+}
+
+// State is what a client knows at a moment.
+type State struct {
+	Place     string         // "waiting" or "visit"; empty before `joined`
+	Slots     []Slot         // as the server said last
+	Offers    int            // sent, the first included
+	Messages  map[string]int // received, by type
+	Steps     Steps
+	Received  map[string]Counts // by mid, of slots on which anything came
+	Sent      uint64            // RTP packets
+	KeysAsked uint64            // key-frame requests received
+	Closed    bool
+	CloseCode int // of the websocket, when the server closed it
+}
+
+// Client is one connection of a visitor to a visit.
+type Client struct {
+	peer   *peer
+	socket *websocket.Conn
+	begin  time.Time
+
+	writing sync.Mutex // gorilla allows one writer at a time
+
+	mu      sync.Mutex
+	state   State
+	changed chan struct{} // closed and replaced whenever state changes
+	linked  bool          // DTLS is done
+	err     error         // why the reader ended, when it was not the server's close
+
+	reading sync.WaitGroup
+}
+
+// Join connects with a pass. The clock of Steps begins right before the websocket is dialed, so that making the offer counts. Join returns
+// when the offer is sent; Wait for the rest. The caller must Close the client.
+func (v *Visitor) Join(ctx context.Context, pass Pass, options Options) (*Client, error) {
+	if options.Audio == 0 {
+		options.Audio = pass.Audio
+	}
+	if options.Video == 0 {
+		options.Video = pass.Video
+	}
+	c := &Client{begin: time.Now(), changed: make(chan struct{}), state: State{Messages: map[string]int{}}}
+	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: writeWithin}
+	socket, response, err := dialer.DialContext(ctx, v.websocketURL(), v.header())
+	if err != nil {
+		if response != nil {
+			return nil, fmt.Errorf("open the websocket: %w", &Refused{Status: response.StatusCode})
+		}
+		return nil, fmt.Errorf("open the websocket: %w", err)
+	}
+	c.socket = socket
+	socket.SetReadLimit(maxMessage)
+	c.step(func(s *Steps) *time.Duration { return &s.Dialed })
+	if err := c.join(pass, options, isLoopback(v.base.Hostname())); err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	c.reading.Go(c.read)
+	return c, nil
+}
+
+// join makes the peer and sends its offer.
+func (c *Client) join(pass Pass, options Options, local bool) error {
+	p, err := newPeer(options.Sends, options.Audio, options.Video, local, peerEvents{
+		checked: func() { c.step(func(s *Steps) *time.Duration { return &s.Checked }) },
+		connected: func() {
+			c.step(func(s *Steps) *time.Duration { return &s.Connected })
+			c.change(func() { c.linked = true })
+		},
+		packet: c.packet,
+	})
+	if err != nil {
+		return err
+	}
+	c.peer = p
+	offer, sources, err := p.offer()
+	if err == nil {
+		err = c.write(joinMessage{
+			Type: "join", Pass: pass.Token, Offer: offer, Sources: sources,
+			Media: sending{Microphone: options.Sends, Camera: options.Sends},
+		})
+	}
+	if err != nil {
+		return errors.Join(err, p.close())
+	}
+	c.step(func(s *Steps) *time.Duration { return &s.Offered })
+	c.change(func() { c.state.Offers++ })
+	return nil
+}
+
+// isLoopback says whether a URL's host is this machine's loopback.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Wait returns when the state satisfies enough. It looks at every change, and at the counters of packets every lookEvery. It fails
+// when the context ends or the connection is closed before.
+func (c *Client) Wait(ctx context.Context, enough func(State) bool) (State, error) {
+	for {
+		c.mu.Lock()
+		changed := c.changed
+		c.mu.Unlock()
+		state := c.State()
+		if enough(state) {
+			return state, nil
+		}
+		if state.Closed {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return state, fmt.Errorf("the connection was closed with code %d: %w", state.CloseCode, errors.Join(errClosed, c.err))
+		}
+		select {
+		case <-changed:
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
+			return state, fmt.Errorf("wait for a client in place %q: %w", state.Place, ctx.Err())
+		}
+	}
+}
+
+var errClosed = errors.New("closed")
+
+// State returns what the client knows now.
+func (c *Client) State() State {
+	c.mu.Lock()
+	state := c.state
+	state.Slots = slices.Clone(state.Slots)
+	state.Messages = maps.Clone(state.Messages)
+	c.mu.Unlock()
+
+	state.Sent, state.KeysAsked = c.peer.sent.Load(), c.peer.asked.Load()
+	state.Received = map[string]Counts{}
+	c.peer.mu.Lock()
+	defer c.peer.mu.Unlock()
+	for mid, s := range c.peer.sinks {
+		state.Received[mid] = Counts{
+			Packets: s.packets.Load(), Bytes: s.bytes.Load(), Frames: s.frames.Load(), KeyFrames: s.keyFrames.Load(),
+		}
+	}
+	return state
+}
+
+// Close says `bye`, waits until the server has closed, and ends everything the client has started.
+func (c *Client) Close() error {
+	if c.write(byeMessage{Type: "bye"}) != nil {
+		_ = c.socket.Close() // closed by the server already
+	}
+	_ = c.socket.SetReadDeadline(time.Now().Add(byeWithin))
+	c.reading.Wait()
+	_ = c.socket.Close()
+	return c.peer.close()
+}
+
+// read takes the server's messages until the socket is closed.
+func (c *Client) read() {
+	var err error
+	for err == nil {
+		var frame []byte
+		if _, frame, err = c.socket.ReadMessage(); err == nil {
+			err = c.take(frame)
+		}
+	}
+	c.change(func() {
+		c.state.Closed = true
+		if closed := (*websocket.CloseError)(nil); errors.As(err, &closed) {
+			c.state.CloseCode = closed.Code
+		} else {
+			c.err = err
+		}
+	})
+}
+
+// take acts on one message.
+func (c *Client) take(frame []byte) error {
+	var kind struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(frame, &kind); err != nil {
+		return fmt.Errorf("read a message: %w", err)
+	}
+	var m received
+	switch kind.Type {
+	case "joined", "place", "answer", "need", "slots":
+		if err := json.Unmarshal(frame, &m); err != nil {
+			return fmt.Errorf("read a message: %w", err)
+		}
+	}
+	var err error
+	switch kind.Type {
+	case "joined":
+		c.step(func(s *Steps) *time.Duration { return &s.Joined })
+		err = c.peer.accept(m.Answer)
+	case "answer":
+		err = c.peer.accept(m.Answer)
+	case "need":
+		err = c.offerAgain(m.Audio, m.Video)
+	}
+	c.change(func() {
+		c.state.Messages[kind.Type]++
+		switch kind.Type {
+		case "joined", "place":
+			c.state.Place = m.Place
+		case "slots":
+			c.state.Slots = m.Slots
+		}
+	})
+	return err
+}
+
+// offerAgain answers `need` with an offer of so many slots in all.
+func (c *Client) offerAgain(audio, video int) error {
+	if err := c.peer.widen(audio, video); err != nil {
+		return err
+	}
+	offer, sources, err := c.peer.offer()
+	if err != nil {
+		return err
+	}
+	c.change(func() { c.state.Offers++ })
+	return c.write(offerMessage{Type: "offer", Offer: offer, Sources: sources})
+}
+
+// packet hears of every packet on a video slot.
+func (c *Client) packet(key bool) {
+	c.mu.Lock()
+	first := c.state.Steps.FirstPacket == 0
+	c.mu.Unlock()
+	if first {
+		c.step(func(s *Steps) *time.Duration { return &s.FirstPacket })
+	}
+	if key {
+		c.step(func(s *Steps) *time.Duration { return &s.FirstKeyFrame })
+	}
+}
+
+// step notes the time of a step, the first time it is done.
+func (c *Client) step(which func(*Steps) *time.Duration) {
+	at := time.Since(c.begin)
+	c.change(func() {
+		if step := which(&c.state.Steps); *step == 0 {
+			*step = at
+		}
+	})
+}
+
+// change makes a change to the state and wakes those who wait for one.
+func (c *Client) change(act func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	act()
+	c.settle()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// settle lets the peer send when it may: in the visit, connected, and not closed. The caller holds mu.
+func (c *Client) settle() {
+	if c.peer != nil {
+		c.peer.sending.Store(c.state.Place == placeVisit && c.linked && !c.state.Closed)
+	}
+}
+
+// write sends one message.
+func (c *Client) write(message any) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.socket.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return fmt.Errorf("send a message: %w", err)
+	}
+	if err := c.socket.WriteJSON(message); err != nil {
+		return fmt.Errorf("send a message: %w", err)
+	}
+	return nil
+}

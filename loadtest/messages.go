@@ -1,0 +1,56 @@
+package loadtest
+
+// The websocket's messages as this client needs them (docs/protocol.md, section 3). Names are not among the fields: they are
+// never read. The client is lenient with what it receives; the server is strict with what it is sent.
+
+const subprotocol = "housecall.v1"
+
+// placeVisit is the place of those who see and hear each other.
+const placeVisit = "visit"
+
+const (
+	sourceMicrophone = "microphone"
+	sourceCamera     = "camera"
+)
+
+// sending says what a client sends now.
+type sending struct {
+	Microphone bool `json:"microphone"`
+	Camera     bool `json:"camera"`
+}
+
+type joinMessage struct {
+	Type    string            `json:"type"`
+	Pass    string            `json:"pass"`
+	Offer   string            `json:"offer"`
+	Sources map[string]string `json:"sources"`
+	Media   sending           `json:"media"`
+}
+
+type offerMessage struct {
+	Type    string            `json:"type"`
+	Offer   string            `json:"offer"`
+	Sources map[string]string `json:"sources"`
+}
+
+type byeMessage struct {
+	Type string `json:"type"`
+}
+
+// received has the fields of all messages the server sends. Those whose type differs between messages are read apart.
+type received struct {
+	Type   string `json:"type"`
+	Place  string `json:"place"`  // joined, place
+	Answer string `json:"answer"` // joined, answer
+	Audio  int    `json:"audio"`  // need
+	Video  int    `json:"video"`  // need
+	Slots  []Slot `json:"slots"`  // slots
+	Code   string `json:"code"`   // error
+}
+
+// Slot says what a slot shows.
+type Slot struct {
+	MID    string `json:"mid"`
+	Member string `json:"member"` // id
+	Source string `json:"source"` // microphone or camera
+}
