@@ -46,8 +46,8 @@ function microphoneAsked(id) {
 /** Phones and laptops all manage this; what is more only costs the line. @param {string} id @param {string} facing @returns {MediaTrackConstraints} */
 function cameraAsked(id, facing) {
   return {
-    width: { min: 320, ideal: 1280, max: 1280 },
-    height: { min: 180, ideal: 720, max: 1280 },
+    width: { ideal: 1280 },
+    height: { ideal: 720 },
     frameRate: { ideal: 30, max: 30 },
     ...(id ? { deviceId: { exact: id } } : { facingMode: facing }),
   };

@@ -10,6 +10,9 @@ import { Silence } from "./health.js";
 
 /** What a camera may send at most, bits a second. */
 const cameraBitrate = 1_500_000;
+/** In larger visits, where everybody receives many pictures: a quarter of the pixels at this rate. */
+const crowdBitrate = 500_000;
+const crowdFrom = 4;
 /** How often to look whether something arrives (milliseconds). */
 const lookEvery = 500;
 /** A peer connection that has not come up by then will not (milliseconds). */
@@ -27,6 +30,7 @@ export class MediaLink {
   #pc;
   #canSend;
   #sending = false;
+  #crowded = false;
   /** @type {Record<Source, RTCRtpTransceiver | null>} */
   #lines = { microphone: null, camera: null };
   /** @type {RTCRtpTransceiver[]} */
@@ -106,6 +110,20 @@ export class MediaLink {
         return sender && sender.track !== tracks[source] ? sender.replaceTrack(tracks[source]) : undefined;
       }),
     );
+  }
+
+  /** Sends a smaller picture where many look at many. @param {number} people in the visit, me too */
+  async crowd(people) {
+    const crowded = people >= crowdFrom;
+    const sender = this.#lines.camera?.sender;
+    if (!sender || crowded === this.#crowded) return;
+    this.#crowded = crowded;
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings ?? []) {
+      encoding.maxBitrate = crowded ? crowdBitrate : cameraBitrate;
+      encoding.scaleResolutionDownBy = crowded ? 2 : 1;
+    }
+    await sender.setParameters(parameters);
   }
 
   /** Counters of the browser, for tests and for whoever wants to know why. */

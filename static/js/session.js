@@ -68,8 +68,10 @@ export class Session {
   #socket = null;
   /** @type {Link | null} */
   #link = null;
-  /** @type {unknown} */
+  /** Ends a join that brings no answer, or the wait before the next try. @type {unknown} */
   #timer = null;
+  /** Between two tries. */
+  #resting = false;
   /** Counts connections; what an older one still brings is dropped. */
   #turn = 0;
   #refusedPasses = 0;
@@ -98,9 +100,8 @@ export class Session {
 
   /** Tries at once instead of at the end of the wait, for instance when the network is back. */
   hurry() {
-    if (this.#timer === null || this.over) return;
+    if (!this.#resting) return;
     this.#outside.forget(this.#timer);
-    this.#timer = null;
     void this.#connect();
   }
 
@@ -138,6 +139,7 @@ export class Session {
   async #connect() {
     const turn = ++this.#turn;
     this.#timer = null;
+    this.#resting = false;
     this.#drop();
     const reply = await this.#outside.getPass().catch(() => /** @type {PassReply} */ ({ kind: "later", after: 0 }));
     if (turn !== this.#turn) return;
@@ -266,6 +268,7 @@ export class Session {
     this.#drop();
     const wait = Math.max(after, backoff(this.attempt++, this.#outside.random()));
     this.#timer = this.#outside.later(() => void this.#connect(), wait);
+    this.#resting = true;
     this.#become(this.#wasIn ? "reconnecting" : "joining");
   }
 
@@ -274,6 +277,7 @@ export class Session {
     this.#turn++;
     this.#outside.forget(this.#timer);
     this.#timer = null;
+    this.#resting = false;
     this.#drop();
     this.#become(state);
   }

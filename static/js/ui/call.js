@@ -1,0 +1,280 @@
+// From "Join visit" to the end: one session at a time, shown as the check screen, the waiting room, the visit, or a closing word. It owns the
+// session and the screens of a call.
+
+import { box, button, byId } from "./dom.js";
+import { ChatPanel } from "./chat.js";
+import { DeviceButtons } from "./devicebuttons.js";
+import { browserOf, explain } from "./faults.js";
+import { People } from "./people.js";
+import { SlotViews } from "./slotviews.js";
+import { Stage } from "./stage.js";
+import { Waiting } from "./waiting.js";
+import { MediaLink } from "../media.js";
+import { subprotocol } from "../protocol.js";
+import { Session } from "../session.js";
+import { pass } from "../api.js";
+
+/** @import {Check} from "./check.js" */
+/** @import {Devices} from "../devices.js" */
+/** @import {Happening} from "../room.js" */
+/** @import {Live} from "./live.js" */
+/** @import {Message} from "./message.js" */
+/** @import {Screens} from "./screens.js" */
+/** @import {VisitSeen} from "../api.js" */
+/** @import {Words} from "../i18n.js" */
+
+/** Since-whens are told in minutes; this keeps them true (milliseconds). */
+const tick = 10_000;
+/** From this try on we say that it is taking long, and from the next what may help. */
+const slowFrom = 1;
+const adviseFrom = 4;
+
+export class Call {
+  /** @type {Session | null} */
+  #session = null;
+  /** @type {MediaLink | null} */
+  #link = null;
+  /** @type {WakeLockSentinel | null} */
+  #awake = null;
+  #media = "";
+
+  /**
+   * @param {{words: Words, screens: Screens, live: Live, message: Message, devices: Devices, check: () => Check, visit: () => VisitSeen,
+   *   join: () => void}} parts join: comes back after leaving
+   */
+  constructor(parts) {
+    this.parts = parts;
+    const { words, devices, live } = parts;
+    this.views = new SlotViews(box("stage"), () => this.render());
+    this.stage = new Stage(words, devices, this.views, () => this.#session?.room ?? this.#noRoom);
+    this.waiting = new Waiting(words, devices, () => this.#session?.leave());
+    this.people = new People(words, (member) => this.#session?.admit(member));
+    this.chat = new ChatPanel(words, live, (text) => this.#session?.say(text));
+    this.buttons = new DeviceButtons(words, devices, box("call-devices"));
+    this.#wire();
+    setInterval(() => this.render(), tick);
+  }
+
+  #noRoom = new Session(/** @type {any} */ ({}), /** @type {any} */ ({})).room;
+
+  /** Whether somebody is on the way in, or in. */
+  get running() {
+    return this.#session !== null && !this.#session.over;
+  }
+
+  /** Begins; the elements have been made in the tap before. */
+  start() {
+    if (this.running) return;
+    const { visit, devices } = this.parts;
+    const { path, you } = visit();
+    this.#session = new Session(
+      {
+        getPass: () => pass(path),
+        openSocket: () => new WebSocket(new URL(`${path}ws`, location.href.replace(/^http/, "ws")), subprotocol),
+        openLink: (onLost) => new MediaLink({ tracks: () => devices, canSend: you.role !== "observer", onLost }),
+        later: (call, ms) => setTimeout(call, ms),
+        forget: (timer) => clearTimeout(timer),
+        random: Math.random,
+        newID,
+      },
+      {
+        changed: () => this.render(),
+        happened: (happenings) => this.#tell(happenings),
+        linked: (link) => (this.#link = /** @type {MediaLink} */ (link)),
+        refused: (code) => this.parts.live.toast(this.parts.words.t(code === "not_allowed" ? "visit.not_allowed" : "visit.refused")),
+      },
+    );
+    this.#media = JSON.stringify(devices.media);
+    this.#session.start(devices.media);
+    void this.#stayAwake();
+  }
+
+  /** My devices changed. */
+  devicesChanged() {
+    const session = this.#session;
+    if (!session || session.over) return;
+    const { devices, live, words } = this.parts;
+    const media = JSON.stringify(devices.media);
+    if (media !== this.#media) {
+      this.#media = media;
+      session.setMedia(devices.media);
+    }
+    this.#link?.refresh().catch(() => live.toast(words.t("visit.refused")));
+    const wrong = explain(devices.faults, browserOf(navigator.userAgent, navigator.maxTouchPoints));
+    if (wrong && this.#wrong !== wrong.title) live.toast(words.t("visit.device", { why: `${words.t(wrong.title)}. ${words.t(wrong.help)}` }));
+    this.#wrong = wrong?.title ?? "";
+    this.render();
+  }
+
+  #wrong = "";
+
+  /** Shows the session as it is now. */
+  render() {
+    const session = this.#session;
+    if (!session) return;
+    switch (session.state) {
+      case "joining":
+        return this.#renderJoining(session);
+      case "in":
+        return this.#renderIn(session, session.room.place === "visit" ? "visit" : "waiting");
+      case "reconnecting":
+        return this.#renderIn(session, "reconnecting");
+      case "busy":
+        return this.parts.message.show("busy", {}, [{ words: "action.retry", act: () => session.hurry() }]);
+      default:
+        if (session.over) this.#renderOver(session.state);
+    }
+  }
+
+  /** @param {Session} session */
+  #renderJoining(session) {
+    const { screens, check } = this.parts;
+    screens.show("check", "joining");
+    check().busy(true);
+    check().trouble(session.attempt >= adviseFrom ? "check.network" : session.attempt > slowFrom ? "check.trying" : "");
+  }
+
+  /** @param {Session} session @param {"visit" | "waiting" | "reconnecting"} state */
+  #renderIn(session, state) {
+    const { screens, live, words, devices, visit, check } = this.parts;
+    const { room } = session;
+    const now = Date.now();
+    const inVisit = room.place === "visit";
+    check().hide();
+    screens.show(inVisit ? "visit" : "waiting", state);
+    const again = session.attempt >= adviseFrom ? "banner.network" : "banner.reconnecting";
+    if (state === "reconnecting") live.banner(words.t(again));
+    else if (!box("banner").hidden) {
+      live.banner("");
+      live.polite(words.t("banner.back"));
+    }
+    if (this.#link && session.state === "in") {
+      this.views.bind(this.#link.slots());
+      this.#link.expecting = inVisit && room.expectsMedia;
+      this.#link.crowd(inVisit ? room.others.length + 1 : 1).catch(() => undefined);
+    }
+    if (!inVisit) {
+      this.stage.hide();
+      this.waiting.show(visit(), room.you.name, room.since, now);
+      return;
+    }
+    this.waiting.hide();
+    this.buttons.show();
+    this.stage.show();
+    this.people.show(room, devices.media, now);
+    this.chat.show(room, session.pending);
+    button("end").hidden = !room.may.has("end");
+    const waiting = room.may.has("admit") ? room.waiting.length : 0;
+    const what = waiting > 0 ? words.t("knocking.count", { count: waiting }) : words.t("title.visit");
+    document.title = words.t("title.state", { what, site: visit().site });
+  }
+
+  /** @param {string} state */
+  #renderOver(state) {
+    const { live, message, devices, join, check } = this.parts;
+    this.#session = null;
+    this.#link = null;
+    this.#panel("");
+    byId("end-dialog", HTMLDialogElement).close();
+    live.banner("");
+    devices.stop();
+    this.views.clear();
+    this.stage.hide();
+    this.waiting.hide();
+    this.chat.clear();
+    check().busy(false);
+    void this.#awake?.release().catch(() => undefined);
+    /** @type {Record<string, import("./message.js").Action[]>} */
+    const actions = {
+      left: [{ words: "action.back", primary: true, act: join }],
+      replaced: [{ words: "action.here", act: join }],
+      broken: [{ words: "action.reload", primary: true, act: () => location.reload() }],
+    };
+    message.show(state, {}, actions[state] ?? []);
+  }
+
+  /** @param {Happening[]} happenings */
+  #tell(happenings) {
+    const { live, words } = this.parts;
+    for (const happening of happenings) {
+      switch (happening.what) {
+        case "came":
+          live.polite(words.t("visit.came", { name: happening.member.name }));
+          break;
+        case "left":
+          live.polite(words.t("visit.left", { name: happening.member.name }));
+          break;
+        case "waits":
+          live.polite(words.t("visit.waits", { name: happening.member.name }));
+          break;
+        case "moved":
+          if (happening.place === "visit") live.polite(words.t("visit.in"));
+          else if (this.#visited) live.toast(words.t("visit.sent_out"));
+          this.#visited = happening.place === "visit";
+          break;
+        case "said": {
+          const { from, text } = happening.line;
+          if (from.id === this.#session?.room.you.id) break;
+          const said = words.t("chat.said", { name: from.name, text });
+          if (box("chat").hidden) live.toast(said);
+          else live.polite(said);
+        }
+      }
+    }
+  }
+
+  #visited = false;
+
+  #wire() {
+    for (const panel of ["chat", "people"]) {
+      button(`open-${panel}`).addEventListener("click", () => this.#panel(box(panel).hidden ? panel : ""));
+      box(panel).querySelector(".close")?.addEventListener("click", () => this.#close(panel));
+      box(panel).addEventListener("keydown", (event) => event.key === "Escape" && this.#close(panel));
+    }
+    button("leave").addEventListener("click", () => this.#session?.leave());
+    const dialog = byId("end-dialog", HTMLDialogElement);
+    button("end").addEventListener("click", () => {
+      dialog.returnValue = "";
+      dialog.showModal();
+    });
+    dialog.addEventListener("close", () => dialog.returnValue === "end" && this.#session?.end());
+    window.addEventListener("online", () => this.#session?.hurry());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "visible" || !this.running) return;
+      this.#session?.hurry();
+      void this.#stayAwake();
+    });
+  }
+
+  /** Opens one panel and closes the other; "" closes both. @param {string} name */
+  #panel(name) {
+    for (const panel of ["chat", "people"]) {
+      box(panel).hidden = panel !== name;
+      button(`open-${panel}`).setAttribute("aria-expanded", String(panel === name));
+    }
+    box("call").classList.toggle("with-panel", name !== "");
+    this.render();
+    if (name === "chat") this.chat.focus();
+    if (name === "people") box("people-title").focus();
+  }
+
+  /** @param {string} panel */
+  #close(panel) {
+    this.#panel("");
+    button(`open-${panel}`).focus();
+  }
+
+  /** A phone must not go dark in the waiting room. */
+  async #stayAwake() {
+    try {
+      this.#awake = await navigator.wakeLock.request("screen");
+    } catch {
+      // not everywhere, and not on a low battery; the visit goes on without
+    }
+  }
+}
+
+/** An id for one chat message: 32 hexadecimal characters. (crypto.randomUUID is missing from older Safari.) */
+function newID() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,107 @@
+// The chat's panel: lines, what is being sent, how many are unread, and the box to write in.
+
+import { box, button, byId, el, keyed, setText } from "./dom.js";
+import { longestText } from "../protocol.js";
+
+/** @import {Room} from "../room.js" */
+/** @import {Words} from "../i18n.js" */
+/** @import {Live} from "./live.js" */
+
+/** @typedef {{key: string, name: string, own: boolean, text: string, at: string}} Row `at`: a time of day, or that it is being sent */
+
+export class ChatPanel {
+  #words;
+  #live;
+  #say;
+  #text = byId("chat-text", HTMLTextAreaElement);
+  /** How many lines had been seen when the panel was last open. */
+  #seen = 0;
+
+  /** @param {Words} words @param {Live} live @param {(text: string) => void} say */
+  constructor(words, live, say) {
+    this.#words = words;
+    this.#live = live;
+    this.#say = say;
+    byId("chat-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#text.addEventListener("keydown", (event) => {
+      // An input method uses Enter to choose a word; Shift+Enter begins a new line.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#send();
+    });
+  }
+
+  /** @param {Room} room @param {Map<string, string>} pending */
+  show(room, pending) {
+    const words = this.#words;
+    const open = !box("chat").hidden;
+    /** @type {Row[]} */
+    const rows = room.chat.map(({ id, from, text, at }) => {
+      const own = from.id === room.you.id;
+      return { key: `${from.id} ${id}`, own, name: own ? words.t("chat.you") : from.name, text, at: words.time(Date.parse(at)) };
+    });
+    for (const [id, text] of pending) {
+      rows.push({ key: `${room.you.id} ${id}`, own: true, name: words.t("chat.you"), text, at: words.t("chat.sending") });
+    }
+    const lines = box("chat-lines");
+    const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+    const before = lines.childElementCount;
+    if (rows.length === 0) rows.push({ key: "", own: false, name: "", text: words.t("chat.empty"), at: "" });
+    keyed(lines, rows, (row) => row.key, makeRow, fillRow);
+    if (open) this.#seen = room.chat.length;
+    if (open && (atEnd || before !== lines.childElementCount)) lines.scrollTop = lines.scrollHeight;
+    this.#seen = Math.min(this.#seen, room.chat.length);
+    this.#showUnread(room.chat.slice(this.#seen).filter((line) => line.from.id !== room.you.id).length);
+    button("open-chat").disabled = false;
+    byId("chat-form", HTMLFormElement).hidden = !room.may.has("chat");
+  }
+
+  /** Puts the writer in the box, unless that would bring up a phone's keyboard unasked. */
+  focus() {
+    if (matchMedia("(pointer: coarse)").matches) box("chat-title").focus();
+    else this.#text.focus();
+  }
+
+  /** Forgets what was written, when the visit is over for this person. */
+  clear() {
+    this.#text.value = "";
+    this.#seen = 0;
+  }
+
+  /** @param {number} count */
+  #showUnread(count) {
+    const badge = box("unread");
+    badge.hidden = count === 0;
+    const number = el("span", { "aria-hidden": "true" }, String(count));
+    if (badge.dataset.count === String(count)) return;
+    badge.dataset.count = String(count);
+    badge.replaceChildren(number, el("span", { class: "visually-hidden" }, this.#words.n("chat.unread", count)));
+  }
+
+  #send() {
+    const text = this.#text.value.trim();
+    if (text === "") return;
+    const over = [...text].length - longestText;
+    if (over > 0) return this.#live.toast(this.#words.t("chat.too_long", { count: over }));
+    this.#text.value = "";
+    this.#say(text);
+    this.#text.focus();
+  }
+}
+
+/** @param {Row} row */
+function makeRow(row) {
+  if (row.key === "") return el("li", { class: "chat-empty" });
+  return el("li", { class: row.own ? "own" : "" }, el("span", { class: "chat-head" }, el("strong", {}, row.name), el("span", {})), el("p", {}));
+}
+
+/** @param {HTMLElement} li @param {Row} row */
+function fillRow(li, row) {
+  if (row.key === "") return setText(li, row.text);
+  const [head, text] = li.children;
+  setText(/** @type {Element} */ (head.lastElementChild), row.at);
+  setText(text, row.text);
+}

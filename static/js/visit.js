@@ -1,0 +1,186 @@
+// The visit page begins here: takes the code out of the address, finds out which visit it is for, and leads to the check screen.
+
+import { codeIn, visitPathIn } from "./address.js";
+import { redeem, session } from "./api.js";
+import { Devices } from "./devices.js";
+import { timesOf, Words } from "./i18n.js";
+import { backoff } from "./backoff.js";
+import { BirthDate } from "./ui/birth.js";
+import { Call } from "./ui/call.js";
+import { Check } from "./ui/check.js";
+import { Live } from "./ui/live.js";
+import { Message } from "./ui/message.js";
+import { fillWords, Screens } from "./ui/screens.js";
+
+/** @import {Redeemed, VisitSeen} from "./api.js" */
+
+document.body.dataset.started = "";
+
+/** Where a code waits until it is redeemed, so that a reload while it is too early does not lose it. Gone with the tab. */
+const kept = "housecall.code";
+
+/** A code in the address is taken out of it before anything else: nobody reads it over a shoulder, no history keeps it. */
+function takeCode() {
+  const found = codeIn(location.hash);
+  if (found.kind === "none") return;
+  sessionStorage.setItem(kept, found.kind === "code" ? found.code : "");
+  history.replaceState(null, "", "/v");
+}
+
+takeCode();
+
+/** Longest single wait of a timer that follows the clock (milliseconds): phones sleep, clocks are set. */
+const longestTick = 30_000;
+
+class Page {
+  /** @type {VisitSeen | null} */
+  #visit = null;
+  #birthDate = "";
+  #tries = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {Words} words */
+  constructor(words) {
+    this.words = words;
+    this.screens = new Screens(words);
+    this.message = new Message(words, this.screens);
+    this.devices = new Devices(() => this.#devicesChanged());
+    const live = new Live();
+    this.birth = new BirthDate(words, (date) => {
+      this.#birthDate = date;
+      void this.open();
+    });
+    this.call = new Call({
+      words,
+      screens: this.screens,
+      live,
+      message: this.message,
+      devices: this.devices,
+      check: () => this.check,
+      visit: () => /** @type {VisitSeen} */ (this.#visit),
+      join: () => void this.join(),
+    });
+    this.check = new Check(words, this.devices, { join: () => void this.join(), speaker: (id) => this.call.views.speaker(id) });
+  }
+
+  /** Finds out which visit this is, by the code or by this browser's session. */
+  async open() {
+    clearTimeout(this.#timer);
+    const code = sessionStorage.getItem(kept);
+    const path = visitPathIn(location.pathname);
+    if (code === "") return this.message.show("not-found");
+    if (code !== null) return this.#take(await redeem(code, this.#birthDate || undefined));
+    if (path) return this.#take(await session(path));
+    this.message.show("no-link");
+  }
+
+  /** @param {Redeemed} reply */
+  #take(reply) {
+    if (reply.kind !== "later") this.#tries = 0;
+    switch (reply.kind) {
+      case "visit":
+        return this.#arrive(reply.visit);
+      case "birth_date_needed":
+        return this.screens.show("birth", "asked-birth-date");
+      case "birth_date_wrong":
+        if (reply.triesLeft < 1) return this.message.show("locked");
+        this.screens.show("birth", "asked-birth-date");
+        return this.birth.wrong(this.words.n("birth.wrong", reply.triesLeft));
+      case "too_early":
+        return this.#tooEarly(Date.parse(reply.opensAt), Date.parse(reply.startsAt), reply.skew);
+      case "not_found":
+        return this.message.show(sessionStorage.getItem(kept) === null ? "gone" : "not-found");
+      case "not_valid":
+        if (this.#birthDate) return this.birth.wrong(this.words.t("birth.no_such_day"));
+        return this.message.show("not-found");
+      case "later":
+        if (this.#birthDate) return this.birth.wrong(this.words.t("birth.away"));
+        return this.#away(reply.after);
+      default:
+        return this.message.show(reply.kind);
+    }
+  }
+
+  /** The server does not answer: say so, and keep trying. @param {number} after milliseconds, 0: not said */
+  #away(after) {
+    this.message.show("away", {}, [{ words: "action.retry", primary: true, act: () => void this.open() }]);
+    this.#timer = setTimeout(() => void this.open(), Math.max(after, 4 * backoff(this.#tries++, Math.random())));
+  }
+
+  /**
+   * Counts down, and opens when the time has come.
+   * @param {number} opens milliseconds
+   * @param {number} starts milliseconds
+   * @param {number} skew the server's clock minus ours
+   */
+  #tooEarly(opens, starts, skew) {
+    const { words } = this;
+    const now = Date.now();
+    const zone = words.zoneName(starts);
+    this.message.show("too-early", { start: words.moment(starts, now), open: words.moment(opens, now), zone });
+    // A second or two of chance: not everybody whose visit opens on the hour should knock in one moment.
+    const due = Math.max(opens - skew + 500 + 1500 * Math.random(), now + 3000);
+    const count = () => {
+      const left = due - Date.now();
+      if (left <= 0) {
+        this.message.clock(words.t("clock.now"));
+        return void this.open();
+      }
+      this.message.clock(words.t("clock.opens", { time: words.span(left) }));
+      this.#timer = setTimeout(count, Math.min(left, left > 3600_000 ? longestTick : 1000));
+    };
+    count();
+  }
+
+  /** @param {VisitSeen} visit */
+  #arrive(visit) {
+    this.#visit = visit;
+    this.#birthDate = "";
+    sessionStorage.removeItem(kept);
+    history.replaceState(null, "", visitPathIn(visit.path) ?? "/v");
+    if (visit.you.role === "observer") this.devices.wanted = { microphone: false, camera: false };
+    this.screens.site = visit.site;
+    this.check.describe(visit, Date.now());
+    this.screens.show("check");
+    this.check.show();
+    void this.check.arrive();
+  }
+
+  /** In the tap: the elements first, since phones let them play only if made now; then the devices, which may ask. */
+  async join() {
+    if (this.call.running || !this.#visit) return;
+    this.call.views.unlock();
+    this.screens.show("check");
+    this.check.busy(true);
+    if (await this.check.ready()) this.call.start();
+    else this.check.busy(false);
+  }
+
+  #devicesChanged() {
+    if (["check", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();
+    this.call.devicesChanged();
+  }
+}
+
+async function begin() {
+  const catalogue = await fetch(new URL("../locales/en.json", import.meta.url)).then((response) => response.json());
+  const words = new Words(catalogue, timesOf(navigator.languages));
+  fillWords(words);
+  const message = new Message(words, new Screens(words));
+  if (typeof RTCPeerConnection === "undefined") return new Screens(words).show("unsupported");
+  if (!isSecureContext && !navigator.mediaDevices) return message.show("insecure");
+  const page = new Page(words);
+  // A link opened on top of this page only changes what is after the #.
+  window.addEventListener("hashchange", () => {
+    if (codeIn(location.hash).kind === "none") return;
+    takeCode();
+    location.reload();
+  });
+  await page.open();
+}
+
+begin().catch(() => {
+  // Not even the words came. What stands in the page itself is all there is to say; a reload is what helps.
+  setTimeout(() => location.reload(), 5000);
+});
