@@ -1,0 +1,35 @@
+package sfu
+
+import "time"
+
+// Stats of a peer since it was made.
+type Stats struct {
+	Connected    bool
+	RoundTrip    time.Duration // as last measured with the peer; 0: not yet
+	Publications []PublicationStats
+	Slots        []SlotStats
+}
+
+// PublicationStats count what came from a publisher.
+type PublicationStats struct {
+	MID              string
+	Kind             Kind
+	Packets, Bytes   uint64 // received and new, repaired ones included; bytes of payload
+	Repaired         uint64 // came by retransmission
+	NacksSent        uint64 // sequence numbers asked for again
+	GivenUp          uint64 // never came though asked for
+	KeyFrames        uint64
+	KeyFrameRequests uint64 // sent upstream
+}
+
+// SlotStats count what went to a receiver.
+type SlotStats struct {
+	MID                string
+	Kind               Kind
+	Packets, Bytes     uint64 // sent for the first time; bytes of payload
+	NacksReceived      uint64 // sequence numbers the receiver asked for again
+	Retransmissions    uint64
+	RetransmittedBytes uint64 // of payload
+	KeyFrameRequests   uint64 // by the receiver
+	FractionLost       uint8  // of 256, as the receiver last reported
+}
