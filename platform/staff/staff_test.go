@@ -194,7 +194,9 @@ func (h *house) withAccount(t *testing.T, role auth.Role) staff.Account {
 	return a
 }
 
-func signInForm(address, pass string) url.Values { return url.Values{"email": {address}, "password": {pass}} }
+func signInForm(address, pass string) url.Values {
+	return url.Values{"email": {address}, "password": {pass}}
+}
 
 func TestSetup(t *testing.T) {
 	h := newHouse(t, "")

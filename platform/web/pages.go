@@ -78,6 +78,7 @@ func NewPages(site string, asset func(name string) string) (*Pages, error) {
 	base, err := template.New("base").Funcs(template.FuncMap{
 		"asset":   asset,
 		"dict":    dict,
+		"number":  func(i int) int { return i + 1 },
 		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).ParseFS(ownPages, "pages/_*.html")
 	if err != nil {

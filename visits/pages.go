@@ -1,0 +1,354 @@
+package visits
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/staff"
+	"housecall/platform/web"
+)
+
+//go:embed pages/*.html
+var deskPages embed.FS
+
+// Where the desk is. Its pages live below.
+const (
+	DeskPath    = "/desk"
+	deskNewPath = "/desk/new"
+)
+
+// DeskLinks is the navigation of who is signed in.
+func DeskLinks() []web.Link {
+	return []web.Link{{Path: DeskPath, Text: "Visits"}, {Path: deskNewPath, Text: "New visit"}}
+}
+
+// Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.
+type Desk struct {
+	service *Service
+	pages   *web.Pages
+	zone    *time.Location
+}
+
+// NewDesk parses the pages. zone is the time zone of readers whose browser has not told theirs; it should be one with a name.
+func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
+	files, err := fs.Sub(deskPages, "pages")
+	if err != nil {
+		return nil, fmt.Errorf("open the desk's pages: %w", err)
+	}
+	if err := pages.Add("desk", files); err != nil {
+		return nil, err
+	}
+	return &Desk{service: s, pages: pages, zone: zone}, nil
+}
+
+// Routes adds the desk's pages. require lets only people with a session through and puts their actor into the context.
+func (d *Desk) Routes(mux *http.ServeMux, require func(http.Handler) http.Handler) {
+	for pattern, h := range map[string]http.HandlerFunc{
+		"GET /desk":                                          d.list,
+		"GET /desk/new":                                      d.may(auth.VisitSchedule, d.newForm),
+		"POST /desk/new":                                     d.may(auth.VisitSchedule, d.create),
+		"GET /desk/visits/{visit}":                           d.show,
+		"GET /desk/visits/{visit}/links":                     d.may(auth.VisitSchedule, d.links),
+		"POST /desk/visits/{visit}/people":                   d.may(auth.VisitSchedule, d.invite),
+		"GET /desk/visits/{visit}/people/{person}/link":      d.may(auth.VisitSchedule, d.link),
+		"GET /desk/visits/{visit}/people/{person}/new-link":  d.may(auth.VisitSchedule, d.confirm(newLinkQuestion)),
+		"POST /desk/visits/{visit}/people/{person}/new-link": d.may(auth.VisitSchedule, d.newLink),
+		"GET /desk/visits/{visit}/people/{person}/revoke":    d.may(auth.VisitRevoke, d.confirm(revokeQuestion)),
+		"POST /desk/visits/{visit}/people/{person}/revoke":   d.may(auth.VisitRevoke, d.revoke),
+		"GET /desk/visits/{visit}/cancel":                    d.may(auth.VisitRevoke, d.confirm(cancelQuestion)),
+		"POST /desk/visits/{visit}/cancel":                   d.may(auth.VisitRevoke, d.cancel),
+	} {
+		mux.Handle(pattern, require(h))
+	}
+}
+
+// may answers as if there were nothing to somebody who may not do what a page is for. The Service asks the same table again.
+func (d *Desk) may(action auth.Action, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !staff.Actor(r.Context()).May(action) {
+			web.Problem(w, r, fault.NotAllowed)
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
+	actor, zone := staff.Actor(r.Context()), d.readerZone(r)
+	l := newList(d.service.now(), r.URL.Query(), zone)
+	visits, err := d.collect(r.Context(), actor, &l)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	opened, err := d.service.opened(r.Context(), actor, visits)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	l.fill(d.service, visits, opened, zone)
+	l.MaySchedule = actor.May(auth.VisitSchedule)
+	d.pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: DeskPath, Body: l})
+}
+
+// collect reads what a list shows: one page of the days to come, all of a bounded past, in the order of the list.
+func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Visit, error) {
+	page, err := d.service.List(ctx, actor, l.query)
+	if err != nil {
+		return nil, err
+	}
+	visits := page.Visits
+	if l.When != whenPast {
+		l.next = page.Next
+		return visits, nil
+	}
+	for page.Next != "" && len(visits) < pastShown {
+		l.query.Cursor = page.Next
+		if page, err = d.service.List(ctx, actor, l.query); err != nil {
+			return nil, err
+		}
+		visits = append(visits, page.Visits...)
+	}
+	slices.Reverse(visits)
+	return visits, nil
+}
+
+func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
+	d.showForm(w, r, http.StatusOK, newVisitForm(d.service.now(), d.readerZone(r)))
+}
+
+func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
+	d.pages.Render(w, r, status, "desk/new", web.Page{Title: "New visit", Error: len(f.Problems) > 0, Active: deskNewPath, Body: f})
+}
+
+func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
+	if !readForm(w, r) {
+		return
+	}
+	zone := d.readerZone(r)
+	f := readVisitForm(r.PostForm).dressed(d.service.now(), zone)
+	if r.PostForm.Has("more") { // the button for one more row, without a script
+		if 2+len(f.More) < MaxPeople {
+			f.More = append(f.More, morePerson{})
+		}
+		d.showForm(w, r, http.StatusOK, f)
+		return
+	}
+	request := f.request(d.service.now(), d.service.config.Window)
+	if len(f.Problems) > 0 {
+		d.showForm(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	v, _, err := d.service.Create(r.Context(), staff.Actor(r.Context()), request)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	http.Redirect(w, r, visitPath(v.ID)+"/links?made", http.StatusSeeOther)
+}
+
+func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
+	v, err := d.service.Show(r.Context(), staff.Actor(r.Context()), r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showVisit(w, r, http.StatusOK, v, inviteForm{})
+}
+
+func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v Visit, f inviteForm) {
+	actor, zone := staff.Actor(r.Context()), d.readerZone(r)
+	opened, err := d.service.opened(r.Context(), actor, []Visit{v})
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view := d.service.newVisitView(v, opened, zone)
+	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
+	view.Invite, view.Done = f, doneWords[r.URL.Query().Get("done")]
+	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Active: DeskPath, Body: view})
+}
+
+// links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
+func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
+	ctx, actor := r.Context(), staff.Actor(r.Context())
+	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view := d.newLinksView(v, r)
+	view.Made = r.URL.Query().Has("made")
+	for _, i := range v.Invitations {
+		if i.Revoked() {
+			continue
+		}
+		link, err := d.service.Resend(ctx, actor, v.ID, i.ID, false)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		view.add(link)
+	}
+	title := "Links"
+	if view.Made {
+		title = "Visit made"
+	}
+	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: DeskPath, Body: view})
+}
+
+func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
+	ctx, actor := r.Context(), staff.Actor(r.Context())
+	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	link, err := d.service.Resend(ctx, actor, v.ID, r.PathValue("person"), false)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view := d.newLinksView(v, r)
+	view.One, view.New, view.Added = true, r.URL.Query().Has("new"), r.URL.Query().Has("added")
+	view.add(link)
+	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: "Link", Active: DeskPath, Body: view})
+}
+
+func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
+	visit, person := r.PathValue("visit"), r.PathValue("person")
+	if _, err := d.service.Resend(r.Context(), staff.Actor(r.Context()), visit, person, true); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	http.Redirect(w, r, personPath(visit, person)+"/link?new", http.StatusSeeOther)
+}
+
+func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
+	visit := r.PathValue("visit")
+	if err := d.service.Withdraw(r.Context(), staff.Actor(r.Context()), visit, r.PathValue("person")); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	http.Redirect(w, r, visitPath(visit)+"?done=revoked", http.StatusSeeOther)
+}
+
+func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
+	visit := r.PathValue("visit")
+	if err := d.service.Cancel(r.Context(), staff.Actor(r.Context()), visit); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	http.Redirect(w, r, visitPath(visit)+"?done=cancelled", http.StatusSeeOther)
+}
+
+func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
+	if !readForm(w, r) {
+		return
+	}
+	ctx, actor, visit := r.Context(), staff.Actor(r.Context()), r.PathValue("visit")
+	f := readInviteForm(r.PostForm)
+	p := f.person()
+	if len(f.Problems) == 0 {
+		link, err := d.service.Invite(ctx, actor, visit, p)
+		if err == nil {
+			http.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added", http.StatusSeeOther)
+			return
+		}
+		if !f.take(err) {
+			web.Problem(w, r, err)
+			return
+		}
+	}
+	v, err := d.service.Show(ctx, actor, visit)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showVisit(w, r, http.StatusUnprocessableEntity, v, f)
+}
+
+// confirm asks before something that cannot be undone, on a page of its own: without a script, with the browser's back button as "no".
+func (d *Desk) confirm(ask func(v Visit, i Invitation, s *Service, zone *time.Location) question) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := d.service.Show(r.Context(), staff.Actor(r.Context()), r.PathValue("visit"))
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		var person Invitation
+		if id := r.PathValue("person"); id != "" {
+			at := slices.IndexFunc(v.Invitations, func(i Invitation) bool { return i.ID == id })
+			if at < 0 {
+				web.NotFound(w, r)
+				return
+			}
+			person = v.Invitations[at]
+		}
+		q := ask(v, person, d.service, d.readerZone(r))
+		q.Action, q.Back = r.URL.Path, visitPath(v.ID)
+		d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
+	}
+}
+
+// readForm reads the body of a form; false: it could not, and an answer was given.
+func readForm(w http.ResponseWriter, r *http.Request) bool {
+	err := r.ParseForm()
+	if err == nil {
+		return true
+	}
+	var large *http.MaxBytesError
+	if !errors.As(err, &large) {
+		err = &fault.Problem{Kind: fault.NotValid, Detail: "The form could not be read. Go back and send it again."}
+	}
+	web.Problem(w, r, err)
+	return false
+}
+
+// inviteForm is the form for one more person.
+type inviteForm struct {
+	Name, Role string
+	Problems   web.Problems
+}
+
+func readInviteForm(v url.Values) inviteForm {
+	return inviteForm{Name: v.Get("name"), Role: v.Get("role")}
+}
+
+// person makes the person and notes what is wrong.
+func (f *inviteForm) person() Person {
+	p := Person{phi.Text(f.Name), auth.Role(f.Role)}.tidy()
+	if detail := checkLine(p.Name.Reveal()); p.Name == "" {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: "Enter the person’s name"})
+	} else if detail != "" {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: "The name " + detail})
+	}
+	if !p.Role.Invited() {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: "Choose who this person is"})
+	}
+	return p
+}
+
+// take notes a refusal that belongs beside the form: a visit that is full or over.
+func (f *inviteForm) take(err error) bool {
+	var p *fault.Problem
+	if !errors.As(err, &p) || p.Code != fault.CodeConflict {
+		return false
+	}
+	f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: p.Detail})
+	return true
+}
+
+func visitPath(visit string) string { return DeskPath + "/visits/" + visit }
+
+func personPath(visit, person string) string { return visitPath(visit) + "/people/" + person }
