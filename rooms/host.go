@@ -90,6 +90,7 @@ type Host struct {
 type hosted struct {
 	room    *Room         // nil while the room opens or closes
 	settled chan struct{} // closed when the opening or closing is over
+	asked   time.Time     // when somebody last asked for the room
 	lease   Lease         // with the latest snapshot
 	dirty   bool          // the snapshot is not stored yet
 }
@@ -130,9 +131,9 @@ func (h *Host) Room(ctx context.Context, visit string) (*Room, error) {
 			return h.open(ctx, visit, entry)
 		}
 		room, settled := entry.room, entry.settled
+		entry.asked = h.config.Now()
 		h.mu.Unlock()
 		if room != nil {
-			room.asked.Store(h.config.Now().UnixNano())
 			return room, nil
 		}
 		select {
@@ -181,12 +182,39 @@ func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, er
 	return room, nil
 }
 
-// retire gives the lease of a finished room back; its snapshot stays for whoever opens the room next. Until that is done
-// nobody opens the room here, or the lease given back would be the new room's.
+// unlistIdle stops handing out a room that is empty since the given time, when nobody has asked for it since either; false: it stays.
+func (h *Host) unlistIdle(r *Room, since time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if asked := h.rooms[r.visit].asked; asked.After(since) {
+		since = asked
+	}
+	if h.config.Now().Sub(since) < h.config.Limits.Grace {
+		return false
+	}
+	h.unlistLocked(r)
+	return true
+}
+
+// unlist stops handing out a room.
+func (h *Host) unlist(r *Room) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unlistLocked(r)
+}
+
+// unlistLocked is unlist for a caller that holds mu. Until the room's lease is given back nobody opens it anew here, or the lease given
+// back would be the new room's.
+func (h *Host) unlistLocked(r *Room) {
+	if entry := h.rooms[r.visit]; entry.room != nil {
+		entry.room, entry.settled = nil, make(chan struct{})
+	}
+}
+
+// retire gives the lease of a finished room back; its snapshot stays for whoever opens the room next.
 func (h *Host) retire(r *Room) {
 	h.mu.Lock()
 	entry := h.rooms[r.visit]
-	entry.room, entry.settled = nil, make(chan struct{})
 	lease := entry.lease
 	h.mu.Unlock()
 	h.giveBack(lease)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"housecall/platform/fault"
@@ -42,7 +41,6 @@ type Room struct {
 	stop    chan struct{} // in: closed by shut
 	shut    func()        // in: the host calls it when it stops or lost the lease; any number of times
 	done    chan struct{} // out: closed when run takes no more commands
-	asked   atomic.Int64  // in: when somebody last asked the host for this room; Unix nanoseconds
 
 	// owned by run
 	members  []*member            // in the order of their arrival in their place
@@ -99,6 +97,7 @@ func (r *Room) run() {
 		}
 		r.dropSlow()
 	}
+	r.host.unlist(r)
 	close(r.done)
 }
 
@@ -145,15 +144,8 @@ func (r *Room) tell(do func()) {
 // tick is the room's clock: it listens who speaks, and closes a room that has been empty for long enough.
 func (r *Room) tick() {
 	r.listen()
-	if r.empty.IsZero() {
-		return
-	}
-	last := r.empty
-	if asked := time.Unix(0, r.asked.Load()); asked.After(last) {
-		last = asked
-	}
-	if r.now().Sub(last) >= r.limits.Grace {
-		r.over = true
+	if !r.empty.IsZero() && r.now().Sub(r.empty) >= r.limits.Grace {
+		r.over = r.host.unlistIdle(r, r.empty)
 	}
 }
 
