@@ -1,0 +1,302 @@
+package visits_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+func TestRoomEvents(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	patient, clinician := links[0].Invitation.ID, links[1].Invitation.ID
+	opened := visits.RoomEvent{Kind: visits.RoomOpened, Visit: v.ID, At: noon}
+	entered := visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: noon, Invitation: clinician, Role: auth.Clinician}
+	admitted := visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: noon, Invitation: patient, Role: auth.Patient, By: clinician}
+	left := visits.RoomEvent{Kind: visits.RoomLeft, Visit: v.ID, At: noon, Invitation: patient, Role: auth.Patient}
+	ended := visits.RoomEvent{Kind: visits.RoomEnded, Visit: v.ID, At: noon, By: clinician}
+	for _, c := range []struct {
+		e    visits.RoomEvent
+		want visits.State
+	}{
+		{opened, visits.Open}, {opened, visits.Open},
+		{entered, visits.Open}, // a clinician alone is no visit yet
+		{admitted, visits.InProgress}, {admitted, visits.InProgress},
+		{opened, visits.InProgress}, // late
+		{left, visits.InProgress},
+		{ended, visits.Ended}, {ended, visits.Ended},
+		{opened, visits.Ended}, {admitted, visits.Ended}, // late
+	} {
+		if err := h.OnRoomEvent(t.Context(), c.e); err != nil {
+			t.Fatalf("%s: %v", c.e.Kind, err)
+		}
+		if got := h.show(v.ID).State; got != c.want {
+			t.Errorf("after %s: %s, want %s", c.e.Kind, got, c.want)
+		}
+	}
+	if n := h.count("visit_removals"); n != 1 {
+		t.Errorf("%d removals, want one of the whole visit", n)
+	}
+	if n := h.count(`audit WHERE action = 'room.admitted' AND actor_id = ? AND actor_role = 'clinician' AND subject_id = ?`, clinician, patient); n == 0 {
+		t.Error("who admitted whom is not audited")
+	}
+	err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomOpened, Visit: store.NewID(), At: noon})
+	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+}
+
+// watching runs Watch of s and gathers what it tells.
+type watching struct {
+	mu   sync.Mutex
+	told []string
+	news chan struct{}
+}
+
+func watch(t *testing.T, s *visits.Service) *watching {
+	w := &watching{news: make(chan struct{}, 100)}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Watch(ctx, func(visit, invitation string) {
+			w.mu.Lock()
+			w.told = append(w.told, visit+"/"+invitation)
+			w.mu.Unlock()
+			w.news <- struct{}{}
+		})
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+// wait waits until n things were told.
+func (w *watching) wait(t *testing.T, n int) []string {
+	t.Helper()
+	for {
+		w.mu.Lock()
+		told := slices.Clone(w.told)
+		w.mu.Unlock()
+		if len(told) >= n {
+			return told
+		}
+		select {
+		case <-w.news:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("told %v, want %d", told, n)
+		}
+	}
+}
+
+// TestWatch: two nodes and a command line on one database; each node hears everything, in order and once.
+func TestWatch(t *testing.T) {
+	h := newHospital(t)
+	old, _ := h.visit()
+	if err := h.Cancel(t.Context(), h.scheduler, old.ID); err != nil { // before the nodes start
+		t.Fatal(err)
+	}
+	here, there, commandLine := h.service(h.open()), h.service(h.open()), h.Service
+	nodes := []*watching{watch(t, here), watch(t, there)}
+	a, links := h.visit()
+	b, _ := h.visit()
+	id := func(i int) string { return links[i].Invitation.ID }
+	for _, err := range []error{
+		commandLine.Withdraw(t.Context(), h.scheduler, a.ID, id(0)),
+		func() error { _, err := here.Resend(t.Context(), h.scheduler, a.ID, id(2), true); return err }(),
+		func() error { _, err := here.Resend(t.Context(), h.scheduler, a.ID, id(2), false); return err }(),
+		there.Cancel(t.Context(), h.scheduler, a.ID),
+		here.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: b.ID, At: noon}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{a.ID + "/" + id(0), a.ID + "/" + id(2), a.ID + "/", b.ID + "/"}
+	for i, n := range nodes {
+		if got := n.wait(t, len(want)); !slices.Equal(got, want) {
+			t.Errorf("node %d was told %v, want %v", i, got, want)
+		}
+	}
+}
+
+// TestWatchClosesWindows: what nobody ended ends with its window.
+func TestWatchClosesWindows(t *testing.T) {
+	h := newHospital(t)
+	missed, _ := h.visit()
+	begun, _ := h.visit()
+	later, _ := h.visit(func(r *visits.Request) { r.StartsAt = noon.Add(time.Hour) })
+	if err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: begun.ID, At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	h.at(missed.ClosesAt)
+	watch(t, h.Service).wait(t, 2)
+	for id, want := range map[string]visits.State{missed.ID: visits.NoShow, begun.ID: visits.Ended, later.ID: visits.Scheduled} {
+		if got := h.show(id).State; got != want {
+			t.Errorf("state %s, want %s", got, want)
+		}
+	}
+	if n := h.audited("visit.close", store.Allowed); n != 2 {
+		t.Errorf("%d closings audited", n)
+	}
+}
+
+// TestActAndAuditAreOne: when the audit row cannot be written, nothing of the act stays.
+func TestActAndAuditAreOne(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit(askBirthDate)
+	e, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[1])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	patient := links[0].Invitation.ID
+	dump := func() string {
+		var all strings.Builder
+		for _, table := range [][2]string{{"visits", "state"}, {"invitations", "generation || ' ' || tries || ' ' || revoked_at"}, {"invitation_codes", "hash"},
+			{"visit_sessions", "id"}, {"visit_removals", "seq"}, {"audit", "id"}} {
+			var rows string
+			if err := h.db.QueryRowContext(t.Context(), `SELECT COALESCE(group_concat(x), '') FROM (SELECT `+table[1]+` AS x FROM `+table[0]+` ORDER BY 1)`).Scan(&rows); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&all, "%s: %s\n", table[0], rows)
+		}
+		return all.String()
+	}
+	if _, err := h.db.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'on purpose'); END`); err != nil {
+		t.Fatal(err)
+	}
+	for name, act := range map[string]func() error{
+		"create":   func() error { _, _, err := h.Create(t.Context(), h.scheduler, h.request()); return err },
+		"list":     func() error { _, err := h.List(t.Context(), h.scheduler, visits.Query{}); return err },
+		"show":     func() error { _, err := h.Show(t.Context(), h.scheduler, v.ID); return err },
+		"cancel":   func() error { return h.Cancel(t.Context(), h.scheduler, v.ID) },
+		"withdraw": func() error { return h.Withdraw(t.Context(), h.scheduler, v.ID, patient) },
+		"resend":   func() error { _, err := h.Resend(t.Context(), h.scheduler, v.ID, patient, true); return err },
+		"invite": func() error {
+			_, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest})
+			return err
+		},
+		"redeem": func() error { _, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[1])}); return err },
+		"guess": func() error {
+			_, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), BirthDate: "2012-01-01"})
+			return err
+		},
+		"session": func() error { _, err := h.Session(t.Context(), v.ID, e.Token); return err },
+		"pass":    func() error { _, _, err := h.Pass(t.Context(), v.ID, e.Token); return err },
+		"event": func() error {
+			return h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: v.ID, At: noon})
+		},
+		"refusal": func() error { return h.Cancel(t.Context(), auth.Actor{Kind: auth.KindKey}, v.ID) },
+	} {
+		was := dump()
+		if err := act(); err == nil || !strings.Contains(err.Error(), "on purpose") {
+			t.Errorf("%s without its audit row: %v", name, err)
+		}
+		if now := dump(); now != was {
+			t.Errorf("%s left something behind:\n%s\n%s", name, was, now)
+		}
+	}
+}
+
+const crashEnv = "HOUSECALL_TEST_CREATE_IN"
+
+// createUntilKilled is the other process of TestKilled.
+func createUntilKilled() int {
+	ctx := context.Background()
+	db, err := store.Open(ctx, filepath.Join(os.Getenv(crashEnv), "h.db"), store.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: []byte("key")})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for {
+		v, _, err := s.Create(ctx, auth.Operator(), visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 30,
+			People: []visits.Person{{Name: "Sample Patient", Role: auth.Patient}, {Name: "Sample Clinician", Role: auth.Clinician}}})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		fmt.Println(v.ID) // acknowledged
+	}
+}
+
+// TestKilled kills a process (kill -9) that makes visits: every visit it acknowledged is there, whole and audited, and none is there by half.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "-test.run=^$")
+	cmd.Env = append(os.Environ(), crashEnv+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	buf := make([]byte, 4096)
+	for strings.Count(told.String(), "\n") < 20 {
+		n, err := out.Read(buf)
+		told.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("the other process ended: %v", err)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		n, err := out.Read(buf)
+		told.Write(buf[:n])
+		if err != nil {
+			break
+		}
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) {
+		t.Fatalf("the other process ended by itself: %v", err)
+	}
+	db, err := store.Open(t.Context(), filepath.Join(dir, "h.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s, err := visits.New(t.Context(), visits.Config{DB: db, LinkKey: []byte("key")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(told.String(), "\n")
+	for _, id := range lines[:len(lines)-1] { // the last line may be cut
+		v, err := s.Show(t.Context(), auth.Operator(), id)
+		if err != nil || len(v.Invitations) != 2 {
+			t.Errorf("acknowledged, then %d invitations, %v", len(v.Invitations), err)
+		}
+	}
+	count := func(query string) (n int) {
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM `+query).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	v, i, c, a := count("visits"), count("invitations"), count("invitation_codes"), count("audit WHERE action = 'visit.create'")
+	if i != 2*v || c != 2*v || a != v {
+		t.Errorf("%d visits, %d invitations, %d codes, %d audit rows", v, i, c, a)
+	}
+}

@@ -1,0 +1,246 @@
+package visits_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/keys"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// These stand for health data in tests; none may ever reach a log, an address, or the audit.
+const (
+	canaryPatient   = "Canary Patientname"
+	canaryClinician = "Canary Clinicianname"
+	canaryGuardian  = "Canary Guardianname"
+	canaryBirthDate = "2012-05-31"
+)
+
+var canaries = []string{"Canary", "Patientname", "Clinicianname", "Guardianname", canaryBirthDate}
+
+// hospital is a Service on a real database, with a clock that is turned by hand.
+type hospital struct {
+	*visits.Service
+	t         *testing.T
+	path      string
+	db        *store.DB
+	ring      *keys.Ring
+	logs      *safeBuffer
+	scheduler auth.Actor
+
+	mu       sync.Mutex
+	clock    time.Time
+	placeErr error
+	placed   []string
+	limited  time.Duration // what Allow refuses with, when not 0
+	limitErr error
+}
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func newHospital(t *testing.T) *hospital {
+	t.Helper()
+	dir := t.TempDir()
+	h := &hospital{t: t, path: filepath.Join(dir, "h.db"), logs: &safeBuffer{}, clock: noon,
+		scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
+	h.db = h.open()
+	var err error
+	if h.ring, err = keys.Open(t.Context(), h.db, filepath.Join(dir, "master.key")); err != nil {
+		t.Fatal(err)
+	}
+	h.Service = h.service(h.db)
+	return h
+}
+
+// open opens the hospital's database once more, as another process would.
+func (h *hospital) open() *store.DB {
+	h.t.Helper()
+	db, err := store.Open(h.t.Context(), h.path, store.Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			h.t.Error(err)
+		}
+	})
+	return db
+}
+
+func (h *hospital) config(db *store.DB) visits.Config {
+	kid, key := h.ring.Passes()
+	return visits.Config{
+		DB:        db,
+		LinkKey:   h.ring.Link(),
+		Passes:    auth.Issuer{Kid: kid, Key: key, Issuer: "https://visits.example", Now: h.now},
+		PublicURL: "https://visits.example",
+		Site:      "Example Children's Hospital",
+		Version:   "test",
+		Placer:    h,
+		Limiter:   h,
+		Now:       h.now,
+		Logger:    slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+func (h *hospital) service(db *store.DB) *visits.Service {
+	h.t.Helper()
+	s, err := visits.New(h.t.Context(), h.config(db))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}
+
+// Place fills visits.Placer.
+func (h *hospital) Place(_ context.Context, visit string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.placeErr == nil {
+		h.placed = append(h.placed, visit)
+	}
+	return h.placeErr
+}
+
+// Allow fills web.Limiter.
+func (h *hospital) Allow(context.Context, string, int, time.Duration) (bool, time.Duration, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.limited == 0, h.limited, h.limitErr
+}
+
+func (h *hospital) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.clock
+}
+
+// at turns the clock.
+func (h *hospital) at(t time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clock = t
+}
+
+// request asks for a half hour's visit with a patient, a guardian and a clinician that starts now.
+func (h *hospital) request() visits.Request {
+	return visits.Request{Service: "Cardiology", StartsAt: h.now(), Minutes: 30, People: []visits.Person{
+		{Name: canaryPatient, Role: auth.Patient},
+		{Name: canaryClinician, Role: auth.Clinician},
+		{Name: canaryGuardian, Role: auth.Guardian},
+	}}
+}
+
+// visit makes a visit; change may spoil or extend the request.
+func (h *hospital) visit(change ...func(*visits.Request)) (visits.Visit, []visits.Link) {
+	h.t.Helper()
+	r := h.request()
+	for _, f := range change {
+		f(&r)
+	}
+	v, links, err := h.Create(h.t.Context(), h.scheduler, r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return v, links
+}
+
+func askBirthDate(r *visits.Request) { r.AskBirthDate, r.BirthDate = true, canaryBirthDate }
+
+// codeOf takes the code out of a link.
+func codeOf(l visits.Link) string {
+	_, code, _ := strings.Cut(l.URL, "#")
+	return code
+}
+
+// redeem redeems a link as a browser with this device token would.
+func (h *hospital) redeem(l visits.Link, device string) visits.Entry {
+	h.t.Helper()
+	e, err := h.Redeem(h.t.Context(), visits.Redemption{Code: codeOf(l), Device: device})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return e
+}
+
+func (h *hospital) show(id string) visits.Visit {
+	h.t.Helper()
+	v, err := h.Show(h.t.Context(), h.scheduler, id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return v
+}
+
+// count counts rows.
+func (h *hospital) count(query string, args ...any) int {
+	h.t.Helper()
+	var n int
+	if err := h.db.QueryRowContext(h.t.Context(), `SELECT count(*) FROM `+query, args...).Scan(&n); err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// audited counts audit rows of an action with an outcome.
+func (h *hospital) audited(action string, outcome store.Outcome) int {
+	h.t.Helper()
+	return h.count(`audit WHERE action = ? AND outcome = ?`, action, string(outcome))
+}
+
+// wantCode fails unless err has this code and kind.
+func wantCode(t *testing.T, err error, code string, kind error) {
+	t.Helper()
+	if fault.CodeOf(err) != code || !errors.Is(err, kind) {
+		t.Errorf("error %v, want code %q and kind %v", err, code, kind)
+	}
+}
+
+// wantFields fails unless err names exactly these fields.
+func wantFields(t *testing.T, err error, want ...string) {
+	t.Helper()
+	var p *fault.Problem
+	if !errors.As(err, &p) {
+		t.Errorf("error %v, want a problem about %v", err, want)
+		return
+	}
+	fields, _ := p.Fields["errors"].([]fault.Field)
+	var got []string
+	for _, f := range fields {
+		got = append(got, f.Field)
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("wrong fields %v (%s), want %v", got, p.Detail, want)
+	}
+}
+
+// safeBuffer is a buffer many goroutines may write to.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func text(s string) phi.Text { return phi.Text(s) }

@@ -1,0 +1,280 @@
+package visits_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+func TestRedeemThroughALife(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit(func(r *visits.Request) { r.StartsAt = noon.Add(time.Hour) })
+	code := codeOf(links[0])
+	for _, c := range []struct {
+		at   time.Time
+		want string // the error's code; empty: let in
+	}{
+		{noon, fault.CodeTooEarly},
+		{v.OpensAt.Add(-time.Millisecond), fault.CodeTooEarly},
+		{v.OpensAt, ""},
+		{v.EndsAt.Add(time.Hour), ""},
+		{v.ClosesAt.Add(-time.Millisecond), ""},
+		{v.ClosesAt, fault.CodeOver},
+	} {
+		h.at(c.at)
+		e, err := h.Redeem(t.Context(), visits.Redemption{Code: code})
+		if c.want != "" {
+			wantCode(t, err, c.want, fault.NotAllowed)
+			continue
+		}
+		if err != nil || e.Visit.ID != v.ID || e.You.Name.Reveal() != canaryPatient || e.You.Role != auth.Patient {
+			t.Errorf("at %v: %+v, %v", c.at, e, err)
+		}
+		if _, err := h.Session(t.Context(), v.ID, e.Token); err != nil {
+			t.Errorf("at %v the session: %v", c.at, err)
+		}
+	}
+	h.at(noon)
+	_, err := h.Redeem(t.Context(), visits.Redemption{Code: code})
+	var p *fault.Problem
+	if !errors.As(err, &p) || p.Fields["opens_at"] != "2026-11-24T12:30:00Z" || p.Fields["starts_at"] != "2026-11-24T13:00:00Z" {
+		t.Errorf("too early tells %v", err)
+	}
+}
+
+// TestStrangersLearnNothing: everything that is no code of ours is answered alike and leaves no trace.
+func TestStrangersLearnNothing(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	real := codeOf(links[0])
+	e := h.redeem(links[0], "")
+	before := h.count("audit")
+	last := byte('A')
+	if real[0] == 'A' {
+		last = 'B'
+	}
+	for _, code := range []string{"", "x", strings.Repeat("A", 22), string(last) + real[1:], strings.ToLower(real) + "A", real + "=", real + " ", strings.Repeat("A", 1<<20), "' OR 1=1 --"} {
+		_, err := h.Redeem(t.Context(), visits.Redemption{Code: code, Device: e.Device})
+		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	}
+	other, _ := h.visit()
+	before++ // the other visit's creation
+	token := string(last) + e.Token[1:]
+	for _, c := range [][2]string{{v.ID, ""}, {v.ID, "x"}, {v.ID, token}, {other.ID, e.Token}, {"", e.Token}, {"../" + v.ID, e.Token}} {
+		_, err := h.Session(t.Context(), c[0], c[1])
+		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+		_, _, err = h.Pass(t.Context(), c[0], c[1])
+		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	}
+	for _, c := range [][2]string{{v.ID, store.NewID()}, {other.ID, e.Session}, {v.ID, "x"}, {"x", e.Session}} {
+		_, err := h.Attendee(t.Context(), c[0], c[1])
+		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	}
+	if got := h.count("audit"); got != before {
+		t.Errorf("%d audit rows of strangers", got-before)
+	}
+	if len(h.placed) != 0 {
+		t.Error("a room was placed for a stranger")
+	}
+}
+
+// TestASessionIsABrowsers: the same browser comes back to its session, another one gets its own.
+func TestASessionIsABrowsers(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	first := h.redeem(links[0], "")
+	again := h.redeem(links[0], first.Device)
+	if again.Session != first.Session || again.Token != first.Token || again.Device != first.Device {
+		t.Error("the same browser got another session")
+	}
+	for name, device := range map[string]string{"no cookie": "", "not ours": "forged", "another's shape": strings.Repeat("A", 42) + "B"} {
+		e := h.redeem(links[0], device)
+		if e.Session == first.Session || e.Token == first.Token || e.Device == device {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	clinician := h.redeem(links[1], first.Device)
+	if clinician.Session == first.Session || clinician.Token == first.Token || clinician.Device != first.Device {
+		t.Error("two links in one browser share a session")
+	}
+	for _, e := range []visits.Entry{first, clinician} {
+		got, err := h.Session(t.Context(), v.ID, e.Token)
+		if err != nil || got.Session != e.Session || got.You.ID != e.You.ID {
+			t.Errorf("session %+v, %v", got, err)
+		}
+		who, err := h.Attendee(t.Context(), v.ID, e.Session)
+		if err != nil || who.Invitation != e.You.ID || who.Name != e.You.Name || who.Role != e.You.Role {
+			t.Errorf("attendee %+v, %v", who, err)
+		}
+	}
+	h.at(v.ClosesAt)
+	_, err := h.Attendee(t.Context(), v.ID, first.Session)
+	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+}
+
+func TestBirthDate(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit(askBirthDate)
+	try := func(l visits.Link, date, device string) (visits.Entry, error) {
+		return h.Redeem(t.Context(), visits.Redemption{Code: codeOf(l), BirthDate: text(date), Device: device})
+	}
+	_, err := try(links[0], "", "")
+	wantCode(t, err, fault.CodeBirthDateNeeded, fault.NotAllowed)
+	_, err = try(links[0], "31.05.2012", "")
+	wantCode(t, err, fault.CodeNotValid, fault.NotValid)
+	inside, err := try(links[0], canaryBirthDate, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left := 4; left > 0; left-- {
+		_, err := try(links[0], "2012-06-01", "")
+		wantCode(t, err, fault.CodeBirthDateWrong, fault.NotAllowed)
+		var p *fault.Problem
+		if errors.As(err, &p) && p.Fields["tries_left"] != left {
+			t.Errorf("tries left %v, want %d", p.Fields["tries_left"], left)
+		}
+	}
+	for _, date := range []string{"2012-06-01", canaryBirthDate, ""} { // from here the right one does not help
+		_, err = try(links[0], date, "")
+		wantCode(t, err, fault.CodeLocked, fault.NotAllowed)
+	}
+	if !h.show(v.ID).Invitations[0].Locked {
+		t.Error("the desk is not told of the lock")
+	}
+	if n := h.audited("link.redeem", store.Refused); n != 8 {
+		t.Errorf("%d refusals audited, want 8", n)
+	}
+	// Whoever is inside stays, and the other links are not locked.
+	if again, err := try(links[0], "", inside.Device); err != nil || again.Session != inside.Session {
+		t.Errorf("the browser that was in: %v", err)
+	}
+	if _, err := try(links[2], canaryBirthDate, ""); err != nil {
+		t.Errorf("the guardian: %v", err)
+	}
+	if _, err := try(links[1], "", ""); err != nil {
+		t.Errorf("the clinician was asked: %v", err)
+	}
+	// The same link sent again stays locked, a new one is not.
+	if l, err := h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, false); err != nil {
+		t.Fatal(err)
+	} else if _, err := try(l, canaryBirthDate, ""); fault.CodeOf(err) != fault.CodeLocked {
+		t.Errorf("the same link: %v", err)
+	}
+	l, err := h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := try(l, canaryBirthDate, ""); err != nil {
+		t.Errorf("a new link: %v", err)
+	}
+}
+
+// TestGuessersShareTheirTries: twenty devices guess at once, through two processes; five guesses count.
+func TestGuessersShareTheirTries(t *testing.T) {
+	h := newHospital(t)
+	_, links := h.visit(askBirthDate)
+	other := h.service(h.open())
+	var mu sync.Mutex
+	var codes []string
+	var wg sync.WaitGroup
+	for i := range 20 {
+		s := h.Service
+		if i%2 == 1 {
+			s = other
+		}
+		wg.Go(func() {
+			_, err := s.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), BirthDate: text(fmt.Sprintf("2011-01-%02d", i+1))})
+			mu.Lock()
+			defer mu.Unlock()
+			codes = append(codes, fault.CodeOf(err))
+		})
+	}
+	wg.Wait()
+	slices.Sort(codes)
+	want := slices.Concat(slices.Repeat([]string{fault.CodeBirthDateWrong}, 4), slices.Repeat([]string{fault.CodeLocked}, 16))
+	if !slices.Equal(codes, want) {
+		t.Errorf("answers %v", codes)
+	}
+	if n := h.count(`invitations WHERE tries = 5`); n != 1 {
+		t.Errorf("%d invitations with five tries", n)
+	}
+}
+
+func TestPass(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	e := h.redeem(links[0], "")
+	verifier := auth.Verifier{Keys: func(kid string) (ed25519.PublicKey, bool) { return h.ring.PassKey(kid) }, Issuer: "https://visits.example", Now: h.now}
+	seen := map[string]bool{}
+	for range 2 {
+		pass, slots, err := h.Pass(t.Context(), v.ID, e.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, err := verifier.Verify(pass)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := auth.PassClaims{ID: claims.ID, Visit: v.ID, Session: e.Session, Invitation: e.You.ID, Role: auth.Patient, ExpiresAt: claims.ExpiresAt}
+		if claims != want || seen[claims.ID] || slots != 4 { // two others and two more
+			t.Errorf("claims %+v, %d slots", claims, slots)
+		}
+		seen[claims.ID] = true
+	}
+	if !slices.Equal(h.placed, []string{v.ID, v.ID}) || h.audited("pass.issue", store.Allowed) != 2 {
+		t.Errorf("placed %v, %d audited", h.placed, h.audited("pass.issue", store.Allowed))
+	}
+
+	h.placeErr = errors.New("no node")
+	_, _, err := h.Pass(t.Context(), v.ID, e.Token)
+	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	h.placeErr = nil
+
+	for range visits.MaxPeople - len(links) {
+		if _, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, slots, err := h.Pass(t.Context(), v.ID, e.Token); err != nil || slots != 11 { // 24 m-lines with the two sent ones
+		t.Errorf("%d slots for ten people, %v", slots, err)
+	}
+
+	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, e.You.ID); err != nil {
+		t.Fatal(err)
+	}
+	placed := len(h.placed)
+	_, _, err = h.Pass(t.Context(), v.ID, e.Token)
+	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	if len(h.placed) != placed || h.audited("pass.issue", store.Refused) != 1 {
+		t.Error("a room was placed for a withdrawn link, or its refusal not audited")
+	}
+}
+
+// TestNoSecretIsKept: neither codes nor cookies are in the database's files.
+func TestNoSecretIsKept(t *testing.T) {
+	h := newHospital(t)
+	_, links := h.visit()
+	e := h.redeem(links[0], "")
+	for _, file := range []string{h.path, h.path + "-wal"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, secret := range map[string]string{"code": codeOf(links[0]), "session": e.Token, "device": e.Device} {
+			if strings.Contains(string(b), secret) {
+				t.Errorf("%s holds the %s", file, what)
+			}
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package visits
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestNext tries every state with every event.
+func TestNext(t *testing.T) {
+	events := []event{eventOpened, eventAdmitted, eventEnded, eventCancel, eventClose, "unheard of"}
+	const no = State("") // not possible
+	table := map[State][]State{
+		//           opened      admitted    ended  cancel     close
+		Scheduled:  {Open, InProgress, Ended, Cancelled, NoShow, no},
+		Open:       {Open, InProgress, Ended, Cancelled, NoShow, no},
+		InProgress: {InProgress, InProgress, Ended, Ended, Ended, no},
+		Ended:      {no, no, Ended, no, Ended, no},
+		Cancelled:  {no, no, no, Cancelled, no, no},
+		NoShow:     {no, no, no, no, no, no},
+	}
+	if len(table) != len(States()) {
+		t.Fatal("the table does not have every state")
+	}
+	for from, row := range table {
+		for i, want := range row {
+			to, ok := next(from, events[i])
+			if ok != (want != no) || ok && to != want || !ok && to != from {
+				t.Errorf("%s, %s: %s, %v; want %q", from, events[i], to, ok, want)
+			}
+			if ok && from.Over() && to != from {
+				t.Errorf("%s, %s: a visit that was over moved", from, events[i])
+			}
+		}
+	}
+	if _, ok := next("unheard of", eventOpened); ok {
+		t.Error("a state nobody knows moved")
+	}
+}
+
+func TestCodes(t *testing.T) {
+	key := []byte("0123456789abcdef0123456789abcdef")
+	seen := map[string]bool{}
+	for _, invitation := range []string{"a", "b", "a|1"} {
+		for generation := range 12 {
+			code := linkCode(key, invitation, generation)
+			if !looksLikeCode(code) || seen[code] {
+				t.Errorf("code %q of %s|%d is odd or was there before", code, invitation, generation)
+			}
+			seen[code] = true
+			if code != linkCode(key, invitation, generation) {
+				t.Error("a code changed")
+			}
+			if code == linkCode([]byte("another key"), invitation, generation) {
+				t.Error("the key does not matter")
+			}
+		}
+	}
+	good := linkCode(key, "a", 1)
+	for _, bad := range []string{"", "x", good + "A", good[:21], good[:21] + "!", good[:21] + "=", strings.Repeat("A", 21) + "B", strings.Repeat("A", 1<<20)} {
+		if looksLikeCode(bad) {
+			t.Errorf("%.30q looks like a code", bad)
+		}
+	}
+}
+
+func TestIsID(t *testing.T) {
+	good := "0193a5c0-7e1d-7c3a-9b1f-0123456789ab"
+	if !isID(good) {
+		t.Error("an id is none")
+	}
+	bad := []string{"", good[1:], good + "0", strings.ToUpper(good), strings.ReplaceAll(good, "-", "0"), "'; DROP TABLE visits; --------------"}
+	if i := slices.IndexFunc(bad, isID); i >= 0 {
+		t.Errorf("%q is an id", bad[i])
+	}
+}
