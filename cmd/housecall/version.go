@@ -4,17 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
+	"runtime"
+
+	"housecall/cmd/housecall/server"
 )
 
-// version is set by the release build with -ldflags "-X main.version=…".
-var version = "development"
-
 func versionCommand(_ context.Context, _ []string, stdout, _ io.Writer) int {
-	goVersion := "unknown Go"
-	if build, ok := debug.ReadBuildInfo(); ok {
-		goVersion = build.GoVersion
-	}
-	fmt.Fprintf(stdout, "housecall %s (%s)\n", version, goVersion)
+	fmt.Fprintf(stdout, "housecall %s (%s)\n", server.Version, runtime.Version())
 	return 0
 }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/cmd/housecall/server"
+	"housecall/visits"
+)
+
+func serveCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return exitStatus("serve", serve(ctx, args, stdout, stderr), stderr)
+}
+
+// serveOptions are the options of `housecall serve`; docs/operating.md describes each.
+func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
+	o := newOptions("serve", stderr)
+	o.BoolVar(demo, "demo", false, "make a visit that starts now and print its links")
+	o.StringVar(&c.Listen, "listen", ":8080", "`address` and port of pages, API and websockets")
+	o.IntVar(&c.MediaPort, "media-port", 0, "UDP `port` of picture and sound (default: the port of --listen)")
+	o.Func("media-address", "`addresses` that clients reach the media port at, with commas between (default: the machine's own)", func(s string) error {
+		for part := range strings.SplitSeq(s, ",") {
+			addr, err := netip.ParseAddr(strings.TrimSpace(part))
+			if err != nil {
+				return fmt.Errorf("%q is no IP address", part)
+			}
+			c.MediaAddresses = append(c.MediaAddresses, addr)
+		}
+		return nil
+	})
+	o.StringVar(&c.PublicURL, "public-url", "", "the `address` people use; it stands in every link (default: http://localhost:PORT)")
+	o.StringVar(&c.Data, "data", "housecall-data", "`folder` of everything that lasts")
+	o.StringVar(&c.Database, "database", "", "SQLite `file` (default: housecall.db in --data)")
+	o.StringVar(&c.KeyFile, "key-file", "", "`file` of the master key (default: master.key in --data)")
+	o.StringVar(&c.Redis, "redis", "", "`URL` of Redis for leases, spent passes and limits (default: this node's memory)")
+	o.StringVar(&c.Site, "site", "Housecall", "the hospital's `name`, as people see it")
+	o.Func("time-zone", "the hospital's time `zone`, as in America/New_York (default: UTC)", func(s string) error {
+		zone, err := time.LoadLocation(s)
+		if err != nil || s == "" || s == "Local" {
+			return fmt.Errorf("%q is no time zone", s)
+		}
+		c.TimeZone = zone
+		return nil
+	})
+	return o
+}
+
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	config := server.Config{Logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	var demo bool
+	o := serveOptions(&config, &demo, stderr)
+	if err := o.parse(args, os.Getenv); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	s, err := server.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	if err := greet(ctx, s, demo, stdout); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	select {
+	case <-ctx.Done():
+		return s.Close()
+	case err := <-s.Failed():
+		return errors.Join(err, s.Close())
+	}
+}
+
+// greet tells whoever started the server where it is, how to set up the first account, and the links of a demo.
+func greet(ctx context.Context, s *server.Server, demo bool, stdout io.Writer) error {
+	fmt.Fprintf(stdout, "Housecall serves at %s\n", s.URL())
+	code, needed, err := s.Accounts.EnsureSetup(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for accounts: %w", err)
+	}
+	if needed {
+		fmt.Fprintf(stdout, "Set up the first account: %s/setup#%s\n", s.URL(), code)
+	}
+	if !demo {
+		return nil
+	}
+	_, links, err := s.Visits.Create(ctx, auth.Operator(), visits.Request{
+		Service: "Demo clinic", StartsAt: time.Now().UTC().Truncate(time.Second), Minutes: 60,
+		People: []visits.Person{{Name: "Dr. Demo Clinician", Role: auth.Clinician}, {Name: "Demo Patient", Role: auth.Patient}},
+	})
+	if err != nil {
+		return fmt.Errorf("making the demo visit: %w", err)
+	}
+	fmt.Fprintf(stdout, "\nA demo visit starts now. Open each link in a window of its own:\nClinician: %s\nPatient:   %s\n", links[0].URL, links[1].URL)
+	return nil
+}

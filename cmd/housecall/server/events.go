@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"housecall/platform/fault"
+	"housecall/rooms"
+	"housecall/visits"
+)
+
+// eventRetry is how long to wait before an event is written again while the database is away.
+const eventRetry = time.Second
+
+// eventQueue carries what happens in rooms to visits, in order. Rooms must not wait for SQL, and no event may be lost while the
+// database is away; they are few and small, so the queue has no bound.
+type eventQueue struct {
+	log     *slog.Logger
+	wake    chan struct{}      // something was queued, or nothing more will be
+	ctx     context.Context    // done: nothing more will be queued, and nothing is tried twice
+	finish  context.CancelFunc // ends ctx
+	written sync.WaitGroup     // the goroutine of start
+
+	mu     sync.Mutex
+	queued []rooms.Event
+}
+
+func newEventQueue(log *slog.Logger) *eventQueue {
+	q := &eventQueue{log: log, wake: make(chan struct{}, 1)}
+	q.ctx, q.finish = context.WithCancel(context.Background())
+	return q
+}
+
+// put queues an event. It never blocks.
+func (q *eventQueue) put(e rooms.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.queued = append(q.queued, e)
+	select {
+	case q.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+func (q *eventQueue) take() []rooms.Event {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.queued
+	q.queued = nil
+	return taken
+}
+
+// start writes events until close.
+func (q *eventQueue) start(service *visits.Service) {
+	q.written.Go(func() {
+		for over := false; !over; {
+			select {
+			case <-q.wake:
+			case <-q.ctx.Done():
+				over = true // after what is queued now: rooms are closed
+			}
+			for _, e := range q.take() {
+				q.write(service, e)
+			}
+		}
+	})
+}
+
+// close writes what is queued and returns. Call it when no room is left.
+func (q *eventQueue) close(context.Context) error {
+	q.finish()
+	q.written.Wait()
+	return nil
+}
+
+// write hands one event over, again and again while the database is away, but only once after close.
+func (q *eventQueue) write(service *visits.Service, e rooms.Event) {
+	for {
+		err := service.OnRoomEvent(context.WithoutCancel(q.ctx), visits.RoomEvent{Kind: kinds[e.Kind], Visit: e.Visit, At: e.At,
+			Invitation: e.Invitation, Role: e.Role, By: e.By})
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, fault.TryAgain) || q.ctx.Err() != nil {
+			q.log.Error("what happened in a room could not be written", "visit", e.Visit, "kind", kinds[e.Kind], "error", err)
+			return
+		}
+		select {
+		case <-time.After(eventRetry):
+		case <-q.ctx.Done():
+		}
+	}
+}
+
+// kinds gives visits' name of a room's event.
+var kinds = map[rooms.EventKind]visits.RoomEventKind{
+	rooms.EventOpened:   visits.RoomOpened,
+	rooms.EventAdmitted: visits.RoomAdmitted,
+	rooms.EventLeft:     visits.RoomLeft,
+	rooms.EventEnded:    visits.RoomEnded,
+}

@@ -1,0 +1,253 @@
+// Package server wires a whole Housecall server together: it opens what lasts, makes each room of the house, fills the small interfaces they
+// declare, and serves them on one port. A Server owns everything it made and ends it in Close.
+// It must never hold logic of its own: what happens in a visit, on a page or to a packet lives in the package it belongs to.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"housecall/auth"
+	"housecall/platform/keys"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/rooms"
+	"housecall/sfu"
+	"housecall/signaling"
+	"housecall/static"
+	"housecall/visits"
+)
+
+// Version of the program; release builds set it with -ldflags "-X housecall/cmd/housecall/server.Version=…".
+var Version = "development"
+
+// closeWithin is how long Close waits for connections and rooms to end.
+const closeWithin = 10 * time.Second
+
+// Server is a running server.
+type Server struct {
+	config   Config
+	url      string // where people reach it
+	listener net.Listener
+	http     *http.Server
+	work     sync.WaitGroup // goroutines of this package
+	failed   chan error     // the listener's end, when nobody asked for it
+	closing  []func(context.Context) error
+
+	Accounts *staff.Accounts
+	Visits   *visits.Service
+}
+
+// New starts a server; it serves when New returns. The context ends nothing: Close does.
+func New(ctx context.Context, c Config) (*Server, error) {
+	s := &Server{config: c.orDefault(), failed: make(chan error, 1)}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// URL is where people reach the server, without a slash at its end.
+func (s *Server) URL() string { return s.url }
+
+// Failed gives the error of a server that ended by itself.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// onClose has end called by Close, the last one given first.
+func (s *Server) onClose(end func(context.Context) error) { s.closing = append(s.closing, end) }
+
+// Close sends everybody away to come back later and ends everything, what was made last first. A second call changes nothing.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	var all []error
+	for i := len(s.closing) - 1; i >= 0; i-- {
+		all = append(all, s.closing[i](ctx))
+	}
+	s.closing = nil
+	return errors.Join(all...)
+}
+
+func (s *Server) start(ctx context.Context) error {
+	db, ring, err := s.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	leases, once, redis, err := s.openShared()
+	if err != nil {
+		return err
+	}
+	media, err := s.listen()
+	if err != nil {
+		return err
+	}
+	engine, err := sfu.NewEngine(sfu.Config{Conn: media, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
+	if err != nil {
+		return errors.Join(fmt.Errorf("starting media: %w", err), media.Close())
+	}
+	s.onClose(func(context.Context) error { return engine.Close() })
+
+	kid, key := ring.Passes()
+	events := newEventQueue(s.config.Logger)
+	s.onClose(events.close)
+	host := rooms.NewHost(rooms.Config{Node: uuid.NewString(), Leases: leases, Now: s.config.Now, Logger: s.config.Logger, Events: events.put})
+	s.onClose(host.Close)
+
+	pages, err := web.NewPages(s.config.Site, static.Path)
+	if err != nil {
+		return err
+	}
+	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
+		Links: visits.DeskLinks(), Now: s.config.Now})
+	if err != nil {
+		return err
+	}
+	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
+		PublicURL: s.url, Site: s.config.Site, Version: Version, Placer: host, Limiter: once, RequireKey: s.Accounts.RequireKey, Now: s.config.Now,
+		Logger: s.config.Logger})
+	if err != nil {
+		return err
+	}
+	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone)
+	if err != nil {
+		return err
+	}
+	sockets := signaling.New(signaling.Config{Rooms: host, Engine: engine, Once: once, People: people{s.Visits}, PublicURL: s.url,
+		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger, Now: s.config.Now})
+	events.start(s.Visits)
+	s.watch(host)
+
+	mux := http.NewServeMux()
+	s.Accounts.Routes(mux)
+	s.Visits.Routes(mux)
+	desk.Routes(mux, s.Accounts.RequireSession)
+	mux.Handle("GET /v/{visit}/ws", sockets)
+	mux.Handle("GET /v", static.Page())
+	mux.Handle("GET /v/{visit}/{$}", static.Page())
+	mux.Handle("GET /static/", static.Handler())
+	mux.Handle("GET /{$}", http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
+	health{db: db, redis: redis}.routes(mux)
+	handler, err := web.New(mux, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now})
+	if err != nil {
+		return err
+	}
+	s.serve(handler)
+	s.onClose(sockets.Close)
+	return nil
+}
+
+// openStore opens the database and the keys in it.
+func (s *Server) openStore(ctx context.Context) (*store.DB, *keys.Ring, error) {
+	db, err := store.Open(ctx, s.config.Database, store.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the database: %w", err)
+	}
+	s.onClose(func(context.Context) error { return db.Close() })
+	ring, err := keys.Open(ctx, db, s.config.KeyFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the keys: %w", err)
+	}
+	return db, ring, nil
+}
+
+// openShared opens what nodes agree on; redis is nil when it is this node's memory.
+func (s *Server) openShared() (rooms.Leases, rooms.Once, *rooms.Redis, error) {
+	if s.config.Redis == "" {
+		return rooms.NewMemoryLeases(s.config.Now), rooms.NewMemoryOnce(s.config.Now), nil, nil
+	}
+	redis, err := rooms.OpenRedis(s.config.Redis)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("opening Redis: %w", err)
+	}
+	s.onClose(func(context.Context) error { return redis.Close() })
+	return rooms.NewRedisLeases(redis), rooms.NewRedisOnce(redis, s.config.Now), redis, nil
+}
+
+// listen takes the TCP port, and the UDP port of media, by default of the same number.
+func (s *Server) listen() (net.PacketConn, error) {
+	listener, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listening for pages: %w", err)
+	}
+	s.listener = listener
+	s.onClose(func(context.Context) error {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	addr, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil, fmt.Errorf("listening for pages: %v is no TCP address", listener.Addr())
+	}
+	if s.url, err = s.config.publicURL(addr); err != nil {
+		return nil, err
+	}
+	port := s.config.MediaPort
+	if port == 0 {
+		port = addr.Port
+	}
+	media, err := net.ListenUDP("udp", &net.UDPAddr{IP: addr.IP, Port: port, Zone: addr.Zone})
+	if err != nil {
+		return nil, fmt.Errorf("listening for media: %w", err)
+	}
+	return s.config.WrapUDP(media), nil
+}
+
+// watch shows out whoever's link was withdrawn, and everybody whose visit is over.
+func (s *Server) watch(host *rooms.Host) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.work.Go(func() {
+		s.Visits.Watch(ctx, func(visit, invitation string) {
+			if invitation == "" {
+				host.End(visit)
+				return
+			}
+			host.Remove(visit, invitation)
+		})
+	})
+	s.onClose(func(context.Context) error {
+		cancel()
+		s.work.Wait()
+		return nil
+	})
+}
+
+// serve answers requests until Close.
+func (s *Server) serve(handler http.Handler) {
+	s.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+	s.work.Go(func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serving pages: %w", err)
+		}
+	})
+	s.onClose(func(ctx context.Context) error {
+		if err := s.http.Shutdown(ctx); err != nil {
+			return errors.Join(err, s.http.Close())
+		}
+		return nil
+	})
+}
+
+// people tells signaling who a session belongs to.
+type people struct{ visits *visits.Service }
+
+func (p people) Person(ctx context.Context, visit, session string) (signaling.Person, error) {
+	a, err := p.visits.Attendee(ctx, visit, session)
+	return signaling.Person{Invitation: a.Invitation, Name: a.Name, Role: a.Role}, err
+}
