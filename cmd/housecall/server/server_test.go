@@ -1,0 +1,113 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"housecall/cmd/housecall/server"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open starts a server on free loopback ports that ends with the test.
+func open(t *testing.T, c server.Config) *server.Server {
+	t.Helper()
+	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	s, err := server.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return s
+}
+
+func get(t *testing.T, url string) (status int, header http.Header) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode, response.Header
+}
+
+func TestRoutes(t *testing.T) {
+	s := open(t, server.Config{})
+	for path, want := range map[string]int{
+		"/livez":               200,
+		"/readyz":              200,
+		"/":                    200, // by way of the desk, to the sign-in page
+		"/desk":                200,
+		"/sign-in":             200,
+		"/setup":               200,
+		"/v":                   200,
+		"/v/0193a1f0/":         200, // the same page for everybody, whatever the visit
+		"/v/0193a1f0/session":  404,
+		"/v/0193a1f0/ws":       426, // no websocket
+		"/api/openapi.json":    200,
+		"/api/v1/visits":       401,
+		"/static/css/base.css": 200,
+		"/static/visit.html":   404,
+		"/static/../go.mod":    404,
+		"/nothing":             404,
+	} {
+		status, header := get(t, s.URL()+path)
+		if status != want {
+			t.Errorf("GET %s: %d, want %d", path, status, want)
+		}
+		if csp := header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
+			t.Errorf("GET %s: Content-Security-Policy %q", path, csp)
+		}
+	}
+}
+
+func TestTwoServersInOneProcess(t *testing.T) {
+	a, b := open(t, server.Config{}), open(t, server.Config{})
+	for _, s := range []*server.Server{a, b} {
+		if status, _ := get(t, s.URL()+"/readyz"); status != 200 {
+			t.Errorf("%s/readyz: %d", s.URL(), status)
+		}
+	}
+}
+
+func TestStartsWithoutRedisAndSaysItIsMissing(t *testing.T) {
+	nobody := httptest.NewServer(nil) // an address where nobody listens any more
+	nobody.Close()
+	s := open(t, server.Config{Redis: "redis://" + strings.TrimPrefix(nobody.URL, "http://")})
+	if status, _ := get(t, s.URL()+"/livez"); status != 200 {
+		t.Errorf("/livez: %d", status)
+	}
+	if status, _ := get(t, s.URL()+"/readyz"); status != 503 {
+		t.Errorf("/readyz: %d, want 503", status)
+	}
+}
+
+func TestRefusesToStart(t *testing.T) {
+	for name, c := range map[string]server.Config{
+		"a public URL with a path": {PublicURL: "https://example.org/visits"},
+		"no Redis URL":             {Redis: "localhost"},
+		"no folder for data":       {Data: "/dev/null/x"},
+		"no such address":          {Listen: "203.0.113.1:0"},
+	} {
+		if c.Listen == "" {
+			c.Listen = "127.0.0.1:0"
+		}
+		if c.Data == "" {
+			c.Data = t.TempDir()
+		}
+		if s, err := server.New(context.Background(), c); err == nil {
+			s.Close()
+			t.Errorf("with %s it starts", name)
+		}
+	}
+}
