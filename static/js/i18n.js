@@ -51,6 +51,12 @@ export class Words {
     return this.t("time.other", { day: this.date(at), time });
   }
 
+  /** Words as they begin a sentence. @param {string} text */
+  sentence(text) {
+    const [first = "", ...rest] = text;
+    return first.toLocaleUpperCase(this.locale) + rest.join("");
+  }
+
   /** A day in words. @param {number} at milliseconds */
   date(at) {
     return this.#format(at, { weekday: "long", day: "numeric", month: "long" });

@@ -5,6 +5,8 @@
 
 /** Below this in either direction the stage is a phone's (CSS pixels). */
 const compactSide = 600;
+/** On a phone my own picture lies over the others' up to so many of them; with more it would hide somebody. */
+const cornerOver = 3;
 /** Between two pictures, and around them (CSS pixels). */
 const gap = 8;
 /** A tile is never narrower or wider than these (width / height). */
@@ -23,7 +25,7 @@ const shownShare = 0.75;
 export function layout(others, width, height) {
   const compact = Math.min(width, height) < compactSide;
   if (others === 0) return { tiles: [], self: { left: 0, top: 0, width, height }, corner: false };
-  if (others > 1 && !compact) {
+  if (others > (compact ? cornerOver : 1)) {
     const tiles = grid(others + 1, width, height);
     const self = /** @type {Rect} */ (tiles.pop());
     return { tiles, self, corner: false };

@@ -120,6 +120,7 @@ export class Call {
       case "reconnecting":
         return this.#renderIn(session, "reconnecting");
       case "busy":
+        this.parts.live.banner("");
         return this.parts.message.show("busy", {}, [{ words: "action.retry", act: () => session.hurry() }]);
       default:
         if (session.over) this.#renderOver(session.state);
@@ -253,6 +254,7 @@ export class Call {
       button(`open-${panel}`).setAttribute("aria-expanded", String(panel === name));
     }
     box("call").classList.toggle("with-panel", name !== "");
+    if (name !== "") this.parts.live.quiet();
     this.render();
     if (name === "chat") this.chat.focus();
     if (name === "people") box("people-title").focus();

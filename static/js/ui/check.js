@@ -44,9 +44,8 @@ export class Check {
   describe(visit, now) {
     const words = this.#words;
     const [start, end] = [Date.parse(visit.starts_at), Date.parse(visit.ends_at)];
-    box("check-title").textContent = words.t("waiting.where", { service: visit.service, site: visit.site });
-    const day = words.moment(start, now);
-    box("check-when").textContent = words.t("check.when", { day: day.charAt(0).toUpperCase() + day.slice(1), end: words.time(end) });
+    box("check-title").textContent = words.t("check.title", { service: visit.service });
+    box("check-when").textContent = words.t("check.when", { start: words.sentence(words.moment(start, now)), end: words.time(end) });
     box("check-who").textContent = words.t("check.who", { name: visit.you.name });
     const clinician = visit.you.role === "clinician";
     box("join-note").dataset.t = clinician ? "check.clinician" : "check.private";

@@ -31,6 +31,11 @@ export class Live {
     this.#toastTimer = setTimeout(() => (box("toast").hidden = true), toastFor);
   }
 
+  /** Takes the short word away before its time. */
+  quiet() {
+    box("toast").hidden = true;
+  }
+
   /** Shows a banner over everything until it is taken away with "". @param {string} text */
   banner(text) {
     const banner = box("banner");

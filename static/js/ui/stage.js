@@ -132,7 +132,8 @@ function set(tile, part, text) {
 /** @param {HTMLElement | undefined} element @param {Rect} rect */
 function setBox(element, { left, top, width, height }) {
   if (!element) return;
-  element.style.transform = `translate(${left}px, ${top}px)`;
+  element.style.left = `${left}px`; // no transform: it would lift the name plate out of the order of layers
+  element.style.top = `${top}px`;
   element.style.width = `${width}px`;
   element.style.height = `${height}px`;
 }

@@ -23,8 +23,7 @@ export class Waiting {
     const words = this.#words;
     const start = Date.parse(visit.starts_at);
     setText(box("waiting-visit"), words.t("waiting.where", { service: visit.service, site: visit.site }));
-    const day = words.moment(start, now);
-    setText(box("waiting-time"), day.charAt(0).toUpperCase() + day.slice(1));
+    setText(box("waiting-time"), words.sentence(words.moment(start, now)));
     setText(box("waiting-name"), name);
     setText(box("waiting-since"), sinceWords(words, since, now));
     this.#preview.show(true);
