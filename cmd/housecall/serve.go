@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
 	"housecall/visits"
@@ -64,6 +66,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
+	redis.SetLogger(redisLog{config.Logger})
 	s, err := server.New(ctx, config)
 	if err != nil {
 		return err
@@ -101,4 +104,11 @@ func greet(ctx context.Context, s *server.Server, demo bool, stdout io.Writer) e
 	}
 	fmt.Fprintf(stdout, "\nA demo visit starts now. Open each link in a window of its own:\nClinician: %s\nPatient:   %s\n", links[0].URL, links[1].URL)
 	return nil
+}
+
+// redisLog has the Redis client's own words in our log. The client knows one logger a process, so it is set here and not in rooms.
+type redisLog struct{ *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.WarnContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
 }
