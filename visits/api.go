@@ -82,6 +82,12 @@ func visitOf(v Visit, links []Link) visitJSON {
 	return out
 }
 
+// JSON returns the visit as the API tells it; links may be nil, or those Create returned.
+func (v Visit) JSON(links []Link) any { return visitOf(v, links) }
+
+// JSON returns the invitation with its link as the API tells it.
+func (l Link) JSON() any { return invitationOf(l.Invitation, l.URL) }
+
 type visitPathInput struct {
 	Visit string `path:"visit" doc:"The visit's id"`
 }

@@ -50,7 +50,7 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 		if !ok || to == v.State {
 			return nil
 		}
-		return s.setState(ctx, tx, v.ID, to, s.now())
+		return s.setState(ctx, tx, v.ID, to, e.At)
 	})
 }
 

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"housecall/platform/fault"
+	"housecall/platform/keys"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// timeLayout is how times are typed and shown, in --time-zone.
+const timeLayout = "2006-01-02 15:04"
+
+// deskOptions are the options of the commands that work on the database directly, beside a running server or without one.
+type deskOptions struct {
+	*options
+	stdout    io.Writer
+	data      string
+	database  string
+	keyFile   string
+	publicURL string
+	zoneName  string
+	json      bool
+	zone      *time.Location
+}
+
+func newDeskOptions(name string, stdout, stderr io.Writer) *deskOptions {
+	o := &deskOptions{options: newOptions(name, stderr), stdout: stdout}
+	o.StringVar(&o.data, "data", "housecall-data", "`folder` of everything that lasts")
+	o.StringVar(&o.database, "database", "", "SQLite `file`; by default housecall.db under --data")
+	o.StringVar(&o.keyFile, "key-file", "", "the master key's `file`; by default master.key under --data")
+	o.StringVar(&o.publicURL, "public-url", "http://localhost:8080", "`address` people use; links begin with it")
+	o.StringVar(&o.zoneName, "time-zone", "UTC", "`zone` in which times are read and shown, as in Europe/Berlin")
+	o.BoolVar(&o.json, "json", false, "print JSON")
+	return o
+}
+
+// read parses options and arguments, in any order, and wants as many arguments as are named; those in brackets may be left out.
+func (o *deskOptions) read(args []string, names ...string) ([]string, error) {
+	o.Usage = func() {
+		fmt.Fprintf(o.Output(), "Usage: %s [options]", o.Name())
+		for _, n := range names {
+			fmt.Fprintf(o.Output(), " %s", n)
+		}
+		fmt.Fprintln(o.Output())
+		o.PrintDefaults()
+	}
+	var given []string
+	for {
+		if err := o.parse(args, os.Getenv); err != nil {
+			return nil, err
+		}
+		if o.NArg() == 0 {
+			break
+		}
+		given, args = append(given, o.Arg(0)), o.Args()[1:]
+	}
+	needed := 0
+	for _, n := range names {
+		if n[0] != '[' {
+			needed++
+		}
+	}
+	if len(given) < needed {
+		return nil, o.wrong(fmt.Errorf("%s is missing", names[len(given)]))
+	}
+	if len(given) > len(names) {
+		return nil, o.wrong(fmt.Errorf("there are %d arguments, %d are too many", len(given), len(given)-len(names)))
+	}
+	var err error
+	if o.zone, err = time.LoadLocation(o.zoneName); err != nil {
+		return nil, o.wrong(fmt.Errorf("--time-zone: there is no %q", o.zoneName))
+	}
+	if o.database == "" {
+		o.database = filepath.Join(o.data, "housecall.db")
+	}
+	if o.keyFile == "" {
+		o.keyFile = filepath.Join(o.data, "master.key")
+	}
+	return given, nil
+}
+
+// withDB runs f on the database. Only what makes the first thing in it may make the database too.
+func (o *deskOptions) withDB(ctx context.Context, mayMake bool, f func(*store.DB) error) (err error) {
+	if _, missing := os.Stat(o.databasePath()); errors.Is(missing, fs.ErrNotExist) && !mayMake {
+		return fmt.Errorf("there is no database at %s; say where with --data", o.databasePath())
+	}
+	db, err := store.Open(ctx, o.database, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return f(db)
+}
+
+func (o *deskOptions) databasePath() string {
+	return strings.TrimPrefix(o.database, "sqlite:")
+}
+
+// withVisits runs f on the visits in the database.
+func (o *deskOptions) withVisits(ctx context.Context, mayMake bool, f func(*visits.Service) error) error {
+	return o.withDB(ctx, mayMake, func(db *store.DB) error {
+		ring, err := keys.Open(ctx, db, o.keyFile)
+		if err != nil {
+			return err
+		}
+		s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), PublicURL: o.publicURL})
+		if err != nil {
+			return err
+		}
+		return f(s)
+	})
+}
+
+// time reads a time as people type it: RFC 3339, or day and time, or a day alone, in the zone.
+func (o *deskOptions) time(option, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, o.wrong(fmt.Errorf("--%s is missing", option))
+	}
+	for _, layout := range []string{timeLayout, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, o.zone); err == nil {
+			return t, nil
+		}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, o.wrong(fmt.Errorf("--%s: %q is no time; write it as in \"2026-11-24 15:00\" or 2026-11-24T15:00:00+01:00", option, s))
+	}
+	return t, nil
+}
+
+// shown is a time as people read it.
+func (o *deskOptions) shown(t time.Time) string { return t.In(o.zone).Format(timeLayout) }
+
+// table prints rows of tab-separated cells in aligned columns.
+func (o *deskOptions) table(rows ...string) error {
+	w := tabwriter.NewWriter(o.stdout, 0, 8, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, row)
+	}
+	return w.Flush()
+}
+
+// print writes v as JSON.
+func (o *deskOptions) print(v any) error {
+	e := json.NewEncoder(o.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// finish says in one line what went wrong, and returns the exit status: what the person got wrong is 2, all else 1.
+func (o *deskOptions) finish(err error) int {
+	var p *fault.Problem
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp), errors.Is(err, errUsage):
+	case errors.As(err, &p) && p.CodeOrKind() == fault.CodeNotValid:
+		_ = o.wrong(errors.New(p.Detail))
+		return 2
+	case errors.As(err, &p) && p.Detail != "":
+		err = errors.New(p.Detail)
+	case errors.Is(err, fault.NotFound):
+		err = errors.New("there is nothing with this id")
+	}
+	return exitStatus(o.Name()[len("housecall "):], err, o.Output())
+}
+
+// subcommands runs the one that args name.
+func subcommands(ctx context.Context, name string, all []command, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		for _, c := range all {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:], stdout, stderr)
+			}
+		}
+	}
+	out, status := stderr, 2
+	if len(args) > 0 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help") {
+		out, status = stdout, 0
+	}
+	fmt.Fprintf(out, "Usage: housecall %s COMMAND [options]\n", name)
+	for _, c := range all {
+		fmt.Fprintf(out, "  %-8s %s\n", c.name, c.about)
+	}
+	return status
+}
