@@ -21,15 +21,12 @@ import (
 //go:embed pages/*.html
 var deskPages embed.FS
 
-// Where the desk is. Its pages live below.
-const (
-	DeskPath    = "/desk"
-	deskNewPath = "/desk/new"
-)
+// DeskPath is where the desk is. Its pages live below.
+const DeskPath = "/desk"
 
 // DeskLinks is the navigation of who is signed in.
 func DeskLinks() []web.Link {
-	return []web.Link{{Path: DeskPath, Text: "Visits"}, {Path: deskNewPath, Text: "New visit"}}
+	return []web.Link{{Path: DeskPath, Text: "Visits"}}
 }
 
 // Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.
@@ -128,7 +125,7 @@ func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
-	d.pages.Render(w, r, status, "desk/new", web.Page{Title: "New visit", Error: len(f.Problems) > 0, Active: deskNewPath, Body: f})
+	d.pages.Render(w, r, status, "desk/new", web.Page{Title: "New visit", Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
 func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
@@ -176,7 +173,7 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 	view := d.service.newVisitView(v, opened, zone)
 	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
 	view.Invite, view.Done = f, doneWords[r.URL.Query().Get("done")]
-	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Active: DeskPath, Body: view})
+	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})
 }
 
 // links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.

@@ -207,7 +207,7 @@ func linkWords(i Invitation, opened time.Time, zone *time.Location) (state state
 	case !opened.IsZero():
 		return stateView{"Link opened", "good"}, at(opened)
 	}
-	return stateView{"Not opened yet", ""}, ""
+	return stateView{"Link not opened", ""}, ""
 }
 
 // roleWords says a role with a capital letter.
