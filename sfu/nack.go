@@ -99,7 +99,8 @@ type resent struct {
 }
 
 const (
-	resendsEach      = 6                    // times one packet is sent again
+	resendsEach      = 4                    // times one packet is sent again, each time after twice the wait
+	repeatReserve    = 4                    // packets' worth of credit that only a first repair may use
 	resendShare      = 5                    // one byte again for this many sent: egress stays below 1.2 ×
 	resendMostCredit = 64 << 10             // bytes saved up
 	leastResendAgain = 5 * time.Millisecond // between two resends of one packet
@@ -122,8 +123,8 @@ func (r *resends) ready(seq uint16, now int64, roundTrip time.Duration) bool {
 	if c.times == 0 || c.seq != seq || now-c.at > int64(ringMostWindow) { // when so old, the number came round again
 		return true
 	}
-	wait := min(max(roundTrip-roundTrip/4, leastResendAgain), mostResendAgain)
-	return c.times < resendsEach && now-c.at >= int64(wait)
+	wait := min(max(roundTrip-roundTrip/4, leastResendAgain)<<(c.times-1), mostResendAgain)
+	return c.times < resendsEach && now-c.at >= int64(wait) && r.credit >= repeatReserve*r.most
 }
 
 // spend counts a packet sent again.

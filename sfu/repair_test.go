@@ -88,7 +88,7 @@ func TestKeyFrameRequestsAreCoalesced(t *testing.T) {
 	}
 	began, before := time.Now(), a.KeyFrameRequests(a.CameraMIDs()[0])
 	var asked uint64
-	for range 300 { // a storm, paced by media that goes on
+	for range 100 { // a storm, paced by media that goes on
 		for _, v := range viewers {
 			for _, mid := range v.VideoSlotMIDs() {
 				ssrc := v.ssrc(t, mid)

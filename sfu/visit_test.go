@@ -127,10 +127,10 @@ func (g *guest) see(t *testing.T, n int, other *guest) {
 // sees waits for media on the nth pair of slots.
 func (g *guest) sees(t *testing.T, h *hall, n int) {
 	t.Helper()
-	if err := g.WaitReceived(h.ctx, g.AudioSlotMIDs()[n], 10); err != nil {
+	if err := g.WaitReceived(h.ctx, g.AudioSlotMIDs()[n], 3); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.WaitReceived(h.ctx, g.VideoSlotMIDs()[n], 30); err != nil {
+	if err := g.WaitReceived(h.ctx, g.VideoSlotMIDs()[n], 12); err != nil {
 		t.Fatal(err)
 	}
 	if g.Received(g.VideoSlotMIDs()[n]).KeyFrames == 0 {

@@ -163,7 +163,7 @@ const (
 
 // configure adds what a browser's engine does by itself: repair, reports, transport-wide numbers on what it sends.
 func configure(m *webrtc.MediaEngine, r *interceptor.Registry) error {
-	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(10 * time.Millisecond))
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(10*time.Millisecond), nack.GeneratorMaxNacksPerPacket(10))
 	if err != nil {
 		return fmt.Errorf("sfutest: interceptors: %w", err)
 	}
