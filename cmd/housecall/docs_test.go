@@ -1,0 +1,86 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"housecall/cmd/housecall/server"
+)
+
+const root = "../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestEveryOptionIsDocumented(t *testing.T) {
+	page := read(t, filepath.Join(root, "docs", "operating.md"))
+	var c server.Config
+	var demo bool
+	options := map[string]bool{}
+	serveOptions(&c, &demo, io.Discard).VisitAll(func(f *flag.Flag) {
+		options[f.Name] = true
+		if !strings.Contains(page, "| `--"+f.Name+"` |") {
+			t.Errorf("docs/operating.md has no row for --%s", f.Name)
+		}
+	})
+	for _, row := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\|").FindAllStringSubmatch(page, -1) {
+		if !options[row[1]] {
+			t.Errorf("docs/operating.md describes --%s, which does not exist", row[1])
+		}
+	}
+}
+
+func TestEveryCommandIsDocumented(t *testing.T) {
+	page := read(t, filepath.Join(root, "docs", "operating.md"))
+	for _, c := range commands {
+		if !strings.Contains(page, "housecall "+c.name) {
+			t.Errorf("docs/operating.md doesn't mention `housecall %s`", c.name)
+		}
+	}
+}
+
+var markdownLink = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)\s]*)?\)`)
+
+// TestLinksOfTheDocsResolve looks at links to files; those to other sites are not asked.
+func TestLinksOfTheDocsResolve(t *testing.T) {
+	pages := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git" || entry.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		pages++
+		for _, link := range markdownLink.FindAllStringSubmatch(read(t, path), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), link[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", path, link[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages < 5 {
+		t.Errorf("only %d pages found: is %s the root?", pages, root)
+	}
+}
