@@ -92,11 +92,6 @@ type visitPathInput struct {
 	Visit string `path:"visit" doc:"The visit's id"`
 }
 
-type invitationPathInput struct {
-	Visit      string `path:"visit" doc:"The visit's id"`
-	Invitation string `path:"invitation" doc:"The invitation's id"`
-}
-
 type invitationOutput struct{ Body invitationJSON }
 
 // apiRoutes adds the JSON API for programs with a key. The description of it is public and loads nothing from elsewhere; there is no page to
@@ -178,8 +173,8 @@ func (s *Service) registerVisits(api huma.API) {
 func (s *Service) registerInvitations(api huma.API) {
 	path := apiPath + "/{visit}/invitations"
 	type inviteInput struct {
-		visitPathInput
-		Body personJSON
+		Visit string `path:"visit" doc:"The visit's id"`
+		Body  personJSON
 	}
 	register(api, operation("invite", http.MethodPost, path, http.StatusCreated, "Invite one more person"),
 		func(ctx context.Context, in *inviteInput) (*invitationOutput, error) {
@@ -191,8 +186,9 @@ func (s *Service) registerInvitations(api huma.API) {
 		})
 
 	type resendInput struct {
-		invitationPathInput
-		Body struct {
+		Visit      string `path:"visit" doc:"The visit's id"`
+		Invitation string `path:"invitation" doc:"The invitation's id"`
+		Body       struct {
 			NewLink bool `json:"new_link" doc:"true: another link, and the old one stops working; false: the same link again"`
 		}
 	}
@@ -204,8 +200,13 @@ func (s *Service) registerInvitations(api huma.API) {
 			}
 			return &invitationOutput{invitationOf(link.Invitation, link.URL)}, nil
 		})
+
+	type withdrawInput struct {
+		Visit      string `path:"visit" doc:"The visit's id"`
+		Invitation string `path:"invitation" doc:"The invitation's id"`
+	}
 	register(api, operation("withdraw-invitation", http.MethodDelete, path+"/{invitation}", http.StatusNoContent, "Withdraw an invitation"),
-		func(ctx context.Context, in *invitationPathInput) (*struct{}, error) {
+		func(ctx context.Context, in *withdrawInput) (*struct{}, error) {
 			return nil, s.Withdraw(ctx, staff.Actor(ctx), in.Visit, in.Invitation)
 		})
 }

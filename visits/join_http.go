@@ -3,7 +3,6 @@ package visits
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -59,9 +58,6 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &large):
 		web.Problem(w, r, err)
-		return
-	case errors.Is(err, io.EOF):
-		web.NotFound(w, r) // no code given
 		return
 	case err != nil:
 		// The cause may quote what was sent, so it goes nowhere.
