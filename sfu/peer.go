@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func (d description) check() error {
 	seen := map[string]bool{}
 	for _, m := range d.media {
 		switch {
-		case m.mid == "" || len(m.mid) > mostMID:
+		case m.mid == "" || len(m.mid) > mostMID || strings.ContainsFunc(m.mid, outsideToken):
 			return refuse("a m= line without a good a=mid")
 		case seen[m.mid]:
 			return refuse("two m= lines with one a=mid")
@@ -104,6 +105,11 @@ func (d description) check() error {
 		seen[m.mid] = true
 	}
 	return nil
+}
+
+// outsideToken says that a m-line's name may not have this character (token of RFC 8866 section 9).
+func outsideToken(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]`, r)
 }
 
 // newSlots makes a slot for each receive-only line there is none for yet.
