@@ -77,7 +77,7 @@ func (o *deskOptions) read(args []string, names ...string) ([]string, error) {
 		return nil, o.wrong(fmt.Errorf("%s is missing", names[len(given)]))
 	}
 	if len(given) > len(names) {
-		return nil, o.wrong(fmt.Errorf("there are %d arguments, %d are too many", len(given), len(given)-len(names)))
+		return nil, o.wrong(fmt.Errorf("%q is too much; put quotes around what has spaces", given[len(names)]))
 	}
 	var err error
 	if o.zone, err = time.LoadLocation(o.zoneName); err != nil {
