@@ -31,23 +31,24 @@ type Options struct {
 
 // Steps says how long after the beginning of the websocket's dial each step of a join was done; zero: it was not yet.
 type Steps struct {
-	Dialed        time.Duration // the websocket is open
-	Offered       time.Duration // `join` with the offer is sent
-	Joined        time.Duration // `joined` with the answer has come
-	Checked       time.Duration // ICE has found a way
-	Connected     time.Duration // DTLS is done
-	FirstPacket   time.Duration // of anybody's picture
-	FirstKeyFrame time.Duration // of anybody's picture, complete
+	Dialed    time.Duration // the websocket is open
+	Offered   time.Duration // `join` with the offer is sent
+	Joined    time.Duration // `joined` with the answer has come
+	Checked   time.Duration // ICE has found a way
+	Connected time.Duration // DTLS is done
 }
 
 // Counts is what came on one slot.
 type Counts struct {
 	Packets, Bytes    uint64 // RTP as read, repaired packets included; bytes of payload
-	Frames, KeyFrames uint64 // complete ones
+	Frames, KeyFrames uint64 // whole ones, of video
+	// On the clock of Steps; zero: none yet.
+	FirstPacket, FirstKeyFrame time.Duration
 }
 
 // State is what a client knows at a moment.
 type State struct {
+	You       string         // member id; empty before `joined`
 	Place     string         // "waiting" or "visit"; empty before `joined`
 	Slots     []Slot         // as the server said last
 	Offers    int            // sent, the first included
@@ -107,13 +108,13 @@ func (v *Visitor) Join(ctx context.Context, pass Pass, options Options) (*Client
 
 // join makes the peer and sends its offer.
 func (c *Client) join(pass Pass, options Options, local bool) error {
-	p, err := newPeer(options.Sends, options.Audio, options.Video, local, peerEvents{
+	p, err := newPeer(c.begin, options.Sends, options.Audio, options.Video, local, peerEvents{
 		checked: func() { c.step(func(s *Steps) *time.Duration { return &s.Checked }) },
 		connected: func() {
 			c.step(func(s *Steps) *time.Duration { return &s.Connected })
 			c.change(func() { c.linked = true })
 		},
-		packet: c.packet,
+		keyFrame: func() { c.change(func() {}) },
 	})
 	if err != nil {
 		return err
@@ -167,6 +168,16 @@ func (c *Client) Wait(ctx context.Context, enough func(State) bool) (State, erro
 
 var errClosed = errors.New("closed")
 
+// Shows returns the counts of the slot that shows a member's microphone or camera, and whether there is one.
+func (s State) Shows(member, source string) (Counts, bool) {
+	for _, slot := range s.Slots {
+		if slot.Member == member && slot.Source == source {
+			return s.Received[slot.MID], true
+		}
+	}
+	return Counts{}, false
+}
+
 // State returns what the client knows now.
 func (c *Client) State() State {
 	c.mu.Lock()
@@ -180,9 +191,7 @@ func (c *Client) State() State {
 	c.peer.mu.Lock()
 	defer c.peer.mu.Unlock()
 	for mid, s := range c.peer.sinks {
-		state.Received[mid] = Counts{
-			Packets: s.packets.Load(), Bytes: s.bytes.Load(), Frames: s.frames.Load(), KeyFrames: s.keyFrames.Load(),
-		}
+		state.Received[mid] = s.counts()
 	}
 	return state
 }
@@ -245,7 +254,9 @@ func (c *Client) take(frame []byte) error {
 	c.change(func() {
 		c.state.Messages[kind.Type]++
 		switch kind.Type {
-		case "joined", "place":
+		case "joined":
+			c.state.You, c.state.Place = m.You.ID, m.Place
+		case "place":
 			c.state.Place = m.Place
 		case "slots":
 			c.state.Slots = m.Slots
@@ -265,19 +276,6 @@ func (c *Client) offerAgain(audio, video int) error {
 	}
 	c.change(func() { c.state.Offers++ })
 	return c.write(offerMessage{Type: "offer", Offer: offer, Sources: sources})
-}
-
-// packet hears of every packet on a video slot.
-func (c *Client) packet(key bool) {
-	c.mu.Lock()
-	first := c.state.Steps.FirstPacket == 0
-	c.mu.Unlock()
-	if first {
-		c.step(func(s *Steps) *time.Duration { return &s.FirstPacket })
-	}
-	if key {
-		c.step(func(s *Steps) *time.Duration { return &s.FirstKeyFrame })
-	}
 }
 
 // step notes the time of a step, the first time it is done.

@@ -39,7 +39,10 @@ type byeMessage struct {
 
 // received has the fields of all messages the server sends. Those whose type differs between messages are read apart.
 type received struct {
-	Type   string `json:"type"`
+	Type string `json:"type"`
+	You  struct {
+		ID string `json:"id"`
+	} `json:"you"` // joined
 	Place  string `json:"place"`  // joined, place
 	Answer string `json:"answer"` // joined, answer
 	Audio  int    `json:"audio"`  // need

@@ -25,15 +25,16 @@ const (
 
 // peerEvents are called from Pion's goroutines.
 type peerEvents struct {
-	checked   func()         // ICE has found a way
-	connected func()         // DTLS is done: media may flow
-	packet    func(key bool) // a packet came on a video slot; key: with it a key frame was complete
+	checked   func() // ICE has found a way
+	connected func() // DTLS is done: media may flow
+	keyFrame  func() // a key frame has come as a whole on some slot
 }
 
 // peer is a client's peer connection: a microphone and a camera that send, and slots that receive.
 type peer struct {
 	connection *webrtc.PeerConnection
 	events     peerEvents
+	begin      time.Time
 	microphone *webrtc.RTPTransceiver // nil: has none
 	camera     *webrtc.RTPTransceiver // nil: has none
 
@@ -50,7 +51,8 @@ type peer struct {
 }
 
 // newPeer makes a peer with slots for so many people's sound and picture. local: the server is on this machine's loopback.
-func newPeer(sends bool, audio, video int, local bool, events peerEvents) (*peer, error) {
+// begin is when its clock starts.
+func newPeer(begin time.Time, sends bool, audio, video int, local bool, events peerEvents) (*peer, error) {
 	api, err := newAPI(local)
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func newPeer(sends bool, audio, video int, local bool, events peerEvents) (*peer
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	p := &peer{connection: connection, events: events, sinks: map[string]*sink{}, stop: stop}
+	p := &peer{connection: connection, events: events, begin: begin, sinks: map[string]*sink{}, stop: stop}
 	connection.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
 		if state == webrtc.ICEConnectionStateConnected {
 			events.checked()
@@ -177,9 +179,13 @@ func (p *peer) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) 
 		if err != nil {
 			return
 		}
-		key := s.take(packet, video)
-		if video {
-			p.events.packet(key)
+		at := time.Since(p.begin)
+		if s.take(packet, video, at) {
+			p.events.keyFrame()
+		}
+		if video && s.mustAsk(at) {
+			// An error means that the connection is going down: the next read says so.
+			_ = p.connection.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}})
 		}
 	}
 }

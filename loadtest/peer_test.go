@@ -82,15 +82,13 @@ func TestPeer(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	connected, keys := make(chan struct{}), make(chan struct{}, 1)
-	p, err := newPeer(true, 1, 2, true, peerEvents{
+	p, err := newPeer(time.Now(), true, 1, 2, true, peerEvents{
 		checked:   func() {},
 		connected: func() { close(connected) },
-		packet: func(key bool) {
-			if key {
-				select {
-				case keys <- struct{}{}:
-				default:
-				}
+		keyFrame: func() {
+			select {
+			case keys <- struct{}{}:
+			default:
 			}
 		},
 	})

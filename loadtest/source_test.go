@@ -1,7 +1,9 @@
 package loadtest
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -13,7 +15,7 @@ func packets(source *picture, sequence *uint16, keys ...bool) (all []*rtp.Packet
 		source.frame(key, func(payload []byte, last bool) {
 			*sequence++
 			all = append(all, &rtp.Packet{
-				Header:  rtp.Header{SequenceNumber: *sequence, Marker: last},
+				Header:  rtp.Header{SequenceNumber: *sequence, Timestamp: uint32(source.pictureID), Marker: last},
 				Payload: append([]byte(nil), payload...),
 			})
 		})
@@ -65,29 +67,51 @@ func TestPicture(t *testing.T) {
 func TestFrameWatch(t *testing.T) {
 	drop := func(all []*rtp.Packet, i int) []*rtp.Packet { return append(all[:i:i], all[i+1:]...) }
 	source, sequence := newPicture(), uint16(65_530)
+	late := packets(source, &sequence, true, false, false)
+	late = append(drop(late, 3), late[3])
 	for name, c := range map[string]struct {
-		packets []*rtp.Packet
-		whole   int
-		keys    int
+		packets     []*rtp.Packet
+		whole, keys int
 	}{
 		"key frame and two more": {packets(source, &sequence, true, false, false), 3, 1},
 		"first packet lost":      {drop(packets(source, &sequence, true, false), 0), 1, 0},
 		"middle packet lost":     {drop(packets(source, &sequence, true, true), 3), 1, 1},
 		"last packet lost":       {drop(packets(source, &sequence, false, true), 4), 1, 1},
+		"packet comes late":      {late, 3, 1},
+		"packet comes twice":     {append(packets(source, &sequence, true), late[1], late[1]), 1, 1},
 		"padding between frames": {append(append(packets(source, &sequence, false), &rtp.Packet{}), packets(source, &sequence, true)...), 2, 1},
 		"rubbish":                {[]*rtp.Packet{{Payload: []byte{0x90}}, {Payload: []byte{0x10}}}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, whole, keys := &sink{}, 0, 0
+			s, keys := &sink{}, 0
 			for _, packet := range c.packets {
-				if s.take(packet, true) {
+				if s.take(packet, true, time.Second) {
 					keys++
 				}
 			}
-			whole = int(s.frames.Load())
+			whole := int(s.frames.Load())
 			if whole != c.whole || keys != c.keys || int(s.keyFrames.Load()) != c.keys || int(s.packets.Load()) != len(c.packets) {
 				t.Errorf("%d whole frames, %d key frames of %d packets; want %d and %d", whole, keys, s.packets.Load(), c.whole, c.keys)
 			}
 		})
+	}
+}
+
+// TestMustAsk: a receiver that gets pictures but no key frame asks for one, now and then.
+func TestMustAsk(t *testing.T) {
+	source, sequence := newPicture(), uint16(0)
+	s := &sink{}
+	var asked []time.Duration
+	for at := time.Second; at < 2*time.Second; at += 50 * time.Millisecond {
+		key := at == 1700*time.Millisecond
+		for _, packet := range packets(source, &sequence, key) {
+			s.take(packet, true, at)
+		}
+		if s.mustAsk(at) {
+			asked = append(asked, at)
+		}
+	}
+	if want := []time.Duration{1200 * time.Millisecond, 1400 * time.Millisecond, 1600 * time.Millisecond}; !slices.Equal(asked, want) {
+		t.Errorf("asked at %v, want %v", asked, want)
 	}
 }
