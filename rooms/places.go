@@ -31,11 +31,11 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 			m.since = old.since
 		}
 	}
-	r.members = append(r.members, m)
-	r.empty = time.Time{}
 	if m.place == Visit {
 		r.settleIn(m, "")
 	}
+	r.members = append(r.members, m)
+	r.empty = time.Time{}
 	r.send(m, Joined{You: m.person(), Position: r.position(m)})
 	r.announce(m)
 	r.arrived(m)
@@ -62,9 +62,9 @@ func (r *Room) moveIn(m *member, by string) error {
 	if r.count(Visit, m) >= r.limits.InVisit {
 		return ErrFull
 	}
+	r.settleIn(m, by)
 	r.members = append(slices.DeleteFunc(r.members, func(o *member) bool { return o == m }), m)
 	m.place, m.since = Visit, r.now()
-	r.settleIn(m, by)
 	r.send(m, Moved{r.position(m)})
 	r.announce(m)
 	r.arrived(m)
@@ -72,7 +72,8 @@ func (r *Room) moveIn(m *member, by string) error {
 }
 
 // settleIn makes the visit the place of the member's session, and of no other session of the same invitation: a person is in the
-// visit once, and an older device that was left behind, or lent, has to wait again.
+// visit once, and an older device that was left behind, or lent, has to wait again. It comes before the member is there, who is told
+// nothing of it.
 func (r *Room) settleIn(m *member, by string) {
 	for _, other := range slices.Clone(r.members) {
 		if other != m && other.place == Visit && other.invitation == m.invitation {
