@@ -114,7 +114,7 @@ func (e *encoding) accept(p *packet, a *arrival, repaired bool) bool {
 	wake := false
 	a.newest = !started || restarted || a.ext > before
 	switch {
-	case a.newest && started && !restarted && a.ext > before+1:
+	case a.newest && started && !restarted && a.ext > before+1 && e.pub.repairable.Load():
 		wake = e.missing.gap(before+1, a.ext-1, a.at)
 	case !a.newest:
 		e.missing.came(a.ext)

@@ -74,7 +74,7 @@ func announced(given []netip.Addr, local *net.UDPAddr) ([]netip.AddrPort, error)
 		if bound := local.AddrPort().Addr().Unmap(); !bound.IsUnspecified() {
 			given = []netip.Addr{bound}
 		} else {
-			own, err := machineAddresses(bound.Is4() && local.IP.To4() != nil && len(local.IP) == net.IPv4len)
+			own, err := machineAddresses(local.IP.To4() != nil)
 			if err != nil {
 				return nil, err
 			}

@@ -112,7 +112,11 @@ func (p *Peer) find(packet *packet, agreed *numbers, kind codec) stream {
 		var s stream
 		switch {
 		case kind == codecOf(pub.kind):
-			s = stream{encoding: pub.encoding(packet.ssrc)}
+			e := pub.told(packet.ssrc, p.engine.clock())
+			if e == nil {
+				return stream{}
+			}
+			s = stream{encoding: e}
 		case kind == codecRepair && pub.kind == Video && len(*pub.encodings.Load()) > 0:
 			s = stream{encoding: (*pub.encodings.Load())[0], repairs: true}
 		default:

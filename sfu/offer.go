@@ -94,6 +94,7 @@ type mediaLine struct {
 	direction  string // "sendonly", "recvonly", "inactive"; "sendrecv" when nothing is said
 	ssrc       uint32 // the first source; 0: none named
 	repair     uint32 // the source that retransmits it; 0: none named
+	nack       bool   // a receiver may ask for packets again
 	codecs     [128]codec
 	extensions map[string]uint8 // by URI
 }
@@ -152,6 +153,9 @@ func (m *mediaLine) attribute(key, value string) {
 		if fields := strings.Fields(value); len(fields) == 3 && fields[0] == "FID" && m.repair == 0 {
 			m.ssrc, m.repair = parseSSRC(fields[1]), parseSSRC(fields[2])
 		}
+	case "a=rtcp-fb":
+		_, what, _ := strings.Cut(value, " ")
+		m.nack = m.nack || what == "nack"
 	case "a=rtpmap":
 		format, name, _ := strings.Cut(value, " ")
 		if payloadType, err := strconv.ParseUint(format, 10, 7); err == nil {

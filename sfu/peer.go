@@ -144,6 +144,10 @@ func (p *Peer) learn(offered, answered description) {
 		agreed.transportCC = max(agreed.transportCC, m.extensions[extensionTransportCC])
 	}
 	p.negotiated.Store(&agreed)
+	repairable := map[string]bool{}
+	for _, m := range answered.media {
+		repairable[m.mid] = m.nack
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, m := range offered.media {
@@ -156,6 +160,7 @@ func (p *Peer) learn(offered, answered description) {
 			// A new list: callers hold the old one.
 			p.publications = append(slices.Clone(p.publications), newPublication(p, m.mid, m.kind))
 		}
+		p.publications[i].repairable.Store(repairable[m.mid])
 		if m.ssrc == 0 {
 			continue // told by the mid extension of its first packets
 		}
@@ -235,6 +240,7 @@ func (p *Peer) connected() {
 		return
 	}
 	p.up.Store(true)
+	p.wake()
 	for _, s := range p.Slots() {
 		if pub := s.Showing(); pub != nil {
 			pub.requestKeyFrame() // what came before had nowhere to go

@@ -220,7 +220,9 @@ type pionTransport struct{ connection *webrtc.PeerConnection }
 
 func (t *pionTransport) answer(ctx context.Context, offer string, slots []*Slot) (string, error) {
 	c := t.connection
-	if err := c.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+	if err := c.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); errors.Is(err, webrtc.ErrConnectionClosed) {
+		return "", fmt.Errorf("peer connection: %w", ErrClosed)
+	} else if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrOffer, err)
 	}
 	for _, s := range slots {

@@ -12,14 +12,16 @@ type Publication struct {
 	mid  string
 	kind Kind
 
-	level loudness // written on the packet path
+	level      loudness    // written on the packet path
+	repairable atomic.Bool // the publisher sends again what it is asked for
 
 	// Copy-on-write lists: read on the packet path, replaced under mu.
 	encodings atomic.Pointer[[]*encoding] // one today, the layers of simulcast later
 	slots     atomic.Pointer[[]*Slot]
 
-	mu     sync.Mutex
-	closed bool
+	mu      sync.Mutex
+	closed  bool
+	changed int64 // when its stream was last replaced by another that a packet told of, ns
 }
 
 func newPublication(peer *Peer, mid string, kind Kind) *Publication {
@@ -59,6 +61,23 @@ func (p *Publication) encoding(ssrc uint32) *encoding {
 	return e
 }
 
+// streamEach is the least time (ns) between two changes of a publication's stream: each costs a new ring.
+const streamEach = int64(1_000_000_000)
+
+// told is encoding for a stream that only a packet told of; nil: the stream changed a moment ago.
+func (p *Publication) told(ssrc uint32, now int64) *encoding {
+	p.mu.Lock()
+	tooSoon := p.changed != 0 && now-p.changed < streamEach
+	if !tooSoon {
+		p.changed = now
+	}
+	p.mu.Unlock()
+	if tooSoon {
+		return nil
+	}
+	return p.encoding(ssrc)
+}
+
 // add makes the slot get what is sent from now on; false: the publication has ended.
 func (p *Publication) add(s *Slot) bool {
 	p.mu.Lock()
@@ -76,6 +95,19 @@ func (p *Publication) remove(s *Slot) {
 	defer p.mu.Unlock()
 	next := slices.DeleteFunc(slices.Clone(*p.slots.Load()), func(other *Slot) bool { return other == s })
 	p.slots.Store(&next)
+}
+
+// welcome sees to it that a new receiver gets a key frame soon: from the ring, or by asking for one.
+func (p *Publication) welcome() {
+	if p.kind != Video {
+		return
+	}
+	now := p.peer.engine.clock()
+	for _, e := range *p.encodings.Load() {
+		if _, ok := e.start(e.newest(), now); !ok {
+			e.requestKeyFrame()
+		}
+	}
 }
 
 // requestKeyFrame asks the publisher for one, together with everybody else who wants one.

@@ -90,7 +90,7 @@ func (s *Slot) point(pub *Publication) {
 	}
 	s.showing.Store(pub)
 	if pub != nil {
-		pub.requestKeyFrame()
+		pub.welcome()
 	}
 }
 
@@ -164,6 +164,8 @@ func (s *Slot) forward(e *encoding, a *arrival) {
 	case a.newest:
 		if first, ok := e.start(a.ext, a.at); ok {
 			s.replay(first, a.ext)
+		} else {
+			e.requestKeyFrame()
 		}
 	}
 }

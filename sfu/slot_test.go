@@ -68,7 +68,7 @@ func newBench(t testing.TB, receivers int, keep bool) *bench {
 	b.publisher = p
 	line := func(kind Kind, mid string, ssrc, repair uint32) mediaLine {
 		m := mediaLine{kind: kind, mid: mid, direction: "sendonly", ssrc: ssrc, repair: repair,
-			extensions: map[string]uint8{extensionMID: 1, extensionLevel: 2, extensionTransportCC: 3}}
+			nack: true, extensions: map[string]uint8{extensionMID: 1, extensionLevel: 2, extensionTransportCC: 3}}
 		m.codecs[typeVP8], m.codecs[typeRepair], m.codecs[typeOpus] = codecVP8, codecRepair, codecOpus
 		return m
 	}

@@ -2,8 +2,12 @@ package sfu_test
 
 import (
 	"errors"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/pion/webrtc/v4"
 
 	"housecall/sfu"
 	"housecall/sfu/sfutest"
@@ -253,5 +257,71 @@ func TestClosingBeforeAnythingConnects(t *testing.T) {
 	}
 	if err := errors.Join(idle.Close(), peer.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestRestartedICEGoesOn(t *testing.T) {
+	h := newHall(t)
+	w := &watch{}
+	o := ordinary
+	o.OnRTP = w.onRTP
+	viewer, a := h.enter(t, o), h.enter(t, ordinary)
+	a.send()
+	viewer.see(t, 0, a)
+	viewer.sees(t, h, 0)
+	for _, g := range []*guest{viewer, a} {
+		offer, err := g.Connection().CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Connection().SetLocalDescription(offer); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := g.peer.Answer(h.ctx, offer.SDP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Accept(answer); err != nil {
+			t.Fatal(err)
+		}
+		viewer.sees(t, h, 0)
+	}
+	if missing, all := missingShare(w.on(viewer.VideoSlotMIDs()[0]), 50); missing*5 > all {
+		t.Errorf("%d of %d packets are missing", missing, all)
+	}
+}
+
+func TestSocketOnEveryAddress(t *testing.T) {
+	for _, c := range []struct{ name, listen, client string }{
+		{"IPv4", "0.0.0.0:0", "127.0.0.1:0"},
+		{"both", "[::]:0", "127.0.0.1:0"},
+		{"IPv6", "[::]:0", "[::1]:0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			network := "udp"
+			if c.name == "IPv4" {
+				network = "udp4"
+			}
+			conn, err := net.ListenPacket(network, c.listen)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := newHallOn(t, sfu.Config{Conn: conn, Addresses: []netip.Addr{
+				netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("::1"),
+			}})
+			var guests []*guest
+			for range 2 {
+				own, err := net.ListenPacket("udp", c.client)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := ordinary
+				o.Conn = own
+				guests = append(guests, h.enter(t, o))
+			}
+			guests[0].send()
+			guests[1].see(t, 0, guests[0])
+			guests[1].sees(t, h, 0)
+		})
 	}
 }

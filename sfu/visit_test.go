@@ -31,7 +31,14 @@ func newHall(t *testing.T) *hall {
 		t.Fatal(err)
 	}
 	socket := sfutest.Impair(conn, 7)
-	engine, err := sfu.NewEngine(sfu.Config{Conn: socket})
+	h := newHallOn(t, sfu.Config{Conn: socket})
+	h.socket = socket
+	return h
+}
+
+func newHallOn(t *testing.T, c sfu.Config) *hall {
+	t.Helper()
+	engine, err := sfu.NewEngine(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +49,7 @@ func newHall(t *testing.T) *hall {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	return &hall{Engine: engine, socket: socket, ctx: ctx}
+	return &hall{Engine: engine, ctx: ctx}
 }
 
 // guest is a client with its peer.
