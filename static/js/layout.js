@@ -9,8 +9,8 @@ const compactSide = 600;
 const cornerOver = 3;
 /** Between two pictures, and around them (CSS pixels). */
 const gap = 8;
-/** A tile is never narrower or wider than these (width / height). */
-const slimmest = 3 / 4;
+/** A tile of a grid is never narrower or wider than these (width / height). */
+const slimmest = 1;
 const widest = 16 / 9;
 /** At least this share of a picture is always seen: a clinician must not lose what a family shows at the edge. */
 const shownShare = 0.75;
@@ -44,8 +44,8 @@ export function layout(others, width, height) {
 function corner(width, height, compact) {
   const upright = height > width;
   const long = compact ? Math.max(112, Math.min(160, Math.max(width, height) * 0.19)) : Math.min(256, width * 0.2);
-  const w = Math.round(upright ? long * slimmest : long);
-  const h = Math.round(upright ? long : long * (compact ? slimmest : 9 / 16));
+  const w = Math.round(upright ? long * (3 / 4) : long);
+  const h = Math.round(upright ? long : long * (compact ? 3 / 4 : 9 / 16));
   const margin = compact ? 12 : 16;
   return { left: width - w - margin, top: height - h - margin, width: w, height: h };
 }

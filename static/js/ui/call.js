@@ -178,6 +178,7 @@ export class Call {
     this.#panel("");
     byId("end-dialog", HTMLDialogElement).close();
     live.banner("");
+    live.quiet();
     devices.stop();
     this.views.clear();
     this.stage.hide();

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { grid, layout, pictureBox } from "../js/layout.js";
+
+const screens = { phone: [390, 760], "small phone": [320, 480], "phone on its side": [760, 390], laptop: [1440, 830], "with panel": [1088, 830] };
+
+const apart = (a, b) =>
+  a.left + a.width <= b.left || b.left + b.width <= a.left || a.top + a.height <= b.top || b.top + b.height <= a.top;
+
+test("tiles lie on the stage and never over each other, for one to ten people on every screen", () => {
+  for (const [name, [width, height]] of Object.entries(screens)) {
+    for (let others = 0; others < 10; others++) {
+      const { tiles, self, corner } = layout(others, width, height);
+      assert.equal(tiles.length, others);
+      const all = corner ? tiles : [...tiles, self];
+      for (const [i, tile] of all.entries()) {
+        const where = `${name}, ${others} others, tile ${i}`;
+        assert.ok(tile.left >= 0 && tile.top >= 0 && tile.left + tile.width <= width && tile.top + tile.height <= height, where);
+        assert.ok(tile.width > 60 && tile.height > 60, where);
+        for (const other of all.slice(i + 1)) assert.ok(apart(tile, other), where);
+      }
+      assert.ok(self.left + self.width <= width && self.top + self.height <= height);
+    }
+  }
+});
+
+test("one other person fills the stage, with me in the corner", () => {
+  for (const [width, height] of Object.values(screens)) {
+    const { tiles, self, corner } = layout(1, width, height);
+    assert.deepEqual(tiles, [{ left: 0, top: 0, width, height }]);
+    assert.equal(corner, true);
+    assert.ok(self.width * self.height < (width * height) / 6);
+  }
+});
+
+test("alone I see myself", () => {
+  assert.deepEqual(layout(0, 390, 760).self, { left: 0, top: 0, width: 390, height: 760 });
+});
+
+test("a grid uses the room there is", () => {
+  assert.deepEqual(grid(4, 1440, 830).map((t) => t.top).filter((top, i, all) => all.indexOf(top) === i).length, 2);
+  assert.equal(new Set(grid(3, 390, 760).map((t) => t.left)).size, 1, "three on a phone stand in one column");
+});
+
+test("at least three quarters of a picture are seen, and it never leaves its tile", () => {
+  for (const tile of [{ left: 10, top: 20, width: 390, height: 760 }, { left: 0, top: 0, width: 1440, height: 830 }, { left: 0, top: 0, width: 100, height: 100 }]) {
+    for (const aspect of [9 / 16, 3 / 4, 1, 4 / 3, 16 / 9, 3]) {
+      const box = pictureBox(tile, aspect);
+      const own = box.width / box.height;
+      assert.ok(Math.min(own / aspect, aspect / own) >= 0.74, `${aspect} in ${tile.width}×${tile.height}`);
+      assert.ok(box.left >= tile.left && box.top >= tile.top && box.width <= tile.width && box.height <= tile.height);
+    }
+    assert.deepEqual(pictureBox(tile, Number.NaN), tile, "before the first frame");
+  }
+});
