@@ -59,7 +59,7 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	a.setCookie(w, session, SessionLife)
+	a.setCookie(w, session, 2*SessionLife)
 	http.Redirect(w, r, a.Home, http.StatusSeeOther)
 }
 
@@ -105,7 +105,7 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 	var p *fault.Problem
 	switch {
 	case err == nil:
-		a.setCookie(w, session, SessionLife)
+		a.setCookie(w, session, 2*SessionLife)
 		http.Redirect(w, r, v.Next, http.StatusSeeOther)
 	case errors.Is(err, errWrong):
 		v.Problems = web.Problems{{Field: "email", Text: "The email address or the password is not right"}}

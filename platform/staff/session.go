@@ -36,6 +36,7 @@ func (a *Accounts) cookieName() string {
 	return "housecall_staff"
 }
 
+// setCookie keeps the token in the browser. The cookie outlives the session, so that whoever comes back can be told why they must sign in.
 func (a *Accounts) setCookie(w http.ResponseWriter, value string, life time.Duration) {
 	http.SetCookie(w, &http.Cookie{Name: a.cookieName(), Value: value, Path: "/", MaxAge: int(life.Seconds()),
 		HttpOnly: true, Secure: a.secure, SameSite: http.SameSiteLaxMode})

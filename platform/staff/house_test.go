@@ -1,0 +1,225 @@
+package staff_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"housecall/auth"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	name     = "Sam Canary-Scheduler"
+	email    = "sam.canary@example.org"
+	password = "wobbly-green-teapot-canary"
+)
+
+// cheap keeps tests quick; what it costs in earnest is staff.DefaultCost.
+var cheap = staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
+
+// house is a server with accounts and one page behind them.
+type house struct {
+	*staff.Accounts
+	db      *store.DB
+	server  *httptest.Server
+	limiter *limiter
+	log     *safeBuffer
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (h *house) time() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
+}
+
+func (h *house) pass(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = h.now.Add(d)
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// limiter counts without forgetting; limit 0 takes what it is asked for.
+type limiter struct {
+	mu    sync.Mutex
+	seen  int
+	limit int
+}
+
+func (l *limiter) Allow(_ context.Context, _ string, limit int, window time.Duration) (bool, time.Duration, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen++; l.limit > 0 {
+		limit = l.limit
+	}
+	return l.seen <= limit, window, nil
+}
+
+func newHouse(t *testing.T, publicURL string) *house {
+	t.Helper()
+	ctx := context.Background()
+	db, err := store.Open(ctx, filepath.Join(t.TempDir(), "test.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &safeBuffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	pages, err := web.NewPages("Example Children's Hospital", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: h.limiter, Pages: pages, PublicURL: publicURL, Home: "/desk",
+		Links: []web.Link{{Path: "/desk", Text: "Visits"}}, Now: h.time, Cost: cheap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	h.Routes(mux)
+	who := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := staff.Actor(r.Context())
+		fmt.Fprintf(w, "%s %s %s", a.Kind, a.ID, a.Role)
+	})
+	mux.Handle("/desk", h.RequireSession(who))
+	mux.Handle("/api/who", h.RequireKey(who))
+	handler, err := web.New(mux, web.Options{Pages: pages, PublicURL: publicURL, Logger: slog.New(slog.NewJSONHandler(h.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server = httptest.NewServer(handler)
+	t.Cleanup(h.server.Close)
+	return h
+}
+
+// browser keeps cookies and follows no redirect.
+func (h *house) browser(t *testing.T) *http.Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, Transport: h.server.Client().Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (h *house) do(t *testing.T, b *http.Client, method, path string, form url.Values, header ...string) answer {
+	t.Helper()
+	var r *http.Request
+	var err error
+	if form != nil {
+		r, err = http.NewRequest(method, h.server.URL+path, strings.NewReader(form.Encode()))
+	} else {
+		r, err = http.NewRequest(method, h.server.URL+path, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html")
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := b.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(res.Body); err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, body.String()}
+}
+
+func (h *house) count(t *testing.T, query string, args ...any) int {
+	t.Helper()
+	var n int
+	if err := h.db.QueryRowContext(context.Background(), query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// withAccount makes an account of that role.
+func (h *house) withAccount(t *testing.T, role auth.Role) staff.Account {
+	t.Helper()
+	a, err := h.Create(context.Background(), auth.Operator(), staff.NewAccount{Name: name, Email: email, Password: password, Role: role})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func signInForm(address, pass string) url.Values {
+	return url.Values{"email": {address}, "password": {pass}}
+}
+
+func cookieOf(t *testing.T, h *house, b *http.Client) string {
+	t.Helper()
+	u, err := url.Parse(h.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range b.Jar.Cookies(u) {
+		return c.Value
+	}
+	return ""
+}
+
+// silent fails when names, addresses, passwords or secrets are in the log or the audit.
+func silent(t *testing.T, h *house, secrets ...string) {
+	t.Helper()
+	if h.log.String() == "" {
+		t.Fatal("nothing was logged, so this shows nothing")
+	}
+	for _, s := range append(secrets, name, email, strings.ToUpper(email), password) {
+		if strings.Contains(h.log.String(), s) {
+			t.Errorf("the log holds %q", s)
+		}
+		if n := h.count(t, `SELECT COUNT(*) FROM audit WHERE detail LIKE ? OR subject_id LIKE ? OR actor_id LIKE ?`, "%"+s+"%", "%"+s+"%", "%"+s+"%"); n != 0 {
+			t.Errorf("the audit log holds %q", s)
+		}
+	}
+}

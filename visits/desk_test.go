@@ -1,0 +1,134 @@
+package visits_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/phi"
+	"housecall/platform/staff"
+	"housecall/platform/web"
+	"housecall/visits"
+)
+
+// desk is the schedulers' pages on a hospital, behind real accounts.
+type desk struct {
+	*hospital
+	handler  http.Handler
+	accounts *staff.Accounts
+	zone     string // what the browser's script would have told
+}
+
+const deskPassword = "wobbly-green-teapot"
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	h := newHospital(t)
+	pages, err := web.NewPages("Example Children's Hospital", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts, err := staff.New(t.Context(), staff.Config{DB: h.db, Limiter: h, Pages: pages, Home: visits.DeskPath, Links: visits.DeskLinks(),
+		Now: h.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := visits.NewDesk(h.Service, pages, berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	accounts.Routes(mux)
+	d.Routes(mux, accounts.RequireSession)
+	handler, err := web.New(mux, web.Options{Pages: pages, Logger: slog.New(slog.NewJSONHandler(h.logs, nil)), Now: h.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &desk{hospital: h, handler: handler, accounts: accounts}
+}
+
+// reader is somebody at a browser; without a cookie nobody is signed in.
+type reader struct {
+	*desk
+	cookie *http.Cookie
+}
+
+// signIn makes an account of that role, also of one that staff never have, and signs it in.
+func (d *desk) signIn(role auth.Role) reader {
+	d.t.Helper()
+	if role == "" {
+		return reader{desk: d}
+	}
+	email := string(role) + "@example.org"
+	a, err := d.accounts.Create(d.t.Context(), auth.Operator(),
+		staff.NewAccount{Name: "Sam Example", Email: phi.Text(email), Password: deskPassword, Role: auth.Scheduler})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.db.ExecContext(d.t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(role), a.ID); err != nil {
+		d.t.Fatal(err)
+	}
+	return d.signInAgain(role)
+}
+
+// signInAgain is for days later, when the session is over.
+func (d *desk) signInAgain(role auth.Role) reader {
+	d.t.Helper()
+	w := reader{desk: d}.post("/sign-in", url.Values{"email": {string(role) + "@example.org"}, "password": {deskPassword}})
+	for _, c := range w.Result().Cookies() {
+		return reader{d, c}
+	}
+	d.t.Fatalf("no session: %d", w.Code)
+	return reader{}
+}
+
+func (r reader) send(method, path string, form url.Values) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
+	req.Header.Set("Accept", "text/html")
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if r.cookie != nil {
+		req.AddCookie(r.cookie)
+	}
+	if r.zone != "" {
+		req.AddCookie(&http.Cookie{Name: "housecall_zone", Value: r.zone})
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	return w
+}
+
+func (r reader) get(path string) *httptest.ResponseRecorder { return r.send("GET", path, nil) }
+
+func (r reader) post(path string, form url.Values) *httptest.ResponseRecorder {
+	return r.send("POST", path, form)
+}
+
+// text is a page as it is read: without tags and with single blanks.
+var tags = regexp.MustCompile(`(?s)<[^>]*>`)
+
+func words(w *httptest.ResponseRecorder) string {
+	s := tags.ReplaceAllString(w.Body.String(), " ")
+	s = strings.NewReplacer("&#39;", "'", "&amp;", "&").Replace(s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func wantWords(t *testing.T, w *httptest.ResponseRecorder, want ...string) {
+	t.Helper()
+	for _, s := range want {
+		if !strings.Contains(words(w), s) {
+			t.Errorf("the page lacks %q:\n%s", s, words(w))
+		}
+	}
+}
