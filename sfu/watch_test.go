@@ -76,39 +76,44 @@ func missingShare(packets []seen, tail int64) (missing, all int64) {
 	return missing, all
 }
 
-// mustFlow checks that video packets are one continuous stream, in order: nothing missing, time and picture ids going on by one frame at a time.
+// mustFlow checks that video packets are one continuous stream: put in order, nothing is missing but what a busy machine's sockets may have
+// lost, and time and picture ids go on by one frame at a time.
 func mustFlow(t *testing.T, packets []seen) (keyFrames int) {
 	t.Helper()
 	if len(packets) == 0 || !packets[0].key {
 		t.Fatal("doesn't begin with a key frame")
 	}
-	for i, p := range packets {
+	if missing, all := missingShare(packets, 50); missing*50 > all {
+		t.Errorf("%d of %d packets are missing", missing, all)
+	}
+	byNumber := ordered(packets)
+	if len(byNumber) != len(packets) {
+		t.Errorf("%d packets have %d numbers", len(packets), len(byNumber))
+	}
+	for n, p := range byNumber {
 		if p.key {
 			keyFrames++
 		}
-		if i == 0 {
+		last, ok := byNumber[n-1]
+		if !ok {
 			continue
 		}
-		last := packets[i-1]
-		if p.seq != last.seq+1 {
-			t.Fatalf("packet %d: number %d after %d", i, p.seq, last.seq)
-		}
 		if p.ssrc != last.ssrc {
-			t.Fatalf("packet %d: another stream", i)
+			t.Fatalf("packet %d: another stream", n)
 		}
 		sameFrame := p.timestamp == last.timestamp
-		if sameFrame == last.marker {
-			t.Fatalf("packet %d: a frame must end with its marker: %+v after %+v", i, p, last)
+		if sameFrame == last.marker && !p.key { // a source that is left is cut off anywhere; the next begins with a key frame
+			t.Fatalf("packet %d: a frame must end with its marker: %+v after %+v", n, p, last)
 		}
-		if step := int32(p.timestamp - last.timestamp); step < 0 || step > 90_000 {
-			t.Fatalf("packet %d: time goes by %d ticks", i, step)
+		if step := int32(p.timestamp - last.timestamp); step < 0 || step > 10*90_000 {
+			t.Fatalf("packet %d: time goes by %d ticks", n, step)
 		}
 		wantPicture, wantLayer := last.picture, last.layer
 		if !sameFrame {
 			wantPicture, wantLayer = (last.picture+1)&0x7FFF, last.layer+1
 		}
 		if p.picture != wantPicture || p.layer != wantLayer {
-			t.Fatalf("packet %d: picture %d layer %d, want %d and %d", i, p.picture, p.layer, wantPicture, wantLayer)
+			t.Fatalf("packet %d: picture %d layer %d, want %d and %d", n, p.picture, p.layer, wantPicture, wantLayer)
 		}
 	}
 	return keyFrames

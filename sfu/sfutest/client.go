@@ -64,6 +64,9 @@ func New(o Options) (*Client, error) {
 		}
 		o.Conn = conn
 	}
+	if sized, ok := o.Conn.(interface{ SetReadBuffer(int) error }); ok {
+		_ = sized.SetReadBuffer(1 << 20) // a busy machine loses less; less is no error
+	}
 	c := &Client{options: o, connected: make(chan struct{}), done: make(chan struct{})}
 	c.received.init()
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
