@@ -39,7 +39,7 @@ func headers(origin string) func(h http.Header, encrypted bool) {
 
 // contentPolicy is the Content-Security-Policy: everything from our own origin, nothing inline.
 //
-// 'self' covers websockets to the same host (CSP3 §6.7.2.8) in Chromium since 71, Firefox and Safari since 16; older Safari
+// 'self' covers websockets to the same host (CSP3 §6.7.2.8) in Chromium (tried with 156), Firefox (153) and Safari since 16; older Safari
 // needs the address itself (https://github.com/w3c/webappsec-csp/issues/7), which is given when the public address is known.
 func contentPolicy(origin string) string {
 	connect := "'self'"
