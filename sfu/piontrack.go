@@ -42,11 +42,21 @@ func chosen(codecs []webrtc.RTPCodecParameters, kind Kind) (codec webrtc.RTPCode
 		}
 	}
 	for _, c := range codecs {
-		if ok && strings.EqualFold(c.MimeType, webrtc.MimeTypeRTX) && c.SDPFmtpLine == "apt="+strconv.Itoa(int(codec.PayloadType)) {
+		if ok && strings.EqualFold(c.MimeType, webrtc.MimeTypeRTX) && repairs(c.SDPFmtpLine, codec.PayloadType) {
 			repair = c.PayloadType
 		}
 	}
 	return codec, repair, ok
+}
+
+// repairs says whether parameters of a retransmission format name this payload type (apt of RFC 4588 section 8.6).
+func repairs(parameters string, of webrtc.PayloadType) bool {
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		if strings.TrimSpace(parameter) == "apt="+strconv.Itoa(int(of)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *slotTrack) Unbind(webrtc.TrackLocalContext) error {

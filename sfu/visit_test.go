@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait; it is never a measure of speed.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // hall is an engine with its impaired socket.
 type hall struct {
