@@ -3,6 +3,8 @@
 // It must never carry a cause toward a person: Cause is for the log, Detail is for reading.
 package fault
 
+//lint:file-ignore ST1012 the four kinds are read as fault.NotFound, as io.EOF is
+
 import (
 	"errors"
 	"sort"
