@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
+	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	// pingAfter is how many messages are written before a ping goes out ahead of its time: its answer tells how far the client has read.
-	pingAfter = 64
+	// unreadPings is how many pings go out, ahead of their time, while a client leaves as many messages unread as it may: their
+	// answers tell how far it has read.
+	unreadPings = 4
 	// closeWithin is how long a closing handshake may take.
 	closeWithin = time.Second
 	// offerCost is how many other messages an offer weighs, when a client sends faster than it may.
@@ -109,8 +110,11 @@ func (s *Session) run() {
 	s.log.Info("connection over", "code", s.closing.code, "cause", err)
 }
 
-// errBye is how a session ends that said goodbye.
-var errBye = errors.New("said bye")
+// How a session ends by itself.
+var (
+	errBye    = errors.New("said bye")
+	errSilent = errors.New("no sign of life")
+)
 
 // closingOfSession says how a connection closes after what ended its reading.
 func closingOfSession(err error) closing {
@@ -122,7 +126,7 @@ func closingOfSession(err error) closing {
 		return closeTooLarge
 	case errors.As(err, &ended):
 		return closeBye
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, errSilent):
 		return closeSilent
 	}
 	return closingOf(err)
@@ -173,6 +177,9 @@ func (s *Session) serve() error {
 // next reads one message.
 func (s *Session) next() (FromClient, error) {
 	kind, b, err := s.conn.ReadMessage()
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		return nil, errSilent
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading: %w", err)
 	}
@@ -265,7 +272,7 @@ func (s *Session) writeMessage(m ToClient) error {
 	if err := s.conn.WriteMessage(websocket.TextMessage, b); err != nil {
 		return fmt.Errorf("writing: %w", err)
 	}
-	if s.written.Add(1)%pingAfter == 0 {
+	if s.written.Add(1)%max(1, int64(s.handler.config.Limits.Unread/unreadPings)) == 0 {
 		return s.ping()
 	}
 	return nil
