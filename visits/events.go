@@ -36,7 +36,7 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 	if e.Invitation != "" {
 		about = subject("invitation", e.Invitation)
 	}
-	return s.act(ctx, e.actor(), "room."+string(e.Kind), "", about, func(tx *store.Tx, a *store.Act) error {
+	return s.wake(s.act(ctx, e.actor(), "room."+string(e.Kind), "", about, func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, e.Visit)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 			return nil
 		}
 		return s.setState(ctx, tx, v.ID, to, e.At)
-	})
+	}))
 }
 
 // moves says what an event means for the appointment. Whoever may enter by right opens the visit; it is in progress once somebody was let in.
@@ -105,7 +105,7 @@ func (s *Service) closeOverdue(ctx context.Context) error {
 			a.Detail = string(v.State) + " to " + string(to)
 			return s.setState(ctx, tx, id, to, s.now())
 		})
-		if err != nil {
+		if s.wake(err) != nil {
 			return err
 		}
 	}

@@ -232,7 +232,7 @@ func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Vis
 // Cancel calls a visit off: its links stop working and whoever is in it is cut off. A visit that has begun counts as ended. Cancelling twice
 // changes nothing; a visit that took place cannot be cancelled.
 func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) error {
-	return s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, subject("visit", visit), func(tx *store.Tx, a *store.Act) error {
+	return s.wake(s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, subject("visit", visit), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, visit)
 		if err != nil {
 			return err
@@ -246,7 +246,7 @@ func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) er
 			return nil
 		}
 		return s.setState(ctx, tx, visit, to, s.now())
-	})
+	}))
 }
 
 // Invite adds a person to a visit that is not over, up to ten in all.
@@ -320,7 +320,7 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 		}
 		return insertRemoval(ctx, tx, visit, i.ID, s.now())
 	})
-	if err != nil {
+	if s.wake(err) != nil {
 		return Link{}, err
 	}
 	return Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)}, nil
@@ -328,7 +328,7 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 
 // Withdraw takes one invitation back: its link stops working and whoever came by it is cut off. Doing so twice changes nothing.
 func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitation string) error {
-	return s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, subject("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
+	return s.wake(s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, subject("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
 		i, err := invitationRow(ctx, tx, visit, invitation)
 		if err != nil || i.Revoked() {
 			return err
@@ -338,7 +338,7 @@ func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitat
 			return fmt.Errorf("withdraw an invitation: %w", err)
 		}
 		return insertRemoval(ctx, tx, visit, i.ID, now)
-	})
+	}))
 }
 
 // act does f in a transaction and writes its audit row there, after asking the rules when right is not empty. What is refused (not
@@ -364,16 +364,19 @@ func (s *Service) act(ctx context.Context, actor auth.Actor, action string, righ
 	if err != nil {
 		return fmt.Errorf("%s: %w", action, err)
 	}
-	s.wake()
 	return refusal
 }
 
-// wake lets Watch look at once.
-func (s *Service) wake() {
+// wake lets Watch look at once when an act that may have removed somebody went well, and hands its error on.
+func (s *Service) wake(err error) error {
+	if err != nil {
+		return err
+	}
 	select {
 	case s.nudge <- struct{}{}:
 	default: // it will look anyway
 	}
+	return nil
 }
 
 // over says whether a visit's links work no more, whatever they may tell.

@@ -11,7 +11,7 @@ import (
 
 const (
 	// watchEvery is how often Watch asks SQL what others have removed; well within the second that is promised.
-	watchEvery = 400 * time.Millisecond
+	watchEvery = 500 * time.Millisecond
 	// closeEvery is how often Watch looks for visits whose window has closed.
 	closeEvery = time.Minute
 )

@@ -169,6 +169,8 @@ func (o *deskOptions) finish(err error) int {
 	case errors.As(err, &p) && p.CodeOrKind() == fault.CodeNotValid:
 		_ = o.wrong(errors.New(p.Detail))
 		return 2
+	case errors.As(err, &p) && p.Cause != nil:
+		err = p.Cause // an operator may read it, and is the one who can mend it
 	case errors.As(err, &p) && p.Detail != "":
 		err = errors.New(p.Detail)
 	case errors.Is(err, fault.NotFound):
