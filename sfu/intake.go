@@ -39,8 +39,7 @@ func (p *Peer) countStream() {
 		go func() { // not here: closing waits for the goroutine this runs on
 			defer p.running.Done()
 			p.engine.log.Warn("peer used too many streams and was cut off")
-			p.lost()
-			_ = p.transport.close()
+			_ = p.transport.close() // which says that the peer is lost
 		}()
 	}
 }

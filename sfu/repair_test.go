@@ -198,6 +198,9 @@ func TestForgedStreamsEndThePeer(t *testing.T) {
 			if sent < 256 {
 				t.Errorf("cut off after %d streams already", sent)
 			}
+			if err := a.peer.Close(); err != nil {
+				t.Fatal(err)
+			}
 			return
 		case <-h.ctx.Done():
 			t.Fatal("any number of streams is taken")
@@ -211,5 +214,8 @@ func TestForgedStreamsEndThePeer(t *testing.T) {
 	case <-a.lost:
 	case <-h.ctx.Done():
 		t.Fatal("closed without a word")
+	}
+	if err := a.peer.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

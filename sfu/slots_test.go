@@ -198,6 +198,10 @@ func TestClosing(t *testing.T) {
 	a.send()
 	b.see(t, 0, a)
 	b.sees(t, h, 0)
+	offer, err := b.Offer()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := a.Close(); err != nil { // the client goes away by itself
 		t.Fatal(err)
 	}
@@ -216,10 +220,6 @@ func TestClosing(t *testing.T) {
 	}
 	if _, err := b.peer.Answer(h.ctx, "m=audio"); !errors.Is(err, sfu.ErrOffer) {
 		t.Errorf("a bad offer to a closed peer: %v", err)
-	}
-	offer, err := b.Offer()
-	if err != nil {
-		t.Fatal(err)
 	}
 	if _, err := b.peer.Answer(h.ctx, offer); !errors.Is(err, sfu.ErrClosed) {
 		t.Errorf("an offer to a closed peer: %v", err)

@@ -69,7 +69,10 @@ func (h *hall) enter(t *testing.T, o sfutest.Options) *guest {
 	t.Cleanup(func() { _ = client.Close() })
 	g := &guest{Client: client, lost: make(chan struct{})}
 	connected := make(chan struct{})
-	g.peer, err = h.NewPeer(sfu.PeerEvents{Connected: func() { close(connected) }, Lost: func() { close(g.lost) }})
+	g.peer, err = h.NewPeer(sfu.PeerEvents{Connected: func() { close(connected) }, Lost: func() {
+		close(g.lost)
+		_ = g.peer.Close() // as a room does
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
