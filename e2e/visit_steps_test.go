@@ -106,3 +106,40 @@ func (p *Person) wasTold(text string) bool {
 	}
 	return false
 }
+
+// text waits until an element of the page has words in it and returns them.
+func (p *Person) text(selector string) string {
+	p.t.Helper()
+	var words string
+	p.within("read "+selector, func(ctx context.Context) error {
+		return p.page.Await(ctx, &words, `(selector) => document.querySelector(selector)?.textContent.trim()`, selector)
+	})
+	return words
+}
+
+// retype replaces whatever a field holds.
+func (p *Person) retype(name, text string) {
+	p.t.Helper()
+	p.within(fmt.Sprintf("write %q into %s", text, name), func(ctx context.Context) error {
+		if err := p.page.Press(ctx, "textbox", name); err != nil {
+			return err
+		}
+		if err := p.page.Call(ctx, nil, `() => document.activeElement.select()`); err != nil {
+			return err
+		}
+		return p.page.Keys(ctx, text)
+	})
+}
+
+// comesBack waits until the page is in the visit again, passing the device check if the page asks for it.
+func (p *Person) comesBack() {
+	p.t.Helper()
+	var state string
+	p.within("come back", func(ctx context.Context) error {
+		return p.page.Await(ctx, &state, `() => ["check", "visit"].find((state) => state === document.body.dataset.state)`)
+	})
+	if state == "check" {
+		p.press("button", "Join visit")
+	}
+	p.reaches("visit")
+}

@@ -47,7 +47,7 @@ const actionable = `async (node) => {
 	if (!node.isConnected) return "not in the page";
 	if (!node.checkVisibility({visibilityProperty: true})) return "not visible";
 	if (node.disabled || node.getAttribute("aria-disabled") === "true") return "disabled";
-	node.scrollIntoView({block: "nearest", inline: "nearest", behavior: "instant"});
+	node.scrollIntoView({block: "center", inline: "nearest", behavior: "instant"}); // clear of bars that stick to an edge
 	const before = node.getBoundingClientRect();
 	await new Promise((next) => setTimeout(next, 50));
 	const box = node.getBoundingClientRect();

@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"housecall/e2e/bidi"
+)
+
+// Each link that can't be used says plainly why, and a link opened in a tab where another was open before is taken at its word.
+func TestLinksThatDoNotOpen(t *testing.T) {
+	h := openHouse(t)
+	p := chromium(t, 1, robin, bidi.Phone)
+	p.allowed = []string{"status of 404", "404 to POST", "status of 410", "410 to POST", "status of 425", "425 to POST"}
+
+	p.goTo(h.url + "/v")
+	p.reaches("no-link")
+	p.shootBoth("no-link")
+
+	p.goTo(h.url + "/v#AAAAAAAAAAAAAAAAAAAAAA")
+	p.reaches("not-found")
+	p.shootBoth("not-found")
+
+	early := h.book(26 * time.Hour)
+	p.goTo(early.link(t, robin))
+	p.reaches("too-early")
+	p.reads("You’re early")
+	p.shootBoth("too-early")
+
+	replaced := h.book(0)
+	h.api(http.MethodPost, "/api/v1/visits/"+replaced.ID+"/invitations/"+replaced.invited(t, robin)+"/resend",
+		map[string]any{"new_link": true}, nil)
+	p.goTo(replaced.link(t, robin))
+	p.reaches("revoked")
+	p.shootBoth("revoked")
+
+	cancelled := h.book(0)
+	h.api(http.MethodDelete, "/api/v1/visits/"+cancelled.ID, nil, nil)
+	p.goTo(cancelled.link(t, robin))
+	p.reaches("over")
+	p.shootBoth("over")
+
+	p.await("keep no code in the address", `() => !location.href.includes("#")`)
+}
+
+// A link that is too early opens by itself when its time has come.
+func TestTooEarlyOpensByItself(t *testing.T) {
+	h := openHouse(t)
+	p := chromium(t, 1, robin, bidi.Phone)
+	p.allowed = []string{"status of 425", "425 to POST"}
+	p.goTo(h.book(30*time.Minute+8*time.Second).link(t, robin))
+	p.reaches("too-early")
+	p.reaches("check")
+}
+
+// Somebody whose link is withdrawn while they are in the visit is shown out.
+func TestRevokedInTheVisit(t *testing.T) {
+	h := openHouse(t)
+	visit := h.book(0)
+	doctor := chromium(t, 0, drAda, bidi.Laptop)
+	patient := chromium(t, 1, robin, bidi.Phone)
+	admitted(t, visit, doctor, patient)
+	h.command(nil, "visit", "revoke", visit.ID, visit.invited(t, robin))
+	patient.reaches("revoked")
+	doctor.misses(robin)
+}
+
+// Where camera and microphone are refused or missing, the page says what to do, and lets people come in without them.
+func TestWithoutDevices(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		launch  launcher
+		devices bidi.Devices
+		without string
+	}{
+		{"refused in Chromium", bidi.Chromium, bidi.Denied, "Join without camera and microphone"},
+		{"missing in Chromium", bidi.Chromium, bidi.Missing, "Join without camera and microphone"},
+		{"refused in Firefox", bidi.Firefox, bidi.Denied, "Join without camera and microphone"},
+		{"missing in Firefox", bidi.Firefox, bidi.Missing, "Join without camera"}, // the null sink has a monitor, which it takes for a microphone
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := openHouse(t)
+			p := seat(t, 1, robin, bidi.Phone, c.launch, c.devices)
+			p.goTo(h.book(0).link(t, robin))
+			p.reaches("check")
+			p.press("button", "Join visit")
+			p.shootBoth("fault")
+			p.press("button", c.without)
+			p.reaches("waiting")
+		})
+	}
+}
+
+// A visit that asks for the patient's date of birth opens to nobody who doesn't know it.
+func TestDateOfBirth(t *testing.T) {
+	h := openHouse(t)
+	p := chromium(t, 1, robin, bidi.Phone)
+	p.allowed = []string{"status of 403", "403 to POST", "status of 423", "423 to POST"}
+	visit := h.bookAsking("2012-05-31", 0)
+	enter := func(day, month, year string) {
+		t.Helper()
+		p.retype("Day", day)
+		p.retype("Month", month)
+		p.retype("Year", year)
+		p.press("button", "Continue")
+	}
+	p.goTo(visit.link(t, robin))
+	p.reaches("asked-birth-date")
+	p.shootBoth("birth")
+	enter("30", "5", "2012")
+	p.reads("That is not the date we have. You can try 4 more times.")
+	p.shootBoth("birth-wrong")
+	enter("31", "5", "2012")
+	p.reaches("check")
+
+	locked := h.bookAsking("2012-05-31", 0)
+	p.goTo(locked.link(t, robin))
+	p.reaches("asked-birth-date")
+	for _, left := range []string{"4 more times", "3 more times", "2 more times", "one more time"} {
+		enter("1", "1", "2011")
+		p.reads(left)
+	}
+	enter("1", "1", "2011")
+	p.reaches("locked")
+	p.shootBoth("locked")
+}
