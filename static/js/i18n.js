@@ -45,10 +45,14 @@ export class Words {
   /** A time with its day where it needs one. @param {number} at milliseconds @param {number} now milliseconds */
   moment(at, now) {
     const time = this.time(at);
-    const day = this.#day(at);
-    if (day === this.#day(now)) return this.t("time.today", { time });
-    if (day === this.#day(now + 24 * 3600_000)) return this.t("time.tomorrow", { time });
+    if (this.sameDay(at, now)) return this.t("time.today", { time });
+    if (this.sameDay(at, now + 24 * 3600_000)) return this.t("time.tomorrow", { time });
     return this.t("time.other", { day: this.date(at), time });
+  }
+
+  /** Whether two times fall on one day of the reader's. @param {number} a milliseconds @param {number} b milliseconds */
+  sameDay(a, b) {
+    return this.#day(a) === this.#day(b);
   }
 
   /** Words as they begin a sentence. @param {string} text */
