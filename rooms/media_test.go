@@ -120,6 +120,7 @@ func TestThreeThenFourWithoutAnotherOffer(t *testing.T) {
 		}
 	}
 	guests[2].seat.Leave()
+	h.settle()
 	for _, i := range []int{0, 1, 3} {
 		g := guests[i]
 		await(g, "three leaving", func(u Left) bool { return u.Member == "three" })

@@ -133,7 +133,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s := newSession(h, conn, r.PathValue("visit"), web.Network(r))
 	if !h.enter(s) {
-		_ = conn.Close() // the handler was closed while the connection was made
+		s.refuse(closeStopping) // the handler was closed while the connection was made
 		return
 	}
 	defer h.leave(s)

@@ -81,6 +81,12 @@ func (h *house) Person(_ context.Context, visit, session string) (Person, error)
 
 func newHouse(t *testing.T, limits Limits) *house {
 	t.Helper()
+	// A machine that is busy with other things must not look like a client that is silent, unless that is what is tested.
+	for _, d := range []*time.Duration{&limits.JoinWithin, &limits.SilentFor, &limits.WriteWithin} {
+		if *d == 0 {
+			*d = patience
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")

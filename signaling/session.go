@@ -307,6 +307,13 @@ func (s *Session) sayGoodbye() {
 	_ = s.conn.NetConn().SetReadDeadline(s.deadline(closeWithin))                  // wakes run, if the client doesn't
 }
 
+// refuse closes a connection that is not served at all.
+func (s *Session) refuse(c closing) {
+	s.shut(c)
+	s.sayGoodbye()
+	_ = s.conn.Close()
+}
+
 // drain reads what still comes until the client has answered the close frame, or its time is up: with bytes unread, the kernel
 // would reset the connection, and the client might never see why it was closed.
 func (s *Session) drain(err error) {
