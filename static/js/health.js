@@ -2,7 +2,7 @@
 // Pure: samples and their times come in from outside.
 
 /** With media on its way, silence this long means that the network is gone (milliseconds). Reports come every second even from quiet peers. */
-export const silentLimit = 2300;
+export const silentLimit = 2200;
 
 /** With nothing on its way only checks of the connection arrive, every few seconds (milliseconds). */
 export const idleLimit = 9000;

@@ -14,7 +14,7 @@ const cameraBitrate = 1_500_000;
 const crowdBitrate = 500_000;
 const crowdFrom = 4;
 /** How often to look whether something arrives (milliseconds). */
-const lookEvery = 500;
+const lookEvery = 250;
 /** A peer connection that has not come up by then will not (milliseconds). */
 const connectLimit = 12_000;
 
