@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -324,97 +323,6 @@ func TestAllSlowAtOnce(t *testing.T) {
 	doctor.admit(late)
 	if got := latest[Moved](late); !slices.Equal(ids(got.Members), []string{"doctor"}) {
 		t.Errorf("left are %v", ids(got.Members))
-	}
-}
-
-func TestEmptyRoomClosesAndRemembers(t *testing.T) {
-	h := newHouse(t, Limits{Grace: time.Minute})
-	doctor := h.join("doctor", how{role: auth.Clinician})
-	patient := h.join("patient", how{role: auth.Patient})
-	doctor.admit(patient)
-	room := h.room()
-	patient.seat.Leave()
-	doctor.seat.Leave()
-	h.settle()
-	h.clock.turn(59 * time.Second)
-	if h.room() != room { // asking keeps it open
-		t.Fatal("closed too early")
-	}
-	h.clock.turn(time.Minute)
-	<-room.done
-	again := h.join("patient", how{role: auth.Patient})
-	if h.room() == room {
-		t.Fatal("the room did not close")
-	}
-	if got := latest[Joined](again).Place; got != Visit {
-		t.Errorf("came back to %s", got)
-	}
-	if n := len(h.seenEvents(EventOpened)); n != 2 {
-		t.Errorf("opened %d times", n)
-	}
-}
-
-func TestAnotherNodeRemembers(t *testing.T) {
-	h := newHouse(t, Limits{})
-	doctor := h.join("doctor", how{role: auth.Clinician})
-	patient := h.join("patient", how{role: auth.Patient})
-	doctor.admit(patient)
-	elsewhere := h.newHost("node-2", Limits{})
-	if _, err := elsewhere.Room(h.ctx, visitID); !errors.Is(err, ErrHeld) {
-		t.Fatalf("another node opened the room too: %v", err)
-	}
-	h.closeHost(h.host)
-	doctor.awaitClosed(Stopping)
-	patient.awaitClosed(Stopping)
-	if _, err := h.host.Room(h.ctx, visitID); !errors.Is(err, ErrClosed) {
-		t.Errorf("a closed host: %v", err)
-	}
-	h.host = elsewhere
-	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Place; got != Visit {
-		t.Errorf("came back to %s", got)
-	}
-	if got := latest[Joined](h.join("stranger", how{role: auth.Patient})).Place; got != Waiting {
-		t.Errorf("a stranger came to %s", got)
-	}
-}
-
-func TestLostLeaseClosesTheRoom(t *testing.T) {
-	h := newHouse(t, Limits{})
-	doctor := h.join("doctor", how{role: auth.Clinician})
-	patient := h.join("patient", how{role: auth.Patient})
-	var lease Lease
-	h.until("the clinician's admission stored", func() bool {
-		var err error
-		if lease, err = h.leases.Acquire(h.ctx, "node-1", visitID); err != nil {
-			t.Fatal(err)
-		}
-		return slices.Equal(lease.Admitted, []string{"doctor"})
-	})
-	lease.Epoch, lease.Node = lease.Epoch+1, "node-2"
-	if err := h.leases.Renew(h.ctx, lease); err != nil { // as if node-1 had been cut off for a while
-		t.Fatal(err)
-	}
-	// The next snapshot meets the higher epoch, if the lease was not renewed just before.
-	if err := doctor.seat.Admit(h.ctx, "patient"); err != nil && !errors.Is(err, ErrClosed) {
-		t.Fatal(err)
-	}
-	doctor.awaitClosed(Stopping)
-	patient.awaitClosed(Stopping)
-}
-
-// awayLeases answer nothing but errors, as Redis does when it is gone.
-type awayLeases struct{ Leases }
-
-func (awayLeases) Acquire(context.Context, string, string) (Lease, error) {
-	return Lease{}, fault.Away(errors.New("gone"))
-}
-
-func TestLeasesAway(t *testing.T) {
-	h := newHouse(t, Limits{})
-	h.leases = awayLeases{h.leases}
-	host := h.newHost("node-2", Limits{})
-	if _, err := host.Room(h.ctx, visitID); !errors.Is(err, fault.TryAgain) {
-		t.Errorf("opening a room: %v", err)
 	}
 }
 
