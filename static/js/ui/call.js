@@ -155,7 +155,8 @@ export class Call {
       this.#link.crowd(inVisit ? room.others.length + 1 : 1).catch(() => undefined);
     }
     if (!inVisit) {
-      this.stage.hide();
+      this.views.show(room);
+      this.#forget();
       this.waiting.show(visit(), room.you.name, room.since, now);
       return;
     }
@@ -175,13 +176,11 @@ export class Call {
     const { live, message, devices, join, check } = this.parts;
     this.#session = null;
     this.#link = null;
-    this.#panel("");
-    byId("end-dialog", HTMLDialogElement).close();
     live.banner("");
     live.quiet();
     devices.stop();
     this.views.clear();
-    this.stage.hide();
+    this.#forget();
     this.waiting.hide();
     this.chat.clear();
     check().busy(false);
@@ -193,6 +192,16 @@ export class Call {
       broken: [{ words: "action.reload", primary: true, act: () => location.reload() }],
     };
     message.show(state, {}, actions[state] ?? []);
+  }
+
+  /** Takes everything of the visit off the page: who is outside has no names, faces or words of it, hidden ones neither. */
+  #forget() {
+    this.stage.hide();
+    if (box("tiles").childElementCount === 0) return;
+    for (const list of ["tiles", "people-list", "chat-lines", "knocking"]) box(list).replaceChildren();
+    box("knocking").hidden = true;
+    this.#setPanel("");
+    byId("end-dialog", HTMLDialogElement).close();
   }
 
   /** @param {Happening[]} happenings */
@@ -250,15 +259,20 @@ export class Call {
 
   /** Opens one panel and closes the other; "" closes both. @param {string} name */
   #panel(name) {
+    this.#setPanel(name);
+    if (name !== "") this.parts.live.quiet();
+    this.render();
+    if (name === "chat") this.chat.focus();
+    if (name === "people") box("people-title").focus();
+  }
+
+  /** @param {string} name */
+  #setPanel(name) {
     for (const panel of ["chat", "people"]) {
       box(panel).hidden = panel !== name;
       button(`open-${panel}`).setAttribute("aria-expanded", String(panel === name));
     }
     box("call").classList.toggle("with-panel", name !== "");
-    if (name !== "") this.parts.live.quiet();
-    this.render();
-    if (name === "chat") this.chat.focus();
-    if (name === "people") box("people-title").focus();
   }
 
   /** @param {string} panel */
