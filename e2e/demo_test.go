@@ -77,8 +77,7 @@ func TestDemo(t *testing.T) {
 
 	family.goTo(links[1])
 	family.reaches("check")
-	family.press("button", "Check camera and microphone")
-	family.await("see themselves", `() => document.querySelector("#check-preview video").videoWidth > 0`)
+	family.await("see themselves, since their browser needs not ask", `() => document.querySelector("#check-preview video").videoWidth > 0`)
 	family.shootBoth("check")
 	family.joins("waiting")
 	family.shootBoth("waiting")

@@ -53,7 +53,7 @@ type launcher func(context.Context, bidi.Options) (*bidi.Browser, error)
 // seat starts a browser that the test's end closes, after checking that it complained of nothing.
 func seat(t *testing.T, who int, name string, s bidi.Screen, launch launcher, devices bidi.Devices) *Person {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	browser, err := launch(ctx, bidi.Options{
 		Dir: t.TempDir(), Env: world.sound.Env(), Preload: witness, Devices: devices,

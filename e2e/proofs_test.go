@@ -86,8 +86,8 @@ func (p *Person) glance(ctx context.Context, video string) (*quadrants, error) {
 	var q quadrants
 	size := screen.Bounds().Size()
 	for i := range q {
-		// Near the middle, since controls lie over the edges.
-		x, y := size.X*(3+4*(i%2))/10, size.Y*(3+4*(i/2))/10
+		// Near the middle, since names and one's own picture lie over the corners.
+		x, y := size.X*(36+28*(i%2))/100, size.Y*(36+28*(i/2))/100
 		r, g, b, _ := screen.At(x, y).RGBA()
 		q[i] = rgb{float64(r >> 8), float64(g >> 8), float64(b >> 8)}
 	}

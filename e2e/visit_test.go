@@ -84,29 +84,29 @@ func TestWaitingGetsNothing(t *testing.T) {
 func TestFourMeet(t *testing.T) {
 	h := openHouse(t)
 	visit := h.book(0, kit, "guardian", noor, "interpreter")
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	people := []*Person{doctor}
+	// A browser that starts takes its time from those that are in a visit: all start before.
+	people := []*Person{
+		chromium(t, 0, drAda, bidi.Laptop), chromium(t, 1, robin, bidi.Phone), chromium(t, 2, kit, bidi.Phone), firefox(t, 3, noor, bidi.Laptop),
+	}
+	doctor := people[0]
 	doctor.arrives(visit.link(t, drAda), "visit")
-	for i, join := range []struct {
-		name   string
-		seat   seatAt
-		screen bidi.Screen
-	}{{robin, chromium, bidi.Phone}, {kit, chromium, bidi.Phone}, {noor, firefox, bidi.Laptop}} {
-		p := join.seat(t, i+1, join.name, join.screen)
-		p.arrives(visit.link(t, join.name), "waiting")
-		doctor.press("button", "Admit "+join.name)
-		p.reaches("visit")
-		people = append(people, p)
-		for _, one := range people {
-			for _, other := range people {
-				if one != other {
-					one.meets(other)
-				}
-			}
+	for i, newcomer := range people[1:] {
+		newcomer.arrives(visit.link(t, newcomer.name), "waiting")
+		doctor.press("button", "Admit "+newcomer.name)
+		newcomer.reaches("visit")
+		for _, one := range people[:i+1] {
+			one.meets(newcomer)
+			newcomer.meets(one)
 		}
-		for _, one := range people {
-			if offers := len(one.notes("offer")); offers != 1 || one.said("join") != 1 || one.said("offer") != 0 {
-				t.Errorf("with %d people, participant %d has made %d offers", len(people), one.who, offers)
+	}
+	for _, one := range people {
+		if offers := len(one.notes("offer")); offers != 1 || one.said("join") != 1 || one.said("offer") != 0 {
+			t.Errorf("participant %d made %d offers and sent %d", one.who, offers, one.said("join")+one.said("offer"))
+		}
+		one.shoot("four")
+		for _, other := range people {
+			if one != other {
+				one.meets(other) // still
 			}
 		}
 	}

@@ -43,7 +43,7 @@ func DrawPicture(ctx context.Context, dir string, p Picture) (string, error) {
 	}
 	args = append(args, "-filter_complex",
 		"[0][1]hstack[top];[2][3]hstack[bottom];[top][bottom]vstack,"+
-			fmt.Sprintf("drawbox=x=%d:y=%d:w=32:h=32:color=white:t=fill:enable='lt(mod(n,6),3)',format=yuv420p", Width/2-16, Height/2-16),
+			fmt.Sprintf("drawbox=x=%d:y=%d:w=24:h=24:color=white:t=fill:enable='lt(mod(n,6),3)',format=yuv420p", Width/2-12, Height/2-12),
 		"-frames:v", "6", path)
 	return path, ffmpeg(ctx, args)
 }
