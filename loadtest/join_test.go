@@ -15,8 +15,9 @@ const (
 	joins = 50
 	crowd = 10 // joins at once
 	// between is the pause between joins: longer than a server waits between two requests for a key frame, so that
-	// one join does not profit from, nor wait for, the one before.
-	between = 1100 * time.Millisecond
+	// one join does not profit from, nor wait for, the one before; and no multiple of the camera's pace, so that joins meet it
+	// at every point between two pictures.
+	between = 1107 * time.Millisecond
 )
 
 // BenchmarkJoin measures from the websocket's dial to the first whole key frame of a person who is in the visit already. Those
