@@ -48,7 +48,7 @@ type Config struct {
 	Verifier  auth.Verifier
 	Once      rooms.Once
 	People    People
-	PublicURL string // the origin pages come from, as in https://visits.example.org; empty: that of each request
+	PublicURL string // the origin pages come from, as in https://visits.example.org, beside the host that a request names; may be empty
 	Logger    *slog.Logger
 	Now       func() time.Time
 	Limits    Limits
@@ -147,8 +147,8 @@ func (h *Handler) sameOrigin(r *http.Request) bool {
 	if origin == "" {
 		return true
 	}
-	if h.config.PublicURL != "" {
-		return strings.EqualFold(origin, strings.TrimSuffix(h.config.PublicURL, "/"))
+	if h.config.PublicURL != "" && strings.EqualFold(origin, strings.TrimSuffix(h.config.PublicURL, "/")) {
+		return true
 	}
 	u, err := url.Parse(origin)
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)

@@ -277,7 +277,7 @@ func TestOrigin(t *testing.T) {
 		{"of a page without one", "null", h.handler, false},
 		{"the public one", "https://visits.example.org", public, true},
 		{"the public one, unencrypted", "http://visits.example.org", public, false},
-		{"the request's own, when another is public", "http://" + host, public, false},
+		{"the request's own, when another is public", "http://" + host, public, true},
 		{"one that begins like it", "https://visits.example.org.evil.example", public, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

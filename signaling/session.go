@@ -98,12 +98,12 @@ func (s *Session) run() {
 	if s.seat != nil {
 		s.seat.Leave()
 	}
+	s.shut(closingOfSession(err))
 	if s.peer != nil {
 		if err := s.peer.Close(); err != nil {
 			s.log.Warn("closing a peer", "error", err)
 		}
 	}
-	s.shut(closingOfSession(err))
 	writer.Wait()
 	s.drain(err)
 	_ = s.conn.Close() // nothing is left to be lost
