@@ -136,7 +136,11 @@ func (p *Person) comesBack() {
 	p.t.Helper()
 	var state string
 	p.within("come back", func(ctx context.Context) error {
-		return p.page.Await(ctx, &state, `() => ["check", "visit"].find((state) => state === document.body.dataset.state)`)
+		return p.page.Await(ctx, &state, `() => {
+			const {state} = document.body.dataset;
+			const busy = document.querySelector("#join").ariaDisabled === "true"; // on the way already
+			return state === "visit" || (state === "check" && !busy) ? state : "";
+		}`)
 	})
 	if state == "check" {
 		p.press("button", "Join visit")
