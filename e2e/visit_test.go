@@ -104,7 +104,9 @@ func TestFourMeet(t *testing.T) {
 			t.Errorf("participant %d made %d offers and sent %d", one.who, offers, one.said("join")+one.said("offer"))
 		}
 		one.shoot("four")
-		for _, other := range people {
+	}
+	for _, one := range people[:3] {
+		for _, other := range people[:3] {
 			if one != other {
 				one.meets(other) // still
 			}

@@ -97,12 +97,6 @@ func (p *Page) control(ctx context.Context, role, name string) (string, error) {
 	}
 }
 
-// Has tells whether the page has an element with this role and accessible name now, whether or not it can be pressed.
-func (p *Page) Has(ctx context.Context, role, name string) (bool, error) {
-	ids, err := p.find(ctx, role, name)
-	return len(ids) > 0, err
-}
-
 // Press waits for the control with this role and accessible name and presses it: with a finger on a touch screen, else with the mouse.
 func (p *Page) Press(ctx context.Context, role, name string) error {
 	id, err := p.control(ctx, role, name)

@@ -27,16 +27,6 @@ func (p *Page) Reload(ctx context.Context) error {
 	return p.browser.conn.command(ctx, "browsingContext.reload", map[string]any{"context": p.context, "wait": "complete"}, nil)
 }
 
-// Close closes the window, as the reader's close button does.
-func (p *Page) Close(ctx context.Context) error {
-	return p.browser.conn.command(ctx, "browsingContext.close", map[string]any{"context": p.context}, nil)
-}
-
-// Activate brings the window to the front.
-func (p *Page) Activate(ctx context.Context) error {
-	return p.browser.conn.command(ctx, "browsingContext.activate", map[string]any{"context": p.context}, nil)
-}
-
 // Screen is what a page is shown on; sizes are CSS pixels.
 type Screen struct {
 	Width, Height int
