@@ -91,36 +91,28 @@ func TestHarness(t *testing.T) {
 			p.await("have typed", `() => document.querySelector("#words").value === "Grüß dich"`)
 			p.await("be on the screen asked for", `(s) => innerWidth === s.Width && innerHeight === s.Height && devicePixelRatio === s.PixelRatio
 				&& matchMedia("(pointer: coarse)").matches === s.Touch`, c.screen)
+			p.misbehaves(url)
 		})
 	}
 }
 
-// Whatever a page does wrong must come to light, and so must every word on its websockets.
-func TestHarnessNotices(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		launch launcher
-	}{{"Chromium", bidi.Chromium}, {"Firefox", bidi.Firefox}} {
-		t.Run(c.name, func(t *testing.T) {
-			url := harnessPage(t)
-			p := seat(t, 0, "", bidi.Laptop, c.launch, bidi.Allowed)
-			p.goTo(url)
-			p.press("button", "Misbehave")
-			p.await("finish misbehaving", `() => document.title === "Done"`)
-			p.allowed = []string{"said to the console", "thrown by the page", "404 to GET " + url + "/missing", "elsewhere.invalid",
-				"the server responded with a status of 404"}
-			p.until("be noticed in everything", func() bool {
-				seen := strings.Join(p.troubles(), "\n")
-				return !slices.ContainsFunc(p.allowed[:4], func(wanted string) bool { return !strings.Contains(seen, wanted) })
-			})
-			words := []string{"words on a socket"}
-			p.until("be overheard", func() bool {
-				return slices.Equal(p.notes("sent"), words) && slices.Equal(p.notes("received"), words)
-			})
-			p.until("be seen breaking the policy", func() bool {
-				got := p.notes("csp")
-				return len(got) == 1 && strings.HasPrefix(got[0], "img-src refused https://elsewhere.invalid")
-			})
-		})
-	}
+// misbehaves has the page do everything wrong that a page can; all of it must come to light, and so must every word on its websockets.
+func (p *Person) misbehaves(url string) {
+	p.t.Helper()
+	p.press("button", "Misbehave")
+	p.await("finish misbehaving", `() => document.title === "Done"`)
+	p.allowed = []string{"said to the console", "thrown by the page", "404 to GET " + url + "/missing", "elsewhere.invalid",
+		"the server responded with a status of 404"}
+	p.until("be noticed in everything", func() bool {
+		seen := strings.Join(p.troubles(), "\n")
+		return !slices.ContainsFunc(p.allowed[:4], func(wanted string) bool { return !strings.Contains(seen, wanted) })
+	})
+	words := []string{"words on a socket"}
+	p.until("be overheard", func() bool {
+		return slices.Equal(p.notes("sent"), words) && slices.Equal(p.notes("received"), words)
+	})
+	p.until("be seen breaking the policy", func() bool {
+		got := p.notes("csp")
+		return len(got) == 1 && strings.HasPrefix(got[0], "img-src refused https://elsewhere.invalid")
+	})
 }
