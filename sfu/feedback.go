@@ -14,7 +14,9 @@ type feedback struct {
 	count int
 	notes [feedbackNotes]feedbackNote
 
-	recorder *twcc.Recorder // the reporting goroutine's
+	// The reporting goroutine's.
+	recorder *twcc.Recorder
+	last     uint16 // number recorded last
 }
 
 type feedbackNote struct {
@@ -25,6 +27,10 @@ type feedbackNote struct {
 
 // feedbackNotes is the most packets noted between two reports, some 5 Mbit/s at one report in 50 ms; others are reported as not come.
 const feedbackNotes = 512
+
+// farApart is how far a transport-wide number may be from the last: further means that the sender counts anew. The recorder has a place for each
+// number between, and looks at all of them for each report.
+const farApart = 1000
 
 // note one packet; true: the reporting goroutine has something to do.
 func (f *feedback) note(ssrc uint32, seq uint16, at int64) (first bool) {
@@ -48,10 +54,12 @@ func (f *feedback) packets(sender uint32) []rtcp.Packet {
 	if count == 0 {
 		return nil
 	}
-	if f.recorder == nil {
-		f.recorder = twcc.NewRecorder(sender)
-	}
 	for _, n := range taken[:count] {
+		step := int16(n.seq - f.last) //nolint:gosec // wraps on purpose
+		if f.recorder == nil || step > farApart || step < -farApart {
+			f.recorder = twcc.NewRecorder(sender)
+		}
+		f.last = n.seq
 		f.recorder.Record(n.ssrc, n.seq, n.at/1000)
 	}
 	return f.recorder.BuildFeedbackPacket()

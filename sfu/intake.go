@@ -58,15 +58,15 @@ func (s *rtpSink) receive(buf []byte) {
 		return
 	}
 	agreed := s.peer.negotiated.Load()
-	if x := p.extension(agreed.transportCC); len(x) == 2 {
-		if s.peer.feedback.note(p.ssrc, uint16(x[0])<<8|uint16(x[1]), s.peer.engine.clock()) {
-			s.peer.wake()
-		}
-	}
 	kind := agreed.codecs[p.payloadType]
 	if s.stream.encoding == nil || s.stream.encoding.retired.Load() {
 		if s.stream = s.peer.find(p, agreed, kind); s.stream.encoding == nil {
 			return
+		}
+	}
+	if x := p.extension(agreed.transportCC); len(x) == 2 {
+		if s.peer.feedback.note(p.ssrc, uint16(x[0])<<8|uint16(x[1]), s.peer.engine.clock()) {
+			s.peer.wake()
 		}
 	}
 	e := s.stream.encoding
@@ -127,8 +127,8 @@ func (p *Peer) find(packet *packet, agreed *numbers, kind codec) stream {
 	return stream{}
 }
 
-// rtcpSink takes what RTCP says about one SSRC, on the peer's RTCP goroutine. A compound packet reaches the sink of each SSRC it is about, so
-// each looks for its own only.
+// rtcpSink takes what RTCP says about one SSRC, on the peer's RTCP goroutine. Each packet of a compound one comes by itself, once to the sink of each
+// SSRC it is about; so each sink looks for its own only.
 type rtcpSink struct {
 	peer *Peer
 	ssrc uint32
