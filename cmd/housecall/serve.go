@@ -44,6 +44,16 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o.StringVar(&c.Database, "database", "", "SQLite `file` (default: housecall.db in --data)")
 	o.StringVar(&c.KeyFile, "key-file", "", "`file` of the master key (default: master.key in --data)")
 	o.StringVar(&c.Redis, "redis", "", "`URL` of Redis for leases, spent passes and limits (default: this node's memory)")
+	o.Func("trusted-proxy", "`networks` of reverse proxies whose X-Forwarded-For is believed, with commas between (default: none)", func(s string) error {
+		for part := range strings.SplitSeq(s, ",") {
+			prefix, err := parsePrefix(strings.TrimSpace(part))
+			if err != nil {
+				return err
+			}
+			c.TrustedProxies = append(c.TrustedProxies, prefix)
+		}
+		return nil
+	})
 	o.StringVar(&c.Site, "site", "Housecall", "the hospital's `name`, as people see it")
 	o.Func("time-zone", "the hospital's time `zone`, as in America/New_York (default: UTC)", func(s string) error {
 		zone, err := time.LoadLocation(s)
@@ -56,6 +66,18 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	return o
 }
 
+// parsePrefix reads a network, as in 10.0.0.0/8, or one address.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(s); err == nil {
+		return prefix.Masked(), nil
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no network and no IP address", s)
+	}
+	return addr.Prefix(addr.BitLen())
+}
+
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	config := server.Config{Logger: slog.New(slog.NewJSONHandler(stderr, nil))}
 	var demo bool
@@ -65,6 +87,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return nil
 		}
 		return err
+	}
+	if o.NArg() > 0 {
+		return o.wrong(fmt.Errorf("there is no argument %q: options begin with --", o.Arg(0)))
 	}
 	redis.SetLogger(redisLog{config.Logger})
 	s, err := server.New(ctx, config)
@@ -106,9 +131,10 @@ func greet(ctx context.Context, s *server.Server, demo bool, stdout io.Writer) e
 	return nil
 }
 
-// redisLog has the Redis client's own words in our log. The client knows one logger a process, so it is set here and not in rooms.
+// redisLog has the Redis client's own words in our log, for whoever looks closely: what matters, rooms says once. The client knows one
+// logger a process, so it is set here and not in rooms.
 type redisLog struct{ *slog.Logger }
 
 func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
-	l.WarnContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
+	l.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
 }

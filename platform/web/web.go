@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"time"
@@ -25,6 +26,7 @@ type Options struct {
 	Logger    *slog.Logger     // one line a request
 	Now       func() time.Time // measures how long a request took
 	MaxBody   int64            // bytes a body may have; 0: DefaultMaxBody
+	Proxies   []netip.Prefix   // reverse proxies whose word about a request's address is taken
 }
 
 // New puts everything of this package around the routes of mux: recovery, request log, headers, refusal of cross-site writes, the limit
@@ -60,6 +62,7 @@ func New(mux *http.ServeMux, o Options) (http.Handler, error) {
 		start := o.Now()
 		note := &note{pages: o.Pages}
 		r = r.WithContext(context.WithValue(r.Context(), noteKey{}, note))
+		r.RemoteAddr = clientAddr(r, o.Proxies)
 		rec := &recorder{ResponseWriter: w}
 		set(w.Header(), r.TLS != nil)
 		if r.Body != nil && r.Body != http.NoBody {

@@ -22,6 +22,7 @@ type Config struct {
 	Database       string         // SQLite file
 	KeyFile        string         // the master key
 	Redis          string         // URL; "": leases and limits are kept in memory
+	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
 	Site           string         // the hospital's name
 	TimeZone       *time.Location // the hospital's
 
