@@ -91,6 +91,13 @@ func TestVisitCommands(t *testing.T) {
 	if second := link("--new-link"); second == first || link() != second {
 		t.Error("no new link")
 	}
+	invited, _ := d.do(0, "visit", "invite", id, "--role", "guest", "--name", "Sample Guest", "--public-url", "https://visits.example")
+	if !strings.HasPrefix(invited, "guest") || !strings.Contains(invited, "https://visits.example/v#") {
+		t.Errorf("invite: %s", invited)
+	}
+	if _, errs := d.do(2, "visit", "invite", id, "--role", "king", "--name", "Sample Guest"); !strings.Contains(errs, "role") {
+		t.Errorf("invite a king: %s", errs)
+	}
 	d.do(0, "visit", "revoke", id, patient)
 	if _, errs := d.do(1, "visit", "resend", id, patient); errs != "housecall visit resend: This invitation was withdrawn. Invite the person again.\n" {
 		t.Errorf("resend: %s", errs)

@@ -14,6 +14,7 @@ import (
 func visitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return subcommands(ctx, "visit", []command{
 		{"create", "plan a visit and print a link for each person", visitCreate},
+		{"invite", "add a person to a visit and print their link", visitInvite},
 		{"list", "list visits in order of their start", visitList},
 		{"show", "show a visit and who is invited", visitShow},
 		{"revoke", "call a visit off, or withdraw one person's invitation", visitRevoke},
@@ -66,6 +67,23 @@ func visitCreate(ctx context.Context, args []string, stdout, stderr io.Writer) i
 func (o *deskOptions) printVisit(v visits.Visit) {
 	fmt.Fprintf(o.stdout, "Visit %s\n%s, %s to %s (%s), %s\nLinks work from %s to %s\n\n", v.ID, v.Service, o.shown(v.StartsAt), o.shown(v.EndsAt), o.zone,
 		v.State, o.shown(v.OpensAt), o.shown(v.ClosesAt))
+}
+
+func visitInvite(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o := newDeskOptions("visit invite", stdout, stderr)
+	role := o.String("role", "", "`role` of the person: patient, guardian, guest, interpreter, clinician or observer")
+	name := o.String("name", "", "the person's `name`, as everybody in the visit will read it")
+	ids, err := o.read(args, "VISIT")
+	if err != nil {
+		return o.finish(err)
+	}
+	return o.finish(o.withVisits(ctx, false, func(s *visits.Service) error {
+		l, err := s.Invite(ctx, auth.Operator(), ids[0], visits.Person{Name: phi.Text(*name), Role: auth.Role(*role)})
+		if err != nil {
+			return err
+		}
+		return o.printLink(l)
+	}))
 }
 
 func visitList(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -182,9 +200,14 @@ func visitResend(ctx context.Context, args []string, stdout, stderr io.Writer) i
 		if err != nil {
 			return err
 		}
-		if o.json {
-			return o.print(l.JSON())
-		}
-		return o.table(fmt.Sprintf("%s\t%s\t%s", l.Invitation.Role, l.Invitation.Name.Reveal(), l.URL))
+		return o.printLink(l)
 	}))
+}
+
+// printLink prints one person's link.
+func (o *deskOptions) printLink(l visits.Link) error {
+	if o.json {
+		return o.print(l.JSON())
+	}
+	return o.table(fmt.Sprintf("%s\t%s\t%s\t%s", l.Invitation.Role, l.Invitation.Name.Reveal(), l.Invitation.ID, l.URL))
 }
