@@ -20,8 +20,9 @@ const eventRetry = time.Second
 type eventQueue struct {
 	log     *slog.Logger
 	wake    chan struct{}      // something was queued, or nothing more will be
-	ctx     context.Context    // done: nothing more will be queued, and nothing is tried twice
-	finish  context.CancelFunc // ends ctx
+	over    chan struct{}      // closed: nothing more will be queued, and nothing is tried twice
+	ctx     context.Context    // of what is being written
+	abandon context.CancelFunc // ends ctx
 	written sync.WaitGroup     // the goroutine of start
 
 	mu     sync.Mutex
@@ -29,8 +30,8 @@ type eventQueue struct {
 }
 
 func newEventQueue(log *slog.Logger) *eventQueue {
-	q := &eventQueue{log: log, wake: make(chan struct{}, 1)}
-	q.ctx, q.finish = context.WithCancel(context.Background())
+	q := &eventQueue{log: log, wake: make(chan struct{}, 1), over: make(chan struct{})}
+	q.ctx, q.abandon = context.WithCancel(context.Background())
 	return q
 }
 
@@ -59,7 +60,7 @@ func (q *eventQueue) start(service *visits.Service) {
 		for over := false; !over; {
 			select {
 			case <-q.wake:
-			case <-q.ctx.Done():
+			case <-q.over:
 				over = true // after what is queued now: rooms are closed
 			}
 			for _, e := range q.take() {
@@ -69,9 +70,12 @@ func (q *eventQueue) start(service *visits.Service) {
 	})
 }
 
-// close writes what is queued and returns. Call it when no room is left.
-func (q *eventQueue) close(context.Context) error {
-	q.finish()
+// close writes what is queued, each event in one try, until ctx is done; what is not written by then is logged. Call it once, when no
+// room is left.
+func (q *eventQueue) close(ctx context.Context) error {
+	defer q.abandon()
+	defer context.AfterFunc(ctx, q.abandon)()
+	close(q.over)
 	q.written.Wait()
 	return nil
 }
@@ -79,19 +83,28 @@ func (q *eventQueue) close(context.Context) error {
 // write hands one event over, again and again while the database is away, but only once after close.
 func (q *eventQueue) write(service *visits.Service, e rooms.Event) {
 	for {
-		err := service.OnRoomEvent(context.WithoutCancel(q.ctx), visits.RoomEvent{Kind: kinds[e.Kind], Visit: e.Visit, At: e.At,
+		err := service.OnRoomEvent(q.ctx, visits.RoomEvent{Kind: kinds[e.Kind], Visit: e.Visit, At: e.At,
 			Invitation: e.Invitation, Role: e.Role, By: e.By})
 		if err == nil {
 			return
 		}
-		if !errors.Is(err, fault.TryAgain) || q.ctx.Err() != nil {
+		if !errors.Is(err, fault.TryAgain) || q.isOver() {
 			q.log.Error("what happened in a room could not be written", "visit", e.Visit, "kind", kinds[e.Kind], "error", err)
 			return
 		}
 		select {
 		case <-time.After(eventRetry):
-		case <-q.ctx.Done():
+		case <-q.over:
 		}
+	}
+}
+
+func (q *eventQueue) isOver() bool {
+	select {
+	case <-q.over:
+		return true
+	default:
+		return false
 	}
 }
 
