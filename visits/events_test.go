@@ -70,7 +70,7 @@ func watch(t *testing.T, s *visits.Service) *watching {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Watch(ctx, func(visit, invitation string) {
+		s.Watch(ctx, func(visit, invitation string, _ time.Time) {
 			w.mu.Lock()
 			w.told = append(w.told, visit+"/"+invitation)
 			w.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/web"
 )
 
 const (
@@ -209,10 +210,19 @@ func (s *Service) Session(ctx context.Context, visit, token string) (Entry, erro
 	return s.ownAct(ctx, "session.read", visit, token, func(*store.Tx, Entry, *store.Act) error { return nil })
 }
 
+// What one session may ask for: each answer, a refusal too, is a row of the audit log. A browser on a bad line asks for a pass every few seconds.
+const (
+	sessionLimit  = 60
+	sessionWindow = time.Minute
+)
+
 // ownAct does f as the holder of a session's cookie. Strangers are turned away without a trace, and before they take the write lock.
 func (s *Service) ownAct(ctx context.Context, action, visit, token string, f func(*store.Tx, Entry, *store.Act) error) (Entry, error) {
 	known, err := s.session(ctx, s.config.DB, visit, token)
 	if known.You.ID == "" {
+		return Entry{}, err
+	}
+	if err := web.Allow(ctx, s.config.Limiter, "session:"+known.Session, sessionLimit, sessionWindow); err != nil {
 		return Entry{}, err
 	}
 	var e Entry
@@ -236,7 +246,9 @@ func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, s
 	_, err = s.session(ctx, s.config.DB, visit, token)
 	placed := err == nil
 	if placed {
-		if err := s.config.Placer.Place(ctx, visit); err != nil {
+		if err := s.config.Placer.Place(ctx, visit); errors.Is(err, fault.NotAllowed) {
+			return "", 0, err // ended a moment ago, and SQL is about to hear of it
+		} else if err != nil {
 			return "", 0, fault.Away(fmt.Errorf("place a room: %w", err))
 		}
 	}

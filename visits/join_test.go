@@ -239,6 +239,10 @@ func TestPass(t *testing.T) {
 	h.placeErr = errors.New("no node")
 	_, _, err := h.Pass(t.Context(), v.ID, e.Token)
 	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	ended := &fault.Problem{Code: fault.CodeOver, Kind: fault.NotAllowed}
+	h.placeErr = ended // by somebody in the room, a moment before SQL hears of it
+	_, _, err = h.Pass(t.Context(), v.ID, e.Token)
+	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
 	h.placeErr = nil
 
 	for range visits.MaxPeople - len(links) {
@@ -276,5 +280,23 @@ func TestNoSecretIsKept(t *testing.T) {
 				t.Errorf("%s holds the %s", file, what)
 			}
 		}
+	}
+}
+
+// What the holder of one cookie asks for is a row of the audit log each time, so there is a limit; who holds none costs no row and no count.
+func TestASessionIsLimited(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	e := h.redeem(links[0], "")
+	h.limited = time.Minute
+	rows := h.count("audit")
+	_, err := h.Session(t.Context(), v.ID, e.Token)
+	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	_, _, err = h.Pass(t.Context(), v.ID, e.Token)
+	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	_, err = h.Session(t.Context(), v.ID, strings.Repeat("A", len(e.Token)))
+	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	if n := h.count("audit"); n != rows {
+		t.Errorf("%d rows of audit for it", n-rows)
 	}
 }

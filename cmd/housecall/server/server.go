@@ -135,7 +135,8 @@ func (s *Server) start(ctx context.Context) error {
 	mux.Handle("GET /static/", static.Handler())
 	mux.Handle("GET /{$}", http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
 	health{db: db, redis: redis}.routes(mux)
-	handler, err := web.New(mux, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now})
+	handler, err := web.New(mux, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
+		Proxies: s.config.TrustedProxies})
 	if err != nil {
 		return err
 	}
@@ -206,7 +207,7 @@ func (s *Server) listen() (net.PacketConn, error) {
 func (s *Server) watch(host *rooms.Host) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.work.Go(func() {
-		s.Visits.Watch(ctx, func(visit, invitation string) {
+		s.Visits.Watch(ctx, func(visit, invitation string, at time.Time) {
 			if invitation == "" {
 				host.End(visit)
 				return
