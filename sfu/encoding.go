@@ -107,8 +107,7 @@ func (e *encoding) accept(p *packet, a *arrival, repaired bool) bool {
 	if !repaired {
 		e.reception.packet(a.ext, p.timestamp, a.at)
 	}
-	known := e.ring.get(a.ext) != nil || a.ext+uint64(len(e.ring.cells)) <= e.seq.highest
-	if known {
+	if e.ring.knows(a.ext, e.seq.highest) {
 		return false
 	}
 	wake := false

@@ -6,9 +6,10 @@ package sfu
 type rewriter struct {
 	clock    uint32 // ticks a second
 	started  bool
-	nextOut  uint64 // number after the highest one given
+	nextOut  uint64 // number after the highest one given or kept free
+	lastOut  uint64 // highest number sent
 	highest  uint64 // highest source number given or skipped
-	lastTime uint32 // timestamp of the highest packet as the receiver saw it
+	lastTime uint32 // timestamp of the packet sent with lastOut as the receiver saw it
 	lastAt   int64  // when that one came, ns of the engine's clock
 	shift    uint32 // added to the source's timestamps
 	spans    []span // oldest first; how source numbers become out numbers
@@ -20,6 +21,10 @@ type span struct{ from, out uint64 }
 // rememberedSpans bounds what is kept of skipped packets; only repairs older than that are refused.
 const rememberedSpans = 64
 
+// mostKept is how many numbers are kept free in a row. From half of 2^16 on, the cipher would take the next number for one of the last round and use a
+// nonce again (RFC 3711 section 3.3.1). One jump that is believed of a source is less.
+const mostKept = 1 << 13
+
 // begin joins a new source whose first packet has this number and timestamp and came at `at` (ns): its number follows the last one, and
 // its time goes on from the last one by the time that really went by, at least step (ticks).
 func (r *rewriter) begin(ext uint64, timestamp uint32, at int64, step uint32) {
@@ -30,6 +35,7 @@ func (r *rewriter) begin(ext uint64, timestamp uint32, at int64, step uint32) {
 		r.started = true
 		// Below 2^15, so that a receiver that loses the first packets doesn't guess the rollover counter wrong (RFC 3711 section 3.3.1).
 		r.nextOut = 1<<16 + 1
+		r.lastOut = r.nextOut - 1
 		r.shift = 0
 	} else {
 		passed := uint32(ticks(max(0, at-r.lastAt), r.clock)) //nolint:gosec // wraps on purpose
@@ -57,10 +63,22 @@ func (r *rewriter) place(ext uint64) (out uint64, ok bool) {
 // newest says whether the packet is newer than everything given or skipped until now.
 func (r *rewriter) newest(ext uint64) bool { return ext > r.highest }
 
-// sent remembers that the newest packet went out.
-func (r *rewriter) sent(ext, out uint64, timestamp uint32, at int64) {
-	r.highest, r.nextOut = ext, out+1
-	r.lastTime, r.lastAt = timestamp+r.shift, at
+// bridge lets the newest packet follow what was sent when too many numbers are kept free before it: what is missing there won't be sent any more.
+func (r *rewriter) bridge(ext uint64) {
+	last := r.spans[len(r.spans)-1]
+	if last.out+ext-last.from-r.lastOut > mostKept {
+		r.spans = append(r.spans[:0], span{from: ext, out: r.lastOut + 1})
+	}
+}
+
+// sent remembers that a packet went out; true: nothing with a higher number did.
+func (r *rewriter) sent(ext, out uint64, timestamp uint32, at int64) (highest bool) {
+	r.highest, r.nextOut = max(r.highest, ext), max(r.nextOut, out+1)
+	if out <= r.lastOut {
+		return false
+	}
+	r.lastOut, r.lastTime, r.lastAt = out, timestamp+r.shift, at
+	return true
 }
 
 // skip leaves the newest packet out without a hole for the receiver.

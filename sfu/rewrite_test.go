@@ -15,17 +15,19 @@ type receiver struct {
 
 func (r *receiver) packet(ext uint64, padding bool) (out uint64, sent bool) {
 	r.t.Helper()
+	newest := r.newest(ext)
+	if newest {
+		r.bridge(ext)
+	}
 	out, ok := r.place(ext)
 	if !ok {
 		return 0, false
 	}
-	if r.newest(ext) {
-		if padding {
-			r.skip(ext)
-			return 0, false
-		}
-		r.sent(ext, out, uint32(ext*3000), int64(ext)*int64(time.Second)/30)
+	if padding && newest {
+		r.skip(ext)
+		return 0, false
 	}
+	r.sent(ext, out, uint32(ext*3000), int64(ext)*int64(time.Second)/30)
 	if other, ok := r.out[out]; ok {
 		r.t.Fatalf("number %d was given to %d and to %d", out, other, ext)
 	}
@@ -107,6 +109,31 @@ func TestRewriterJoinsSources(t *testing.T) {
 	}
 	if _, ok := r.place(2); ok {
 		t.Error("a packet from before the source's beginning has a place")
+	}
+}
+
+func TestRewriterKeepsNoWideHole(t *testing.T) {
+	r := newReceiver(t)
+	r.begin(1000, 0, 0, 3000)
+	last, _ := r.packet(1000, false)
+	ext := uint64(1000)
+	for range 30 { // padding after jumps: nothing is sent, and each keeps numbers free
+		ext += believable
+		r.packet(ext, true)
+		if out, ok := r.packet(ext-believable/2, false); ok { // some of it is repaired
+			if out-last > mostKept {
+				t.Fatalf("number %d after %d", out, last)
+			}
+			last = max(last, out)
+		}
+	}
+	out, ok := r.packet(ext+believable, false)
+	if !ok || out <= last || out-last > mostKept {
+		t.Errorf("number %d %v after %d", out, ok, last)
+	}
+	r.begin(5, 0, 0, 3000)
+	if next, _ := r.packet(5, false); next != out+1 {
+		t.Errorf("the next source begins at %d after %d", next, out)
 	}
 }
 

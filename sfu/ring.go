@@ -8,6 +8,7 @@ import "time"
 type ring struct {
 	cells  []stored // a power of two; the place of a packet is its number modulo the length
 	most   int      // most cells
+	floor  uint64   // highest number that was overwritten
 	window time.Duration
 }
 
@@ -42,10 +43,19 @@ func (r *ring) cell(ext uint64) *stored { return &r.cells[ext&uint64(len(r.cells
 
 // get finds a packet; nil: it isn't here. What it returns is good until the next put.
 func (r *ring) get(ext uint64) *stored {
+	if len(r.cells) == 0 {
+		return nil
+	}
 	if c := r.cell(ext); c.used && c.ext == ext {
 		return c
 	}
 	return nil
+}
+
+// knows says that the packet may not be put: it is here, or was and was forgotten, or others that are newer have its place. A number can be put
+// once only, however the ring grows: slots make the cipher's nonce of it.
+func (r *ring) knows(ext, highest uint64) bool {
+	return ext <= r.floor || r.get(ext) != nil || ext+uint64(len(r.cells)) <= highest
 }
 
 // put stores a copy of the packet and forgets the one whose place it takes.
@@ -54,6 +64,9 @@ func (r *ring) put(ext uint64, at int64, p *packet, level uint8) {
 	for c.used && c.ext != ext && at-c.at < int64(r.window) && len(r.cells) < r.most {
 		r.grow()
 		c = r.cell(ext)
+	}
+	if c.used {
+		r.floor = max(r.floor, c.ext)
 	}
 	c.used, c.ext, c.at = true, ext, at
 	c.timestamp, c.marker, c.level = p.timestamp, p.marker, level
@@ -82,6 +95,9 @@ func (r *ring) grow() {
 		}
 	}
 }
+
+// release forgets everything for good.
+func (r *ring) release() { *r = ring{} }
 
 // widen makes the ring keep packets long enough for receivers with this round trip: a loss is noticed, asked for, and asked for again.
 func (r *ring) widen(roundTrip time.Duration) {

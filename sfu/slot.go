@@ -139,7 +139,11 @@ func (s *Slot) detach() {
 func (s *Slot) forward(e *encoding, a *arrival) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pub != e.pub || s.out.writer == nil || !s.peer.isConnected() {
+	if s.pub != e.pub {
+		return
+	}
+	if s.out.writer == nil || !s.peer.isConnected() {
+		s.live = false // what is left out here isn't missing
 		return
 	}
 	if s.enc != e || s.epoch != a.epoch {
@@ -200,20 +204,20 @@ func (s *Slot) replay(from, to uint64) {
 
 // send rewrites one packet of the live source and writes it. Called with mu held.
 func (s *Slot) send(a *arrival) {
+	newest := s.rewrite.newest(a.ext)
+	if newest {
+		s.rewrite.bridge(a.ext)
+	}
 	out, ok := s.rewrite.place(a.ext)
 	if !ok {
 		return
 	}
-	newest := s.rewrite.newest(a.ext)
 	if len(a.payload) == 0 && newest {
 		s.rewrite.skip(a.ext) // padding is the publisher's probing of its own way to us
 		return
 	}
-	if newest {
-		s.rewrite.sent(a.ext, out, a.timestamp, a.at)
-		if s.kind == Video {
-			s.vp8.sent(a.vp8)
-		}
+	if s.rewrite.sent(a.ext, out, a.timestamp, a.at) && s.kind == Video {
+		s.vp8.sent(a.vp8)
 	}
 	payload := s.rewritten(a)
 	s.fill(a, out)
@@ -268,18 +272,20 @@ func (s *Slot) resend(seq uint16, now int64, roundTrip time.Duration) {
 		return
 	}
 	ext, ok := s.rewrite.origin(seq)
-	if !ok || ext < s.first {
+	if !ok {
+		return
+	}
+	out, ok := s.rewrite.place(ext)
+	if !ok {
 		return
 	}
 	a, ok := s.enc.copy(ext, s.epoch, s.scratch[2:])
 	if !ok {
 		return
 	}
-	s.resends.spend(seq, len(a.payload), now)
 	if len(a.payload) > 0 && s.kind == Video {
 		s.vp8.rewrite(a.vp8, a.payload)
 	}
-	out, _ := s.rewrite.place(ext)
 	s.fill(&a, out)
 	payload := a.payload
 	if s.out.repairSSRC != 0 { // RFC 4588: a stream of its own, the original number before the payload
@@ -288,6 +294,7 @@ func (s *Slot) resend(seq uint16, now int64, roundTrip time.Duration) {
 		s.scratch[0], s.scratch[1] = byte(seq>>8), byte(seq)
 		payload = s.scratch[:2+len(a.payload)]
 	}
+	s.resends.spend(seq, len(payload), now)
 	if _, err := s.out.writer.WriteRTP(&s.header, payload); err != nil {
 		return
 	}
