@@ -16,7 +16,7 @@ const maxPayload = 1400
 type encoding struct {
 	pub     *Publication
 	ssrc    uint32
-	retired atomic.Bool // another stream took its place
+	retired atomic.Bool // another stream took its place; set under mu, and nothing is stored afterwards
 
 	// Below: guarded by mu, which is a leaf: nothing else is locked or called under it.
 	mu        sync.Mutex
@@ -84,10 +84,22 @@ func (e *encoding) receive(p *packet, level uint8, repaired bool) {
 	}
 }
 
+// retire ends the encoding and gives its memory back at once: the transport keeps what it opened for a stream as long as the connection lives.
+func (e *encoding) retire() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.retired.Store(true)
+	e.ring.release()
+	e.missing = missing{}
+}
+
 // accept numbers, counts and stores the packet; false: it is a duplicate, or belongs nowhere.
 func (e *encoding) accept(p *packet, a *arrival, repaired bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.retired.Load() {
+		return false
+	}
 	before, started := e.seq.highest, e.seq.started
 	var restarted, ok bool
 	if repaired {

@@ -1,6 +1,9 @@
 package sfu
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/pion/rtcp"
 )
 
@@ -13,6 +16,9 @@ type stream struct {
 // mostStreams is how many SSRCs a peer may ever send from, or send RTCP about: a browser uses two a m-line. One that uses more is broken or
 // hostile, and each costs memory that lives as long as the connection.
 const mostStreams = 256
+
+// mostTold is how many streams a peer may ever tell of by packets alone: one for each line it sends, and some for changes.
+const mostTold = 32
 
 // openRTP gives the sink for a new SSRC.
 func (p *Peer) openRTP(ssrc uint32) packetSink {
@@ -101,30 +107,26 @@ func (p *Peer) find(packet *packet, agreed *numbers, kind codec) stream {
 		return s
 	}
 	mid := packet.extension(agreed.mid)
-	if mid == nil || kind == codecNone || p.ended {
+	if mid == nil || kind == codecNone || p.ended || p.told == mostTold {
 		return stream{}
 	}
-	for _, pub := range p.publications {
-		if pub.mid != string(mid) {
-			continue
-		}
-		var s stream
-		switch {
-		case kind == codecOf(pub.kind):
-			e := pub.told(packet.ssrc, p.engine.clock())
-			if e == nil {
-				return stream{}
-			}
-			s = stream{encoding: e}
-		case kind == codecRepair && pub.kind == Video && len(*pub.encodings.Load()) > 0:
-			s = stream{encoding: (*pub.encodings.Load())[0], repairs: true}
-		default:
-			return stream{}
-		}
-		p.streams[packet.ssrc] = s
-		return s
+	i := slices.IndexFunc(p.publications, func(pub *Publication) bool { return pub.mid == string(mid) })
+	if i < 0 {
+		return stream{}
 	}
-	return stream{}
+	s := p.publications[i].told(packet.ssrc, kind, p.engine.clock())
+	if s.encoding != nil {
+		p.told++
+		p.carry(packet.ssrc, s)
+	}
+	return s
+}
+
+// carry notes what an SSRC carries, and forgets the SSRC that carried it before and those of encodings that others took the place of. Called with
+// mu held.
+func (p *Peer) carry(ssrc uint32, s stream) {
+	maps.DeleteFunc(p.streams, func(_ uint32, old stream) bool { return old == s || old.encoding.retired.Load() })
+	p.streams[ssrc] = s
 }
 
 // rtcpSink takes what RTCP says about one SSRC, on the peer's RTCP goroutine. Each packet of a compound one comes by itself, once to the sink of each

@@ -184,6 +184,31 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+func TestOffersMayRenameAFewStreams(t *testing.T) {
+	e := newTestEngine(t)
+	p, err := e.NewPeer(PeerEvents{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer := clientOffer(t, sfutest.Options{Microphones: 1, Cameras: 1})
+	microphone := fmt.Sprint(read(offer).media[0].ssrc)
+	repair := fmt.Sprint(read(offer).media[1].repair)
+	for i := range mostRenamed + 1 {
+		for range 2 { // the same names again cost nothing
+			again := strings.ReplaceAll(offer, microphone, fmt.Sprint(1000+i))
+			if _, err := p.Answer(t.Context(), strings.ReplaceAll(again, repair, fmt.Sprint(2000+i))); err != nil {
+				t.Fatalf("offer %d: %v", i, err)
+			}
+		}
+	}
+	if len(p.streams) != 3 {
+		t.Errorf("%d streams are remembered", len(p.streams))
+	}
+	if _, err := p.Answer(t.Context(), offer); !errors.Is(err, ErrOffer) {
+		t.Errorf("one more: %v", err)
+	}
+}
+
 func TestAnnouncedAddresses(t *testing.T) {
 	bound := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7}
 	got, err := announced(nil, bound)

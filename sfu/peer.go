@@ -21,6 +21,7 @@ type Peer struct {
 	transport transport
 
 	negotiating sync.Mutex // one Answer at a time
+	renamed     int        // streams that offers put in the place of others; guarded by negotiating
 
 	up         atomic.Bool  // packets can be sent
 	trip       atomic.Int64 // round trip, ns; 0: unknown
@@ -37,6 +38,7 @@ type Peer struct {
 	streams      map[uint32]stream // by the SSRC they come with
 	outgoing     map[uint32]*Slot  // by SSRC
 	opened       int               // SSRCs that ever came in
+	told         int               // streams that only packets told of
 	publications []*Publication    // by m-line
 	slots        []*Slot           // by m-line
 }
@@ -75,6 +77,9 @@ func (p *Peer) Answer(ctx context.Context, offer string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("sfu: answer: %w", err)
 	}
+	if err := p.countRenamed(offered); err != nil {
+		return "", err
+	}
 	slots := p.newSlots(offered)
 	answer, err := p.transport.answer(ctx, withoutCandidates(offer), slots)
 	if err != nil {
@@ -103,6 +108,25 @@ func (d description) check() error {
 			return refuse("a m= line that is neither send-only nor receive-only")
 		}
 		seen[m.mid] = true
+	}
+	return nil
+}
+
+// mostRenamed is how many streams of known m-lines a peer's offers may ever name anew: browsers keep the names. Each costs the memory of a new
+// encoding.
+const mostRenamed = 16
+
+// countRenamed refuses an offer that names too many streams anew. Called with negotiating held.
+func (p *Peer) countRenamed(offered description) error {
+	have := p.Publications()
+	for _, m := range offered.media {
+		i := slices.IndexFunc(have, func(pub *Publication) bool { return pub.mid == m.mid })
+		if i < 0 || m.direction != "sendonly" || m.ssrc == 0 || !have[i].named(m.ssrc) {
+			continue
+		}
+		if p.renamed++; p.renamed > mostRenamed {
+			return refuse("over %d streams under another a=ssrc than before", mostRenamed)
+		}
 	}
 	return nil
 }
@@ -165,9 +189,9 @@ func (p *Peer) learn(offered, answered description) {
 			continue // told by the mid extension of its first packets
 		}
 		e := p.publications[i].encoding(m.ssrc)
-		p.streams[m.ssrc] = stream{encoding: e}
+		p.carry(m.ssrc, stream{encoding: e})
 		if m.repair != 0 {
-			p.streams[m.repair] = stream{encoding: e, repairs: true}
+			p.carry(m.repair, stream{encoding: e, repairs: true})
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (p *Publication) encoding(ssrc uint32) *encoding {
 		}
 	}
 	for _, e := range *p.encodings.Load() {
-		e.retired.Store(true)
+		e.retire()
 	}
 	e := newEncoding(p, ssrc)
 	p.encodings.Store(&[]*encoding{e})
@@ -64,18 +64,36 @@ func (p *Publication) encoding(ssrc uint32) *encoding {
 // streamEach is the least time (ns) between two changes of a publication's stream: each costs a new ring.
 const streamEach = int64(1_000_000_000)
 
-// told is encoding for a stream that only a packet told of; nil: the stream changed a moment ago.
-func (p *Publication) told(ssrc uint32, now int64) *encoding {
+// told is the stream that only a packet of that codec told of, by its mid; none when the codec isn't the publication's, or the stream changed a
+// moment ago.
+func (p *Publication) told(ssrc uint32, kind codec, now int64) stream {
+	if kind == codecRepair {
+		if all := *p.encodings.Load(); len(all) > 0 && p.kind == Video {
+			return stream{encoding: all[0], repairs: true}
+		}
+		return stream{}
+	}
+	if kind != codecOf(p.kind) || !p.mayChange(now) {
+		return stream{}
+	}
+	return stream{encoding: p.encoding(ssrc)}
+}
+
+// mayChange says whether the last change was long enough ago, and counts this one if so.
+func (p *Publication) mayChange(now int64) bool {
 	p.mu.Lock()
-	tooSoon := p.changed != 0 && now-p.changed < streamEach
-	if !tooSoon {
-		p.changed = now
+	defer p.mu.Unlock()
+	if p.changed != 0 && now-p.changed < streamEach {
+		return false
 	}
-	p.mu.Unlock()
-	if tooSoon {
-		return nil
-	}
-	return p.encoding(ssrc)
+	p.changed = now
+	return true
+}
+
+// named says whether an offer that calls the publication's stream so would put another in its place.
+func (p *Publication) named(ssrc uint32) (another bool) {
+	all := *p.encodings.Load()
+	return len(all) > 0 && all[0].ssrc != ssrc
 }
 
 // add makes the slot get what is sent from now on; false: the publication has ended.

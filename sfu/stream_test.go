@@ -67,3 +67,45 @@ func TestManyHolesDontTurnTheCounterBack(t *testing.T) {
 		t.Errorf("%v", p)
 	}
 }
+
+// withMID is the packet with its m-line's name (one letter) as its only header extension.
+func withMID(raw []byte, mid byte) []byte {
+	var p packet
+	p.parse(raw)
+	named := append([]byte{raw[0] | 0x10}, raw[1:rtpHeaderSize]...)
+	return append(append(named, 0xBE, 0xDE, 0, 1, 0x10, mid, 0, 0), p.payload...)
+}
+
+func TestStreamsThatWereReplacedAreForgotten(t *testing.T) {
+	b := newBench(t, 1, true)
+	p := b.publisher
+	b.video[0].Show(b.camera)
+	encodings := []*encoding{(*b.camera.encodings.Load())[0]}
+	for i := range uint32(2 * mostTold) {
+		b.now = b.now.Add(time.Duration(streamEach))
+		if i%2 == 1 {
+			p.openRTP(2000 + i).receive(withMID(packetBytes(2000+i, typeRepair, 1, 1, picture(1, false, 100)), 'v'))
+			continue
+		}
+		sink := p.openRTP(1000 + i)
+		for seq := range uint16(200) {
+			sink.receive(withMID(packetBytes(1000+i, typeVP8, seq, 1, picture(seq, seq == 0, 100)), 'v'))
+		}
+		if e := (*b.camera.encodings.Load())[0]; e != encodings[len(encodings)-1] {
+			encodings = append(encodings, e)
+		}
+		b.video[0].nack([]uint16{b.wires[0].packets[len(b.wires[0].packets)-1].SequenceNumber})
+	}
+	if len(encodings) != 1+mostTold/2 || p.told != mostTold {
+		t.Errorf("%d encodings, %d streams were told of by packets", len(encodings), p.told)
+	}
+	for i, e := range encodings {
+		last := i == len(encodings)-1
+		if e.retired.Load() == last || (len(e.ring.cells) > 0) != last || e.missing.lost != nil {
+			t.Errorf("encoding %d: retired %v, %d cells", i, e.retired.Load(), len(e.ring.cells))
+		}
+	}
+	if len(p.streams) > 3 { // the camera, its repairs, the microphone
+		t.Errorf("%d streams are remembered", len(p.streams))
+	}
+}
