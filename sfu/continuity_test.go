@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,9 @@ func (j *judge) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 	before, used := of[number]
 	if used && !bytes.Equal(before, whole) {
 		j.t.Fatalf("number %d of %d is used again:\n% x\n% x", number, h.SSRC, before, whole)
+	}
+	if behind := j.index[h.SSRC] - number; !used && behind > 2*mostKept {
+		j.t.Fatalf("number %d of %d is %d behind: its counter was turned back", number, h.SSRC, behind)
 	}
 	of[number] = whole
 	switch {
@@ -206,7 +210,7 @@ func (c *sender) step(b *bench, what byte, how int) {
 		c.send(true)
 	case 5: // padding
 		b.now = b.now.Add(time.Millisecond)
-		c.next(how)
+		c.next(1 + how*believable/256)
 		buf := packetBytes(c.ssrc, typeVP8, c.seq, c.timestamp, append(make([]byte, 20), 21))
 		buf[0] |= 0x20
 		c.sink.receive(buf)
@@ -222,9 +226,11 @@ func (c *sender) step(b *bench, what byte, how int) {
 			c.lost = append(c.lost[:at], c.lost[at+1:]...)
 		}
 	case 9: // a lie: what was sent long ago, as something else
-		seq := c.seq - uint16(how*17)
-		b.repairs.receive(c.repeated(seq, how%8 == 0, 2))
-		c.sink.receive(c.packet(seq, how%8 == 1, 3))
+		for n := range 16 {
+			seq := c.seq - uint16(how+n*37)
+			b.repairs.receive(c.repeated(seq, how%8 == 0, 2))
+			c.sink.receive(c.packet(seq, how%8 == 1, 3))
+		}
 	case 10: // a jump that is believed
 		c.next(how * believable / 255)
 		c.send(how%2 == 0)
@@ -312,7 +318,8 @@ func TestStreamsStayContinuousByChance(t *testing.T) {
 
 func FuzzStreams(f *testing.F) {
 	f.Add([]byte{4, 0, 0, 255, 6, 3, 0, 9, 7, 0, 14, 0, 13, 0, 0, 61, 11, 0, 12, 0, 14, 1})
-	f.Add([]byte{4, 0, 10, 255, 5, 250, 5, 250, 5, 250, 5, 250, 5, 250, 5, 250, 10, 255, 9, 7, 13, 1, 4, 0})
+	f.Add(slices.Concat([]byte{4, 0}, bytes.Repeat([]byte{5, 255}, 14), []byte{0, 1}))
+	f.Add(slices.Concat([]byte{4, 0}, bytes.Repeat([]byte{0, 255}, 7), bytes.Repeat([]byte{0, 31}, 5), []byte{9, 0, 9, 9, 9, 17, 9, 25}))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		play(t, newBench(t, 2, false), script[:min(len(script), 2000)])
 	})

@@ -25,8 +25,9 @@ func TestRepointingIsOneContinuousStream(t *testing.T) {
 	video := viewer.VideoSlotMIDs()[0]
 	audio := viewer.AudioSlotMIDs()[0]
 	for _, source := range []*guest{a, b, a, b} {
+		before := viewer.Received(video).KeyFrames
 		viewer.see(t, 0, source)
-		if err := viewer.WaitKeyFrame(h.ctx, video); err != nil {
+		if err := viewer.WaitKeyFrames(h.ctx, video, before+1); err != nil {
 			t.Fatal(err)
 		}
 		if err := viewer.WaitReceived(h.ctx, audio, 5); err != nil {
@@ -47,13 +48,11 @@ func TestRepointingIsOneContinuousStream(t *testing.T) {
 			markers++
 		}
 		last, ok := byNumber[n-1]
-		if step := int32(p.timestamp - last.timestamp); ok && (step <= 0 || step > 10*48_000) {
+		if step := int32(p.timestamp - last.timestamp); ok && (step <= 0 || int64(step) > ticks(48_000)) {
 			t.Fatalf("sound %d: %d ticks on", n, step)
 		}
 	}
-	if missing, all := missingShare(sounds, 10); missing*20 > all {
-		t.Errorf("%d of %d sounds are missing", missing, all)
-	}
+	mostlyThere(t, sounds, 10)
 	if !sounds[0].marker || markers != 4 {
 		t.Errorf("%d markers on four sources' sound, first %v", markers, sounds[0].marker)
 	}
@@ -287,9 +286,7 @@ func TestRestartedICEGoesOn(t *testing.T) {
 		}
 		viewer.sees(t, h, 0)
 	}
-	if missing, all := missingShare(w.on(viewer.VideoSlotMIDs()[0]), 50); missing*5 > all {
-		t.Errorf("%d of %d packets are missing", missing, all)
-	}
+	mostlyThere(t, w.on(viewer.VideoSlotMIDs()[0]), 50)
 }
 
 func TestSocketOnEveryAddress(t *testing.T) {

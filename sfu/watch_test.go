@@ -3,6 +3,7 @@ package sfu_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -76,16 +77,25 @@ func missingShare(packets []seen, tail int64) (missing, all int64) {
 	return missing, all
 }
 
-// mustFlow checks that video packets are one continuous stream: put in order, nothing is missing but what a busy machine's sockets may have
-// lost, and time and picture ids go on by one frame at a time.
+// mostlyThere checks that packets come: a busy machine's sockets lose some, and what is lost for good there says nothing of us. That a slot leaves no
+// hole of its own is checked to the packet where there are no sockets (TestStreamsStayContinuousByChance).
+func mostlyThere(t *testing.T, packets []seen, tail int64) {
+	t.Helper()
+	if missing, all := missingShare(packets, tail); missing*4 > all {
+		t.Errorf("%d of %d packets are missing", missing, all)
+	}
+}
+
+// ticks of a media clock that may pass between two packets while a test waits.
+func ticks(rate int64) int64 { return int64(patience/time.Second) * rate }
+
+// mustFlow checks that video packets are one continuous stream: put in order, time and picture ids go on by one frame at a time.
 func mustFlow(t *testing.T, packets []seen) (keyFrames int) {
 	t.Helper()
 	if len(packets) == 0 || !packets[0].key {
 		t.Fatal("doesn't begin with a key frame")
 	}
-	if missing, all := missingShare(packets, 50); missing*50 > all {
-		t.Errorf("%d of %d packets are missing", missing, all)
-	}
+	mostlyThere(t, packets, 50)
 	byNumber := ordered(packets)
 	if len(byNumber) != len(packets) {
 		t.Errorf("%d packets have %d numbers", len(packets), len(byNumber))
@@ -105,7 +115,7 @@ func mustFlow(t *testing.T, packets []seen) (keyFrames int) {
 		if sameFrame == last.marker && !p.key { // a source that is left is cut off anywhere; the next begins with a key frame
 			t.Fatalf("packet %d: a frame must end with its marker: %+v after %+v", n, p, last)
 		}
-		if step := int32(p.timestamp - last.timestamp); step < 0 || step > 10*90_000 {
+		if step := int32(p.timestamp - last.timestamp); step < 0 || int64(step) > ticks(90_000) {
 			t.Fatalf("packet %d: time goes by %d ticks", n, step)
 		}
 		wantPicture, wantLayer := last.picture, last.layer

@@ -157,10 +157,9 @@ func (c *Client) WaitReceived(ctx context.Context, mid string, packets uint64) e
 	return c.wait(ctx, mid, "packets", func(r Received) bool { return r.Packets >= want })
 }
 
-// WaitKeyFrame waits for one more key frame than now on a slot.
-func (c *Client) WaitKeyFrame(ctx context.Context, mid string) error {
-	want := c.Received(mid).KeyFrames + 1
-	return c.wait(ctx, mid, "a key frame", func(r Received) bool { return r.KeyFrames >= want })
+// WaitKeyFrames waits until so many key frames came on a slot in all.
+func (c *Client) WaitKeyFrames(ctx context.Context, mid string, keyFrames uint64) error {
+	return c.wait(ctx, mid, "a key frame", func(r Received) bool { return r.KeyFrames >= keyFrames })
 }
 
 func (c *Client) wait(ctx context.Context, mid, what string, met func(Received) bool) error {
