@@ -329,6 +329,23 @@ func TestSilentSockets(t *testing.T) {
 		c.send(h.plainJoin("patient", auth.Patient))
 		c.awaitClosed(4408)
 	})
+	t.Run("answers what was not asked", func(t *testing.T) {
+		h := newHouse(t, Limits{PingEvery: time.Hour, SilentFor: 100 * time.Millisecond})
+		c, _ := h.lurk("patient", auth.Patient)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for limit := time.After(patience); ; {
+			select {
+			case <-tick.C:
+				_ = c.conn.WriteControl(websocket.PongMessage, []byte("0"), time.Now().Add(patience)) // fails once closed
+				continue
+			case <-c.done:
+			case <-limit:
+			}
+			break
+		}
+		c.awaitClosed(4408)
+	})
 	t.Run("answers pings", func(t *testing.T) {
 		h := newHouse(t, Limits{PingEvery: 10 * time.Millisecond, SilentFor: 30 * time.Second})
 		c := h.dialDeaf(visitID)

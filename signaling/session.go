@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,9 @@ type Session struct {
 	queued  atomic.Int64  // messages ever put into queue
 	written atomic.Int64  // messages ever written
 	read    atomic.Int64  // messages the client has read for certain: it answered a ping that was written after them
+
+	pinging sync.Mutex
+	pings   []int64 // what unanswered pings carried, oldest first; guarded by pinging
 
 	// used by run alone
 	answer string // to the first offer; set before the room knows the session
@@ -280,8 +284,12 @@ func (s *Session) writeMessage(m ToClient) error {
 
 // ping asks for a sign of life. It carries how many messages were written before it: whoever answers has read those.
 func (s *Session) ping() error {
-	count := strconv.AppendInt(nil, s.written.Load(), 10)
-	if err := s.conn.WriteControl(websocket.PingMessage, count, s.deadline(s.handler.config.Limits.WriteWithin)); err != nil {
+	count := s.written.Load()
+	s.pinging.Lock()
+	s.pings = append(s.pings, count)
+	s.pinging.Unlock()
+	payload := strconv.AppendInt(nil, count, 10)
+	if err := s.conn.WriteControl(websocket.PingMessage, payload, s.deadline(s.handler.config.Limits.WriteWithin)); err != nil {
 		return fmt.Errorf("pinging: %w", err)
 	}
 	return nil
@@ -290,7 +298,7 @@ func (s *Session) ping() error {
 // ponged takes the answer to a ping. A client that sends but doesn't read answers none, so nothing else counts as a sign of life.
 func (s *Session) ponged(payload string) error {
 	count, err := strconv.ParseInt(payload, 10, 64)
-	if err != nil || count < s.read.Load() || count > s.written.Load() {
+	if err != nil || !s.answered(count) {
 		return nil // not the answer to a ping of ours: RFC 6455, section 5.5.3, allows it and it means nothing
 	}
 	s.read.Store(count)
@@ -298,6 +306,17 @@ func (s *Session) ponged(payload string) error {
 		return nil // closing has a deadline of its own
 	}
 	return s.conn.SetReadDeadline(s.deadline(s.handler.config.Limits.SilentFor))
+}
+
+// answered takes a ping, and those before it, which a client may leave out, from the unanswered ones; false when there is none like it.
+func (s *Session) answered(count int64) bool {
+	s.pinging.Lock()
+	defer s.pinging.Unlock()
+	i := slices.Index(s.pings, count)
+	if i >= 0 {
+		s.pings = slices.Delete(s.pings, 0, i+1)
+	}
+	return i >= 0
 }
 
 // sayGoodbye sends the close frame and gives the client a moment to answer it.
