@@ -75,7 +75,9 @@ func (p *Person) glance(ctx context.Context, video string) (*quadrants, error) {
 	if err := p.page.Call(ctx, &box, `() => witness.where(`+video+`)`); err != nil || box == nil {
 		return nil, err
 	}
-	shot, err := p.page.Screenshot(ctx, box)
+	// The middle is enough, and free of the names and the own picture that lie over the corners.
+	middle := bidi.Box{X: box.X + 0.3*box.Width, Y: box.Y + 0.3*box.Height, Width: 0.4 * box.Width, Height: 0.4 * box.Height}
+	shot, err := p.page.Screenshot(ctx, &middle)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +88,7 @@ func (p *Person) glance(ctx context.Context, video string) (*quadrants, error) {
 	var q quadrants
 	size := screen.Bounds().Size()
 	for i := range q {
-		// Near the middle, since names and one's own picture lie over the corners.
-		x, y := size.X*(36+28*(i%2))/100, size.Y*(36+28*(i/2))/100
+		x, y := size.X*(15+70*(i%2))/100, size.Y*(15+70*(i/2))/100
 		r, g, b, _ := screen.At(x, y).RGBA()
 		q[i] = rgb{float64(r >> 8), float64(g >> 8), float64(b >> 8)}
 	}
