@@ -55,6 +55,9 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 		return nil
 	})
 	o.StringVar(&c.Site, "site", "Housecall", "the hospital's `name`, as people see it")
+	c.Window = visits.DefaultWindow()
+	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
+	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")
 	o.Func("time-zone", "the hospital's time `zone`, as in America/New_York (default: UTC)", func(s string) error {
 		zone, err := time.LoadLocation(s)
 		if err != nil || s == "" || s == "Local" {
@@ -90,6 +93,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if o.NArg() > 0 {
 		return o.wrong(fmt.Errorf("there is no argument %q: options begin with --", o.Arg(0)))
+	}
+	if config.Window.OpensBefore < 0 || config.Window.ClosesAfter < 0 {
+		return o.wrong(errors.New("--opens-before and --closes-after can't be negative"))
 	}
 	redis.SetLogger(redisLog{config.Logger})
 	s, err := server.New(ctx, config)

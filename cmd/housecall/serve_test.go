@@ -18,6 +18,7 @@ func TestServeRefusesWrongOptions(t *testing.T) {
 		{"--media-address", "localhost"},
 		{"--trusted-proxy", "10.0.0.0/99"},
 		{"--config", "/nowhere"},
+		{"--opens-before", "-1m"},
 	} {
 		var out, errs strings.Builder
 		if status := run(t.Context(), append([]string{"serve"}, args...), &out, &errs); status != 2 || errs.Len() == 0 {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"housecall/visits"
 )
 
 // Config is what a server is started with. The zero value of a field takes the default of docs/operating.md.
@@ -25,6 +27,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
 	Site           string         // the hospital's name
 	TimeZone       *time.Location // the hospital's
+	Window         visits.Window  // when links work, around the planned time
 
 	Logger *slog.Logger
 	Now    func() time.Time
