@@ -11,7 +11,7 @@ var ourFeatures = []string{"autoplay", "camera", "clipboard-write", "display-cap
 	"picture-in-picture", "screen-wake-lock", "speaker-selection"}
 
 // otherFeatures are switched off.
-var otherFeatures = []string{"accelerometer", "bluetooth", "browsing-topics", "clipboard-read", "compute-pressure", "encrypted-media",
+var otherFeatures = []string{"accelerometer", "browsing-topics", "clipboard-read", "compute-pressure", "encrypted-media",
 	"gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "keyboard-map", "local-fonts",
 	"magnetometer", "midi", "otp-credentials", "payment", "publickey-credentials-create", "publickey-credentials-get", "serial",
 	"storage-access", "sync-xhr", "usb", "window-management", "xr-spatial-tracking"}
