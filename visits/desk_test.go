@@ -23,6 +23,7 @@ type desk struct {
 	handler  http.Handler
 	accounts *staff.Accounts
 	zone     string // what the browser's script would have told
+	chosen   string // the zone kept when a visit was made
 }
 
 const deskPassword = "wobbly-green-teapot"
@@ -103,6 +104,9 @@ func (r reader) send(method, path string, form url.Values) *httptest.ResponseRec
 	}
 	if r.zone != "" {
 		req.AddCookie(&http.Cookie{Name: "housecall_zone", Value: r.zone})
+	}
+	if r.chosen != "" {
+		req.AddCookie(&http.Cookie{Name: "housecall_zone_chosen", Value: r.chosen})
 	}
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, req)

@@ -151,6 +151,7 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	d.keepZone(w, r, f.Zone)
 	http.Redirect(w, r, visitPath(v.ID)+"/links?made", http.StatusSeeOther)
 }
 

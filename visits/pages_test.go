@@ -66,6 +66,59 @@ func TestDeskMakesAVisit(t *testing.T) {
 	}
 }
 
+// TestDeskOfAnOpenVisit: who came may have gone again, so the words only say that they came.
+func TestDeskOfAnOpenVisit(t *testing.T) {
+	d := newDesk(t)
+	r := d.signIn(auth.Scheduler)
+	v, _ := d.visit()
+	if err := d.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomOpened, Visit: v.ID, At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/desk", "/desk/visits/" + v.ID} {
+		wantWords(t, r.get(path), "Somebody came, nobody was let in yet")
+	}
+}
+
+// TestDeskKeepsTheChosenZone: what was typed is what everybody reads, and in the message to the family.
+func TestDeskKeepsTheChosenZone(t *testing.T) {
+	d := newDesk(t)
+	d.zone = "Europe%2FBerlin"
+	r := d.signIn(auth.Scheduler)
+	form := goodForm()
+	make := func(zone string) (to string, kept *http.Cookie) {
+		t.Helper()
+		form.Set("zone", zone)
+		w := r.post("/desk/new", form)
+		if w.Code != http.StatusSeeOther {
+			t.Fatalf("%d %s", w.Code, words(w))
+		}
+		for _, c := range w.Result().Cookies() {
+			kept = c
+		}
+		return w.Header().Get("Location"), kept
+	}
+	if _, kept := make("Europe/Berlin"); kept != nil {
+		t.Errorf("the browser's own zone is kept: %v", kept)
+	}
+	to, kept := make("America/New_York")
+	if kept == nil || kept.Name != "housecall_zone_chosen" || !kept.HttpOnly || !kept.Secure || kept.MaxAge <= 0 {
+		t.Fatalf("kept %v", kept)
+	}
+	d.chosen = kept.Value
+	const shown = "Times are in New York time (America/New_York)."
+	wantWords(t, r.get(to), "Wednesday 25 November 2026 at 15:00", "at 15:00 (New York time)", shown)
+	wantWords(t, r.get(strings.TrimSuffix(to, "/links?made")), "Wednesday 25 November 2026 at 15:00", shown)
+	wantWords(t, r.get("/desk?when=upcoming"), "15:00", shown)
+	if !strings.Contains(r.get("/desk/new").Body.String(), `name="zone" value="America/New_York"`) {
+		t.Error("the next form begins with another zone")
+	}
+	if _, kept := make("Europe/Berlin"); kept == nil || kept.MaxAge >= 0 {
+		t.Errorf("going back to the browser's own zone: %v", kept)
+	}
+	d.chosen = "Mars%2FOlympus"
+	wantWords(t, r.get("/desk"), "Times are in Berlin time")
+}
+
 func TestDeskSaysWhatIsWrong(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)

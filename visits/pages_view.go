@@ -180,7 +180,7 @@ func (s *Service) stateWords(v Visit) stateView {
 	case InProgress:
 		return stateView{"In progress", "good"}
 	case Open:
-		return stateView{"Somebody is waiting", "warn"}
+		return stateView{"Somebody came, nobody was let in yet", "warn"} // who came may have gone again
 	case Ended:
 		return stateView{"Ended", ""}
 	case Cancelled:

@@ -11,16 +11,44 @@ import (
 // zoneCookie is where the desk's script keeps the name of the browser's time zone. It is no secret and decides nothing but how times look.
 const zoneCookie = "housecall_zone"
 
-// readerZone is the time zone of who reads: the browser's own where the script has told it, else the desk's.
+// chosenCookie keeps the zone that somebody typed when they made a visit. It goes before the browser's own, and the script leaves it alone.
+const chosenCookie = "housecall_zone_chosen"
+
+const chosenLife = 365 * 24 * time.Hour // as long as the script's
+
+// readerZone is the time zone of who reads: the one they chose last, else the browser's own where the script has told it, else the desk's.
 func (d *Desk) readerZone(r *http.Request) *time.Location {
-	if c, err := r.Cookie(zoneCookie); err == nil {
-		if name, err := url.PathUnescape(c.Value); err == nil {
-			if zone := zoneByName(name); zone != nil {
-				return zone
-			}
+	for _, name := range []string{chosenCookie, zoneCookie} {
+		if zone := zoneOfCookie(r, name); zone != nil {
+			return zone
 		}
 	}
 	return d.zone
+}
+
+func zoneOfCookie(r *http.Request, cookie string) *time.Location {
+	c, err := r.Cookie(cookie)
+	if err != nil {
+		return nil
+	}
+	name, err := url.PathUnescape(c.Value)
+	if err != nil {
+		return nil
+	}
+	return zoneByName(name)
+}
+
+// keepZone lets all pages, and the messages to send, show the zone that was chosen for a visit. The browser's own needs no keeping.
+func (d *Desk) keepZone(w http.ResponseWriter, r *http.Request, name string) {
+	if name == d.readerZone(r).String() {
+		return
+	}
+	c := &http.Cookie{Name: chosenCookie, Value: url.PathEscape(name), Path: DeskPath, MaxAge: int(chosenLife.Seconds()),
+		HttpOnly: true, Secure: d.service.secure, SameSite: http.SameSiteLaxMode}
+	if own := zoneOfCookie(r, zoneCookie); own != nil && own.String() == name {
+		c.Value, c.MaxAge = "", -1
+	}
+	http.SetCookie(w, c)
 }
 
 // zoneByName finds a time zone such as Europe/Berlin; nil when there is none of that name.
