@@ -28,8 +28,10 @@ test: test-js test-go ## every test: browsers, Redis, media and all; nothing is 
 test-js: deps
 	cd static && npm test
 
+# The browsers come last and alone: they need the machine for themselves.
 test-go: deps
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -race -timeout 15m -p 1 ./e2e/...
 
 lint: deps ## gofmt, vet, staticcheck, the law of imports, dead code, tsc
 	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
