@@ -1,10 +1,17 @@
-/* For browsers too old for the visit page's modules: no module ran, so say so instead of waiting for ever. Plain old script on purpose. */
+/* For when no module of the visit page ran: the browser is too old for them, or they did not come. Plain old script on purpose. */
 window.addEventListener("load", function () {
+  var retry = document.getElementById("retry");
+  if (retry) {
+    retry.addEventListener("click", function () {
+      location.reload();
+    });
+  }
   var body = document.body;
-  if (body.getAttribute("data-started")) return;
-  body.setAttribute("data-state", "unsupported");
+  if (body.hasAttribute("data-started")) return;
+  var state = "noModule" in document.createElement("script") ? "unloaded" : "unsupported";
+  body.setAttribute("data-state", state);
   var opening = document.getElementById("opening");
-  var unsupported = document.getElementById("unsupported");
+  var section = document.getElementById(state);
   if (opening) opening.hidden = true;
-  if (unsupported) unsupported.hidden = false;
+  if (section) section.hidden = false;
 });

@@ -181,7 +181,5 @@ async function begin() {
   await page.open();
 }
 
-begin().catch(() => {
-  // Not even the words came. What stands in the page itself is all there is to say; a reload is what helps.
-  setTimeout(() => location.reload(), 5000);
-});
+// Perhaps not even the words came: what stands in the page itself is all there is to say.
+begin().catch(() => new Screens(new Words({}, "en")).show("unloaded"));

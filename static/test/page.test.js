@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { codeIn, visitPathIn } from "../js/address.js";
 import { readRedeemed } from "../js/api.js";
@@ -28,6 +29,22 @@ test("the page asks for exactly the modules it needs, all at once", () => {
   assert.deepEqual(asked.sort(), [...needed("js/visit.js"), "js/old.js"].sort());
   const ours = readdirSync(new URL("js/", root), { recursive: true }).filter((name) => name.endsWith(".js") && name !== "desk.js");
   assert.deepEqual(ours.map((name) => `js/${name}`).sort(), [...new Set(asked)].sort(), "no module lies about unused");
+});
+
+/** What old.js shows when the page has loaded. */
+function shownByOld(started, modules) {
+  const state = {};
+  const sections = { opening: { hidden: false }, unsupported: { hidden: true }, unloaded: { hidden: true } };
+  const body = { hasAttribute: () => started, setAttribute: (name, value) => (state[name] = value) };
+  const document = { body, getElementById: (id) => sections[id], createElement: () => (modules ? { noModule: false } : {}) };
+  runInNewContext(read("js/old.js"), { window: { addEventListener: (_, call) => call() }, document });
+  return [state["data-state"], Object.keys(sections).filter((name) => !sections[name].hidden)];
+}
+
+test("a browser is called too old only where it knows no modules", () => {
+  assert.deepEqual(shownByOld(true, true), [undefined, ["opening"]]);
+  assert.deepEqual(shownByOld(false, true), ["unloaded", ["unloaded"]]);
+  assert.deepEqual(shownByOld(false, false), ["unsupported", ["unsupported"]]);
 });
 
 test("the visit page weighs less than 150 KB gzipped, words and icon included", () => {
