@@ -179,6 +179,9 @@ func (o *deskOptions) finish(err error) int {
 	return exitStatus(o.Name()[len("housecall "):], err, o.Output())
 }
 
+// warn says in one line what the person should know, beside what was printed.
+func (o *deskOptions) warn(text string) { fmt.Fprintf(o.Output(), "%s: %s\n", o.Name(), text) }
+
 // subcommands runs the one that args name.
 func subcommands(ctx context.Context, name string, all []command, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"housecall/platform/store"
 )
 
 // desk runs subcommands on a folder of its own.
@@ -110,6 +112,35 @@ func TestVisitCommands(t *testing.T) {
 	}
 	if out, _ := d.do(0, "visit", "show", id); !strings.Contains(out, "Sample Patient  withdrawn ") || !strings.Contains(out, "Dr. Sample      over\n") {
 		t.Errorf("show:\n%s", out)
+	}
+}
+
+// TestResendOfALockedLink: the link is printed, and that it does not work is said beside it, also to programs.
+func TestResendOfALockedLink(t *testing.T) {
+	d := desk{t, filepath.Join(t.TempDir(), "data")}
+	d.do(0, create("--birth-date", "2012-05-31")...)
+	var all []shownVisit
+	d.json(&all, "visit", "list")
+	resend := []string{"visit", "resend", all[0].ID, all[0].Invitations[0].ID, "--public-url", "https://visits.example"}
+	if _, errs := d.do(0, resend...); errs != "" {
+		t.Errorf("a link that works: %s", errs)
+	}
+	db, err := store.Open(t.Context(), filepath.Join(d.data, "housecall.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `UPDATE invitations SET tries = 5 WHERE id = ?`, all[0].Invitations[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range [][]string{nil, {"--json"}} {
+		out, errs := d.do(0, append(resend, more...)...)
+		if !strings.Contains(out, "https://visits.example/v#") || errs != "housecall visit resend: this link is locked after wrong dates of birth; make another with --new-link\n" {
+			t.Errorf("%v: printed %q, said %q", more, out, errs)
+		}
+	}
+	if _, errs := d.do(0, append(resend, "--new-link")...); errs != "" {
+		t.Errorf("the new link: %s", errs)
 	}
 }
 

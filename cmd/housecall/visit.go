@@ -200,6 +200,9 @@ func visitResend(ctx context.Context, args []string, stdout, stderr io.Writer) i
 		if err != nil {
 			return err
 		}
+		if l.Invitation.Locked {
+			o.warn("this link is locked after wrong dates of birth; make another with --new-link")
+		}
 		return o.printLink(l)
 	}))
 }
