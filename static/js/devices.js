@@ -53,6 +53,19 @@ function cameraAsked(id, facing) {
   };
 }
 
+/**
+ * Whether this page may use a device.
+ * @param {Source} source
+ * @returns {Promise<PermissionState | "unknown">} unknown: a browser that cannot say; it will ask
+ */
+async function permission(source) {
+  try {
+    return (await navigator.permissions.query({ name: /** @type {PermissionName} */ (source) })).state;
+  } catch {
+    return "unknown";
+  }
+}
+
 export class Devices {
   /** @type {MediaStreamTrack | null} */
   microphone = null;
@@ -96,13 +109,8 @@ export class Devices {
 
   /** Whether the person has let this page use the device already, so that opening it asks nothing. */
   async allowed() {
-    try {
-      const names = /** @type {PermissionName[]} */ (["microphone", "camera"]);
-      const states = await Promise.all(names.map((name) => navigator.permissions.query({ name })));
-      return states.every((each) => each.state === "granted");
-    } catch {
-      return false; // a browser that cannot say; it will ask
-    }
+    const [microphone, camera] = await Promise.all([permission("microphone"), permission("camera")]);
+    return microphone === "granted" && camera === "granted";
   }
 
   /** Reads the list of devices anew. */
@@ -129,12 +137,8 @@ export class Devices {
       }
       if (needs.microphone && needs.camera) {
         const both = await this.#ask(["microphone", "camera"]);
-        if (!both || both === "denied_by_system") return;
-        // A refusal is the person's answer to one question: asking each alone would only ask again.
-        if (both === "denied") {
-          this.faults = { microphone: both, camera: both };
-          return;
-        }
+        if (!both) return;
+        if (both === "denied" || both === "denied_by_system") return this.#askAllowed();
       }
       if (this.wanted.microphone && !this.microphone) await this.#ask(["microphone"]);
       if (this.wanted.camera && !this.camera) await this.#ask(["camera"]);
@@ -179,6 +183,18 @@ export class Devices {
     this.#keep("microphone", null);
     this.#keep("camera", null);
     this.#changed();
+  }
+
+  /**
+   * After both were refused in one: asks alone for what is allowed, or was not asked for because the other is forbidden. Where the
+   * refusal was the person's answer to one question, asking each alone would only ask again.
+   */
+  async #askAllowed() {
+    const [microphone, camera] = await Promise.all([permission("microphone"), permission("camera")]);
+    /** @param {string} mine @param {string} other */
+    const worth = (mine, other) => mine === "granted" || (mine === "prompt" && other === "denied");
+    if (worth(microphone, camera)) await this.#ask(["microphone"]);
+    if (worth(camera, microphone)) await this.#ask(["camera"]);
   }
 
   /** @param {Source} source */

@@ -16,7 +16,7 @@ class Track {
 }
 
 /** A machine with some devices; what is not there, or not allowed, is refused as browsers do. */
-function machine({ microphone = true, camera = true, refuse = "" } = {}) {
+function machine({ microphone = true, camera = true, refuse = "", states = null } = {}) {
   const asked = [];
   const mediaDevices = {
     asked,
@@ -24,6 +24,8 @@ function machine({ microphone = true, camera = true, refuse = "" } = {}) {
     enumerateDevices: async () => [],
     getUserMedia: async ({ audio, video }) => {
       asked.push([audio && "microphone", video && "camera"].filter(Boolean).join("+"));
+      const barred = states && ((audio && states.microphone !== "granted") || (video && states.camera !== "granted"));
+      if (barred) throw Object.assign(new Error("refused"), { name: "NotAllowedError" });
       if (refuse) throw Object.assign(new Error("refused"), { name: refuse });
       if ((audio && !microphone) || (video && !camera)) throw Object.assign(new Error("missing"), { name: "NotFoundError" });
       const tracks = [audio && new Track("audio", "m"), video && new Track("video", video.facingMode ?? video.deviceId?.exact)].filter(Boolean);
@@ -33,7 +35,8 @@ function machine({ microphone = true, camera = true, refuse = "" } = {}) {
       };
     },
   };
-  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
+  const permissions = states && { query: async ({ name }) => ({ state: states[name] }) };
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices, permissions }, configurable: true });
   return mediaDevices;
 }
 
@@ -61,6 +64,29 @@ test("a refusal is not followed by more questions", async () => {
   await devices.open();
   assert.equal(asked.length, 1);
   assert.deepEqual(devices.faults, { microphone: "denied", camera: "denied" });
+});
+
+test("a forbidden camera does not cost the microphone", async () => {
+  const { asked } = machine({ states: { microphone: "granted", camera: "denied" } });
+  const devices = new Devices(() => undefined);
+  await devices.open();
+  assert.deepEqual(asked, ["microphone+camera", "microphone"]);
+  assert.deepEqual(devices.media, { microphone: true, camera: false });
+  assert.deepEqual(devices.faults, { camera: "denied" });
+});
+
+test("what was not asked for because the other is forbidden is asked for alone", async () => {
+  for (const [states, alone] of [
+    [{ microphone: "denied", camera: "prompt" }, ["camera"]],
+    [{ microphone: "denied", camera: "denied" }, []],
+    [{ microphone: "prompt", camera: "prompt" }, []],
+  ]) {
+    const { asked } = machine({ states });
+    const devices = new Devices(() => undefined);
+    await devices.open();
+    assert.deepEqual(asked.slice(1), alone);
+    assert.deepEqual(devices.faults, { microphone: "denied", camera: "denied" });
+  }
 });
 
 test("without secure context there is nothing to ask", async () => {
