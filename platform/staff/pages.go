@@ -16,16 +16,23 @@ type setupView struct {
 }
 
 func (a *Accounts) setupForm(w http.ResponseWriter, r *http.Request) {
+	if !a.alreadySetUp(w, r) {
+		a.showSetup(w, r, http.StatusOK, setupView{})
+	}
+}
+
+// alreadySetUp answers where there is an account, the same for every code, so that nobody learns whether theirs was right.
+func (a *Accounts) alreadySetUp(w http.ResponseWriter, r *http.Request) bool {
 	none, err := noAccounts(r.Context(), a.DB)
-	if err != nil {
+	switch {
+	case err != nil:
 		web.Problem(w, r, err)
-		return
+		return true
+	case none:
+		return false
 	}
-	if !none {
-		web.NotFound(w, r) // set up is set up
-		return
-	}
-	a.showSetup(w, r, http.StatusOK, setupView{})
+	a.Pages.Render(w, r, http.StatusGone, "staff/already", web.Page{Title: "Already set up"})
+	return true
 }
 
 func (a *Accounts) showSetup(w http.ResponseWriter, r *http.Request, status int, v setupView) {
@@ -33,6 +40,9 @@ func (a *Accounts) showSetup(w http.ResponseWriter, r *http.Request, status int,
 }
 
 func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
+	if a.alreadySetUp(w, r) {
+		return
+	}
 	if err := r.ParseForm(); err != nil {
 		web.Problem(w, r, formFault(err))
 		return
@@ -50,6 +60,9 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 	}
 	session, err := a.finishSetup(r.Context(), v.Code, n)
 	if errors.Is(err, errSetupCode) {
+		if a.alreadySetUp(w, r) { // by somebody else, just now
+			return
+		}
 		v.Problems = web.Problems{{Field: "code",
 			Text: "This set-up code is not right, was used before, or is older than a day. Start the server again to get a new one"}}
 		a.showSetup(w, r, http.StatusUnprocessableEntity, v)

@@ -69,11 +69,22 @@ func TestSetup(t *testing.T) {
 	if a := h.do(t, b, "GET", "/desk", nil); a.status != 200 || !strings.HasSuffix(a.body, " admin") {
 		t.Errorf("signed in: %d %q", a.status, a.body)
 	}
-	if a := h.do(t, h.browser(t), "POST", "/setup", url.Values{"code": {code}, "name": {"B"}, "email": {"b@example.org"}, "password": {password}}); a.status != 422 {
-		t.Errorf("the code worked twice: %d", a.status)
+	var said []string
+	for _, again := range []string{code, first, ""} {
+		a := h.do(t, h.browser(t), "POST", "/setup", url.Values{"code": {again}, "name": {"B"}, "email": {"b@example.org"}, "password": {password}})
+		if a.status != 410 {
+			t.Errorf("set up twice with %q: %d", again, a.status)
+		}
+		said = append(said, a.body)
 	}
-	if a := h.do(t, b, "GET", "/setup", nil); a.status != 404 {
-		t.Errorf("the form after set-up: %d", a.status)
+	late := h.do(t, h.browser(t), "GET", "/setup", nil)
+	if late.status != 410 || !strings.Contains(late.body, "<h1>Already set up</h1>") || !strings.Contains(late.body, `href="/sign-in"`) {
+		t.Errorf("the form after set-up: %d %s", late.status, late.body)
+	}
+	for _, body := range said {
+		if body != late.body {
+			t.Errorf("what is said after set-up tells codes apart:\n%s", body)
+		}
 	}
 	if _, needed, err := h.EnsureSetup(ctx); err != nil || needed {
 		t.Errorf("set-up wanted again: %v %v", needed, err)
