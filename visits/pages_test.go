@@ -212,7 +212,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 	path := "/desk/visits/" + v.ID
 	guardian := path + "/people/" + v.Invitations[2].ID
 	d.redeem(links[1], "")
-	wantWords(t, r.get(path), "Cardiology", "Tuesday 24 November 2026 at 13:00", canaryClinician+" Clinician Link opened 24 November 2026 at 13:00",
+	wantWords(t, r.get(path), "Cardiology", "Links work from 12:30 to 15:30", "Tuesday 24 November 2026 at 13:00", canaryClinician+" Clinician Link opened 24 November 2026 at 13:00",
 		canaryGuardian+" Guardian Link not opened", "Send again", "New link", "Revoke", "Add a person", "Cancel visit")
 
 	wantWords(t, r.get(guardian+"/link"), "Send the link", canaryGuardian)
@@ -251,7 +251,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 	w = r.post(path+"/cancel", url.Values{})
 	cancelled := r.get(w.Header().Get("Location"))
 	wantWords(t, cancelled, "The visit is cancelled.", "Cancelled")
-	for _, gone := range []string{"Send again", "Add a person", "Cancel visit"} {
+	for _, gone := range []string{"Send again", "Add a person", "Cancel visit", "Links work"} {
 		if strings.Contains(words(cancelled), gone) {
 			t.Errorf("a cancelled visit offers %q", gone)
 		}

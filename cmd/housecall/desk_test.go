@@ -100,6 +100,9 @@ func TestVisitCommands(t *testing.T) {
 	if _, errs := d.do(2, "visit", "invite", id, "--role", "king", "--name", "Sample Guest"); !strings.Contains(errs, "role") {
 		t.Errorf("invite a king: %s", errs)
 	}
+	if out, _ := d.do(0, "visit", "show", id); !strings.Contains(out, "\nLinks work from "+year+"-11-24 13:30 to "+year+"-11-24 16:30\n\n") {
+		t.Errorf("show:\n%s", out)
+	}
 	d.do(0, "visit", "revoke", id, patient)
 	if _, errs := d.do(1, "visit", "resend", id, patient); errs != "housecall visit resend: This invitation was withdrawn. Invite the person again.\n" {
 		t.Errorf("resend: %s", errs)
@@ -110,7 +113,8 @@ func TestVisitCommands(t *testing.T) {
 	if v.State != "cancelled" || v.Invitations[0].RevokedAt == "" || v.Invitations[0].Generation != 2 || v.Invitations[1].RevokedAt != "" {
 		t.Errorf("show: %+v", v)
 	}
-	if out, _ := d.do(0, "visit", "show", id); !strings.Contains(out, "Sample Patient  withdrawn ") || !strings.Contains(out, "Dr. Sample      over\n") {
+	if out, _ := d.do(0, "visit", "show", id); !strings.Contains(out, "Sample Patient  withdrawn ") || !strings.Contains(out, "Dr. Sample      over\n") ||
+		!strings.Contains(out, ", cancelled\n\nINVITATION") || strings.Contains(out, "Links work") {
 		t.Errorf("show:\n%s", out)
 	}
 }

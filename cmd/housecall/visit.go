@@ -65,8 +65,11 @@ func visitCreate(ctx context.Context, args []string, stdout, stderr io.Writer) i
 
 // printVisit prints what is the same for everybody invited.
 func (o *deskOptions) printVisit(v visits.Visit) {
-	fmt.Fprintf(o.stdout, "Visit %s\n%s, %s to %s (%s), %s\nLinks work from %s to %s\n\n", v.ID, v.Service, o.shown(v.StartsAt), o.shown(v.EndsAt), o.zone,
-		v.State, o.shown(v.OpensAt), o.shown(v.ClosesAt))
+	fmt.Fprintf(o.stdout, "Visit %s\n%s, %s to %s (%s), %s\n", v.ID, v.Service, o.shown(v.StartsAt), o.shown(v.EndsAt), o.zone, v.State)
+	if !v.State.Over() {
+		fmt.Fprintf(o.stdout, "Links work from %s to %s\n", o.shown(v.OpensAt), o.shown(v.ClosesAt))
+	}
+	fmt.Fprintln(o.stdout)
 }
 
 func visitInvite(ctx context.Context, args []string, stdout, stderr io.Writer) int {
