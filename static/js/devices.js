@@ -73,6 +73,8 @@ export class Devices {
   camera = null;
   /** What the person wants, whether or not a device is there. */
   wanted = { microphone: true, camera: true };
+  /** False for those who only watch. */
+  canSend = true;
   /** @type {Partial<Record<Source, Fault>>} */
   faults = {};
   /** @type {"user" | "environment"} */
@@ -176,6 +178,14 @@ export class Devices {
   async choose(source, id) {
     this.chosen[source] = id;
     await this.#reopen(source);
+  }
+
+  /** Who only watches is asked for no device, now or later. */
+  watchOnly() {
+    this.canSend = false;
+    this.wanted = { microphone: false, camera: false };
+    this.faults = {};
+    this.stop();
   }
 
   /** Lets go of everything. */

@@ -39,8 +39,8 @@ import { Room } from "./room.js";
  *   changed: () => void,
  *   happened: (happenings: Happening[]) => void,
  *   linked: (link: Link) => void,
- *   refused: (code: string, message: string) => void,
- * }} Watcher */
+ *   refused: (code: string, asked: string) => void,
+ * }} Watcher `asked`: the type of the message that was refused, as far as can be told */
 
 /** A join that has brought no answer by then is given up (milliseconds). */
 const joinLimit = 12_000;
@@ -80,6 +80,8 @@ export class Session {
   #offering = false;
   /** What to offer for when the present offer is answered. @type {{audio: number, video: number} | null} */
   #needed = null;
+  /** The type of the message sent last. */
+  #asked = "";
 
   /** @param {Outside} outside @param {Watcher} watcher */
   constructor(outside, watcher) {
@@ -179,7 +181,7 @@ export class Session {
 
   /** @param {number} turn @param {ServerMessage} message */
   #take(turn, message) {
-    if (message.type === "error") return this.#watcher.refused(message.code, message.message);
+    if (message.type === "error") return this.#refused(message.code);
     const happenings = this.room.apply(message);
     if (message.type === "joined") this.#joined();
     if (message.type === "joined" || message.type === "answer") void this.#accept(turn, message.answer);
@@ -191,6 +193,12 @@ export class Session {
     if (message.type === "chat" && message.from.id === this.room.you.id) this.pending.delete(message.id);
     this.#watcher.happened(happenings);
     this.#watcher.changed();
+  }
+
+  /** The server does not say what it refused: it was the last thing asked. @param {string} code */
+  #refused(code) {
+    if (code === "not_allowed" && this.#asked === "chat") this.pending.clear();
+    this.#watcher.refused(code, this.#asked);
   }
 
   #joined() {
@@ -302,6 +310,7 @@ export class Session {
 
   /** @param {ClientMessage} message */
   #say(message) {
+    this.#asked = message.type;
     try {
       this.#socket?.send(encode(message));
     } catch {

@@ -140,7 +140,7 @@ class Page {
     this.#birthDate = "";
     sessionStorage.removeItem(kept);
     history.replaceState(null, "", visitPathIn(visit.path) ?? "/v");
-    if (visit.you.role === "observer") this.devices.wanted = { microphone: false, camera: false };
+    if (visit.you.role === "observer") this.devices.watchOnly();
     this.screens.site = visit.site;
     this.check.describe(visit, Date.now());
     this.screens.show("check");

@@ -146,3 +146,11 @@ test("a device pulled out is noticed", async () => {
   assert.equal(devices.faults.camera, "in_use");
   assert.ok(changes > before);
 });
+
+test("who only watches is asked for nothing", async () => {
+  const { asked } = machine();
+  const devices = new Devices(() => undefined);
+  devices.watchOnly();
+  await devices.open();
+  assert.deepEqual([asked, devices.media, devices.canSend], [[], { microphone: false, camera: false }, false]);
+});

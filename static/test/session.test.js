@@ -42,7 +42,7 @@ class World {
         changed: () => undefined,
         happened: (list) => this.happened.push(...list),
         linked: () => undefined,
-        refused: (code) => this.refused.push(code),
+        refused: (code, asked) => this.refused.push(`${asked} ${code}`),
       },
     );
   }
@@ -276,7 +276,7 @@ test("refusals are told, garbage ends the visit page's part", async () => {
   const world = new World();
   await world.join();
   await world.receive({ type: "error", code: "not_allowed", message: "no" });
-  assert.deepEqual(world.refused, ["not_allowed"]);
+  assert.deepEqual(world.refused, ["join not_allowed"]);
   await world.receive({ type: "slots", slots: 3 });
   assert.equal(world.session.state, "broken");
 });
@@ -286,4 +286,13 @@ test("backoff grows to a ceiling and is spread by chance", () => {
     assert.ok(backoff(n, 0) <= backoff(n, 0.999) && backoff(n, 0.999) <= 4000);
     assert.ok(backoff(n + 1, 0.5) >= backoff(n, 0.5));
   }
+});
+
+test("words that were refused are not shown as being sent for ever", async () => {
+  const world = new World();
+  await world.join();
+  world.session.say("hello");
+  await world.receive({ type: "error", code: "not_allowed", message: "No." });
+  assert.deepEqual(world.refused, ["chat not_allowed"]);
+  assert.equal(world.session.pending.size, 0);
 });

@@ -66,12 +66,12 @@ export class Call {
   start() {
     if (this.running) return;
     const { visit, devices } = this.parts;
-    const { path, you } = visit();
+    const { path } = visit();
     this.#session = new Session(
       {
         getPass: () => pass(path),
         openSocket: () => new WebSocket(new URL(`${path}ws`, location.href.replace(/^http/, "ws")), subprotocol),
-        openLink: (onLost) => new MediaLink({ tracks: () => devices, canSend: you.role !== "observer", onLost }),
+        openLink: (onLost) => new MediaLink({ tracks: () => devices, canSend: devices.canSend, onLost }),
         later: (call, ms) => setTimeout(call, ms),
         forget: (timer) => clearTimeout(timer),
         random: Math.random,
@@ -81,12 +81,20 @@ export class Call {
         changed: () => this.render(),
         happened: (happenings) => this.#tell(happenings),
         linked: (link) => (this.#link = /** @type {MediaLink} */ (link)),
-        refused: (code) => this.parts.live.toast(this.parts.words.t(code === "not_allowed" ? "visit.not_allowed" : "visit.refused")),
+        refused: (code, asked) => this.#refused(code, asked),
       },
     );
     this.#media = JSON.stringify(devices.media);
     this.#session.start(devices.media);
     void this.#stayAwake();
+  }
+
+  /** Something I asked was refused: says so, and takes back what the page showed as done. @param {string} code @param {string} asked */
+  #refused(code, asked) {
+    const { live, words, devices } = this.parts;
+    live.toast(words.t(code === "not_allowed" ? "visit.not_allowed" : "visit.refused"));
+    if (code === "not_allowed" && asked === "media") devices.watchOnly();
+    this.render();
   }
 
   /** My devices changed. */

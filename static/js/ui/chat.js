@@ -49,19 +49,20 @@ export class ChatPanel {
     const lines = box("chat-lines");
     const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
     const before = lines.childElementCount;
-    if (rows.length === 0) rows.push({ key: "", own: false, name: "", text: words.t("chat.empty"), at: "" });
+    const may = room.may.has("chat");
+    button("open-chat").hidden = !may && rows.length === 0;
+    byId("chat-form", HTMLFormElement).hidden = !may;
+    if (rows.length === 0 && may) rows.push({ key: "", own: false, name: "", text: words.t("chat.empty"), at: "" });
     keyed(lines, rows, (row) => row.key, makeRow, fillRow);
     if (open) this.#seen = room.chat.length;
     if (open && (atEnd || before !== lines.childElementCount)) lines.scrollTop = lines.scrollHeight;
     this.#seen = Math.min(this.#seen, room.chat.length);
     this.#showUnread(room.chat.slice(this.#seen).filter((line) => line.from.id !== room.you.id).length);
-    button("open-chat").disabled = false;
-    byId("chat-form", HTMLFormElement).hidden = !room.may.has("chat");
   }
 
   /** Puts the writer in the box, unless that would bring up a phone's keyboard unasked. */
   focus() {
-    if (matchMedia("(pointer: coarse)").matches) box("chat-title").focus();
+    if (matchMedia("(pointer: coarse)").matches || byId("chat-form", HTMLFormElement).hidden) box("chat-title").focus();
     else this.#text.focus();
   }
 

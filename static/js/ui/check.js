@@ -99,7 +99,7 @@ export class Check {
 
   show() {
     this.#preview.show(this.#asked);
-    button("check-open").hidden = this.#asked;
+    button("check-open").hidden = this.#asked || !this.#devices.canSend;
     const { microphone, media } = this.#devices;
     box("check-meter").hidden = !(this.#metering && microphone);
     this.#meter.follow(this.#metering ? microphone : null, !media.microphone);
@@ -137,7 +137,7 @@ export class Check {
       fill("choose-microphone", "audioinput", chosen.microphone || current.microphone),
       fill("choose-speaker", "audiooutput", ""),
     ];
-    box("check-choices").hidden = !this.#asked || !any.includes(true);
+    box("check-choices").hidden = !this.#asked || !this.#devices.canSend || !any.includes(true);
   }
 
   #showFaults() {

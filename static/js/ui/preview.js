@@ -9,6 +9,7 @@ import { DeviceButtons } from "./devicebuttons.js";
 export class Preview {
   #words;
   #devices;
+  #place;
   #video = el("video", { class: "own", muted: true, playsinline: true, autoplay: true });
   #word = el("p", { class: "preview-word" });
   #buttons;
@@ -21,6 +22,7 @@ export class Preview {
     this.#video.muted = true;
     this.#video.setAttribute("aria-label", words.t("preview.label"));
     const bar = el("div", { class: "preview-bar" });
+    this.#place = place;
     place.classList.add("preview");
     place.append(this.#video, this.#word, bar);
     this.#buttons = new DeviceButtons(words, devices, bar);
@@ -33,7 +35,8 @@ export class Preview {
 
   /** @param {boolean} asked whether the browser has been asked for devices yet */
   show(asked) {
-    const { camera, cameras } = this.#devices;
+    const { camera, cameras, canSend } = this.#devices;
+    this.#place.hidden = !canSend;
     showTrack(this.#video, camera, this.#devices.mirrored);
     this.#word.hidden = camera !== null;
     const none = asked && this.#devices.faults.camera;
