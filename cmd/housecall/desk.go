@@ -34,6 +34,7 @@ type deskOptions struct {
 	zoneName  string
 	json      bool
 	zone      *time.Location
+	typed     map[string]string // how a field of a request was typed, where it is not the option of the same name
 }
 
 func newDeskOptions(name string, stdout, stderr io.Writer) *deskOptions {
@@ -167,7 +168,7 @@ func (o *deskOptions) finish(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp), errors.Is(err, errUsage):
 	case errors.As(err, &p) && p.CodeOrKind() == fault.CodeNotValid:
-		_ = o.wrong(errors.New(p.Detail))
+		_ = o.wrong(errors.New(o.inOptions(p)))
 		return 2
 	case errors.As(err, &p) && p.Cause != nil:
 		err = p.Cause // an operator may read it, and is the one who can mend it
@@ -177,6 +178,26 @@ func (o *deskOptions) finish(err error) int {
 		err = errors.New("there is nothing with this id")
 	}
 	return exitStatus(o.Name()[len("housecall "):], err, o.Output())
+}
+
+// inOptions says what is not valid by the names of options, which are what the person typed.
+func (o *deskOptions) inOptions(p *fault.Problem) string {
+	fields, _ := p.Fields["errors"].([]fault.Field)
+	var parts []string
+	for _, f := range fields {
+		name, typed := f.Field, o.typed[f.Field]
+		switch option := strings.ReplaceAll(name, "_", "-"); {
+		case typed != "":
+			name = typed
+		case o.Lookup(option) != nil:
+			name = "--" + option
+		}
+		parts = append(parts, name+" "+f.Detail)
+	}
+	if len(parts) == 0 {
+		return p.Detail
+	}
+	return strings.Join(parts, "; ")
 }
 
 // warn says in one line what the person should know, beside what was printed.

@@ -97,7 +97,7 @@ func TestVisitCommands(t *testing.T) {
 	if !strings.HasPrefix(invited, "guest") || !strings.Contains(invited, "https://visits.example/v#") {
 		t.Errorf("invite: %s", invited)
 	}
-	if _, errs := d.do(2, "visit", "invite", id, "--role", "king", "--name", "Sample Guest"); !strings.Contains(errs, "role") {
+	if _, errs := d.do(2, "visit", "invite", id, "--role", "king", "--name", "Sample Guest"); !strings.Contains(errs, ": --role must be patient,") {
 		t.Errorf("invite a king: %s", errs)
 	}
 	if out, _ := d.do(0, "visit", "show", id); !strings.Contains(out, "\nLinks work from "+year+"-11-24 13:30 to "+year+"-11-24 16:30\n\n") {
@@ -189,7 +189,13 @@ func TestCalledWrongly(t *testing.T) {
 		"no start":         {[]string{"visit", "create", "--service", "x"}, 2, "housecall visit create: --start is missing\n"},
 		"start a word":     {create("--start", "tomorrow"), 2, `housecall visit create: --start: "tomorrow" is no time; write it as in "2026-11-24 15:00" or 2026-11-24T15:00:00+01:00` + "\n"},
 		"no such zone":     {create("--time-zone", "Moon/Base"), 2, "housecall visit create: --time-zone: there is no \"Moon/Base\"\n"},
-		"too short":        {create("--minutes", "1"), 2, "housecall visit create: minutes must be from 5 to 480\n"},
+		"too short":        {create("--minutes", "1"), 2, "housecall visit create: --minutes must be from 5 to 480\n"},
+		"long ago":         {create("--start", "2020-11-24 15:00"), 2, "housecall visit create: --start is so long ago"},
+		"no service":       {create("--service", " "), 2, "housecall visit create: --service is needed\n"},
+		"a blank person":   {create("--guest", " "), 2, "housecall visit create: --guest is needed\n"},
+		"odd birth date":   {create("--birth-date", "31 May"), 2, "housecall visit create: --birth-date must be a day as in 2012-05-31\n"},
+		"nobody":           {[]string{"visit", "create", "--service", "x", "--start", nextYear() + "-11-24"}, 2, "housecall visit create: people (--patient, --clinician and so on) must be from 2 to 10\n"},
+		"several":          {create("--minutes", "1", "--service", " "), 2, "housecall visit create: --minutes must be from 5 to 480; --service is needed\n"},
 		"an argument":      {create("now"), 2, "housecall visit create: \"now\" is too much; put quotes around what has spaces\n"},
 		"no id":            {[]string{"visit", "show"}, 2, "housecall visit show: VISIT is missing\n"},
 		"no invitation":    {[]string{"visit", "resend", "x"}, 2, "housecall visit resend: INVITATION is missing\n"},

@@ -33,8 +33,10 @@ func visitCreate(ctx context.Context, args []string, stdout, stderr io.Writer) i
 		r.AskBirthDate, r.BirthDate = true, phi.Text(s)
 		return nil
 	})
+	o.typed = map[string]string{"starts_at": "--start", "people": "people (--patient, --clinician and so on)"}
 	for _, role := range auth.InvitedRoles() {
 		o.Func(string(role), "`name` of a person to invite as "+string(role)+"; may be given again", func(name string) error {
+			o.typed[fmt.Sprintf("people[%d].name", len(r.People))] = "--" + string(role)
 			r.People = append(r.People, visits.Person{Name: phi.Text(name), Role: role})
 			return nil
 		})
