@@ -213,7 +213,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 	guardian := path + "/people/" + v.Invitations[2].ID
 	d.redeem(links[1], "")
 	wantWords(t, r.get(path), "Cardiology", "Links work from 12:30 to 15:30", "Tuesday 24 November 2026 at 13:00", canaryClinician+" Clinician Link opened 24 November 2026 at 13:00",
-		canaryGuardian+" Guardian Link not opened", "Send again", "New link", "Revoke", "Add a person", "Cancel visit")
+		canaryGuardian+" Parent or guardian Link not opened", "Send again", "New link", "Revoke", "Add a person", "Cancel visit")
 
 	wantWords(t, r.get(guardian+"/link"), "Send the link", canaryGuardian)
 	if body := r.get(guardian + "/link").Body.String(); !strings.Contains(body, links[2].URL) {
@@ -232,7 +232,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 
 	wantWords(t, r.get(guardian+"/revoke"), "Revoke this link?", canaryGuardian)
 	w = r.post(guardian+"/revoke", url.Values{})
-	wantWords(t, r.get(w.Header().Get("Location")), "The link is revoked.", canaryGuardian+" Guardian Revoked")
+	wantWords(t, r.get(w.Header().Get("Location")), "The link is revoked.", canaryGuardian+" Parent or guardian Revoked")
 	wantWords(t, r.get(guardian+"/revoke"), "This link was revoked before.")
 	wantWords(t, r.get(guardian+"/new-link"), "Add the person to the visit once more instead.")
 	if w := r.get(guardian + "/link"); w.Code != 409 {

@@ -210,10 +210,13 @@ func linkWords(i Invitation, opened time.Time, zone *time.Location) (state state
 	return stateView{"Link not opened", ""}, ""
 }
 
-// roleWords says a role with a capital letter.
+// roleWords says a role with a capital letter, in the same words as the visit itself (static/locales).
 func roleWords(r auth.Role) string {
-	if r == "" {
+	switch r {
+	case "":
 		return ""
+	case auth.Guardian:
+		return "Parent or guardian"
 	}
 	return strings.ToUpper(string(r[:1])) + string(r[1:])
 }
