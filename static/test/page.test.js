@@ -8,6 +8,7 @@ import { codeIn, visitPathIn } from "../js/address.js";
 import { readRedeemed } from "../js/api.js";
 import { idleLimit, Silence, silentLimit } from "../js/health.js";
 import { readDate } from "../js/ui/birth.js";
+import { Unread } from "../js/ui/chat.js";
 import { initials } from "../js/ui/stage.js";
 
 const root = new URL("../", import.meta.url);
@@ -142,4 +143,14 @@ test("two letters stand for a name", () => {
   for (const [name, letters] of [["Sample Patient", "SP"], ["Dr. Sample Clinician", "SC"], ["Jo", "J"], ["Ana-Lucía Fernández de la Vega", "AV"], ["李 小龙", "李小"], ["", ""]]) {
     assert.equal(initials(name), letters);
   }
+});
+
+test("a line that was seen is not counted again after coming back", () => {
+  const line = (id, from) => ({ id, from: { id: from, name: "" }, text: "", at: "" });
+  const unread = new Unread();
+  const said = [line("1", "a"), line("1", "b"), line("2", "me")];
+  assert.equal(unread.count(said, "me"), 2);
+  unread.see(said);
+  assert.equal(unread.count([], "me"), 0);
+  assert.equal(unread.count([...said, line("2", "a")], "me"), 1);
 });

@@ -3,19 +3,40 @@
 import { box, button, byId, el, keyed, setText } from "./dom.js";
 import { longestText } from "../protocol.js";
 
+/** @import {Line} from "../protocol.js" */
 /** @import {Room} from "../room.js" */
 /** @import {Words} from "../i18n.js" */
 /** @import {Live} from "./live.js" */
 
 /** @typedef {{key: string, name: string, own: boolean, text: string, at: string}} Row `at`: a time of day, or that it is being sent */
 
+/** Which of the others' lines have been seen; also after leaving and coming back. */
+export class Unread {
+  /** @type {Set<string>} */
+  #seen = new Set();
+
+  /** @param {Line[]} lines that are on screen */
+  see(lines) {
+    for (const line of lines) this.#seen.add(keyOf(line));
+  }
+
+  /** @param {Line[]} lines @param {string} me @returns {number} how many of them are others' and not seen yet */
+  count(lines, me) {
+    return lines.filter((line) => line.from.id !== me && !this.#seen.has(keyOf(line))).length;
+  }
+}
+
+/** An id is unique among one person's lines only. @param {Pick<Line, "id" | "from">} line */
+function keyOf({ id, from }) {
+  return `${from.id} ${id}`;
+}
+
 export class ChatPanel {
   #words;
   #live;
   #say;
   #text = byId("chat-text", HTMLTextAreaElement);
-  /** How many lines had been seen when the panel was last open. */
-  #seen = 0;
+  #unread = new Unread();
 
   /** @param {Words} words @param {Live} live @param {(text: string) => void} say */
   constructor(words, live, say) {
@@ -41,7 +62,7 @@ export class ChatPanel {
     /** @type {Row[]} */
     const rows = room.chat.map(({ id, from, text, at }) => {
       const own = from.id === room.you.id;
-      return { key: `${from.id} ${id}`, own, name: own ? words.t("chat.you") : from.name, text, at: words.time(Date.parse(at)) };
+      return { key: keyOf({ id, from }), own, name: own ? words.t("chat.you") : from.name, text, at: words.time(Date.parse(at)) };
     });
     for (const [id, text] of pending) {
       rows.push({ key: `${room.you.id} ${id}`, own: true, name: words.t("chat.you"), text, at: words.t("chat.sending") });
@@ -54,10 +75,9 @@ export class ChatPanel {
     byId("chat-form", HTMLFormElement).hidden = !may;
     if (rows.length === 0 && may) rows.push({ key: "", own: false, name: "", text: words.t("chat.empty"), at: "" });
     keyed(lines, rows, (row) => row.key, makeRow, fillRow);
-    if (open) this.#seen = room.chat.length;
+    if (open) this.#unread.see(room.chat);
     if (open && (atEnd || before !== lines.childElementCount)) lines.scrollTop = lines.scrollHeight;
-    this.#seen = Math.min(this.#seen, room.chat.length);
-    this.#showUnread(room.chat.slice(this.#seen).filter((line) => line.from.id !== room.you.id).length);
+    this.#showUnread(this.#unread.count(room.chat, room.you.id));
   }
 
   /** Puts the writer in the box, unless that would bring up a phone's keyboard unasked. */
@@ -69,7 +89,6 @@ export class ChatPanel {
   /** Forgets what was written, when the visit is over for this person. */
   clear() {
     this.#text.value = "";
-    this.#seen = 0;
   }
 
   /** @param {number} count */
