@@ -200,6 +200,15 @@ func (o *deskOptions) inOptions(p *fault.Problem) string {
 	return strings.Join(parts, "; ")
 }
 
+// checkAddress says where printed links lead when nobody gave the address people use. Call it before links are printed as text.
+func (o *deskOptions) checkAddress() {
+	given := false
+	o.Visit(func(f *flag.Flag) { given = given || f.Name == "public-url" }) // by the environment or --config too
+	if !given {
+		o.warn("links begin with " + o.publicURL + ", which works on this machine only; give the address people use with --public-url")
+	}
+}
+
 // warn says in one line what the person should know, beside what was printed.
 func (o *deskOptions) warn(text string) { fmt.Fprintf(o.Output(), "%s: %s\n", o.Name(), text) }
 

@@ -237,8 +237,39 @@ func TestOptionsFromTheEnvironment(t *testing.T) {
 	d := desk{t, filepath.Join(t.TempDir(), "data")}
 	t.Setenv("HOUSECALL_PUBLIC_URL", "https://from.env")
 	t.Setenv("HOUSECALL_TIME_ZONE", "Europe/Berlin")
-	out, _ := d.do(0, create()...)
-	if !strings.Contains(out, "https://from.env/v#") || !strings.Contains(out, "(Europe/Berlin)") {
-		t.Errorf("created:\n%s", out)
+	out, errs := d.do(0, create()...)
+	if !strings.Contains(out, "https://from.env/v#") || !strings.Contains(out, "(Europe/Berlin)") || errs != "" {
+		t.Errorf("created:\n%s%s", out, errs)
+	}
+}
+
+// TestLinksOfThisMachineOnly: whoever prints links without an address learns that nobody else can open them.
+func TestLinksOfThisMachineOnly(t *testing.T) {
+	d := desk{t, filepath.Join(t.TempDir(), "data")}
+	said := func(command string) string {
+		return "housecall visit " + command + ": links begin with http://localhost:8080, which works on this machine only; give the address people use with --public-url\n"
+	}
+	if _, errs := d.do(0, create()...); errs != said("create") {
+		t.Errorf("create: %q", errs)
+	}
+	if _, errs := d.do(0, create("--json")...); errs != "" {
+		t.Errorf("create for a program: %q", errs)
+	}
+	var all []shownVisit
+	d.json(&all, "visit", "list")
+	id, person := all[0].ID, all[0].Invitations[0].ID
+	for command, args := range map[string][]string{"resend": {person}, "invite": {"--role", "guest", "--name", "Sample Guest"}} {
+		args = append([]string{"visit", command, id}, args...)
+		if _, errs := d.do(0, args...); errs != said(command) {
+			t.Errorf("%s: %q", command, errs)
+		}
+		if _, errs := d.do(0, append(args, "--public-url", "http://localhost:8080")...); errs != "" {
+			t.Errorf("%s with an address: %q", command, errs)
+		}
+	}
+	for _, command := range [][]string{{"list"}, {"show", id}} {
+		if _, errs := d.do(0, append([]string{"visit"}, command...)...); errs != "" {
+			t.Errorf("%v prints no links but said %q", command, errs)
+		}
 	}
 }

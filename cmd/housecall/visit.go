@@ -56,6 +56,7 @@ func visitCreate(ctx context.Context, args []string, stdout, stderr io.Writer) i
 		if o.json {
 			return o.print(v.JSON(links))
 		}
+		o.checkAddress()
 		o.printVisit(v)
 		rows := make([]string, len(links))
 		for i, l := range links {
@@ -217,5 +218,6 @@ func (o *deskOptions) printLink(l visits.Link) error {
 	if o.json {
 		return o.print(l.JSON())
 	}
+	o.checkAddress()
 	return o.table(fmt.Sprintf("%s\t%s\t%s\t%s", l.Invitation.Role, l.Invitation.Name.Reveal(), l.Invitation.ID, l.URL))
 }
