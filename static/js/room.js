@@ -1,5 +1,5 @@
 // The visit as this member may see it, built up from the server's messages: who is here, who waits, what each slot shows, what was said.
-// It is changed by apply() alone, and touches no DOM.
+// It is changed by apply() and disconnect() alone, and touches no DOM.
 
 /** @import {Joined, Line, Member, Person, Place, Placed, ServerMessage, SlotEntry} from "./protocol.js" */
 
@@ -88,6 +88,12 @@ export class Room {
     }
   }
 
+  /** The connection is gone: nobody is heard or seen until the server says so again. */
+  disconnect() {
+    this.speaking = [];
+    this.slots = new Map();
+  }
+
   /** @param {Joined | Placed} message @returns {Happening[]} */
   #moved(message) {
     const before = this.place;
@@ -96,8 +102,7 @@ export class Room {
     this.may = new Set(message.may);
     this.members = new Map(message.members.filter((m) => m.id !== this.you.id).map((m) => [m.id, m]));
     this.chat = message.chat;
-    this.speaking = [];
-    this.slots = new Map();
+    this.disconnect();
     return before === message.place ? [] : [{ what: "moved", place: message.place }];
   }
 

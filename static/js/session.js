@@ -274,6 +274,7 @@ export class Session {
     this.#turn++;
     this.#outside.forget(this.#timer);
     this.#drop();
+    this.room.disconnect();
     const wait = Math.max(after, backoff(this.attempt++, this.#outside.random()));
     this.#timer = this.#outside.later(() => void this.#connect(), wait);
     this.#resting = true;

@@ -74,3 +74,12 @@ test("a line that comes twice is one line", () => {
   assert.equal(room.apply(line).length, 0);
   assert.equal(room.apply({ ...line, from: { id: "b", name: "B" } }).length, 1);
 });
+
+test("while the connection is lost nobody speaks and no slot shows anybody", () => {
+  const room = new Room();
+  room.apply(joined("visit", [member("a")]));
+  room.apply({ type: "slots", slots: [{ mid: "2", member: "a", source: "camera" }] });
+  room.apply({ type: "speaking", members: ["a", "me"] });
+  room.disconnect();
+  assert.deepEqual([room.speaking, room.slots.size, room.others.length], [[], 0, 1]);
+});

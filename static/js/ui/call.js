@@ -25,9 +25,11 @@ import { pass } from "../api.js";
 
 /** Since-whens are told in minutes; this keeps them true (milliseconds). */
 const tick = 10_000;
-/** From this try on we say that it is taking long, and from the next what may help. */
+/** From this try on we say that joining is taking long, and from the next what may help. */
 const slowFrom = 1;
 const adviseFrom = 4;
+/** After so long without a connection we say what may help (milliseconds). */
+const adviseAfter = 10_000;
 
 export class Call {
   /** @type {Session | null} */
@@ -151,9 +153,9 @@ export class Call {
     const inVisit = room.place === "visit";
     check().hide();
     screens.show(inVisit ? "visit" : "waiting", state);
-    const again = session.attempt >= adviseFrom ? "banner.network" : "banner.reconnecting";
-    if (state === "reconnecting") live.banner(words.t(again));
-    else if (!box("banner").hidden) {
+    if (state === "reconnecting") this.#renderLost(now);
+    else if (this.#lostAt > 0) {
+      this.#lostAt = 0;
       live.banner("");
       live.polite(words.t("banner.back"));
     }
@@ -179,11 +181,25 @@ export class Call {
     document.title = words.t("title.state", { what, site: visit().site });
   }
 
+  /** When the connection was lost (milliseconds), 0 while there is one. */
+  #lostAt = 0;
+
+  /** @param {number} now */
+  #renderLost(now) {
+    const { live, words } = this.parts;
+    if (this.#lostAt === 0) {
+      this.#lostAt = now;
+      setTimeout(() => this.render(), adviseAfter);
+    }
+    live.banner(words.t(now - this.#lostAt >= adviseAfter ? "banner.network" : "banner.reconnecting"));
+  }
+
   /** @param {string} state */
   #renderOver(state) {
     const { live, message, devices, join, check } = this.parts;
     this.#session = null;
     this.#link = null;
+    this.#lostAt = 0;
     live.banner("");
     live.quiet();
     devices.stop();

@@ -42,7 +42,7 @@ export class Live {
     if (banner.hidden !== (text === "") || banner.textContent !== text) {
       setText(banner, text);
       banner.hidden = text === "";
-      if (text) this.urgent(text);
+      this.urgent(text);
     }
   }
 }
