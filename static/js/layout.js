@@ -9,6 +9,8 @@ const compactSide = 600;
 const cornerOver = 3;
 /** Between two pictures, and around them (CSS pixels). */
 const gap = 8;
+/** What a name plate and its margin take at most of a tile's lower edge (CSS pixels). */
+const plateBand = 48;
 /** A tile of a grid is never narrower or wider than these (width / height). */
 const slimmest = 1;
 const widest = 16 / 9;
@@ -85,6 +87,18 @@ export function grid(n, width, height) {
     });
   }
   return tiles;
+}
+
+/**
+ * How far a name plate, at the lower start of a tile, may reach before my own picture in the corner would hide it.
+ * @param {Rect} tile
+ * @param {Rect} corner my own picture
+ * @returns {number} from the tile's start (CSS pixels)
+ */
+export function plateEnd(tile, corner) {
+  const bottom = tile.top + tile.height;
+  const level = corner.top < bottom && bottom - plateBand < corner.top + corner.height;
+  return level ? Math.max(0, Math.min(tile.width, corner.left - tile.left)) : tile.width;
 }
 
 /**

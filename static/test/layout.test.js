@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { grid, layout, pictureBox } from "../js/layout.js";
+import { grid, layout, pictureBox, plateEnd } from "../js/layout.js";
 
 const screens = { phone: [390, 760], "small phone": [320, 480], "phone on its side": [760, 390], laptop: [1440, 830], "with panel": [1088, 830] };
 
@@ -52,4 +52,19 @@ test("at least three quarters of a picture are seen, and it never leaves its til
     }
     assert.deepEqual(pictureBox(tile, Number.NaN), tile, "before the first frame");
   }
+});
+
+test("a name plate ends before my own picture in the corner, and has room for a name", () => {
+  for (const [name, [width, height]] of Object.entries({ ...screens, "tall phone": [390, 768], "phone on its side, wide": [844, 390], "and with controls": [768, 390] })) {
+    for (let others = 1; others < 4; others++) {
+      const { tiles, self, corner } = layout(others, width, height);
+      if (!corner) continue;
+      for (const tile of tiles) {
+        const plate = { left: tile.left, top: tile.top + tile.height - 40, width: plateEnd(tile, self), height: 40 };
+        assert.ok(apart(plate, self) && plate.width >= 100, `${name}, ${others} others: ${plate.width}`);
+      }
+    }
+  }
+  const corner = { left: 250, top: 600, width: 100, height: 140 };
+  assert.equal(plateEnd({ left: 0, top: 0, width: 390, height: 300 }, corner), 390, "high above the corner it has all the room");
 });

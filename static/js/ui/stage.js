@@ -2,7 +2,7 @@
 // Videos never move in the document (that would stop them); only their boxes change.
 
 import { box, button, el, icon, keyed, setText } from "./dom.js";
-import { layout, pictureBox } from "../layout.js";
+import { layout, pictureBox, plateEnd } from "../layout.js";
 import { canFlip, showTrack } from "./preview.js";
 
 /** @import {Devices} from "../devices.js" */
@@ -64,7 +64,9 @@ export class Stage {
     const { tiles, self, corner } = layout(others.length, stage.clientWidth, stage.clientHeight);
     stage.classList.toggle("one", others.length === 1);
     others.forEach((member, i) => {
-      setBox(tileOf(member.id), tiles[i]);
+      const tile = tileOf(member.id);
+      setBox(tile, tiles[i]);
+      tile?.style.setProperty("--plate-end", `${corner ? plateEnd(tiles[i], self) : tiles[i].width}px`);
       const picture = this.#views.of(member.id)?.element;
       if (picture) setBox(picture, pictureBox(tiles[i], picture.videoWidth / picture.videoHeight));
     });
