@@ -25,7 +25,7 @@ export class DeviceButtons {
     this.#microphone.hidden = this.#camera.hidden = !this.#devices.canSend;
     const words = this.#words;
     fill(this.#microphone, microphone, "microphone", words.t(microphone ? "mute" : "unmute"), words.t(microphone ? "mute.short" : "unmute.short"));
-    fill(this.#camera, camera, "camera", words.t(camera ? "camera.off" : "camera.on"), words.t("camera.short"));
+    fill(this.#camera, camera, "camera", words.t(camera ? "camera.off" : "camera.on"), words.t(camera ? "camera.off.short" : "camera.on.short"));
   }
 }
 
