@@ -50,6 +50,21 @@ export class Words {
     return this.t("time.other", { day: this.date(at), time });
   }
 
+  /**
+   * When a visit opens and starts, both told in one style: with "today" or "tomorrow", or, where one of them is later, both with their dates.
+   * @param {number} opens milliseconds
+   * @param {number} starts milliseconds
+   * @param {number} now milliseconds
+   * @returns {{open: string, start: string}}
+   */
+  opening(opens, starts, now) {
+    const start = this.moment(starts, now);
+    if (this.sameDay(opens, starts)) return { open: this.time(opens), start };
+    const near = [now, now + 24 * 3600_000].some((day) => this.sameDay(starts, day));
+    const open = near ? this.moment(opens, now) : this.t("time.other", { day: this.date(opens), time: this.time(opens) });
+    return { open, start };
+  }
+
   /** Whether two times fall on one day of the reader's. @param {number} a milliseconds @param {number} b milliseconds */
   sameDay(a, b) {
     return this.#day(a) === this.#day(b);

@@ -118,8 +118,7 @@ class Page {
     const { words } = this;
     const now = Date.now();
     const zone = words.zoneName(starts);
-    const open = words.sameDay(opens, starts) ? words.time(opens) : words.moment(opens, now);
-    this.message.show("too-early", { start: words.moment(starts, now), open, zone });
+    this.message.show("too-early", { ...words.opening(opens, starts, now), zone });
     // A second or two of chance: not everybody whose visit opens on the hour should knock in one moment.
     const due = Math.max(opens - skew + 500 + 1500 * Math.random(), now + 3000);
     const count = () => {

@@ -131,6 +131,15 @@ test("times are the reader's own", () => {
   assert.equal(timesOf(["de-DE"]), "en-GB");
 });
 
+test("when a visit opens and starts is told in one style", () => {
+  const words = new Words(catalogue, "en-GB", "UTC");
+  const [opens, starts] = [Date.parse("2026-11-24T23:30:00Z"), Date.parse("2026-11-25T00:00:00Z")];
+  const hours = 3600_000;
+  assert.deepEqual(words.opening(opens, starts, opens - 24 * hours), { open: "Tuesday 24 November at 23:30", start: "Wednesday 25 November at 00:00" });
+  assert.deepEqual(words.opening(opens, starts, opens - hours), { open: "today at 23:30", start: "tomorrow at 00:00" });
+  assert.deepEqual(words.opening(starts, starts + hours, opens), { open: "00:00", start: "tomorrow at 01:00" });
+});
+
 test("stretches of time are told in one or two units", () => {
   const words = new Words(catalogue, "en-GB");
   for (const [seconds, told] of [[0, "0 seconds"], [1, "1 second"], [75, "1 minute 15 seconds"], [3600, "1 hour"], [5400, "1 hour 30 minutes"], [3605, "1 hour"], [90_000, "1 day 1 hour"]]) {
