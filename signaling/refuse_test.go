@@ -330,7 +330,7 @@ func TestSilentSockets(t *testing.T) {
 		c.awaitClosed(4408)
 	})
 	t.Run("answers what was not asked", func(t *testing.T) {
-		h := newHouse(t, Limits{PingEvery: time.Hour, SilentFor: 100 * time.Millisecond})
+		h := newHouse(t, Limits{PingEvery: time.Hour, SilentFor: time.Second})
 		c, _ := h.lurk("patient", auth.Patient)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
@@ -345,6 +345,7 @@ func TestSilentSockets(t *testing.T) {
 			break
 		}
 		c.awaitClosed(4408)
+		h.until("the reason in the log", func() bool { return strings.Contains(h.logs.String(), errSilent.Error()) })
 	})
 	t.Run("answers pings", func(t *testing.T) {
 		h := newHouse(t, Limits{PingEvery: 10 * time.Millisecond, SilentFor: 30 * time.Second})
@@ -363,6 +364,21 @@ func TestSilentSockets(t *testing.T) {
 		c.send(Bye{})
 		c.awaitClosed(1000)
 	})
+}
+
+func TestEachPingIsAnsweredOnce(t *testing.T) {
+	s := &Session{pings: []int64{3, 5, 5, 9}}
+	for _, c := range []struct {
+		count int64
+		want  bool
+	}{
+		{0, false}, {5, true}, {3, false}, // left out: a client may answer the latest alone
+		{5, true}, {5, false}, {8, false}, {9, true}, {9, false},
+	} {
+		if got := s.answered(c.count); got != c.want {
+			t.Errorf("an answer of %d counts: %v, with %v unanswered", c.count, got, s.pings)
+		}
+	}
 }
 
 // A thousand idle sockets give way to whoever means to join.
