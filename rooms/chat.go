@@ -30,11 +30,10 @@ func (r *Room) say(m *member, id string, text phi.Text) error {
 
 // saidSince returns what was said since the session was first admitted, as far as it is remembered.
 func (r *Room) saidSince(session string) []Said {
-	for _, a := range r.admitted {
-		if a.session == session {
-			oldest := r.saidAll - len(r.said) // number of the first line remembered
-			return r.said[min(max(0, a.heardFrom-oldest), len(r.said)):]
-		}
+	a := r.admission(session)
+	if a == nil {
+		return nil
 	}
-	return nil
+	oldest := r.saidAll - len(r.said) // number of the first line remembered
+	return r.said[min(max(0, a.heardFrom-oldest), len(r.said)):]
 }

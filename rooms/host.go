@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"housecall/auth"
@@ -22,11 +23,12 @@ type Config struct {
 
 // Limits of a room; a zero field takes its default.
 type Limits struct {
-	InVisit int           // people in the visit; 10
-	Waiting int           // people waiting; 20
-	Chat    int           // lines of chat remembered; 200
-	Grace   time.Duration // how long an empty room stays open; a minute
-	Tick    time.Duration // how often a room looks who speaks; 200 ms
+	InVisit     int           // people in the visit; 10
+	Waiting     int           // people waiting; 20
+	WaitingEach int           // browsers waiting with one invitation; 3
+	Chat        int           // lines of chat remembered; 200
+	Grace       time.Duration // how long an empty room stays open; a minute
+	Tick        time.Duration // how often a room looks who speaks, and who need not wait any longer; 200 ms
 }
 
 func (l Limits) orDefault() Limits {
@@ -35,6 +37,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Waiting == 0 {
 		l.Waiting = 20
+	}
+	if l.WaitingEach == 0 {
+		l.WaitingEach = 3
 	}
 	if l.Chat == 0 {
 		l.Chat = 200
@@ -79,6 +84,7 @@ type Host struct {
 	cancel context.CancelFunc
 	wake   chan struct{}  // to the keeper: a snapshot has changed
 	work   sync.WaitGroup // rooms and keepers
+	cutOff atomic.Bool    // the last beat failed: soon another node may host the rooms, so nobody new is admitted here
 
 	mu     sync.Mutex
 	rooms  map[string]*hosted   // by visit
@@ -246,11 +252,11 @@ func (h *Host) hostedRoom(visit string) *Room {
 	return nil
 }
 
-// Remove sends away whoever came by the invitation, which was withdrawn: at once, and with no way back by what
-// was checked before.
-func (h *Host) Remove(visit, invitation string) {
+// Remove sends away whoever came by the invitation and was checked before it was withdrawn, at the given time: at once, and with no way
+// back by what was checked before.
+func (h *Host) Remove(visit, invitation string, at time.Time) {
 	if r := h.hostedRoom(visit); r != nil {
-		r.tell(func() { r.withdraw(invitation) })
+		r.tell(func() { r.withdraw(invitation, at) })
 	}
 }
 
@@ -260,13 +266,6 @@ func (h *Host) End(visit string) {
 	if r := h.hostedRoom(visit); r != nil {
 		r.tell(func() { r.end("") })
 	}
-}
-
-// Reopen lets people into a visit again that was ended.
-func (h *Host) Reopen(visit string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.ended, visit)
 }
 
 // markEnded refuses everybody who wants into the visit from now on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,6 +61,27 @@ func TestAnotherNodeRemembers(t *testing.T) {
 	if got := latest[Joined](h.join("stranger", how{role: auth.Patient})).Place; got != Waiting {
 		t.Errorf("a stranger came to %s", got)
 	}
+	tablet := h.join("tablet", how{role: auth.Clinician, invitation: "invitation-of-doctor"})
+	if got := latest[Joined](tablet).Place; got != Waiting {
+		t.Errorf("before the clinician is back, their second device came to %s", got)
+	}
+	if got := latest[Joined](h.join("doctor", how{role: auth.Clinician})).Place; got != Visit {
+		t.Errorf("the clinician came back to %s", got)
+	}
+}
+
+func TestSnapshotTellsWhoLeft(t *testing.T) {
+	h := newHouse(t, Limits{})
+	h.join("doctor", how{role: auth.Clinician}).seat.Leave()
+	h.settle()
+	h.closeHost(h.host)
+	h.host = h.newHost("node-2", Limits{})
+	if got := latest[Joined](h.join("tablet", how{role: auth.Clinician, invitation: "invitation-of-doctor"})).Place; got != Visit {
+		t.Errorf("the second device came to %s", got)
+	}
+	if got := latest[Joined](h.join("doctor", how{role: auth.Clinician})).Place; got != Waiting {
+		t.Errorf("the first device came back to %s", got)
+	}
 }
 
 func TestLostLeaseClosesTheRoom(t *testing.T) {
@@ -72,7 +94,7 @@ func TestLostLeaseClosesTheRoom(t *testing.T) {
 		if lease, err = h.leases.Acquire(h.ctx, "node-1", visitID); err != nil {
 			t.Fatal(err)
 		}
-		return slices.Equal(lease.Admitted, []string{"doctor"})
+		return slices.Equal(lease.Admitted, []string{"doctor:invitation-of-doctor"})
 	})
 	lease.Epoch, lease.Node = lease.Epoch+1, "node-2"
 	if err := h.leases.Renew(h.ctx, lease); err != nil { // as if node-1 had been cut off for a while
@@ -86,18 +108,50 @@ func TestLostLeaseClosesTheRoom(t *testing.T) {
 	patient.awaitClosed(Stopping)
 }
 
-// awayLeases answer nothing but errors, as Redis does when it is gone.
-type awayLeases struct{ Leases }
+// cuttable leases answer nothing but errors while away, as Redis does when it is gone.
+type cuttable struct {
+	Leases
+	away atomic.Bool
+}
 
-func (awayLeases) Acquire(context.Context, string, string) (Lease, error) {
-	return Lease{}, fault.Away(errors.New("gone"))
+func (c *cuttable) Acquire(ctx context.Context, node, room string) (Lease, error) {
+	if c.away.Load() {
+		return Lease{}, fault.Away(errors.New("gone"))
+	}
+	return c.Leases.Acquire(ctx, node, room)
+}
+
+func (c *cuttable) Beat(ctx context.Context, node string) error {
+	if c.away.Load() {
+		return fault.Away(errors.New("gone"))
+	}
+	return c.Leases.Beat(ctx, node)
 }
 
 func TestLeasesAway(t *testing.T) {
 	h := newHouse(t, Limits{})
-	h.leases = awayLeases{h.leases}
-	host := h.newHost("node-2", Limits{})
-	if _, err := host.Room(h.ctx, visitID); !errors.Is(err, fault.TryAgain) {
+	leases := &cuttable{Leases: h.leases}
+	h.leases = leases
+	h.host = h.newHost("node-2", Limits{})
+	doctor, patient := h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient})
+	doctor.admit(patient)
+	waiting := h.join("waiting", how{role: auth.Guest})
+	leases.away.Store(true)
+	if _, err := h.host.Room(h.ctx, "another-visit"); !errors.Is(err, fault.TryAgain) {
 		t.Errorf("opening a room: %v", err)
 	}
+	h.until("a missed beat", h.host.cutOff.Load)
+	if err := doctor.seat.Admit(h.ctx, "waiting"); !errors.Is(err, ErrCutOff) {
+		t.Errorf("admitting somebody new: %v", err)
+	}
+	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Place; got != Visit {
+		t.Errorf("who was admitted came back to %s", got)
+	}
+	colleague := h.join("colleague", how{role: auth.Clinician})
+	if got := latest[Joined](colleague).Place; got != Waiting {
+		t.Errorf("a clinician who was not here before came to %s", got)
+	}
+	leases.away.Store(false)
+	await(colleague, "the visit", func(u Moved) bool { return u.Place == Visit })
+	doctor.admit(waiting)
 }

@@ -221,7 +221,7 @@ func (h *house) arrive(session string, how how) (*guest, error) {
 	}
 	g.seat, err = h.room().Join(h.ctx, Arrival{
 		Session: session, Invitation: how.invitation, Name: phi.Text("Name of " + session), Role: how.role,
-		Checked: h.clock.Now().Add(time.Microsecond), Peer: peer, Sources: sources, Media: how.media, Outbox: g.box,
+		Checked: h.clock.Now(), Peer: peer, Sources: sources, Media: how.media, Outbox: g.box,
 	})
 	return g, err
 }
@@ -345,6 +345,15 @@ func latest[U Update](g *guest) U {
 func (h *house) settle() {
 	h.t.Helper()
 	if _, err := ask(h.ctx, h.room(), func() (int, error) { return 0, nil }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// tick lets the room look at its clock, and returns when it has.
+func (h *house) tick() {
+	h.t.Helper()
+	r := h.room()
+	if _, err := ask(h.ctx, r, func() (int, error) { r.tick(); return 0, nil }); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -21,6 +21,7 @@ func (h *Host) beat(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		h.cutOff.Store(err != nil)
 		if (err != nil) != away { // said once, not twice a second
 			away = err != nil
 			h.config.Logger.Warn("the store of leases", "away", away, "error", err)

@@ -17,7 +17,7 @@ const (
 	// LeaseMemory is how long a room's epoch and snapshot are remembered after the last Acquire, Renew or Release:
 	// longer than the window of any visit, so that a restarted node finds who was admitted.
 	LeaseMemory = 24 * time.Hour
-	// MaxAdmitted is the most session ids a snapshot may hold: a visit's ten people on a dozen devices each.
+	// MaxAdmitted is the most admissions a snapshot may hold: a visit's ten people on a dozen devices each.
 	MaxAdmitted = 128
 	// maxIdentifier is the most bytes a node, a room or a session id may have.
 	maxIdentifier = 128
@@ -37,7 +37,7 @@ type Lease struct {
 	// Epoch orders the hosts of a room: microseconds since 1970 by the store's clock when the host acquired it, and
 	// always more than any epoch of this room before.
 	Epoch int64
-	// Admitted are the ids of the sessions admitted to the visit (ids only, never names); at most MaxAdmitted.
+	// Admitted are the admissions to the visit, each with the ids of session and invitation (never names); at most MaxAdmitted.
 	Admitted []string
 }
 

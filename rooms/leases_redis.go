@@ -12,7 +12,7 @@ import (
 // RedisLeases are Leases that all nodes at one Redis share. The clock of heartbeats and epochs is Redis's own.
 //
 // Redis holds one sorted set of heartbeats (node → when it is gone, in microseconds) and per room one hash with its
-// host, epoch and admitted session ids. The keys share the hash tag {leases}: a script needs a room and the
+// host, epoch and admissions (ids only). The keys share the hash tag {leases}: a script needs a room and the
 // heartbeats at once, and a Redis Cluster allows that only within one slot. Every key expires.
 type RedisLeases struct {
 	redis *Redis

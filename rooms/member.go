@@ -52,7 +52,7 @@ type Reason uint8
 
 // The reasons.
 const (
-	Replaced Reason = iota + 1 // the session joined again, or the person was admitted on another device
+	Replaced Reason = iota + 1 // the session joined again, the person was admitted on another device, or waits on too many
 	Removed                    // the invitation was withdrawn
 	Ended                      // the visit is over for everyone
 	Slow                       // the outbox was full
@@ -68,7 +68,7 @@ type Outbox interface {
 }
 
 // Arrival is somebody who wants in. The session was checked against SQL at Checked: an invitation withdrawn later than that
-// is refused even when word of it came before the arrival.
+// is refused even when word of it came before the arrival, and one withdrawn before, of which word comes late, is another link than theirs.
 type Arrival struct {
 	Session    string // the browser's session, and the member's id
 	Invitation string
@@ -165,6 +165,7 @@ type member struct {
 	name       phi.Text
 	role       auth.Role
 	rights     map[auth.Action]bool
+	checked    time.Time // as in Arrival
 	outbox     Outbox
 	peer       *sfu.Peer
 
@@ -176,6 +177,7 @@ type member struct {
 	shown []sent // what each of lines.slots shows
 	asked Need   // the most slots asked for so far
 	slow  bool   // the outbox was full
+	left  bool   // on purpose
 }
 
 // lines is what a peer's lines are good for, as of its last answered offer. It is taken outside the room's goroutine, and not
@@ -203,7 +205,7 @@ func actions() []auth.Action {
 
 func newMember(a Arrival, l lines) *member {
 	m := &member{
-		id: a.Session, invitation: a.Invitation, name: a.Name, role: a.Role, rights: map[auth.Action]bool{},
+		id: a.Session, invitation: a.Invitation, name: a.Name, role: a.Role, rights: map[auth.Action]bool{}, checked: a.Checked,
 		outbox: a.Outbox, peer: a.Peer, lines: l, media: a.Media, shown: make([]sent, len(l.slots)),
 	}
 	for _, action := range actions() {

@@ -11,15 +11,16 @@ import (
 
 // join gives an arrival a seat. A session that is here already is replaced in its place.
 func (r *Room) join(a Arrival, l lines) (*Seat, error) {
-	if at, ok := r.removed[a.Invitation]; ok && !at.Before(a.Checked) {
+	if at, ok := r.removed[a.Invitation]; ok && !checkedAfter(a.Checked, at) {
 		return nil, ErrRemoved
 	}
 	m := newMember(a, l)
 	old := r.member(a.Session)
-	if r.isAdmitted(m.id) || r.entersUnasked(m) {
+	if r.admission(m.id) != nil || r.entersUnasked(m) {
 		m.place = Visit
 	} else {
 		m.place = Waiting
+		r.giveWay(m)
 	}
 	if r.count(m.place, m) >= r.limit(m.place) {
 		return nil, ErrFull
@@ -54,6 +55,9 @@ func (r *Room) admit(by *member, id string) error {
 	if m.place == Visit {
 		return nil
 	}
+	if r.host.cutOff.Load() {
+		return fmt.Errorf("admitting a member: %w", ErrCutOff)
+	}
 	return r.moveIn(m, by.invitation)
 }
 
@@ -81,19 +85,13 @@ func (r *Room) settleIn(m *member, by string) {
 			r.announceLeft(other)
 		}
 	}
-	known := r.isAdmitted(m.id)
-	r.admitted = slices.DeleteFunc(r.admitted, func(a admission) bool {
-		return a.session != m.id && a.invitation == m.invitation
-	})
-	if known {
-		for i := range r.admitted {
-			if r.admitted[i].session == m.id {
-				r.admitted[i].invitation = m.invitation
-			}
-		}
+	r.forget(func(a admission) bool { return a.session != m.id && a.invitation == m.invitation })
+	if a := r.admission(m.id); a != nil {
+		a.cameBack(m)
+		r.remember()
 		return
 	}
-	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, heardFrom: r.saidAll})
+	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, checked: m.checked, heardFrom: r.saidAll})
 	r.remember()
 	r.emit(Event{Kind: EventAdmitted, Session: m.id, Invitation: m.invitation, Role: m.role, By: by})
 }
@@ -109,12 +107,26 @@ func (r *Room) arrived(m *member) {
 	}
 }
 
-// entersUnasked says whether the member may enter without being admitted: by right, and unless the person is in the
-// visit already on another device, since a link can fall into other hands.
+// entersUnasked says whether the member may enter without being admitted: by right, and unless the person's admission on another
+// device keeps this one out, since a link can fall into other hands.
 func (r *Room) entersUnasked(m *member) bool {
-	return m.rights[auth.VisitEnter] && !slices.ContainsFunc(r.members, func(o *member) bool {
-		return o.place == Visit && o.invitation == m.invitation && o.id != m.id
+	return m.rights[auth.VisitEnter] && !r.host.cutOff.Load() && !slices.ContainsFunc(r.admitted, func(a admission) bool {
+		return a.invitation == m.invitation && a.session != m.id && a.keepsOut(r.now())
 	})
+}
+
+// giveWay sends the oldest away when too many sessions of the newcomer's invitation wait already: one link, in however many hands, must
+// not fill the waiting room.
+func (r *Room) giveWay(newcomer *member) {
+	var same []*member
+	for _, m := range r.members {
+		if m.place == Waiting && m.invitation == newcomer.invitation && m.id != newcomer.id {
+			same = append(same, m)
+		}
+	}
+	if len(same) >= r.limits.WaitingEach {
+		r.remove(same[0], Replaced)
+	}
 }
 
 // remove takes a member out of the room for good and tells the others.
@@ -122,6 +134,7 @@ func (r *Room) remove(m *member, reason Reason) {
 	r.takeOut(m, reason)
 	r.announceLeft(m)
 	if m.place == Visit {
+		r.wentAway(m)
 		r.emit(Event{Kind: EventLeft, Session: m.id, Invitation: m.invitation, Role: m.role})
 		r.pointAll()
 		r.letIn()
@@ -131,12 +144,12 @@ func (r *Room) remove(m *member, reason Reason) {
 	}
 }
 
-// letIn lets those in who wait only because the same person was in the visit on another device: with nobody left
-// there who could admit, they would wait for ever.
+// letIn lets those in who waited only because the same person was in the visit on another device, or because leases were away: with
+// nobody left there who could admit, they would wait for ever.
 func (r *Room) letIn() {
 	for _, m := range slices.Clone(r.members) {
 		if m.place == Waiting && r.entersUnasked(m) {
-			_ = r.moveIn(m, "") // can't be full: somebody has just left
+			_ = r.moveIn(m, "") // the next tick tries again when the visit is full
 		}
 	}
 }
@@ -150,19 +163,27 @@ func (r *Room) takeOut(m *member, reason Reason) {
 	}
 }
 
-// withdraw removes everybody who came by an invitation and forgets that they were admitted.
-func (r *Room) withdraw(invitation string) {
-	r.removed[invitation] = r.now()
-	known := len(r.admitted)
-	r.admitted = slices.DeleteFunc(r.admitted, func(a admission) bool { return a.invitation == invitation })
-	if len(r.admitted) != known {
-		r.remember()
+// withdraw removes everybody who came by an invitation before it was withdrawn, and forgets that they were admitted. Whoever was checked
+// later holds a new link and stays.
+func (r *Room) withdraw(invitation string, at time.Time) {
+	if at.After(r.removed[invitation]) {
+		r.removed[invitation] = at
 	}
-	for _, m := range slices.Clone(r.members) {
-		if m.invitation == invitation && r.seated(m) {
-			r.remove(m, Removed)
+	r.forget(func(a admission) bool { return a.invitation == invitation && !checkedAfter(a.checked, at) })
+	// First those who wait: nobody of them may be let in because the person's other device goes.
+	for _, place := range []Place{Waiting, Visit} {
+		for _, m := range slices.Clone(r.members) {
+			if m.place == place && m.invitation == invitation && !checkedAfter(m.checked, at) {
+				r.remove(m, Removed)
+			}
 		}
 	}
+	r.letIn()
+}
+
+// checkedAfter says whether something was checked after a withdrawal. SQL keeps milliseconds; within the same one it counts as before.
+func checkedAfter(checked, withdrawn time.Time) bool {
+	return checked.Truncate(time.Millisecond).After(withdrawn.Truncate(time.Millisecond))
 }
 
 // announce tells everybody who may know of the member that it came or changed.
@@ -209,10 +230,6 @@ func (r *Room) member(id string) *member {
 
 // seated says whether the member still holds its seat.
 func (r *Room) seated(m *member) bool { return slices.Contains(r.members, m) }
-
-func (r *Room) isAdmitted(session string) bool {
-	return slices.ContainsFunc(r.admitted, func(a admission) bool { return a.session == session })
-}
 
 // count says how many are in a place, leaving out the newcomer, its older connection and, in the visit, the person's other device:
 // all of these make room for it.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -76,12 +77,15 @@ func (c *crowd) step(n int) string {
 	var done string
 	switch c.random.IntN(10) {
 	case 0:
-		p.seat.Leave()
 		c.went(p)
+		if c.random.IntN(2) == 0 {
+			p.seat.Lost()
+			return p.id + " is cut off"
+		}
+		p.seat.Leave()
 		return p.id + " leaves"
 	case 1:
-		c.host.Remove(visitID, p.invitation)
-		c.clock.turn(1) // the next arrivals are checked later
+		c.host.Remove(visitID, p.invitation, c.clock.Now().Add(-time.Duration(c.random.IntN(3))*time.Millisecond))
 		return p.invitation + " is withdrawn"
 	case 2, 3, 4, 5:
 		if i := slices.IndexFunc(c.here, func(o *player) bool { return o.role == auth.Clinician && o.place == Visit }); i >= 0 && c.random.IntN(3) > 0 {
@@ -100,12 +104,12 @@ func (c *crowd) step(n int) string {
 	return done
 }
 
-// arrives lets one of a few people come, on one of two devices, who may be here already.
+// arrives lets one of a few people come, on one of a few devices, who may be here already.
 func (c *crowd) arrives() string {
 	roles := []auth.Role{auth.Clinician, auth.Clinician, auth.Patient, auth.Guardian, auth.Observer, auth.Interpreter, auth.Guest}
 	person := c.random.IntN(len(roles))
 	p := &player{
-		guest:      &guest{h: c.house, id: fmt.Sprintf("person-%d-device-%d", person, c.random.IntN(2)), box: newInbox(0)},
+		guest:      &guest{h: c.house, id: fmt.Sprintf("person-%d-device-%d", person, c.random.IntN(4)), box: newInbox(0)},
 		invitation: fmt.Sprint("person-", person), role: roles[person], roster: map[string]Place{},
 		media: Media{Microphone: c.random.IntN(3) > 0, Camera: c.random.IntN(3) > 0},
 	}
@@ -120,7 +124,7 @@ func (c *crowd) arrives() string {
 	if _, err = p.peer.Answer(c.ctx, c.offer); err != nil {
 		c.t.Fatal(err)
 	}
-	c.clock.turn(1)
+	c.clock.turn(time.Millisecond) // later than any withdrawal
 	p.seat, err = c.room().Join(c.ctx, Arrival{
 		Session: p.id, Invitation: p.invitation, Name: "x", Role: p.role, Checked: c.clock.Now(),
 		Peer: p.peer, Sources: c.mids, Media: p.media, Outbox: p.box,

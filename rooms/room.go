@@ -16,12 +16,14 @@ import (
 
 // Errors a caller may meet. Each is of a kind of package fault.
 var (
-	// ErrEnded says that the visit was ended; the room takes nobody in until Host.Reopen.
+	// ErrEnded says that the visit was ended; the room takes nobody in any more.
 	ErrEnded error = &fault.Problem{Code: fault.CodeOver, Kind: fault.NotAllowed, Detail: "This visit has ended."}
 	// ErrRemoved says that the invitation was withdrawn while its holder was on the way in.
 	ErrRemoved = fmt.Errorf("the invitation was withdrawn: %w", fault.NotAllowed)
 	// ErrFull says that the visit, or its waiting room, holds as many people as it may.
 	ErrFull = fmt.Errorf("the room is full: %w", fault.TryAgain)
+	// ErrCutOff says that nobody is admitted while Leases is away.
+	ErrCutOff = fmt.Errorf("the store of leases is away: %w", fault.TryAgain)
 	// ErrClosed says that the room, or this seat in it, is closed.
 	ErrClosed = fmt.Errorf("the room is closed: %w", fault.TryAgain)
 )
@@ -54,14 +56,7 @@ type Room struct {
 	over     bool                 // run ends after the current command
 }
 
-// admission remembers that a session was admitted.
-type admission struct {
-	session    string
-	invitation string // empty when known from a snapshot alone
-	heardFrom  int    // number of the first line of chat that was said since
-}
-
-// newRoom starts a room in which the given sessions count as admitted.
+// newRoom starts a room in which the admissions of a snapshot count.
 func newRoom(h *Host, visit string, admitted []string) *Room {
 	r := &Room{
 		visit:   visit,
@@ -76,8 +71,8 @@ func newRoom(h *Host, visit string, admitted []string) *Room {
 		empty:   h.config.Now(),
 	}
 	r.shut = sync.OnceFunc(func() { close(r.stop) })
-	for _, session := range admitted {
-		r.admitted = append(r.admitted, admission{session: session})
+	for _, note := range admitted {
+		r.admitted = append(r.admitted, admissionOf(note, r.now()))
 	}
 	return r
 }
@@ -141,9 +136,11 @@ func (r *Room) tell(do func()) {
 	}
 }
 
-// tick is the room's clock: it listens who speaks, and closes a room that has been empty for long enough.
+// tick is the room's clock: it listens who speaks, lets those in who need not wait any longer, and closes a room that has been empty
+// for long enough.
 func (r *Room) tick() {
 	r.listen()
+	r.letIn()
 	if !r.empty.IsZero() && r.now().Sub(r.empty) >= r.limits.Grace {
 		r.over = r.host.unlistIdle(r, r.empty)
 	}
@@ -167,15 +164,6 @@ func (r *Room) end(by string) {
 	r.remember()
 	r.closeAll(Ended)
 	r.emit(Event{Kind: EventEnded, By: by})
-}
-
-// remember hands the list of admitted sessions to the host, which stores it outside this goroutine.
-func (r *Room) remember() {
-	ids := make([]string, 0, len(r.admitted))
-	for _, a := range r.admitted[max(0, len(r.admitted)-MaxAdmitted):] {
-		ids = append(ids, a.session)
-	}
-	r.host.remember(r, ids)
 }
 
 // emit tells whoever keeps the appointment what happened.

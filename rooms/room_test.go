@@ -179,17 +179,66 @@ func TestAnotherDeviceTakesOver(t *testing.T) {
 	}
 }
 
-func TestClinicianOnAnotherDevice(t *testing.T) {
+// A link in other hands gains nothing by the clinician's connection being lost, however often.
+func TestClinicianComesBackBeforeOthers(t *testing.T) {
 	h := newHouse(t, Limits{})
-	desk := h.join("desk", how{role: auth.Clinician, invitation: "doctor"})
-	tablet := h.join("tablet", how{role: auth.Clinician, invitation: "doctor"})
-	if got := latest[Joined](tablet); got.Place != Waiting || len(got.Members) != 0 {
+	clinician := how{role: auth.Clinician, invitation: "doctor"}
+	desk := h.join("desk", clinician)
+	desk.admit(h.join("child", how{role: auth.Patient}))
+	stranger := h.join("stranger", clinician)
+	if got := latest[Joined](stranger); got.Place != Waiting || len(got.Members) != 0 {
 		t.Fatalf("the second device: %+v", got)
 	}
-	desk.seat.Leave() // nobody is left who could admit
-	await(tablet, "the visit", func(u Moved) bool { return u.Place == Visit })
-	if got := latest[Joined](h.join("desk", how{role: auth.Clinician, invitation: "doctor"})).Place; got != Waiting {
-		t.Errorf("the first device came back to %s", got)
+	for range 3 {
+		h.clock.turn(deviceGrace)
+		desk.seat.Lost()
+		h.clock.turn(deviceGrace - 1)
+		later := h.join("stranger", clinician)
+		if got := latest[Joined](later).Place; got != Waiting {
+			t.Fatalf("while the clinician was cut off, the second device came to %s", got)
+		}
+		h.tick()
+		desk = h.join("desk", clinician)
+		if got := latest[Joined](desk).Place; got != Visit {
+			t.Fatalf("the clinician came back to %s", got)
+		}
+		if got := all[Moved](later); len(got) != 0 {
+			t.Fatalf("the second device was moved to %s", got[0].Place)
+		}
+	}
+}
+
+func TestClinicianOnAnotherDevice(t *testing.T) {
+	clinician := how{role: auth.Clinician, invitation: "doctor"}
+	for _, c := range []struct {
+		name string
+		goes func(h *house, desk *guest)
+	}{
+		{"after leaving on purpose", func(_ *house, desk *guest) { desk.seat.Leave() }},
+		{"after being away for long", func(h *house, desk *guest) {
+			desk.seat.Lost()
+			h.settle()
+			h.clock.turn(deviceGrace)
+		}},
+		{"admitted by a colleague", func(h *house, desk *guest) {
+			desk.seat.Lost()
+			h.join("colleague", how{role: auth.Clinician}).admit(&guest{h: h, id: "tablet"})
+		}},
+		{"admitted from the first", func(h *house, desk *guest) { desk.admit(&guest{h: h, id: "tablet"}) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t, Limits{})
+			desk := h.join("desk", clinician)
+			tablet := h.join("tablet", clinician)
+			c.goes(h, desk)
+			await(tablet, "the visit", func(u Moved) bool { return u.Place == Visit })
+			if got := latest[Joined](h.join("desk", clinician)).Place; got != Waiting {
+				t.Errorf("the first device came back to %s", got)
+			}
+			if got := latest[Joined](h.join("tablet", clinician)).Place; got != Visit {
+				t.Errorf("the second device came back to %s", got)
+			}
+		})
 	}
 }
 
@@ -217,6 +266,24 @@ func TestLimits(t *testing.T) {
 	doctor.admit(three)
 }
 
+func TestOneLinkWaitsThreeTimesAtMost(t *testing.T) {
+	h := newHouse(t, Limits{Waiting: 4})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	patient := h.join("patient", how{role: auth.Patient})
+	var copies []*guest
+	for i := range 6 {
+		copies = append(copies, h.join(fmt.Sprint("copy-", i), how{role: auth.Patient, invitation: "family"}))
+	}
+	h.join("copy-4", how{role: auth.Patient, invitation: "family"}) // again: takes nobody's place
+	for i, g := range copies[:3] {
+		g.awaitClosed(Replaced)
+		await(doctor, fmt.Sprintf("copy %d leaving", i), func(u Left) bool { return u.Member == g.id })
+	}
+	doctor.admit(copies[3])
+	doctor.admit(patient)
+	doctor.admit(copies[5])
+}
+
 func TestEndForEveryone(t *testing.T) {
 	h := newHouse(t, Limits{})
 	doctor := h.join("doctor", how{role: auth.Clinician})
@@ -241,9 +308,13 @@ func TestEndForEveryone(t *testing.T) {
 	if _, err := room.Join(h.ctx, Arrival{Session: "late", Role: auth.Clinician, Peer: doctor.peer, Outbox: newInbox(0)}); !errors.Is(err, ErrClosed) {
 		t.Errorf("joining what is over: %v", err)
 	}
-	h.host.Reopen(visitID)
+	h.host = h.newHost("node-2", Limits{}) // has not heard of the end
+	h.until("the lease is given back", func() bool {
+		_, err := h.host.Room(h.ctx, visitID)
+		return err == nil
+	})
 	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Place; got != Waiting {
-		t.Errorf("reopened, somebody came back to %s", got)
+		t.Errorf("on another node, somebody came back to %s", got)
 	}
 }
 
@@ -264,19 +335,65 @@ func TestWithdrawnInvitation(t *testing.T) {
 	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
 	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
 	doctor.admit(phone)
-	h.host.Remove(visitID, "family")
+	withdrawn := h.clock.Now().Truncate(time.Millisecond) // as SQL keeps it
+	h.host.Remove(visitID, "family", withdrawn)
 	phone.awaitClosed(Removed)
 	laptop.awaitClosed(Removed)
 	for _, id := range []string{"phone", "laptop"} {
 		await(doctor, id+" leaving", func(u Left) bool { return u.Member == id })
 	}
-	h.clock.turn(-time.Second) // checked against SQL a moment before
+	h.clock.turn(time.Millisecond - time.Nanosecond) // checked against SQL within the same millisecond
 	if _, err := h.arrive("phone", how{role: auth.Patient, invitation: "family"}); !errors.Is(err, ErrRemoved) {
 		t.Errorf("an arrival checked before: %v", err)
 	}
 	h.clock.turn(time.Minute) // the link was sent anew
 	if got := latest[Joined](h.join("phone", how{role: auth.Patient, invitation: "family"})).Place; got != Waiting {
 		t.Errorf("with a new link, came back to %s", got)
+	}
+}
+
+// Word of a withdrawal may come when the holder of the new link is here already.
+func TestWithdrawalNoticedLate(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	old := h.join("old-link", how{role: auth.Patient, invitation: "family"})
+	withdrawn := h.clock.Now()
+	h.clock.turn(time.Millisecond)
+	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
+	doctor.admit(phone)
+	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
+	h.host.Remove(visitID, "family", withdrawn)
+	h.host.Remove(visitID, "family", withdrawn.Add(-time.Hour)) // another, noticed later still
+	old.awaitClosed(Removed)
+	h.settle()
+	for _, g := range []*guest{phone, laptop} {
+		if _, closed, _ := g.box.look(); closed != 0 {
+			t.Errorf("%s was closed for reason %d", g.id, closed)
+		}
+	}
+	phone.seat.Lost()
+	if got := latest[Joined](h.join("phone", how{role: auth.Patient, invitation: "family"})).Place; got != Visit {
+		t.Errorf("came back to %s", got)
+	}
+}
+
+// When the link in the visit is withdrawn, nobody with the same link gets in, but whoever holds the new one does.
+func TestWithdrawnClinician(t *testing.T) {
+	h := newHouse(t, Limits{})
+	clinician := how{role: auth.Clinician, invitation: "doctor"}
+	desk, stranger := h.join("desk", clinician), h.join("stranger", clinician)
+	withdrawn := h.clock.Now()
+	h.clock.turn(time.Second)
+	tablet := h.join("tablet", clinician)
+	if got := latest[Joined](tablet).Place; got != Waiting {
+		t.Fatalf("the second device came to %s", got)
+	}
+	h.host.Remove(visitID, "doctor", withdrawn)
+	desk.awaitClosed(Removed)
+	stranger.awaitClosed(Removed)
+	await(tablet, "the visit", func(u Moved) bool { return u.Place == Visit })
+	if got := all[Moved](stranger); len(got) != 0 {
+		t.Errorf("the withdrawn link was moved to %s first", got[0].Place)
 	}
 }
 

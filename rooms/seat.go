@@ -57,7 +57,7 @@ func (s *Seat) Chat(ctx context.Context, id string, text phi.Text) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
 }
 
-// Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull.
+// Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull, ErrCutOff.
 func (s *Seat) Admit(ctx context.Context, id string) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.admit(m, id) })
 }
@@ -73,10 +73,17 @@ func (s *Seat) End(ctx context.Context) error {
 	})
 }
 
-// Leave gives the seat up. The outbox is not closed: whoever leaves closes it.
-func (s *Seat) Leave() {
+// Leave gives the seat up on purpose: from now on another device of the person may enter by right. The outbox is not closed: whoever
+// leaves closes it.
+func (s *Seat) Leave() { s.giveUp(true) }
+
+// Lost gives the seat of a lost connection up. It is Leave, but that the person is expected back: other devices go on waiting for a while.
+func (s *Seat) Lost() { s.giveUp(false) }
+
+func (s *Seat) giveUp(onPurpose bool) {
 	s.room.tell(func() {
 		if s.room.seated(s.member) {
+			s.member.left = onPurpose
 			s.room.remove(s.member, 0)
 		}
 	})

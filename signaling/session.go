@@ -99,8 +99,12 @@ func (s *Session) run() {
 	var writer sync.WaitGroup
 	writer.Go(s.write)
 	err := s.serve()
-	if s.seat != nil {
+	switch {
+	case s.seat == nil:
+	case errors.Is(err, errBye):
 		s.seat.Leave()
+	default:
+		s.seat.Lost()
 	}
 	s.shut(closingOfSession(err))
 	if s.peer != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -168,10 +169,34 @@ func TestBackToTheSamePlace(t *testing.T) {
 	}
 }
 
+// A lost socket is no bye: only that lets the clinician's other device in.
+func TestOtherDeviceWaitsForBye(t *testing.T) {
+	h := newHouse(t, Limits{})
+	desk, _ := h.lurk("desk", auth.Clinician)
+	patient, _ := h.lurk("patient", auth.Patient)
+	desk.send(Admit{Member: "patient"})
+	await(patient, "admission", anyOf[Moved])
+	tablet := h.dial()
+	join := h.plainJoin("tablet", auth.Clinician)
+	join.Pass = h.pass(h.invite("tablet", "invitation-of-desk", auth.Clinician))
+	tablet.send(join)
+	if joined := await(tablet, "joined", anyOf[Joined]); joined.Place != rooms.Waiting {
+		t.Fatalf("the second device came to %s", joined.Place)
+	}
+	_ = desk.conn.Close() // as a lost network does
+	await(patient, "the clinician leaving", func(m Left) bool { return m.Member == "desk" })
+	desk, joined := h.lurk("desk", auth.Clinician)
+	if joined.Place != rooms.Visit || len(all[Moved](tablet)) != 0 {
+		t.Fatalf("the clinician came back to %s; the second device was moved %d times", joined.Place, len(all[Moved](tablet)))
+	}
+	desk.send(Bye{})
+	await(tablet, "the visit", func(m Moved) bool { return m.Place == rooms.Visit })
+}
+
 func TestWithdrawn(t *testing.T) {
 	h := newHouse(t, Limits{})
 	patient, _ := h.lurk("patient", auth.Patient)
-	h.config.Rooms.Remove(visitID, "invitation-of-patient")
+	h.config.Rooms.Remove(visitID, "invitation-of-patient", time.Now())
 	patient.awaitClosed(4411)
 }
 

@@ -212,7 +212,7 @@ func (s *Server) watch(host *rooms.Host) {
 				host.End(visit)
 				return
 			}
-			host.Remove(visit, invitation)
+			host.Remove(visit, invitation, at)
 		})
 	})
 	s.onClose(func(context.Context) error {
