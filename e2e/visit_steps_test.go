@@ -15,6 +15,16 @@ func (p *Person) reaches(state string) {
 	p.await("reach "+state, `(state) => document.body.dataset.state === state`, state)
 }
 
+// reachesOneOf waits until the page is in one of some states and says in which.
+func (p *Person) reachesOneOf(states ...string) string {
+	p.t.Helper()
+	var state string
+	p.within("reach one of "+strings.Join(states, ", "), func(ctx context.Context) error {
+		return p.page.Await(ctx, &state, `(states) => states.find((state) => state === document.body.dataset.state)`, states)
+	})
+	return state
+}
+
 // arrives opens a link and joins; waiting or visit says where that must lead.
 func (p *Person) arrives(link, state string) {
 	p.t.Helper()

@@ -135,7 +135,7 @@ func TestMuteAndCamera(t *testing.T) {
 	patient.press("button", "Turn off camera")
 	doctor.seesNobody(tile(robin))
 	doctor.hears(patient)
-	doctor.shoot("camera-off")
+	doctor.shootBoth("camera-off")
 	patient.press("button", "Turn on camera")
 	doctor.sees(patient, tile(robin))
 
@@ -194,19 +194,19 @@ func TestLeaveAndEnd(t *testing.T) {
 
 	patient.press("button", "Leave visit")
 	patient.reaches("left")
-	patient.shoot("left")
+	patient.shootBoth("left")
 	doctor.misses(robin)
 	patient.press("button", "Come back to the visit")
 	patient.comesBack()
 	patient.meets(doctor)
 
 	doctor.press("button", "End visit for everyone")
-	doctor.shoot("end-sure")
+	doctor.shootBoth("end-sure")
 	doctor.press("button", "Yes, end it")
 	doctor.reaches("ended")
 	patient.reaches("ended")
-	doctor.shoot("ended")
-	patient.shoot("ended")
+	doctor.shootBoth("ended")
+	patient.shootBoth("ended")
 
 	patient.allowed = append(patient.allowed, "410")
 	patient.goTo(visit.link(t, robin))
