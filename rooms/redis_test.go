@@ -21,7 +21,7 @@ const (
 	// soon bounds every wait for a condition: far more than any of them needs, since machines may be busy.
 	soon = time.Minute
 	// testPatience replaces redisPatience where a busy machine must not look like Redis being away.
-	testPatience = 30 * time.Second
+	testPatience = time.Minute
 )
 
 // redisServer is a real redis-server of one test, on a loopback port, with nothing kept on disk.

@@ -348,7 +348,7 @@ func TestSilentSockets(t *testing.T) {
 		h.until("the reason in the log", func() bool { return strings.Contains(h.logs.String(), errSilent.Error()) })
 	})
 	t.Run("answers pings", func(t *testing.T) {
-		h := newHouse(t, Limits{PingEvery: 10 * time.Millisecond, SilentFor: 30 * time.Second})
+		h := newHouse(t, Limits{PingEvery: 10 * time.Millisecond, SilentFor: patience})
 		c := h.dialDeaf(visitID)
 		pings := make(chan struct{}, 1000)
 		answer := c.conn.PingHandler()
