@@ -1,8 +1,7 @@
 // My camera and microphone: opening them, what is wrong when that fails, muting, turning off, flipping, changing. It owns the tracks.
 // Touches no DOM.
 
-/** @import {Source} from "./protocol.js" */
-
+/** @typedef {"microphone" | "camera"} Device */
 /** @typedef {"denied" | "denied_by_system" | "missing" | "in_use" | "insecure" | "unsupported" | "failed"} Fault */
 
 /**
@@ -55,7 +54,7 @@ function cameraAsked(id, facing) {
 
 /**
  * Whether this page may use a device.
- * @param {Source} source
+ * @param {Device} source
  * @returns {Promise<PermissionState | "unknown">} unknown: a browser that cannot say; it will ask
  */
 async function permission(source) {
@@ -75,7 +74,7 @@ export class Devices {
   wanted = { microphone: true, camera: true };
   /** False for those who only watch. */
   canSend = true;
-  /** @type {Partial<Record<Source, Fault>>} */
+  /** @type {Partial<Record<Device, Fault>>} */
   faults = {};
   /** @type {"user" | "environment"} */
   facing = "user";
@@ -174,7 +173,7 @@ export class Devices {
     await this.#reopen("camera");
   }
 
-  /** @param {Source} source @param {string} id */
+  /** @param {Device} source @param {string} id */
   async choose(source, id) {
     this.chosen[source] = id;
     await this.#reopen(source);
@@ -207,7 +206,7 @@ export class Devices {
     if (worth(camera, microphone)) await this.#ask(["camera"]);
   }
 
-  /** @param {Source} source */
+  /** @param {Device} source */
   #reopen(source) {
     if (!this.wanted[source]) return Promise.resolve();
     // Phones open one camera at a time: the old one must be let go first.
@@ -219,7 +218,7 @@ export class Devices {
 
   /**
    * Asks the browser once.
-   * @param {Source[]} sources
+   * @param {Device[]} sources
    * @returns {Promise<Fault | undefined>}
    */
   async #ask(sources) {
@@ -242,7 +241,7 @@ export class Devices {
     }
   }
 
-  /** @param {Source} source @param {MediaStreamTrack | null} track */
+  /** @param {Device} source @param {MediaStreamTrack | null} track */
   #keep(source, track) {
     const before = this[source];
     this[source] = track;

@@ -3,6 +3,7 @@
 
 import { Silence } from "./health.js";
 
+/** @import {Device} from "./devices.js" */
 /** @import {Source} from "./protocol.js" */
 
 /** @typedef {{microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null}} Tracks */
@@ -31,7 +32,7 @@ export class MediaLink {
   #canSend;
   #sending = false;
   #crowded = false;
-  /** @type {Record<Source, RTCRtpTransceiver | null>} */
+  /** @type {Record<Device, RTCRtpTransceiver | null>} */
   #lines = { microphone: null, camera: null };
   /** @type {RTCRtpTransceiver[]} */
   #slots = [];
@@ -70,7 +71,7 @@ export class MediaLink {
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
     /** @type {Record<string, Source>} */
     const sources = {};
-    for (const source of /** @type {Source[]} */ (["microphone", "camera"])) {
+    for (const source of /** @type {Device[]} */ (["microphone", "camera"])) {
       const mid = this.#lines[source]?.mid;
       if (mid) sources[mid] = source;
     }
@@ -105,7 +106,7 @@ export class MediaLink {
   async refresh() {
     const tracks = this.#sending ? this.#tracks() : { microphone: null, camera: null };
     await Promise.all(
-      /** @type {Source[]} */ (["microphone", "camera"]).map((source) => {
+      /** @type {Device[]} */ (["microphone", "camera"]).map((source) => {
         const sender = this.#lines[source]?.sender;
         return sender && sender.track !== tracks[source] ? sender.replaceTrack(tracks[source]) : undefined;
       }),

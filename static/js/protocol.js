@@ -2,36 +2,65 @@
 // ever looks at raw JSON. Holds no state, touches no DOM.
 
 /** @typedef {"waiting" | "visit"} Place */
-/** @typedef {"microphone" | "camera"} Source */
-/** @typedef {{microphone: boolean, camera: boolean}} Media what somebody sends */
+/** @typedef {"" | "private" | "returned"} Why why somebody waits: for private time, moved back by a clinician, or as everybody does */
+/** @typedef {"microphone" | "camera" | "screen" | "screen_audio"} Source */
+/** @typedef {{microphone: boolean, camera: boolean, screen: boolean}} Media what somebody sends; `screen` is its sound, too */
+/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean}} Sending the same, as I say it; what is left out is off */
+/** @typedef {"" | "good" | "weak" | "bad"} Quality how somebody's line does; "" while that is not known */
+/** @typedef {"nobody" | "somebody" | "signal"} Hearing the patient's answer to "can anyone hear you?" */
+/** @typedef {"all" | "one" | "none"} View what video I want: everything, one picture, nothing */
+/** @typedef {"ok" | "fault" | "unknown"} Works */
+/** Result of the device check; numbers are whole, -1 where unknown.
+ * @typedef {{camera: Works, microphone: Works, speaker: Works, rtt_ms: number, loss_pct: number,
+ *   network: "ok" | "poor" | "blocked" | "unknown", browser: string}} Checked */
 /** @typedef {{id: string, name: string}} Author */
 /** @typedef {{id: string, name: string, role: string}} Person */
-/** @typedef {{id: string, name: string, role: string, place: Place, since: string, media: Media}} Member */
+/** `away`: the connection is lost and expected back; `lead`: leads the visit; `signing`: an interpreter who signs; `device`: waits on another
+ * device of somebody who is in the visit; `hearing`: told to clinicians in private time only; `check`: of who waits, for those who see that.
+ * @typedef {{id: string, name: string, role: string, place: Place, since: string, media: Media, line: Quality, away: boolean, lead: boolean,
+ *   signing: boolean, device: boolean, hearing: "" | Hearing, check?: Checked}} Member */
 /** @typedef {{id: string, from: Author, text: string, at: string}} Line one line of chat; `at` is RFC 3339 */
+/** @typedef {{id: string, text: string, at: string}} Note what somebody who waits was told; nobody's name is with it */
 /** @typedef {{mid: string, member: string, source: Source}} SlotEntry */
 
-/** @typedef {{type: "joined", you: Person, place: Place, since: string, may: string[], answer: string, members: Member[], chat: Line[]}} Joined */
-/** @typedef {{type: "place", place: Place, since: string, may: string[], members: Member[], chat: Line[]}} Placed */
+/** What a place looks like. `private` and `started` are RFC 3339, or "": private time is off, nobody was admitted yet.
+ * @typedef {{place: Place, why: Why, since: string, may: string[], members: Member[], chat: Line[], told: Note[], private: string,
+ *   started: string}} Position */
+/** @typedef {Position & {type: "joined", you: Person, token: string, answer: string}} Joined */
+/** @typedef {Position & {type: "resumed", you: Person, token: string}} Resumed */
+/** @typedef {Position & {type: "place"}} Placed */
 /** @typedef {{type: "answer", answer: string}} Answer */
 /** @typedef {{type: "need", audio: number, video: number}} Need */
 /** @typedef {{type: "slots", slots: SlotEntry[]}} Slots */
 /** @typedef {{type: "member", member: Member}} MemberChanged */
 /** @typedef {{type: "left", member: string}} Left */
 /** @typedef {{type: "chat", id: string, from: Author, text: string, at: string}} Chat */
+/** @typedef {{type: "told", id: string, member: string, text: string, at: string}} Told to me, who waits; or by me, acknowledged */
+/** @typedef {{type: "private", since: string}} Private */
+/** @typedef {{type: "media", media: Media}} MediaChanged by the room */
 /** @typedef {{type: "speaking", members: string[]}} Speaking */
-/** @typedef {{type: "error", code: string, message: string}} Refusal */
-/** @typedef {Joined | Placed | Answer | Need | Slots | MemberChanged | Left | Chat | Speaking | Refusal} ServerMessage */
+/** `asked`: the type of what was refused; `about`: the id of its words, or of its member.
+ * @typedef {{type: "error", code: string, message: string, asked: string, about: string}} Refusal */
+/** @typedef {Joined | Resumed | Placed | Answer | Need | Slots | MemberChanged | Left | Chat | Told | Private | MediaChanged | Speaking
+ *   | Refusal} ServerMessage */
 
-/** @typedef {{type: "join", pass: string, offer: string, sources: Record<string, Source>, media: Media}} Join */
-/** @typedef {{type: "offer", offer: string, sources: Record<string, Source>}} Offer */
-/** @typedef {Join | Offer | {type: "media", media: Media} | {type: "chat", id: string, text: string} | {type: "admit", member: string}
- *   | {type: "end"} | {type: "bye"}} ClientMessage */
+/** @typedef {Record<string, Source>} Sources by mid */
+/** @typedef {{type: "join", pass: string, offer: string, sources: Sources, media: Sending}} Join */
+/** @typedef {{type: "offer", offer: string, sources: Sources}} Offer */
+/** @typedef {{type: "admit" | "return" | "decline" | "remove" | "lead", member: string}} AboutMember */
+/** @typedef {Join | Offer | AboutMember | {type: "resume", token: string} | {type: "media", media: Sending} | {type: "chat", id: string, text: string}
+ *   | {type: "tell", id: string, member: string, text: string} | {type: "private", on: boolean} | {type: "hearing", answer: Hearing}
+ *   | {type: "sign", member: string, on: boolean} | {type: "view", video: View} | {type: "line", line: "good" | "weak" | "bad"}
+ *   | {type: "check", check: Checked} | {type: "end"} | {type: "bye"}} ClientMessage */
 
 /** The websocket's subprotocol. */
 export const subprotocol = "housecall.v1";
 
 /** The longest text of one chat message, in characters as the server counts them (code points). */
 export const longestText = 2000;
+
+/** The longest text told to somebody who waits, in code points. */
+export const longestNote = 500;
 
 /** A message that is not as docs/protocol.md says. */
 export class ProtocolError extends Error {}
@@ -56,6 +85,12 @@ const count = (value, where) => {
   return value;
 };
 
+/** @type {Shape} */
+const whole = (value, where) => {
+  if (!Number.isInteger(value)) throw new ProtocolError(`${where} is not a whole number`);
+  return value;
+};
+
 /** @type {(...allowed: string[]) => Shape} */
 const oneOf = (...allowed) => (value, where) => {
   if (!allowed.includes(/** @type {string} */ (value))) throw new ProtocolError(`${where} is none of ${allowed.join(", ")}`);
@@ -68,6 +103,9 @@ const list = (item) => (value, where) => {
   return value.map((each, i) => item(each, `${where}[${i}]`));
 };
 
+/** A field that may be left out, as servers did before they knew it. @type {(shape: Shape, otherwise: any) => Shape} */
+const maybe = (shape, otherwise) => (value, where) => (value === undefined ? otherwise : shape(value, where));
+
 /** Takes the named fields and leaves out others: a newer server may say more than this page knows.
  * @type {(fields: Record<string, Shape>) => Shape} */
 const object = (fields) => (value, where) => {
@@ -75,43 +113,72 @@ const object = (fields) => (value, where) => {
   /** @type {Record<string, unknown>} */
   const out = {};
   for (const [name, shape] of Object.entries(fields)) {
-    out[name] = shape(/** @type {Record<string, unknown>} */ (value)[name], `${where}.${name}`);
+    const field = shape(/** @type {Record<string, unknown>} */ (value)[name], `${where}.${name}`);
+    if (field !== undefined) out[name] = field;
   }
   return out;
 };
 
 const place = oneOf("waiting", "visit");
+const source = oneOf("microphone", "camera", "screen", "screen_audio");
+const works = oneOf("ok", "fault", "unknown");
+const person = object({ id: text, name: text, role: text });
 const author = object({ id: text, name: text });
 const line = object({ id: text, from: author, text, at: text });
+const note = object({ id: text, text, at: text });
+const media = object({ microphone: flag, camera: flag, screen: maybe(flag, false) });
+const check = object({
+  camera: works,
+  microphone: works,
+  speaker: works,
+  rtt_ms: whole,
+  loss_pct: whole,
+  network: oneOf("ok", "poor", "blocked", "unknown"),
+  browser: text,
+});
 const member = object({
   id: text,
   name: text,
   role: text,
   place,
   since: text,
-  media: object({ microphone: flag, camera: flag }),
+  media,
+  line: maybe(oneOf("", "good", "weak", "bad"), ""),
+  away: maybe(flag, false),
+  lead: maybe(flag, false),
+  signing: maybe(flag, false),
+  device: maybe(flag, false),
+  hearing: maybe(oneOf("", "nobody", "somebody", "signal"), ""),
+  check: maybe(check, undefined),
 });
+const position = {
+  place,
+  why: maybe(oneOf("", "private", "returned"), ""),
+  since: text,
+  may: list(text),
+  members: list(member),
+  chat: list(line),
+  told: maybe(list(note), []),
+  private: maybe(text, ""),
+  started: maybe(text, ""),
+};
 
 /** @type {Record<string, Record<string, Shape>>} */
 const messages = {
-  joined: {
-    you: object({ id: text, name: text, role: text }),
-    place,
-    since: text,
-    may: list(text),
-    answer: text,
-    members: list(member),
-    chat: list(line),
-  },
-  place: { place, since: text, may: list(text), members: list(member), chat: list(line) },
+  joined: { you: person, ...position, token: maybe(text, ""), answer: text },
+  resumed: { you: person, ...position, token: text },
+  place: position,
   answer: { answer: text },
   need: { audio: count, video: count },
-  slots: { slots: list(object({ mid: text, member: text, source: oneOf("microphone", "camera") })) },
+  slots: { slots: list(object({ mid: text, member: text, source })) },
   member: { member },
   left: { member: text },
   chat: { id: text, from: author, text, at: text },
+  told: { id: text, member: text, text, at: text },
+  private: { since: text },
+  media: { media },
   speaking: { members: list(text) },
-  error: { code: text, message: text },
+  error: { code: text, message: text, asked: maybe(text, ""), about: maybe(text, "") },
 };
 
 /**
@@ -138,7 +205,8 @@ export function encode(message) {
   return JSON.stringify(message);
 }
 
-/** @typedef {"rejoin" | "busy" | "left" | "replaced" | "ended" | "revoked" | "broken"} Outcome */
+/** `resume`: take up the connection with a new websocket, and join anew where that is refused; `rejoin`: join anew with a new pass.
+ * @typedef {"resume" | "rejoin" | "busy" | "left" | "replaced" | "ended" | "revoked" | "declined" | "broken"} Outcome */
 
 /**
  * What a closed websocket means for the person.
@@ -152,15 +220,20 @@ export function afterClose(code) {
     case 1009:
     case 4400:
       return "broken";
+    case 4401:
+    case 4404:
+      return "rejoin";
     case 4409:
       return "replaced";
     case 4410:
       return "ended";
     case 4411:
       return "revoked";
+    case 4412:
+      return "declined";
     case 4503:
       return "busy";
-    default: // 1001, 1006, 4401, 4408, 4429 and whatever the network makes up
-      return "rejoin";
+    default: // 1001, 1006, 4408, 4429 and whatever the network makes up
+      return "resume";
   }
 }

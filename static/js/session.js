@@ -5,7 +5,7 @@ import { afterClose, decode, encode, ProtocolError } from "./protocol.js";
 import { backoff } from "./backoff.js";
 import { Room } from "./room.js";
 
-/** @import {ClientMessage, Media, ServerMessage, Source} from "./protocol.js" */
+/** @import {ClientMessage, Sending, ServerMessage, Source} from "./protocol.js" */
 /** @import {Happening} from "./room.js" */
 
 /** @typedef {{kind: "pass", pass: string, slots: {audio: number, video: number}}
@@ -33,7 +33,7 @@ import { Room } from "./room.js";
  * }} Outside */
 
 /** `joining`: not in yet; `in`: see the room's place; `reconnecting`: was in; `busy`: full or a part is away; the others are the end.
- * @typedef {"idle" | "joining" | "in" | "reconnecting" | "busy" | "left" | "replaced" | "ended" | "revoked" | "gone" | "broken"} State */
+ * @typedef {"idle" | "joining" | "in" | "reconnecting" | "busy" | "left" | "replaced" | "ended" | "revoked" | "declined" | "gone" | "broken"} State */
 
 /** @typedef {{
  *   changed: () => void,
@@ -49,7 +49,7 @@ const busyWait = 8_000;
 /** A refused pass is fetched anew so often before we give up: something is wrong that trying will not mend. */
 const passTries = 4;
 
-const final = new Set(["left", "replaced", "ended", "revoked", "gone", "broken"]);
+const final = new Set(["left", "replaced", "ended", "revoked", "declined", "gone", "broken"]);
 
 export class Session {
   /** @type {State} */
@@ -59,7 +59,7 @@ export class Session {
   attempt = 0;
   /** My words that have not come back yet, by id. @type {Map<string, string>} */
   pending = new Map();
-  /** @type {Media} */
+  /** @type {Sending} */
   media = { microphone: false, camera: false };
 
   #outside;
@@ -93,7 +93,7 @@ export class Session {
     return final.has(this.state);
   }
 
-  /** Joins, in the tap. @param {Media} media what I mean to send */
+  /** Joins, in the tap. @param {Sending} media what I mean to send */
   start(media) {
     this.media = media;
     this.#become("joining");
@@ -113,7 +113,7 @@ export class Session {
     this.#finish("left");
   }
 
-  /** @param {Media} media */
+  /** @param {Sending} media */
   setMedia(media) {
     this.media = media;
     if (this.state === "in") this.#say({ type: "media", media });
@@ -253,7 +253,7 @@ export class Session {
     if (turn !== this.#turn || this.over) return;
     const outcome = afterClose(code);
     if (code === 4401 && ++this.#refusedPasses >= passTries) return this.#finish("broken");
-    if (outcome === "rejoin") return this.#lost(turn);
+    if (outcome === "rejoin" || outcome === "resume") return this.#lost(turn);
     if (outcome === "busy") return this.#busy();
     this.#finish(outcome);
   }

@@ -8,10 +8,16 @@ const member = (id, place = "visit", more = {}) => ({
   role: "guest",
   place,
   since: "2026-11-24T15:00:00Z",
-  media: { microphone: true, camera: true },
+  media: { microphone: true, camera: true, screen: false },
+  line: "",
+  away: false,
+  lead: false,
+  signing: false,
+  device: false,
+  hearing: "",
   ...more,
 });
-const joined = (place, members = [], chat = []) => ({
+const joined = (place, members = [], chat = [], more = {}) => ({
   type: "joined",
   you: { id: "me", name: "Me", role: "clinician" },
   place,
@@ -20,7 +26,15 @@ const joined = (place, members = [], chat = []) => ({
   answer: "",
   members,
   chat,
+  why: "",
+  told: [],
+  private: "",
+  started: "",
+  token: "",
+  ...more,
 });
+const resumed = (...all) => ({ ...joined(...all), type: "resumed" });
+const what = (happenings) => happenings.map((h) => [h.what, h.member?.id ?? h.line?.id ?? h.note?.id ?? h.place, h.on ?? h.me ?? h.why].filter((x) => x !== undefined).join(" "));
 
 test("a room is what the messages said", () => {
   const room = new Room();
@@ -31,7 +45,7 @@ test("a room is what the messages said", () => {
   assert.deepEqual(room.waiting.map((m) => m.id), ["w"]);
   apply({ type: "member", member: member("w") });
   assert.deepEqual(room.others.map((m) => m.id), ["a", "w"]);
-  apply({ type: "member", member: member("w", "visit", { media: { microphone: false, camera: true } }) });
+  apply({ type: "member", member: member("w", "visit", { media: { microphone: false, camera: true, screen: false } }) });
   apply({ type: "member", member: member("me") });
   apply({ type: "speaking", members: ["w", "a"] });
   apply({ type: "left", member: "w" });
@@ -50,7 +64,8 @@ test("back in the waiting room nothing of the visit is kept", () => {
   const room = new Room();
   room.apply(joined("visit", [member("a")], [{ id: "1", from: { id: "a", name: "A" }, text: "hello", at: "2026-11-24T15:00:00Z" }]));
   room.apply({ type: "slots", slots: [{ mid: "2", member: "a", source: "camera" }] });
-  room.apply({ type: "place", place: "waiting", since: "2026-11-24T15:01:00Z", may: [], members: [], chat: [] });
+  room.apply({ type: "place", place: "waiting", since: "2026-11-24T15:01:00Z", may: [], members: [], chat: [], why: "private", told: [], private: "", started: "" });
+  assert.equal(room.why, "private");
   assert.equal(room.members.size + room.slots.size + room.chat.length + room.may.size, 0);
 });
 
@@ -82,4 +97,78 @@ test("while the connection is lost nobody speaks and no slot shows anybody", () 
   room.apply({ type: "speaking", members: ["a", "me"] });
   room.disconnect();
   assert.deepEqual([room.speaking, room.slots.size, room.others.length], [[], 0, 1]);
+});
+
+test("a resumed connection leaves slots alone and tells what happened meanwhile", () => {
+  const room = new Room();
+  const line = (id) => ({ id, from: { id: "a", name: "A" }, text: "hello", at: "2026-11-24T15:00:00Z" });
+  room.apply(joined("visit", [member("a"), member("b")], [line("1")]));
+  room.apply({ type: "slots", slots: [{ mid: "2", member: "a", source: "camera" }] });
+  const now = [member("a", "visit", { away: true }), member("c"), member("w", "waiting")];
+  const happened = room.apply(resumed("visit", now, [line("1"), line("2")], { private: "2026-11-24T15:02:00Z" }));
+  assert.deepEqual(what(happened), ["private true", "left b", "away a", "came c", "waits w", "said 2"]);
+  assert.equal(room.slots.size, 1);
+  assert.deepEqual(what(room.apply(resumed("waiting", [], [], { why: "private" }))), ["moved waiting private"]);
+  assert.equal(room.slots.size, 0);
+});
+
+test("those who listen are told of private time, leaders, signing, screens, and lost connections", () => {
+  const room = new Room();
+  room.apply(joined("visit", [member("c", "visit", { role: "clinician" }), member("i", "visit", { role: "interpreter" })]));
+  assert.equal(room.leader, "me");
+  const told = [
+    { type: "private", since: "2026-11-24T15:02:00Z" },
+    { type: "private", since: "2026-11-24T15:02:00Z" },
+    { type: "private", since: "" },
+    { type: "member", member: member("c", "visit", { role: "clinician", lead: true }) },
+    { type: "member", member: member("c", "visit", { role: "clinician" }) },
+    { type: "member", member: member("i", "visit", { signing: true }) },
+    { type: "member", member: member("i", "visit", { signing: true, away: true }) },
+    { type: "member", member: member("i", "visit", { media: { microphone: true, camera: true, screen: true } }) },
+    { type: "member", member: member("p", "visit", { hearing: "signal" }) },
+    { type: "member", member: member("p", "visit", { hearing: "nobody" }) },
+    { type: "told", id: "n", member: "w", text: "Soon", at: "2026-11-24T15:00:00Z" },
+  ].flatMap((message) => what(room.apply(message)));
+  assert.deepEqual(told, [
+    "private true",
+    "private false",
+    "lead c false",
+    "lead me true",
+    "signing i true",
+    "away i",
+    "back i",
+    "signing i false",
+    "shares i true",
+    "came p",
+    "hearing p",
+  ]);
+  assert.deepEqual([room.sharer?.id, room.told.length], ["i", 0]);
+});
+
+test("who waits is told words once", () => {
+  const room = new Room();
+  const note = { id: "n", text: "Soon", at: "2026-11-24T15:00:00Z" };
+  room.apply(joined("waiting", [], [], { told: [note] }));
+  assert.deepEqual(what(room.apply({ type: "told", member: "me", ...note })), []);
+  assert.deepEqual(what(room.apply({ type: "told", member: "me", ...note, id: "m" })), ["told m"]);
+  assert.deepEqual(room.told.map((each) => each.id), ["n", "m"]);
+});
+
+test("the visit has started when the first who had to be admitted comes in", () => {
+  const room = new Room();
+  room.apply(joined("visit"));
+  room.apply({ type: "member", member: member("c", "visit", { role: "clinician" }) });
+  room.apply({ type: "member", member: member("p", "waiting") });
+  assert.equal(room.started, "");
+  room.apply({ type: "member", member: member("p", "visit", { since: "2026-11-24T15:03:00Z" }) });
+  assert.equal(room.started, "2026-11-24T15:03:00Z");
+});
+
+test("somebody whose connection is lost is not expected to send", () => {
+  const room = new Room();
+  room.apply(joined("visit", [member("a", "visit", { media: { microphone: false, camera: false, screen: true } })]));
+  room.apply({ type: "slots", slots: [{ mid: "2", member: "a", source: "screen_audio" }] });
+  assert.equal(room.expectsMedia, true);
+  room.apply({ type: "member", member: member("a", "visit", { away: true }) });
+  assert.equal(room.expectsMedia, false);
 });

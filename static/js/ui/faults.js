@@ -1,7 +1,6 @@
 // Which words explain a camera or microphone that does not come, for this browser. Pure but for reading what the browser calls itself.
 
-/** @import {Fault} from "../devices.js" */
-/** @import {Source} from "../protocol.js" */
+/** @import {Device, Fault} from "../devices.js" */
 
 /** @typedef {{title: string, help: string, without: string}} Explained keys of the catalogue */
 
@@ -25,7 +24,7 @@ export function browserOf(agent, touches) {
 
 /**
  * What to say about the faults there are; null for none.
- * @param {Partial<Record<Source, Fault>>} faults
+ * @param {Partial<Record<Device, Fault>>} faults
  * @param {string} browser from browserOf
  * @returns {Explained | null}
  */
