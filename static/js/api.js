@@ -3,8 +3,10 @@
 
 /** @import {PassReply} from "./session.js" */
 
-/** The visit as this person may see it.
- * @typedef {{visit: string, path: string, site: string, service: string, starts_at: string, ends_at: string, you: {name: string, role: string}}} VisitSeen */
+/** The visit as this person may see it. `language`: the invitation's, "" where none is known; `phone`: the site's number of last resort, "" for
+ * none; `patient_age`: in whole years, for clinicians alone.
+ * @typedef {{visit: string, path: string, site: string, service: string, starts_at: string, ends_at: string, you: {name: string, role: string},
+ *   language?: string, phone?: string, consent_needed?: boolean, patient_age?: number}} VisitSeen */
 
 /** `later`: try again after so many milliseconds (0: not said); `skew`: the server's clock minus ours, milliseconds.
  * @typedef {{kind: "visit", visit: VisitSeen}

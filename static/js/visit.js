@@ -141,6 +141,7 @@ class Page {
     history.replaceState(null, "", visitPathIn(visit.path) ?? "/v");
     if (visit.you.role === "observer") this.devices.watchOnly();
     this.screens.site = visit.site;
+    this.message.phone = visit.phone ?? "";
     this.check.describe(visit, Date.now());
     this.screens.show("check");
     this.check.show();

@@ -2,8 +2,10 @@
 // session and the screens of a call.
 
 import { box, button, byId } from "./dom.js";
+import { Awake } from "./awake.js";
 import { ChatPanel } from "./chat.js";
 import { DeviceButtons } from "./devicebuttons.js";
+import { Ends } from "./ends.js";
 import { browserOf, explain } from "./faults.js";
 import { People } from "./people.js";
 import { SlotViews } from "./slotviews.js";
@@ -36,8 +38,7 @@ export class Call {
   #session = null;
   /** @type {MediaLink | null} */
   #link = null;
-  /** @type {WakeLockSentinel | null} */
-  #awake = null;
+  #awake = new Awake();
   #media = "";
 
   /**
@@ -53,6 +54,7 @@ export class Call {
     this.people = new People(words, (member) => this.#session?.admit(member));
     this.chat = new ChatPanel(words, live, (text) => this.#session?.say(text));
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
+    this.ends = new Ends(parts.message, parts.join);
     this.#wire();
     setInterval(() => this.render(), tick);
   }
@@ -88,7 +90,7 @@ export class Call {
     );
     this.#media = JSON.stringify(devices.media);
     this.#session.start(devices.media);
-    void this.#stayAwake();
+    this.#awake.keep(true);
   }
 
   /** Something I asked was refused: says so, and takes back what the page showed as done. @param {string} code @param {string} asked */
@@ -196,7 +198,7 @@ export class Call {
 
   /** @param {string} state */
   #renderOver(state) {
-    const { live, message, devices, join, check } = this.parts;
+    const { live, devices, check, visit } = this.parts;
     this.#session = null;
     this.#link = null;
     this.#lostAt = 0;
@@ -208,14 +210,8 @@ export class Call {
     this.waiting.hide();
     this.chat.clear();
     check().busy(false);
-    void this.#awake?.release().catch(() => undefined);
-    /** @type {Record<string, import("./message.js").Action[]>} */
-    const actions = {
-      left: [{ words: "action.back", primary: true, act: join }],
-      replaced: [{ words: "action.here", act: join }],
-      broken: [{ words: "action.reload", primary: true, act: () => location.reload() }],
-    };
-    message.show(state, {}, actions[state] ?? []);
+    this.#awake.keep(false);
+    this.ends.show(state, { role: visit().you.role, visited: this.#wasIn });
   }
 
   /** Takes everything of the visit off the page: who is outside has no names, faces or words of it, hidden ones neither. */
@@ -246,6 +242,7 @@ export class Call {
           if (happening.place === "visit") live.polite(words.t("visit.in"));
           else if (this.#visited) live.toast(words.t("visit.sent_out"));
           this.#visited = happening.place === "visit";
+          this.#wasIn ||= this.#visited;
           break;
         case "said": {
           const { from, text } = happening.line;
@@ -258,7 +255,9 @@ export class Call {
     }
   }
 
+  /** Whether I am in the visit now, and whether I ever was. */
   #visited = false;
+  #wasIn = false;
 
   #wire() {
     for (const panel of ["chat", "people"]) {
@@ -277,7 +276,6 @@ export class Call {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState !== "visible" || !this.running) return;
       this.#session?.hurry();
-      void this.#stayAwake();
     });
   }
 
@@ -303,15 +301,6 @@ export class Call {
   #close(panel) {
     this.#panel("");
     button(`open-${panel}`).focus();
-  }
-
-  /** A phone must not go dark in the waiting room. */
-  async #stayAwake() {
-    try {
-      this.#awake = await navigator.wakeLock.request("screen");
-    } catch {
-      // not everywhere, and not on a low battery; the visit goes on without
-    }
   }
 }
 

@@ -1,15 +1,37 @@
 // The screens that only say something, with at most two things to do: too early, over, revoked, left and their kin.
 
-import { box, el } from "./dom.js";
+import { box, el, icon } from "./dom.js";
+import { phoneLine } from "./phone.js";
 
 /** @import {Values, Words} from "../i18n.js" */
 /** @import {Screens} from "./screens.js" */
 
 /** @typedef {{words: string, primary?: boolean, act: () => void}} Action `words` is a key */
 
+/** The sign above the words; a state that is not here has the house's own. @type {Record<string, string>} */
+const signs = {
+  "too-early": "clock",
+  busy: "clock",
+  left: "leave",
+  ended: "done",
+  replaced: "devices",
+  away: "offline",
+  broken: "offline",
+  locked: "lock",
+  insecure: "lock",
+  declined: "people",
+};
+
+/** Nobody at the hospital's telephone knows more about these, for somebody who works there. */
+const atWork = new Set(["left", "ended", "replaced", "declined"]);
+
 export class Message {
+  /** The site's number of last resort, "" while none is known. */
+  phone = "";
+
   #words;
   #screens;
+  #shown = "";
 
   /** @param {Words} words @param {Screens} screens */
   constructor(words, screens) {
@@ -18,24 +40,47 @@ export class Message {
   }
 
   /**
-   * @param {string} state its texts are message.STATE.title, .body and, where there is one, .more
+   * @param {string} state its texts are message.STATE.title, .body and, where there are such, .more and what happens next: .next1 to .next3
    * @param {Values} values
    * @param {Action[]} actions
+   * @param {string} variant whose own texts, message.STATE.VARIANT.…, come before those
    */
-  show(state, values = {}, actions = []) {
+  show(state, values = {}, actions = [], variant = "") {
     const words = this.#words;
-    box("message-title").textContent = words.t(`message.${state}.title`, values);
-    const texts = ["body", "more"].map((part) => `message.${state}.${part}`).filter((key) => words.has(key));
-    box("message-body").replaceChildren(...texts.map((key) => el("p", {}, words.t(key, values))));
+    const shown = JSON.stringify([state, values, variant, this.phone]);
+    // The same again would take the focus from the buttons.
+    if (shown === this.#shown && document.body.dataset.state === state) return;
+    this.#shown = shown;
+    box("message-sign").replaceChildren(icon(signs[state] ?? "link"));
+    box("message-title").textContent = this.#texts(state, variant, ["title"], values)[0];
+    const next = this.#texts(state, variant, ["next1", "next2", "next3"], values).map((each) => el("li", {}, each));
+    const texts = ["body", "more"].flatMap((part) => this.#texts(state, variant, [part], values));
+    box("message-body").replaceChildren(...texts.map((each) => el("p", {}, each)));
+    if (next.length > 0) box("message-body").append(el("h2", {}, words.t("message.next")), el("ul", { class: "next" }, ...next));
     box("message-clock").hidden = true;
     box("message-actions").replaceChildren(
-      ...actions.map(({ words: key, primary, act }) => {
-        const made = el("button", { type: "button", class: primary ? "button primary" : "button" }, words.t(key));
+      ...actions.map(({ words: name, primary, act }) => {
+        const made = el("button", { type: "button", class: primary ? "button primary" : "button" }, words.t(name));
         made.addEventListener("click", act);
         return made;
       }),
     );
+    box("message-phone").replaceChildren(...(variant === "clinician" && atWork.has(state) ? [] : phoneLine(words, this.phone)));
     this.#screens.show("message", state);
+  }
+
+  /**
+   * The texts that a state has for some of its parts; a variant that has the first of them has its own of all.
+   * @param {string} state
+   * @param {string} variant
+   * @param {string[]} parts
+   * @param {Values} values
+   */
+  #texts(state, variant, parts, values) {
+    const own = `message.${state}.${variant}`;
+    const start = this.#words.has(`${own}.${parts[0]}`) ? own : `message.${state}`;
+    const keys = parts.map((part) => `${start}.${part}`).filter((key) => this.#words.has(key));
+    return keys.map((key) => this.#words.t(key, values));
   }
 
   /** The line that counts down. @param {string} text */

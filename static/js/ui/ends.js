@@ -1,0 +1,42 @@
+// What the page says when somebody's part in a visit is over, for whatever reason: what has happened, what comes next, how to go on. Pure but for
+// showing it.
+
+/** @import {Action, Message} from "./message.js" */
+
+/** What is known of somebody whose visit is over on this page. `visited`: they were in it, and did not only wait.
+ * @typedef {{role: string, visited: boolean}} Past */
+
+/**
+ * Which words fit: some ends mean something else to a clinician, or to somebody who was never let in.
+ * @param {string} state an end of a session
+ * @param {Past} past
+ */
+export function variantOf(state, { role, visited }) {
+  if (state === "revoked") return "removed"; // somebody whose link was good until now
+  if (role === "clinician") return "clinician";
+  return visited ? "" : "unseen";
+}
+
+export class Ends {
+  #message;
+  #join;
+
+  /** @param {Message} message @param {() => void} join comes back to the visit */
+  constructor(message, join) {
+    this.#message = message;
+    this.#join = join;
+  }
+
+  /** @param {string} state an end of a session @param {Past} past */
+  show(state, past) {
+    /** @type {Record<string, Action[]>} */
+    const actions = {
+      left: [{ words: "action.back", primary: true, act: this.#join }],
+      declined: [{ words: "action.knock", primary: true, act: this.#join }],
+      replaced: [{ words: "action.here", act: this.#join }],
+      gone: [{ words: "action.reload", act: () => location.reload() }],
+      broken: [{ words: "action.reload", primary: true, act: () => location.reload() }],
+    };
+    this.#message.show(state, {}, actions[state] ?? [], variantOf(state, past));
+  }
+}
