@@ -20,7 +20,7 @@ var harness []byte
 // harnessPage serves a page whose two peer connections send camera and microphone to each other.
 func harnessPage(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/":
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -34,6 +34,12 @@ func harnessPage(t *testing.T) string {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
+	_ = server.Listener.Close()
+	var err error
+	if server.Listener, err = net.Listen("tcp", ":0"); err != nil { // every address: each Chromium has another localhost
+		t.Fatal(err)
+	}
+	server.Start()
 	t.Cleanup(server.Close)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	if err != nil {
@@ -59,16 +65,15 @@ func echo(w http.ResponseWriter, r *http.Request) {
 // The proofs of picture and tone must work in both browsers, and must fail when there is no picture or no tone.
 func TestHarness(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		launch launcher
-		screen bidi.Screen
+		browser string
+		screen  bidi.Screen
 	}{
-		{"Chromium", bidi.Chromium, bidi.Phone},
-		{"Firefox", bidi.Firefox, bidi.Laptop},
+		{"Chromium", bidi.Phone},
+		{"Firefox", bidi.Laptop},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.browser, func(t *testing.T) {
 			url := harnessPage(t)
-			p := seat(t, 1, "", c.screen, c.launch, bidi.Allowed)
+			p := seat(t, 1, "", c.screen, c.browser, bidi.Allowed)
 			p.goTo(url)
 			p.press("button", "Start")
 			const remote = `document.querySelector("#remote")`

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +21,13 @@ import (
 	"housecall/cmd/housecall/server"
 )
 
-// House is a whole server in this process, with an API key to schedule visits by and the wire of its media counted.
+// House is a whole server in this process, with an API key to schedule visits by; browsers come to it through its door and its wire.
 type House struct {
 	t    *testing.T
 	url  string
 	data string
 	key  string
+	door *door
 	wire *wire
 	log  *printed
 }
@@ -60,11 +62,18 @@ const (
 func openHouse(t *testing.T) *House {
 	t.Helper()
 	h := &House{t: t, data: t.TempDir(), log: new(printed)}
+	var err error
+	if h.door, err = newDoor(); err != nil {
+		t.Fatal(err)
+	}
+	h.url = h.door.url()
+	t.Cleanup(h.door.close)
 	s, err := server.New(context.WithoutCancel(t.Context()), server.Config{
-		Listen: ":0",
-		Data:   h.data,
-		Site:   "Example Children’s Hospital",
-		Logger: slog.New(slog.NewTextHandler(h.log, nil)),
+		Listen:    ":0",
+		PublicURL: h.url,
+		Data:      h.data,
+		Site:      "Example Children’s Hospital",
+		Logger:    slog.New(slog.NewTextHandler(h.log, nil)),
 		WrapUDP: func(conn net.PacketConn) net.PacketConn {
 			h.wire = newWire(conn)
 			return h.wire
@@ -73,7 +82,8 @@ func openHouse(t *testing.T) *House {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.url = s.URL()
+	// Pages and websockets are on the port of the same number as media.
+	h.door.open(net.JoinHostPort("127.0.0.1", strconv.Itoa(h.wire.LocalAddr().(*net.UDPAddr).Port)))
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -75,17 +75,17 @@ func TestRevokedInTheVisit(t *testing.T) {
 func TestWithoutDevices(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		launch  launcher
+		browser string
 		devices bidi.Devices
 		without string
 	}{
-		{"refused in Chromium", bidi.Chromium, bidi.Denied, "Join without camera and microphone"},
-		{"missing in Chromium", bidi.Chromium, bidi.Missing, "Join without camera and microphone"},
-		{"refused in Firefox", bidi.Firefox, bidi.Denied, "Join without camera and microphone"},
+		{"refused in Chromium", "Chromium", bidi.Denied, "Join without camera and microphone"},
+		{"missing in Chromium", "Chromium", bidi.Missing, "Join without camera and microphone"},
+		{"refused in Firefox", "Firefox", bidi.Denied, "Join without camera and microphone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := openHouse(t)
-			p := seat(t, 1, robin, bidi.Phone, c.launch, c.devices)
+			p := seat(t, 1, robin, bidi.Phone, c.browser, c.devices)
 			p.goTo(h.book(0).link(t, robin))
 			p.reaches("check")
 			p.press("button", "Join visit")

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 
 // world is what all tests share and none changes: the audio server, and the participants' pictures and tones as files.
 var world struct {
+	dir         string // for everything that goes when the tests end
 	sound       *stage.Sound
 	cameras     [len(stage.Pictures)]string
 	microphones [len(stage.Tones)]string
@@ -47,6 +48,10 @@ func inside(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	if err := closeDesks(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = max(code, 1)
+	}
 	world.sound.Close()
 	left, err := stage.Leftovers()
 	if err != nil || len(left) > 0 {
@@ -57,6 +62,7 @@ func inside(m *testing.M) int {
 }
 
 func build(dir string) error {
+	world.dir = dir
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range stage.Pictures {

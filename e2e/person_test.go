@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"housecall/e2e/bidi"
-	"housecall/e2e/stage"
 )
 
 //go:embed witness.js
@@ -28,54 +28,10 @@ type Person struct {
 	who    int    // index into stage.Pictures and stage.Tones
 	name   string // under which a visit knows them
 	page   *bidi.Page
+	at     netip.Addr // where their browser finds the server (see door)
 	screen bidi.Screen
 	// allowed are substrings of problems that this test provokes on purpose.
 	allowed []string
-}
-
-// seatAt seats a participant (by number, see Person.who) at a browser of its kind, on a screen.
-type seatAt func(t *testing.T, who int, name string, s bidi.Screen) *Person
-
-// chromium seats somebody at a Chromium.
-func chromium(t *testing.T, who int, name string, s bidi.Screen) *Person {
-	t.Helper()
-	return seat(t, who, name, s, bidi.Chromium, bidi.Allowed)
-}
-
-// firefox seats somebody at a Firefox.
-func firefox(t *testing.T, who int, name string, s bidi.Screen) *Person {
-	t.Helper()
-	return seat(t, who, name, s, bidi.Firefox, bidi.Allowed)
-}
-
-type launcher func(context.Context, bidi.Options) (*bidi.Browser, error)
-
-// seat starts a browser that the test's end closes, after checking that it complained of nothing.
-func seat(t *testing.T, who int, name string, s bidi.Screen, launch launcher, devices bidi.Devices) *Person {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	browser, err := launch(ctx, bidi.Options{
-		Dir: t.TempDir(), Env: world.sound.Env(), Preload: witness, Devices: devices,
-		Camera: world.cameras[who], Tone: world.microphones[who], ToneHz: stage.Tones[who],
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &Person{t: t, who: who, name: name, screen: s}
-	t.Cleanup(func() {
-		if err := browser.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if p.page, err = browser.Open(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.settle)
-	if err := p.page.Show(ctx, s); err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
 // within runs one step with its time limit and fails the test with a screenshot if it doesn't work.
@@ -130,9 +86,15 @@ func (p *Person) until(what string, holds func() bool) {
 	})
 }
 
-// shoot keeps a screenshot under HOUSECALL_SHOTS, or else among the test's artifacts.
+// shots is where screenshots are kept, "" if nobody wants any.
+var shots = os.Getenv("HOUSECALL_SHOTS")
+
+// shoot keeps a screenshot, if somebody wants them or the test has failed.
 func (p *Person) shoot(name string) {
 	p.t.Helper()
+	if shots == "" && name != "failed" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), patience)
 	defer cancel()
 	png, err := p.page.Screenshot(ctx, nil)
@@ -140,7 +102,7 @@ func (p *Person) shoot(name string) {
 		p.t.Errorf("screenshot %s: %v", name, err)
 		return
 	}
-	dir := os.Getenv("HOUSECALL_SHOTS")
+	dir := shots
 	if dir == "" {
 		dir = p.t.ArtifactDir()
 	}
@@ -157,6 +119,9 @@ func (p *Person) shoot(name string) {
 // shootBoth keeps a screenshot on a phone and one on a laptop, in light and dark, and puts the page back on its own screen.
 func (p *Person) shootBoth(name string) {
 	p.t.Helper()
+	if shots == "" {
+		return
+	}
 	for _, look := range []struct {
 		name string
 		on   bidi.Screen
@@ -169,27 +134,42 @@ func (p *Person) shootBoth(name string) {
 	p.within("go back to their screen", func(ctx context.Context) error { return p.page.Show(ctx, p.screen) })
 }
 
-// note is one thing the witness in the page has seen.
-type note struct{ Kind, Text string }
+// note is one thing the witness in the page has seen, and when (milliseconds of Unix time).
+type note struct {
+	Kind, Text string
+	At         int64
+}
 
-// notes are those of one kind, oldest first.
-func (p *Person) notes(kind string) []string {
-	var texts []string
-	for _, report := range p.page.Browser().Reports() {
+// at is when it was seen.
+func (n note) at() time.Time { return time.UnixMilli(n.At) }
+
+// noted are the notes of one kind, oldest first.
+func (p *Person) noted(kind string) []note {
+	var found []note
+	for _, report := range p.page.Reports() {
 		var n note
 		if err := json.Unmarshal([]byte(report), &n); err != nil {
 			p.t.Fatalf("witness said %q: %v", report, err)
 		}
 		if n.Kind == kind {
-			texts = append(texts, n.Text)
+			found = append(found, n)
 		}
+	}
+	return found
+}
+
+// notes are the words of the notes of one kind, oldest first.
+func (p *Person) notes(kind string) []string {
+	var texts []string
+	for _, n := range p.noted(kind) {
+		texts = append(texts, n.Text)
 	}
 	return texts
 }
 
 // troubles are whatever the browser has complained of so far.
 func (p *Person) troubles() []string {
-	troubles := p.page.Browser().Problems()
+	troubles := p.page.Problems()
 	for _, breach := range p.notes("csp") {
 		troubles = append(troubles, "content security policy: "+breach)
 	}

@@ -3,18 +3,31 @@ package e2e
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"time"
 )
 
 // tally counts the packets of media that one client was sent, or sent.
-type tally struct{ rtp, rtcp int }
+type tally struct {
+	rtp, rtcp int
+	last      time.Time     // of RTP; zero: never
+	pause     time.Duration // longest between two packets of RTP since the last call of listen
+}
 
-// wire stands between the server and its media socket and counts what passes, by the client's port: all clients share one address.
+// longest is the longest time without RTP since the last call of listen, the present one included.
+func (t tally) longest() time.Duration { return max(t.pause, time.Since(t.last)) }
+
+// wire stands between the server and its media socket, counts what passes, by the client's port (all clients share one address), and
+// can drop what some clients send and are sent.
 type wire struct {
 	net.PacketConn
 
-	mu       sync.Mutex
-	to, from map[uint16]tally
+	mu           sync.Mutex
+	to, from     map[uint16]tally
+	spared       []uint16 // ports that nothing is dropped of
+	dropping     bool
+	firstDropped time.Time
 }
 
 func newWire(conn net.PacketConn) *wire {
@@ -22,38 +35,56 @@ func newWire(conn net.PacketConn) *wire {
 }
 
 func (w *wire) WriteTo(b []byte, addr net.Addr) (int, error) {
-	w.count(w.to, b, addr)
+	if w.drops(w.to, b, addr) {
+		return len(b), nil
+	}
 	return w.PacketConn.WriteTo(b, addr)
 }
 
 func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, addr, err := w.PacketConn.ReadFrom(b)
-	if err == nil {
-		w.count(w.from, b[:n], addr)
+	for {
+		n, addr, err := w.PacketConn.ReadFrom(b)
+		if err != nil || !w.drops(w.from, b[:n], addr) {
+			return n, addr, err
+		}
 	}
-	return n, addr, err
 }
 
-// count tells media from STUN and DTLS by the first byte (RFC 7983), and RTCP from RTP by the second (RFC 5761, section 4).
-// Both stand in the clear before the encrypted part, so padding counts too.
-func (w *wire) count(tallies map[uint16]tally, b []byte, addr net.Addr) {
-	if len(b) < 12 || b[0] < 128 || b[0] > 191 {
-		return
-	}
+// drops counts a packet or says that it must go no further.
+func (w *wire) drops(tallies map[uint16]tally, b []byte, addr net.Addr) bool {
 	client, err := netip.ParseAddrPort(addr.String())
 	if err != nil {
-		return
+		return false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.dropping && !slices.Contains(w.spared, client.Port()) {
+		if w.firstDropped.IsZero() {
+			w.firstDropped = time.Now()
+		}
+		return true
+	}
 	t := tallies[client.Port()]
-	if b[1] >= 192 && b[1] <= 223 {
+	switch {
+	case !isMedia(b):
+		return false
+	case b[1] >= 192 && b[1] <= 223:
 		t.rtcp++
-	} else {
+	default:
+		now := time.Now()
+		if !t.last.IsZero() {
+			t.pause = max(t.pause, now.Sub(t.last))
+		}
 		t.rtp++
+		t.last = now
 	}
 	tallies[client.Port()] = t
+	return false
 }
+
+// isMedia tells media from STUN and DTLS by the first byte (RFC 7983); RTCP differs from RTP in the second (RFC 5761, section 4).
+// Both stand in the clear before the encrypted part, so padding counts too.
+func isMedia(b []byte) bool { return len(b) >= 12 && b[0] >= 128 && b[0] <= 191 }
 
 // sentTo and gotFrom are the counts so far for the client at this port.
 func (w *wire) sentTo(port uint16) tally {
@@ -66,4 +97,48 @@ func (w *wire) gotFrom(port uint16) tally {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.from[port]
+}
+
+// besides is how many packets of RTP went to and came from clients at any ports but these.
+func (w *wire) besides(ports ...uint16) (to, from int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for port, t := range w.to {
+		if !slices.Contains(ports, port) {
+			to += t.rtp
+		}
+	}
+	for port, t := range w.from {
+		if !slices.Contains(ports, port) {
+			from += t.rtp
+		}
+	}
+	return to, from
+}
+
+// listen begins to look for the longest time without RTP anew.
+func (w *wire) listen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, tallies := range []map[uint16]tally{w.to, w.from} {
+		for port, t := range tallies {
+			t.pause = 0
+			tallies[port] = t
+		}
+	}
+}
+
+// drop lets nothing through any more but to and from clients at these ports. Whoever is cut off may open as many new ports as it likes.
+func (w *wire) drop(besides ...uint16) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropping, w.spared, w.firstDropped = true, besides, time.Time{}
+}
+
+// mend lets everything through again and returns when the first packet was dropped.
+func (w *wire) mend() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropping = false
+	return w.firstDropped
 }

@@ -1,7 +1,7 @@
 // Runs in every page before its own scripts and notes what the tests want to know: frames of websockets, offers made, peer
 // connections, breaches of the content security policy. It changes nothing of what the page can do.
 (report) => {
-	const tell = (kind, text) => report(JSON.stringify({kind, text: String(text)}));
+	const tell = (kind, text) => report(JSON.stringify({kind, text: String(text), at: Date.now()}));
 
 	document.addEventListener("securitypolicyviolation", (e) =>
 		tell("csp", `${e.effectiveDirective} refused ${e.blockedURI} at ${e.sourceFile}:${e.lineNumber}`));

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ type Options struct {
 	Env     []string // laid over the environment
 	Preload string   // a function run in every page before its own scripts, with one argument: a function that sends a string to Reports
 	Devices Devices
+	// Localhost is the address this browser takes for localhost, so that a server can tell browsers apart. Chromium only.
+	Localhost netip.Addr
 }
 
 // Devices says what happens when a page asks for camera and microphone.
@@ -37,8 +40,13 @@ type Browser struct {
 	process *process
 
 	mu       sync.Mutex
-	reports  []string
-	problems []string
+	reports  map[string][]string // by the context of a page; so are problems
+	problems map[string][]string
+}
+
+// newBrowser is one whose process has been started, and no more.
+func newBrowser(name string, p *process) *Browser {
+	return &Browser{name: name, process: p, stop: func() error { return nil }, reports: map[string][]string{}, problems: map[string][]string{}}
 }
 
 // channel names the one way by which a preload script reports to us.
@@ -46,20 +54,6 @@ const channel = "bidi-reports"
 
 // Name is "Chromium" or "Firefox".
 func (b *Browser) Name() string { return b.name }
-
-// Reports are the strings the preload script has sent so far, oldest first.
-func (b *Browser) Reports() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]string(nil), b.reports...)
-}
-
-// Problems are console errors, uncaught exceptions and failed requests so far, one line each, oldest first.
-func (b *Browser) Problems() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]string(nil), b.problems...)
-}
 
 // Close ends the browser and everything it started. It may be called on a browser that has died.
 func (b *Browser) Close() error {
@@ -96,51 +90,68 @@ func (b *Browser) event(method string, params json.RawMessage) {
 			Data    struct {
 				Value string `json:"value"`
 			} `json:"data"`
+			Source source
 		}
 		if json.Unmarshal(params, &m) == nil && m.Channel == channel {
 			b.mu.Lock()
-			b.reports = append(b.reports, m.Data.Value)
+			b.reports[m.Source.Context] = append(b.reports[m.Source.Context], m.Data.Value)
 			b.mu.Unlock()
 		}
 	case "log.entryAdded":
-		var m struct{ Level, Text, Type string }
+		var m struct {
+			Level, Text string
+			Source      source
+		}
 		if json.Unmarshal(params, &m) == nil && m.Level == "error" {
-			b.problem("console: " + m.Text)
+			b.problem(m.Source.Context, "console: "+m.Text)
 		}
 	case "network.responseCompleted":
 		var m struct {
+			Context  string
 			Request  struct{ Method, URL string }
 			Response struct{ Status int }
 		}
 		if json.Unmarshal(params, &m) == nil && m.Response.Status >= 400 {
-			b.problem(fmt.Sprintf("response: %d to %s %s", m.Response.Status, m.Request.Method, m.Request.URL))
+			b.problem(m.Context, fmt.Sprintf("response: %d to %s %s", m.Response.Status, m.Request.Method, m.Request.URL))
 		}
 	case "network.fetchError":
 		var m struct {
+			Context   string
 			Request   struct{ Method, URL string }
 			ErrorText string
 		}
 		// A page may well give up a request of its own.
 		if json.Unmarshal(params, &m) == nil && !strings.HasSuffix(m.ErrorText, "_ABORTED") {
-			b.problem(fmt.Sprintf("request: %s: %s %s", m.ErrorText, m.Request.Method, m.Request.URL))
+			b.problem(m.Context, fmt.Sprintf("request: %s: %s %s", m.ErrorText, m.Request.Method, m.Request.URL))
 		}
 	}
 }
 
-func (b *Browser) problem(line string) {
+// source says which page an event comes from.
+type source struct{ Context string }
+
+func (b *Browser) problem(page, line string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.problems = append(b.problems, line)
+	b.problems[page] = append(b.problems[page], line)
 }
 
-// Open makes a new window (a tab of its own) and returns its page.
+// Open makes a window with cookies and storage of its own, as on a device of its own, and returns its page.
 func (b *Browser) Open(ctx context.Context) (*Page, error) {
+	var made struct{ UserContext string }
+	if err := b.conn.command(ctx, "browser.createUserContext", nil, &made); err != nil {
+		return nil, err
+	}
+	return b.openIn(ctx, made.UserContext)
+}
+
+func (b *Browser) openIn(ctx context.Context, userContext string) (*Page, error) {
 	var made struct{ Context string }
-	err := b.conn.command(ctx, "browsingContext.create", map[string]any{"type": "window"}, &made)
+	err := b.conn.command(ctx, "browsingContext.create", map[string]any{"type": "window", "userContext": userContext}, &made)
 	if err != nil {
 		return nil, err
 	}
-	return &Page{browser: b, context: made.Context}, nil
+	return &Page{browser: b, context: made.Context, userContext: userContext}, nil
 }
 
 // startWithin bounds the start of a browser; with three others busy beside it, one took over a minute here.

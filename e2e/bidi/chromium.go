@@ -20,7 +20,7 @@ func Chromium(ctx context.Context, o Options) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{name: "Chromium", process: driver, stop: func() error { return nil }}
+	b := newBrowser("Chromium", driver)
 	port, err := awaitLine(ctx, driver, logPath, regexp.MustCompile(`started successfully on port (\d+)`))
 	if err != nil {
 		return nil, fmt.Errorf("start chromedriver: %w", orClose(b, err))
@@ -64,6 +64,9 @@ func chromiumCapabilities(o Options) any {
 		args = append(args, "--use-fake-device-for-media-stream", "--deny-permission-prompts")
 	case Missing:
 		args = append(args, "--use-fake-ui-for-media-stream")
+	}
+	if o.Localhost.IsValid() {
+		args = append(args, "--host-resolver-rules=MAP localhost "+o.Localhost.String())
 	}
 	if o.Camera != "" {
 		args = append(args, "--use-file-for-fake-video-capture="+o.Camera)

@@ -113,11 +113,8 @@ func (c *conn) command(ctx context.Context, method string, params, result any) e
 		c.mu.Unlock()
 	}()
 
-	c.writing.Lock()
-	err := c.ws.WriteJSON(map[string]any{"id": id, "method": method, "params": params})
-	c.writing.Unlock()
-	if err != nil {
-		return fmt.Errorf("bidi %s: %w", method, err)
+	if err := c.write(id, method, params); err != nil {
+		return err
 	}
 	select {
 	case f, ok := <-reply:
@@ -136,6 +133,24 @@ func (c *conn) command(ctx context.Context, method string, params, result any) e
 	case <-ctx.Done():
 		return fmt.Errorf("bidi %s: %w", method, ctx.Err())
 	}
+}
+
+// send sends one command and drops its answer, if one comes.
+func (c *conn) send(method string, params any) error {
+	c.mu.Lock()
+	c.nextID++
+	id := c.nextID
+	c.mu.Unlock()
+	return c.write(id, method, params)
+}
+
+func (c *conn) write(id uint64, method string, params any) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.ws.WriteJSON(map[string]any{"id": id, "method": method, "params": params}); err != nil {
+		return fmt.Errorf("bidi %s: %w", method, err)
+	}
+	return nil
 }
 
 // close ends the websocket and waits for the reader.

@@ -29,7 +29,7 @@ func Firefox(ctx context.Context, o Options) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{name: "Firefox", process: fox, stop: func() error { return nil }}
+	b := newBrowser("Firefox", fox)
 	address, err := awaitLine(ctx, fox, logPath, regexp.MustCompile(`WebDriver BiDi listening on (ws://\S+)`))
 	if err != nil {
 		return nil, fmt.Errorf("start firefox: %w", orClose(b, err))

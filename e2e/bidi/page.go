@@ -4,17 +4,58 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 )
 
 // Page is one window of a browser.
 type Page struct {
-	browser *Browser
-	context string
-	touch   bool
+	browser     *Browser
+	context     string
+	userContext string
+	touch       bool
 }
 
 // Browser is the one this page is a window of.
 func (p *Page) Browser() *Browser { return p.browser }
+
+// Beside makes another window that shares this one's cookies and storage.
+func (p *Page) Beside(ctx context.Context) (*Page, error) {
+	return p.browser.openIn(ctx, p.userContext)
+}
+
+// Close closes the window and all others that share its cookies, and forgets these.
+func (p *Page) Close(ctx context.Context) error {
+	err := p.browser.conn.command(ctx, "browser.removeUserContext", map[string]string{"userContext": p.userContext}, nil)
+	p.browser.mu.Lock()
+	defer p.browser.mu.Unlock()
+	delete(p.browser.reports, p.context)
+	delete(p.browser.problems, p.context)
+	return err
+}
+
+// Crash has the page's renderer die, as a phone ends a page whose memory it needs (Chromium only). Reload brings it back.
+func (p *Page) Crash(ctx context.Context) error {
+	session, err := p.devToolsSession(ctx)
+	if err != nil {
+		return err
+	}
+	// Nobody is left to answer.
+	return p.browser.conn.send("goog:cdp.sendCommand", map[string]any{"method": "Page.crash", "params": struct{}{}, "session": session})
+}
+
+// Reports are the strings the preload script has sent from this page so far, oldest first.
+func (p *Page) Reports() []string {
+	p.browser.mu.Lock()
+	defer p.browser.mu.Unlock()
+	return slices.Clone(p.browser.reports[p.context])
+}
+
+// Problems are this page's console errors, uncaught exceptions and failed requests so far, one line each, oldest first.
+func (p *Page) Problems() []string {
+	p.browser.mu.Lock()
+	defer p.browser.mu.Unlock()
+	return slices.Clone(p.browser.problems[p.context])
+}
 
 // Navigate goes to url and returns when the page has loaded.
 func (p *Page) Navigate(ctx context.Context, url string) error {
@@ -79,12 +120,17 @@ func (p *Page) showChromium(ctx context.Context, s Screen) error {
 
 // devTools sends one command of the Chrome DevTools protocol to this page.
 func (p *Page) devTools(ctx context.Context, method string, params any) error {
-	var got struct{ Session string }
-	if err := p.browser.conn.command(ctx, "goog:cdp.getSession", map[string]any{"context": p.context}, &got); err != nil {
+	session, err := p.devToolsSession(ctx)
+	if err != nil {
 		return err
 	}
-	return p.browser.conn.command(ctx, "goog:cdp.sendCommand",
-		map[string]any{"method": method, "params": params, "session": got.Session}, nil)
+	return p.browser.conn.command(ctx, "goog:cdp.sendCommand", map[string]any{"method": method, "params": params, "session": session}, nil)
+}
+
+func (p *Page) devToolsSession(ctx context.Context) (string, error) {
+	var got struct{ Session string }
+	err := p.browser.conn.command(ctx, "goog:cdp.getSession", map[string]any{"context": p.context}, &got)
+	return got.Session, err
 }
 
 // Box is a part of the window, in CSS pixels from its upper left corner.
