@@ -48,6 +48,16 @@ const (
 	VisitChat       Action = "visit.chat"        // write in the visit's chat
 	VisitPublish    Action = "visit.publish"     // send microphone and camera in the visit
 	VisitSeeWaiting Action = "visit.see_waiting" // hear who waits, and since when
+	VisitReturn     Action = "visit.return"      // move somebody from the visit back to waiting
+	VisitRemove     Action = "visit.remove"      // decline somebody who waits; show somebody out and withdraw their invitation
+	VisitPrivate    Action = "visit.private"     // begin and end private time
+	VisitConfide    Action = "visit.confide"     // stay in the visit during private time
+	VisitHearing    Action = "visit.hearing"     // say in private time whether anybody can hear
+	VisitTell       Action = "visit.tell"        // write to somebody who waits
+	VisitLead       Action = "visit.lead"        // lead the visit, and hand it over
+	VisitInvite     Action = "visit.invite"      // invite another person from within the visit
+	VisitShare      Action = "visit.share"       // share the screen in the visit
+	VisitSign       Action = "visit.sign"        // say that an interpreter is signing
 	VisitSchedule   Action = "visit.schedule"    // create visits and invitations, send links again
 	VisitRead       Action = "visit.read"        // list and show visits
 	VisitRevoke     Action = "visit.revoke"      // cancel visits, withdraw invitations
@@ -63,14 +73,25 @@ type Rule struct {
 // Rules returns the table. What it doesn't grant is refused.
 func Rules() []Rule {
 	inVisit := []Role{Patient, Guardian, Guest, Interpreter, Clinician}
+	clinician := []Role{Clinician}
 	desk := []Role{Scheduler, Admin}
 	return []Rule{
-		{VisitEnter, "enter a visit without being admitted", []Role{Clinician}},
-		{VisitAdmit, "let somebody who waits into the visit", []Role{Clinician}},
-		{VisitEnd, "end the visit for everyone", []Role{Clinician}},
-		{VisitSeeWaiting, "see who waits, and since when", []Role{Clinician}},
+		{VisitEnter, "enter a visit without being admitted", clinician},
+		{VisitAdmit, "let somebody who waits into the visit", clinician},
+		{VisitEnd, "end the visit for everyone", clinician},
+		{VisitSeeWaiting, "see who waits, and since when", clinician},
 		{VisitChat, "write in the visit's chat", inVisit},
 		{VisitPublish, "send microphone and camera in the visit", inVisit},
+		{VisitShare, "share the screen in the visit", inVisit},
+		{VisitReturn, "move somebody from the visit back to waiting", clinician},
+		{VisitRemove, "decline somebody who waits; show somebody out and withdraw their invitation", clinician},
+		{VisitPrivate, "begin and end private time", clinician},
+		{VisitConfide, "stay in the visit during private time", []Role{Patient, Interpreter, Clinician, Observer}},
+		{VisitHearing, "say in private time whether anybody can hear", []Role{Patient}},
+		{VisitTell, "write to somebody who waits", clinician},
+		{VisitLead, "lead the visit, and hand it over to another who may", clinician},
+		{VisitInvite, "invite another person from within the visit", []Role{Patient, Guardian, Clinician}},
+		{VisitSign, "say that an interpreter is signing (interpreters of themselves)", []Role{Interpreter, Clinician}},
 		{VisitSchedule, "create visits and invitations, send links again", desk},
 		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin}},
 		{VisitRevoke, "cancel visits and withdraw invitations", desk},

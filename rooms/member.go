@@ -19,34 +19,6 @@ const (
 	Visit   Place = "visit"
 )
 
-// Source is what a publication shows or lets hear.
-type Source string
-
-// The sources.
-const (
-	Microphone Source = "microphone"
-	Camera     Source = "camera"
-)
-
-// Sources returns every source.
-func Sources() []Source { return []Source{Microphone, Camera} }
-
-// Kind says which kind of line carries the source.
-func (s Source) Kind() sfu.Kind {
-	if s == Microphone {
-		return sfu.Audio
-	}
-	return sfu.Video
-}
-
-// Media says what a member sends now.
-type Media struct {
-	Microphone bool
-	Camera     bool
-}
-
-func (m Media) on(s Source) bool { return s == Microphone && m.Microphone || s == Camera && m.Camera }
-
 // Reason says why the room closes a member's connection.
 type Reason uint8
 
@@ -57,6 +29,7 @@ const (
 	Ended                      // the visit is over for everyone
 	Slow                       // the outbox was full
 	Stopping                   // the room closes here; come back
+	Declined                   // whoever admits could not let them in
 )
 
 // Outbox takes what a room tells one member. Neither method may block: they are called on the room's goroutine.
@@ -81,81 +54,6 @@ type Arrival struct {
 	Media   Media
 	Outbox  Outbox
 }
-
-// Update is something a room tells a member: one of the types below.
-type Update interface{ update() }
-
-// Person names a member to others.
-type Person struct {
-	ID   string
-	Name phi.Text
-	Role auth.Role
-}
-
-// Member is one member as another may see it.
-type Member struct {
-	Person
-	Place Place
-	Since time.Time // when they came to that place
-	Media Media     // what they send; of somebody waiting: nothing
-}
-
-// Position is where a member is, and everything they may see from there.
-type Position struct {
-	Place   Place
-	Since   time.Time
-	May     []auth.Action // of VisitAdmit, VisitChat, VisitEnd: what the member may do there
-	Members []Member      // the others; empty while waiting
-	Chat    []Said        // what was said since the session was first admitted; empty while waiting
-}
-
-// Joined is the first update a member gets.
-type Joined struct {
-	You Person
-	Position
-}
-
-// Moved says that the member was moved to another place.
-type Moved struct{ Position }
-
-// Need asks for a new offer with this many slots in all.
-type Need struct{ Audio, Video int }
-
-// Slots says what every slot of the member shows now. A slot not listed shows nothing.
-type Slots []Shown
-
-// Shown is one slot and what it shows.
-type Shown struct {
-	MID    string
-	Member string
-	Source Source
-}
-
-// Changed says that somebody came, moved or changed.
-type Changed struct{ Member Member }
-
-// Left says that somebody went.
-type Left struct{ Member string }
-
-// Said is a line of chat.
-type Said struct {
-	ID   string // made by the sender, unique among their lines
-	From Person
-	Text phi.Text
-	At   time.Time
-}
-
-// Speaking lists who speaks now, loudest first.
-type Speaking []string
-
-func (Joined) update()   {}
-func (Moved) update()    {}
-func (Need) update()     {}
-func (Slots) update()    {}
-func (Changed) update()  {}
-func (Left) update()     {}
-func (Said) update()     {}
-func (Speaking) update() {}
 
 // member is somebody in a room. Only the room's goroutine touches it, but for the fields that never change.
 type member struct {
@@ -200,7 +98,15 @@ func linesOf(peer *sfu.Peer, sources map[string]Source) lines {
 
 // actions are those a member's rights are looked up for, once, on arrival.
 func actions() []auth.Action {
-	return []auth.Action{auth.VisitEnter, auth.VisitAdmit, auth.VisitChat, auth.VisitEnd, auth.VisitPublish, auth.VisitSeeWaiting}
+	return append(shownActions(), auth.VisitEnter, auth.VisitPublish, auth.VisitSeeWaiting, auth.VisitConfide, auth.VisitHearing)
+}
+
+// shownActions are those a page offers, in the order it is told of them.
+func shownActions() []auth.Action {
+	return []auth.Action{
+		auth.VisitAdmit, auth.VisitChat, auth.VisitEnd, auth.VisitReturn, auth.VisitRemove, auth.VisitPrivate, auth.VisitTell,
+		auth.VisitLead, auth.VisitInvite, auth.VisitShare, auth.VisitSign,
+	}
 }
 
 func newMember(a Arrival, l lines) *member {
@@ -239,7 +145,7 @@ func (m *member) view() Member {
 // mayDo lists what the member may do in its place, for the page to show.
 func (m *member) mayDo() []auth.Action {
 	may := []auth.Action{}
-	for _, action := range []auth.Action{auth.VisitAdmit, auth.VisitChat, auth.VisitEnd} {
+	for _, action := range shownActions() {
 		if m.may(action) {
 			may = append(may, action)
 		}

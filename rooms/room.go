@@ -24,6 +24,8 @@ var (
 	ErrFull = fmt.Errorf("the room is full: %w", fault.TryAgain)
 	// ErrCutOff says that nobody is admitted while Leases is away.
 	ErrCutOff = fmt.Errorf("the store of leases is away: %w", fault.TryAgain)
+	// ErrPrivate says that private time keeps somebody out.
+	ErrPrivate = fmt.Errorf("private time is on: %w", fault.NotAllowed)
 	// ErrClosed says that the room, or this seat in it, is closed.
 	ErrClosed = fmt.Errorf("the room is closed: %w", fault.TryAgain)
 )

@@ -16,7 +16,7 @@ import (
 func TestWaitingThenAdmitted(t *testing.T) {
 	h := newHouse(t, Limits{})
 	doctor := h.join("doctor", how{role: auth.Clinician})
-	if got := latest[Joined](doctor); got.Place != Visit || !slices.Equal(got.May, []auth.Action{auth.VisitAdmit, auth.VisitChat, auth.VisitEnd}) {
+	if got := latest[Joined](doctor); got.Place != Visit || !slices.Equal(got.May, shownActions()) {
 		t.Fatalf("the clinician: %+v", got)
 	}
 	h.clock.turn(time.Minute)
@@ -34,7 +34,7 @@ func TestWaitingThenAdmitted(t *testing.T) {
 	h.clock.turn(time.Minute)
 	doctor.admit(patient)
 	moved := latest[Moved](patient)
-	if moved.Place != Visit || !slices.Equal(ids(moved.Members), []string{"doctor"}) || len(moved.Chat) != 0 || !slices.Equal(moved.May, []auth.Action{auth.VisitChat}) {
+	if moved.Place != Visit || !slices.Equal(ids(moved.Members), []string{"doctor"}) || len(moved.Chat) != 0 || !slices.Equal(moved.May, []auth.Action{auth.VisitChat, auth.VisitInvite, auth.VisitShare}) {
 		t.Fatalf("admitted: %+v", moved)
 	}
 	seen = await(doctor, "the patient in the visit", func(u Changed) bool { return u.Member.Place == Visit })

@@ -25,6 +25,7 @@ var (
 	closeReplaced = closing{4409, "You joined from somewhere else."}
 	closeEnded    = closing{4410, "The visit has ended."}
 	closeRemoved  = closing{4411, "Your link was withdrawn."}
+	closeDeclined = closing{4412, "You could not be let in."}
 	closeSlow     = closing{4429, "Messages were read too slowly."}
 	closeFull     = closing{4503, "The room is full. Please try again later."}
 	closeAway     = closing{4503, "A part of the service is away. Please try again soon."}
@@ -39,6 +40,8 @@ func closingFor(r rooms.Reason) closing {
 		return closeRemoved
 	case rooms.Ended:
 		return closeEnded
+	case rooms.Declined:
+		return closeDeclined
 	case rooms.Slow:
 		return closeSlow
 	}
@@ -65,6 +68,8 @@ func closingOf(err error) closing {
 // refusalOf turns an error of something asked for into a message; ok is false when the connection has to end instead.
 func refusalOf(err error) (r Refused, ok bool) {
 	switch {
+	case errors.Is(err, rooms.ErrPrivate):
+		return Refused{Code: "private", Message: "During private time neither those moved out nor another device can be let in."}, true
 	case errors.Is(err, rooms.ErrFull):
 		return Refused{Code: "full", Message: "The visit is full. Somebody has to leave before another can come in."}, true
 	case errors.Is(err, rooms.ErrCutOff):
@@ -75,4 +80,27 @@ func refusalOf(err error) (r Refused, ok bool) {
 		return Refused{Code: fault.CodeNotFound, Message: "That person is not here any more."}, true
 	}
 	return Refused{}, false
+}
+
+// aboutOf is the id of the line or of the member that something asked for is about; empty: of neither.
+func aboutOf(m FromClient) string {
+	switch m := m.(type) {
+	case Chat:
+		return m.ID
+	case Tell:
+		return m.ID
+	case Admit:
+		return m.Member
+	case Return:
+		return m.Member
+	case Decline:
+		return m.Member
+	case Remove:
+		return m.Member
+	case Lead:
+		return m.Member
+	case Sign:
+		return m.Member
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"strings"
 	"time"
 
 	"housecall/auth"
@@ -28,6 +29,12 @@ func messageOf(u rooms.Update, answer string) ToClient {
 		return Left{u.Member}
 	case rooms.Said:
 		return Said{lineOf(u)}
+	case rooms.Told:
+		return Told{ID: u.ID, Member: u.Member, Text: u.Text, At: wireTime(u.At)}
+	case rooms.Private:
+		return Private{momentOf(u.Since)}
+	case rooms.Switched:
+		return Switched{Media(u.Media)}
 	case rooms.Speaking:
 		return Speaking{append([]string{}, u...)}
 	}
@@ -35,9 +42,12 @@ func messageOf(u rooms.Update, answer string) ToClient {
 }
 
 func positionOf(p rooms.Position) Position {
-	out := Position{Place: p.Place, Since: wireTime(p.Since), May: []string{}, Members: []Member{}, Chat: []Line{}}
+	out := Position{
+		Place: p.Place, Why: p.Why, Since: wireTime(p.Since), May: []string{}, Members: []Member{}, Chat: []Line{}, Told: []Notice{},
+		Private: momentOf(p.Private), Started: momentOf(p.Started),
+	}
 	for _, action := range p.May {
-		out.May = append(out.May, nameOf(action))
+		out.May = append(out.May, namesOf(action)...)
 	}
 	for _, m := range p.Members {
 		out.Members = append(out.Members, memberOf(m))
@@ -45,24 +55,30 @@ func positionOf(p rooms.Position) Position {
 	for _, s := range p.Chat {
 		out.Chat = append(out.Chat, lineOf(s))
 	}
+	for _, t := range p.Told {
+		out.Told = append(out.Told, Notice{ID: t.ID, Text: t.Text, At: wireTime(t.At)})
+	}
 	return out
 }
 
-// nameOf is the name of an action in the protocol: that of the message which asks for it.
-func nameOf(a auth.Action) string {
-	switch a {
-	case auth.VisitAdmit:
-		return Admit{}.kind()
-	case auth.VisitChat:
-		return Chat{}.kind()
-	case auth.VisitEnd:
-		return End{}.kind()
+// namesOf are the names of an action in the protocol: those of the messages which ask for it, where there are any.
+func namesOf(a auth.Action) []string {
+	if a == auth.VisitRemove {
+		return []string{Decline{}.kind(), Remove{}.kind()}
 	}
-	return string(a)
+	return []string{strings.TrimPrefix(string(a), "visit.")}
 }
 
 func memberOf(m rooms.Member) Member {
-	return Member{ID: m.ID, Name: m.Name, Role: m.Role, Place: m.Place, Since: wireTime(m.Since), Media: Media(m.Media)}
+	out := Member{
+		ID: m.ID, Name: m.Name, Role: m.Role, Place: m.Place, Since: wireTime(m.Since), Media: Media(m.Media),
+		Line: m.Line, Away: m.Away, Lead: m.Lead, Signing: m.Signing, Device: m.Device, Hearing: m.Hearing,
+	}
+	if m.Check != nil {
+		check := Check(*m.Check)
+		out.Check = &check
+	}
+	return out
 }
 
 func lineOf(s rooms.Said) Line {
@@ -71,3 +87,11 @@ func lineOf(s rooms.Said) Line {
 
 // wireTime is a time as the protocol has it: UTC, to the millisecond.
 func wireTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// momentOf is a time that may never have been.
+func momentOf(t time.Time) moment {
+	if t.IsZero() {
+		return ""
+	}
+	return moment(wireTime(t).Format(time.RFC3339Nano))
+}

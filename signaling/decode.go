@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -32,25 +33,11 @@ func Decode(b []byte) (FromClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	var m FromClient
-	switch kind {
-	case Join{}.kind():
-		m, err = decodeAs[Join](b)
-	case Offer{}.kind():
-		m, err = decodeAs[Offer](b)
-	case SetMedia{}.kind():
-		m, err = decodeAs[SetMedia](b)
-	case Chat{}.kind():
-		m, err = decodeAs[Chat](b)
-	case Admit{}.kind():
-		m, err = decodeAs[Admit](b)
-	case End{}.kind():
-		m, err = decodeAs[End](b)
-	case Bye{}.kind():
-		m, err = decodeAs[Bye](b)
-	default:
+	read, known := readers[kind]
+	if !known {
 		return nil, refuse("unknown type")
 	}
+	m, err := read(b)
 	if err != nil {
 		return nil, err
 	}
@@ -60,16 +47,37 @@ func Decode(b []byte) (FromClient, error) {
 	return m, m.check()
 }
 
+// readers has how to read each type of message.
+var readers = map[string]func([]byte) (FromClient, error){
+	Join{}.kind():       decodeAs[Join],
+	Offer{}.kind():      decodeAs[Offer],
+	SetMedia{}.kind():   decodeAs[SetMedia],
+	Chat{}.kind():       decodeAs[Chat],
+	Admit{}.kind():      decodeAs[Admit],
+	Return{}.kind():     decodeAs[Return],
+	Decline{}.kind():    decodeAs[Decline],
+	Remove{}.kind():     decodeAs[Remove],
+	SetPrivate{}.kind(): decodeAs[SetPrivate],
+	SetHearing{}.kind(): decodeAs[SetHearing],
+	Tell{}.kind():       decodeAs[Tell],
+	Lead{}.kind():       decodeAs[Lead],
+	Sign{}.kind():       decodeAs[Sign],
+	SetView{}.kind():    decodeAs[SetView],
+	SetLine{}.kind():    decodeAs[SetLine],
+	SetCheck{}.kind():   decodeAs[SetCheck],
+	End{}.kind():        decodeAs[End],
+	Bye{}.kind():        decodeAs[Bye],
+}
+
 // decodeAs reads a message whose type is known.
-func decodeAs[M FromClient](b []byte) (M, error) {
+func decodeAs[M FromClient](b []byte) (FromClient, error) {
 	var f frame[M]
 	if err := json.Unmarshal(b, &f, json.RejectUnknownMembers(true)); err != nil {
 		// The cause may quote what was sent, so only its kind is told.
-		var none M
 		if syntactic := new(jsontext.SyntacticError); errors.As(err, &syntactic) {
-			return none, refuse("not valid JSON")
+			return nil, refuse("not valid JSON")
 		}
-		return none, refuse("a field that is unknown or of a wrong type")
+		return nil, refuse("a field that is unknown or of a wrong type")
 	}
 	return f.Message, nil
 }
@@ -133,7 +141,7 @@ func (m Offer) check() error {
 func (SetMedia) check() error { return nil }
 
 func (m Chat) check() error {
-	if !between(m.ID, 1, maxChatID) {
+	if !between(m.ID, 1, maxLineID) {
 		return refuse("chat with an id that is empty or too long")
 	}
 	if !between(m.Text.Reveal(), 1, maxChatText) {
@@ -142,15 +150,74 @@ func (m Chat) check() error {
 	return nil
 }
 
-func (m Admit) check() error {
-	if m.Member == "" || len(m.Member) > maxID {
-		return refuse("admit with a member that is empty or too long")
+func (m Admit) check() error   { return checkMember(m, m.Member) }
+func (m Return) check() error  { return checkMember(m, m.Member) }
+func (m Decline) check() error { return checkMember(m, m.Member) }
+func (m Remove) check() error  { return checkMember(m, m.Member) }
+func (m Lead) check() error    { return checkMember(m, m.Member) }
+func (m Sign) check() error    { return checkMember(m, m.Member) }
+
+func (SetPrivate) check() error { return nil }
+
+func (m SetHearing) check() error {
+	return checkOneOf(m.Answer, rooms.HearingNobody, rooms.HearingSomebody, rooms.HearingSignal)
+}
+
+func (m Tell) check() error {
+	if !between(m.ID, 1, maxLineID) {
+		return refuse("tell with an id that is empty or too long")
+	}
+	if len(m.Member) > maxID {
+		return refuse("tell with a member that is too long")
+	}
+	if !between(m.Text.Reveal(), 1, maxTellText) {
+		return refuse("tell with a text that is empty or too long")
 	}
 	return nil
 }
 
+func (m SetView) check() error {
+	return checkOneOf(m.Video, rooms.ViewAll, rooms.ViewOne, rooms.ViewNone)
+}
+
+func (m SetLine) check() error {
+	return checkOneOf(m.Line, rooms.QualityGood, rooms.QualityWeak, rooms.QualityBad)
+}
+
+func (m SetCheck) check() error {
+	c := m.Check
+	if c.RTTMS < -1 || c.RTTMS > maxRoundTrip || c.LossPct < -1 || c.LossPct > 100 {
+		return refuse("a check with a number out of bounds")
+	}
+	if !between(c.Browser, 0, maxBrowser) {
+		return refuse("a check with a browser that is too long")
+	}
+	for _, finding := range []rooms.Finding{c.Camera, c.Microphone, c.Speaker} {
+		if err := checkOneOf(finding, rooms.FindingOK, rooms.FindingFault, rooms.FindingUnknown); err != nil {
+			return err
+		}
+	}
+	return checkOneOf(c.Network, rooms.NetworkOK, rooms.NetworkPoor, rooms.NetworkBlocked, rooms.NetworkUnknown)
+}
+
 func (End) check() error { return nil }
 func (Bye) check() error { return nil }
+
+// checkMember wants the id of a member.
+func checkMember(m FromClient, id string) error {
+	if id == "" || len(id) > maxID {
+		return refuse(m.kind() + " with a member that is empty or too long")
+	}
+	return nil
+}
+
+// checkOneOf wants one of a few words.
+func checkOneOf[W ~string](word W, known ...W) error {
+	if !slices.Contains(known, word) {
+		return refuse("a word that is none of those expected")
+	}
+	return nil
+}
 
 // checkSources allows a few lines, each of a known source and no source twice.
 func checkSources(sources map[string]rooms.Source) error {
@@ -162,7 +229,7 @@ func checkSources(sources map[string]rooms.Source) error {
 		if mid == "" || len(mid) > maxMID {
 			return refuse("a source with a mid that is empty or too long")
 		}
-		if (source != rooms.Microphone && source != rooms.Camera) || seen[source] {
+		if !slices.Contains(rooms.Sources(), source) || seen[source] {
 			return refuse("a source that is unknown or given twice")
 		}
 		seen[source] = true

@@ -16,6 +16,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"type":"chat","id":"\u0031","text":"\ud83d\ude00"}`))
 	f.Add([]byte(`{"type":"offer","offer":"x","sources":{"0":"camera","0":"camera"}}`))
 	f.Add([]byte(`{"type":"media","media":{"camera":null}}`))
+	f.Add([]byte(`{"type":"tell","id":"1","member":"","text":"\u0000"}`))
+	f.Add([]byte(`{"type":"check","check":{"camera":"ok","camera":"ok"}}`))
+	f.Add([]byte(`{"type":"check","check":{"rtt_ms":1e2,"loss_pct":-1}}`))
+	f.Add([]byte(`{"type":"private","on":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Decode(b)
 		if err != nil {

@@ -18,11 +18,14 @@ const (
 	// have about forty.
 	maxOfferFrame = MaxOffer + MaxOffer/4
 
-	maxChatID   = 36   // characters
-	maxChatText = 2000 // characters
-	maxSources  = 8
-	maxMID      = 32 // bytes; browsers count from 0
-	maxID       = 64 // bytes of a member's id
+	maxLineID    = 36   // characters
+	maxChatText  = 2000 // characters
+	maxTellText  = 500  // characters
+	maxSources   = 8
+	maxMID       = 32     // bytes; browsers count from 0
+	maxID        = 64     // bytes of a member's id
+	maxBrowser   = 60     // characters
+	maxRoundTrip = 60_000 // milliseconds
 )
 
 // FromClient is a message that a client sends: one of the types below.
@@ -38,6 +41,18 @@ type ToClient interface{ name() string }
 type Media struct {
 	Microphone bool `json:"microphone"`
 	Camera     bool `json:"camera"`
+	Screen     bool `json:"screen"`
+}
+
+// Check is the result of a device check.
+type Check struct {
+	Camera     rooms.Finding `json:"camera"`
+	Microphone rooms.Finding `json:"microphone"`
+	Speaker    rooms.Finding `json:"speaker"`
+	RTTMS      int           `json:"rtt_ms"`
+	LossPct    int           `json:"loss_pct"`
+	Network    rooms.Network `json:"network"`
+	Browser    string        `json:"browser"`
 }
 
 // Join asks to come in. It is the first message, and never comes again.
@@ -70,6 +85,64 @@ type Admit struct {
 	Member string `json:"member"`
 }
 
+// Return moves somebody from the visit back to waiting.
+type Return struct {
+	Member string `json:"member"`
+}
+
+// Decline sends somebody away who waits.
+type Decline struct {
+	Member string `json:"member"`
+}
+
+// Remove shows somebody out and withdraws their invitation.
+type Remove struct {
+	Member string `json:"member"`
+}
+
+// SetPrivate begins or ends private time.
+type SetPrivate struct {
+	On bool `json:"on"`
+}
+
+// SetHearing is a patient's answer to whether anybody can hear them.
+type SetHearing struct {
+	Answer rooms.Hearing `json:"answer"`
+}
+
+// Tell says something to somebody who waits; without a member, to all who wait.
+type Tell struct {
+	ID     string   `json:"id"`
+	Member string   `json:"member"`
+	Text   phi.Text `json:"text"`
+}
+
+// Lead hands the visit over.
+type Lead struct {
+	Member string `json:"member"`
+}
+
+// Sign says whether an interpreter is signing.
+type Sign struct {
+	Member string `json:"member"`
+	On     bool   `json:"on"`
+}
+
+// SetView says which pictures the client wants.
+type SetView struct {
+	Video rooms.View `json:"video"`
+}
+
+// SetLine says how the client's own line does.
+type SetLine struct {
+	Line rooms.Quality `json:"line"`
+}
+
+// SetCheck is the result of the client's device check.
+type SetCheck struct {
+	Check Check `json:"check"`
+}
+
 // End ends the visit for everyone.
 type End struct{}
 
@@ -85,21 +158,42 @@ type You struct {
 
 // Member is somebody as the receiver may see them.
 type Member struct {
-	ID    string      `json:"id"`
-	Name  phi.Text    `json:"name"`
-	Role  auth.Role   `json:"role"`
-	Place rooms.Place `json:"place"`
-	Since time.Time   `json:"since"`
-	Media Media       `json:"media"`
+	ID      string        `json:"id"`
+	Name    phi.Text      `json:"name"`
+	Role    auth.Role     `json:"role"`
+	Place   rooms.Place   `json:"place"`
+	Since   time.Time     `json:"since"`
+	Media   Media         `json:"media"`
+	Line    rooms.Quality `json:"line"`
+	Away    bool          `json:"away"`
+	Lead    bool          `json:"lead"`
+	Signing bool          `json:"signing"`
+	Device  bool          `json:"device"`
+	Hearing rooms.Hearing `json:"hearing"`
+	Check   *Check        `json:"check,omitzero"`
 }
 
 // Position is where the receiver is, and what they may see and do there.
 type Position struct {
 	Place   rooms.Place `json:"place"`
+	Why     rooms.Why   `json:"why"`
 	Since   time.Time   `json:"since"`
 	May     []string    `json:"may"`
 	Members []Member    `json:"members"`
 	Chat    []Line      `json:"chat"`
+	Told    []Notice    `json:"told"`
+	Private moment      `json:"private"`
+	Started moment      `json:"started"`
+}
+
+// moment is a time in RFC 3339; empty where it never was.
+type moment string
+
+// Notice is something a waiting person was told, as they read it again.
+type Notice struct {
+	ID   string    `json:"id"`
+	Text phi.Text  `json:"text"`
+	At   time.Time `json:"at"`
 }
 
 // Joined answers Join.
@@ -162,6 +256,24 @@ type Sender struct {
 // Said says that somebody said something.
 type Said struct{ Line }
 
+// Told says something to a waiting person, and to whoever said it.
+type Told struct {
+	ID     string    `json:"id"`
+	Member string    `json:"member"`
+	Text   phi.Text  `json:"text"`
+	At     time.Time `json:"at"`
+}
+
+// Private says since when private time is on; empty: it has ended.
+type Private struct {
+	Since moment `json:"since"`
+}
+
+// Switched says what the receiver sends now, after the room changed it.
+type Switched struct {
+	Media Media `json:"media"`
+}
+
 // Speaking lists who speaks now, loudest first.
 type Speaking struct {
 	Members []string `json:"members"`
@@ -171,15 +283,28 @@ type Speaking struct {
 type Refused struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Asked   string `json:"asked"` // the type of what was asked for
+	About   string `json:"about"` // the id of the line or of the member it was about; empty: of neither
 }
 
-func (Join) kind() string     { return "join" }
-func (Offer) kind() string    { return "offer" }
-func (SetMedia) kind() string { return "media" }
-func (Chat) kind() string     { return "chat" }
-func (Admit) kind() string    { return "admit" }
-func (End) kind() string      { return "end" }
-func (Bye) kind() string      { return "bye" }
+func (Join) kind() string       { return "join" }
+func (Offer) kind() string      { return "offer" }
+func (SetMedia) kind() string   { return "media" }
+func (Chat) kind() string       { return "chat" }
+func (Admit) kind() string      { return "admit" }
+func (Return) kind() string     { return "return" }
+func (Decline) kind() string    { return "decline" }
+func (Remove) kind() string     { return "remove" }
+func (SetPrivate) kind() string { return "private" }
+func (SetHearing) kind() string { return "hearing" }
+func (Tell) kind() string       { return "tell" }
+func (Lead) kind() string       { return "lead" }
+func (Sign) kind() string       { return "sign" }
+func (SetView) kind() string    { return "view" }
+func (SetLine) kind() string    { return "line" }
+func (SetCheck) kind() string   { return "check" }
+func (End) kind() string        { return "end" }
+func (Bye) kind() string        { return "bye" }
 
 func (Joined) name() string   { return "joined" }
 func (Moved) name() string    { return "place" }
@@ -189,5 +314,8 @@ func (Slots) name() string    { return "slots" }
 func (Changed) name() string  { return "member" }
 func (Left) name() string     { return "left" }
 func (Said) name() string     { return "chat" }
+func (Told) name() string     { return "told" }
+func (Private) name() string  { return "private" }
+func (Switched) name() string { return "media" }
 func (Speaking) name() string { return "speaking" }
 func (Refused) name() string  { return "error" }

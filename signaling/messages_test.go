@@ -82,7 +82,7 @@ func TestGoldenFromClient(t *testing.T) {
 
 func TestGoldenToClient(t *testing.T) {
 	types := map[string]reflect.Type{}
-	for _, m := range []ToClient{Joined{}, Moved{}, Answer{}, Need{}, Slots{}, Changed{}, Left{}, Said{}, Speaking{}, Refused{}} {
+	for _, m := range []ToClient{Joined{}, Moved{}, Answer{}, Need{}, Slots{}, Changed{}, Left{}, Said{}, Told{}, Private{}, Switched{}, Speaking{}, Refused{}} {
 		types[m.name()] = reflect.TypeOf(m)
 	}
 	seen := map[string]bool{}
@@ -171,4 +171,45 @@ func between2(t *testing.T, s, from, to string) string {
 		t.Fatalf("docs/protocol.md has no part between %q and %q", from, to)
 	}
 	return s
+}
+
+// TestBounds tries the edges of what a message may say: the first of each pair is taken, the second is not.
+func TestBounds(t *testing.T) {
+	pad := func(n int) string { return strings.Repeat("é", n) }
+	check := func(fields string) string {
+		return `{"type":"check","check":{"camera":"ok","microphone":"ok","speaker":"ok","network":"ok"` + fields + `}}`
+	}
+	for _, pair := range [][2]string{
+		{`{"type":"return","member":"` + strings.Repeat("x", maxID) + `"}`, `{"type":"return","member":"` + strings.Repeat("x", maxID+1) + `"}`},
+		{`{"type":"decline","member":"x"}`, `{"type":"decline"}`},
+		{`{"type":"remove","member":"x"}`, `{"type":"remove","member":""}`},
+		{`{"type":"lead","member":"x"}`, `{"type":"lead","member":true}`},
+		{`{"type":"sign","member":"x"}`, `{"type":"sign","on":true}`},
+		{`{"type":"private"}`, `{"type":"private","on":"yes"}`},
+		{`{"type":"hearing","answer":"signal"}`, `{"type":"hearing","answer":"perhaps"}`},
+		{`{"type":"hearing","answer":"nobody"}`, `{"type":"hearing"}`},
+		{`{"type":"view","video":"none"}`, `{"type":"view","video":""}`},
+		{`{"type":"line","line":"bad"}`, `{"type":"line","line":"worse"}`},
+		{`{"type":"tell","id":"` + pad(36) + `","text":"x"}`, `{"type":"tell","id":"` + pad(37) + `","text":"x"}`},
+		{`{"type":"tell","id":"1","text":"` + pad(500) + `"}`, `{"type":"tell","id":"1","text":"` + pad(501) + `"}`},
+		{`{"type":"tell","id":"1","member":"x","text":"x"}`, `{"type":"tell","id":"1","member":"` + strings.Repeat("x", maxID+1) + `","text":"x"}`},
+		{`{"type":"tell","id":"1","member":"","text":"x"}`, `{"type":"tell","id":"1","member":"","text":""}`},
+		{check(`,"rtt_ms":60000`), check(`,"rtt_ms":60001`)},
+		{check(`,"rtt_ms":-1`), check(`,"rtt_ms":-2`)},
+		{check(`,"loss_pct":100`), check(`,"loss_pct":101`)},
+		{check(`,"loss_pct":-1`), check(`,"loss_pct":-2`)},
+		{check(`,"loss_pct":3`), check(`,"loss_pct":3.5`)},
+		{check(`,"browser":"` + pad(60) + `"`), check(`,"browser":"` + pad(61) + `"`)},
+		{check(``), strings.Replace(check(``), `"camera":"ok"`, `"camera":"fine"`, 1)},
+		{check(``), strings.Replace(check(``), `"speaker":"ok",`, ``, 1)},
+		{check(``), strings.Replace(check(``), `"network":"ok"`, `"network":"fast"`, 1)},
+		{check(``), check(`,"more":{}`)},
+	} {
+		if _, err := Decode([]byte(pair[0])); err != nil {
+			t.Errorf("%.60s: %v", pair[0], err)
+		}
+		if _, err := Decode([]byte(pair[1])); err == nil {
+			t.Errorf("%.60s was taken", pair[1])
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"housecall/platform/fault"
 	"housecall/rooms"
 	"housecall/sfu"
 )
@@ -211,6 +212,8 @@ func (s *Session) do(m FromClient) error {
 		err = s.seat.Admit(s.ctx, m.Member)
 	case End:
 		err = s.seat.End(s.ctx)
+	case Return, Decline, Remove, SetPrivate, SetHearing, Tell, Lead, Sign, SetView, SetLine, SetCheck:
+		err = fault.NotAllowed // until rooms can do it
 	case Bye:
 		return errBye
 	default:
@@ -223,6 +226,7 @@ func (s *Session) do(m FromClient) error {
 	if !ok {
 		return err
 	}
+	refused.Asked, refused.About = m.kind(), aboutOf(m)
 	if !s.push(refused) {
 		s.shut(closeSlow)
 	}

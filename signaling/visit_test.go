@@ -16,7 +16,7 @@ import (
 func TestVisit(t *testing.T) {
 	h := newHouse(t, Limits{})
 	doctor, joined := h.join("doctor", auth.Clinician)
-	if joined.Place != rooms.Visit || !slices.Equal(joined.May, []string{"admit", "chat", "end"}) || joined.You.Name.Reveal() != "Canary doctor" {
+	if joined.Place != rooms.Visit || !slices.Equal(joined.May, strings.Fields("admit chat end return decline remove private tell lead invite share sign")) || joined.You.Name.Reveal() != "Canary doctor" {
 		t.Fatalf("the clinician joined %+v", joined)
 	}
 	guardian, _ := h.join("guardian", auth.Guardian)
@@ -35,7 +35,7 @@ func TestVisit(t *testing.T) {
 	if moved.Place != rooms.Visit || len(moved.Members) != 2 || len(moved.Chat) != 0 {
 		t.Fatalf("admitted %+v", moved)
 	}
-	for _, source := range rooms.Sources() {
+	for _, source := range []rooms.Source{rooms.Microphone, rooms.Camera} {
 		patient.sees("doctor", source)
 		doctor.sees("patient", source)
 		guardian.sees("patient", source)
@@ -84,7 +84,7 @@ func waitingYieldsNothing(t *testing.T, doctor, guardian, patient *caller) {
 	}
 	doctor.send(Chat{ID: "secret", Text: "secret"})
 	await(guardian, "the secret", func(m Said) bool { return m.Text == "secret" })
-	for _, source := range rooms.Sources() {
+	for _, source := range []rooms.Source{rooms.Microphone, rooms.Camera} {
 		guardian.sees("doctor", source) // media flows all the while
 		doctor.sees("guardian", source)
 	}
@@ -137,7 +137,7 @@ func TestMoreSlots(t *testing.T) {
 	if err := doctor.client.Accept(await(doctor, "the answer", anyOf[Answer]).Answer); err != nil {
 		t.Fatal(err)
 	}
-	for _, source := range rooms.Sources() {
+	for _, source := range []rooms.Source{rooms.Microphone, rooms.Camera} {
 		doctor.sees("one", source)
 		doctor.sees("two", source)
 	}
