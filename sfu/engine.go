@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Conn      net.PacketConn   // the one UDP media socket; the engine closes it
 	Addresses []netip.Addr     // addresses put into answers; empty: those of the machine's interfaces, loopback included
+	Silence   time.Duration    // without a packet, after which a peer is given up; 0: 40 s
 	Logger    *slog.Logger     // nil: nothing is logged
 	Now       func() time.Time // nil: time.Now
 }
@@ -47,6 +48,9 @@ func NewEngine(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Silence == 0 {
+		c.Silence = silentFor
+	}
 	local, ok := c.Conn.LocalAddr().(*net.UDPAddr)
 	if !ok {
 		return nil, fmt.Errorf("sfu: media socket is %T, not UDP", c.Conn.LocalAddr())
@@ -64,7 +68,7 @@ func NewEngine(c Config) (*Engine, error) {
 		}
 	}
 	e := &Engine{log: c.Logger, time: c.Now, start: c.Now(), addresses: addresses, peers: map[*Peer]struct{}{}}
-	e.pion = newPionEngine(c.Conn, addresses, c.Logger)
+	e.pion = newPionEngine(c.Conn, addresses, c.Silence, c.Logger)
 	return e, nil
 }
 

@@ -270,6 +270,11 @@ func (p *Peer) connected() {
 			pub.requestKeyFrame() // what came before had nowhere to go
 		}
 	}
+	for _, pub := range p.Publications() {
+		if len(*pub.slots.Load()) > 0 {
+			pub.requestKeyFrame() // after an outage: what it sent meanwhile never came
+		}
+	}
 	p.once.connected.Do(func() {
 		if p.events.Connected != nil {
 			p.events.Connected()

@@ -26,27 +26,29 @@ import (
 
 // Times of the transports.
 const (
-	iceDisconnected = 5 * time.Second
-	iceFailed       = 35 * time.Second // on failure Pion forgets its candidates; clients restart long before
-	iceKeepAlive    = 2 * time.Second
-	dtlsRetransmit  = 100 * time.Millisecond // the default second was seen to cost a second at joining
-	certificateAge  = 7 * 24 * time.Hour     // then new peers get another
+	// silentFor is longer than any outage that ICE restarts are to bridge: on failure Pion forgets its candidates, and the peer is lost.
+	silentFor      = 40 * time.Second
+	silentParts    = 8 // of it, after the first of which a peer counts as disconnected, which changes nothing here
+	iceKeepAlive   = 2 * time.Second
+	dtlsRetransmit = 100 * time.Millisecond // the default second was seen to cost a second at joining
+	certificateAge = 7 * 24 * time.Hour     // then new peers get another
 )
 
 // pionEngine is what the transports of all peers share: the socket's mux and the certificate.
 type pionEngine struct {
-	mux *announcedMux
-	log pionLogs
+	mux     *announcedMux
+	silence time.Duration
+	log     pionLogs
 
 	mu          sync.Mutex
 	certificate *webrtc.Certificate
 	made        time.Time
 }
 
-func newPionEngine(conn net.PacketConn, addresses []netip.AddrPort, log *slog.Logger) *pionEngine {
+func newPionEngine(conn net.PacketConn, addresses []netip.AddrPort, silence time.Duration, log *slog.Logger) *pionEngine {
 	logs := pionLogs{log}
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: logs.NewLogger("mux")})
-	return &pionEngine{mux: newAnnouncedMux(mux, addresses), log: logs}
+	return &pionEngine{mux: newAnnouncedMux(mux, addresses), silence: silence, log: logs}
 }
 
 func (e *pionEngine) close() error { return e.mux.Close() }
@@ -157,7 +159,8 @@ func (e *pionEngine) settings() (webrtc.SettingEngine, error) {
 	s.SetIncludeLoopbackCandidate(true)
 	s.DisableActiveTCP(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	s.SetICETimeouts(iceDisconnected, iceFailed, iceKeepAlive)
+	disconnected := e.silence / silentParts
+	s.SetICETimeouts(disconnected, e.silence-disconnected, min(iceKeepAlive, disconnected)) // Pion adds the first to the second
 	s.SetDTLSRetransmissionInterval(dtlsRetransmit)
 	// Who sends DTLS was already asked for an answer: the mux passes on only what comes from addresses that passed a STUN check.
 	s.SetDTLSInsecureSkipHelloVerify(true)

@@ -108,6 +108,7 @@ func (c *Client) connect(logs logging.LoggerFactory) error {
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetDTLSRetransmissionInterval(100 * time.Millisecond)
+	settings.SetICEMaxBindingRequests(75) // in 15 s, after which browsers give a way up too
 	settings.BufferFactory = func(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 		buffer := countingBuffer{Buffer: packetio.NewBuffer()}
 		buffer.SetLimitSize(1 << 20)
@@ -228,9 +229,17 @@ func (c *Client) AddSlots(audio, video int) error {
 	return nil
 }
 
-// Offer makes an offer and sets it as local description, without waiting for candidates.
-func (c *Client) Offer() (string, error) {
-	offer, err := c.connection.CreateOffer(nil)
+// Offer makes an offer and sets it as local description, without waiting for candidates. One that was not answered is given again.
+func (c *Client) Offer() (string, error) { return c.offer(nil) }
+
+// Restart makes an offer that restarts ICE.
+func (c *Client) Restart() (string, error) { return c.offer(&webrtc.OfferOptions{ICERestart: true}) }
+
+func (c *Client) offer(options *webrtc.OfferOptions) (string, error) {
+	if pending := c.connection.PendingLocalDescription(); pending != nil { // its answer was lost
+		return pending.SDP, nil
+	}
+	offer, err := c.connection.CreateOffer(options)
 	if err != nil {
 		return "", fmt.Errorf("sfutest: offer: %w", err)
 	}
