@@ -36,7 +36,7 @@ type file struct {
 type tree struct {
 	version string // of all files together; part of the addresses that may be kept for ever
 	files   map[string]*file
-	page    *file
+	pages   map[string]*file // the visit page by language
 }
 
 // types are the only kinds of files served; the machine's own table of MIME types is not asked, so every machine answers alike.
@@ -81,8 +81,11 @@ var load = sync.OnceValue(func() *tree {
 		panic(fmt.Sprintf("static: index the embedded files: %v", err))
 	}
 	t.version = "~" + hex.EncodeToString(whole.Sum(nil)[:8])
-	page := bytes.ReplaceAll(t.files["visit.html"].plain, []byte(`"`+prefix), []byte(`"`+prefix+t.version+"/"))
-	t.page = newFile(t.files["visit.html"].mime, page)
+	page := string(t.files["visit.html"].plain)
+	page = strings.ReplaceAll(page, `"`+prefix, `"`+prefix+t.version+"/")
+	if err := t.drawPages(page); err != nil {
+		panic(fmt.Sprintf("static: draw the visit page: %v", err))
+	}
 	delete(t.files, "visit.html")
 	return t
 })
@@ -170,12 +173,11 @@ func Path(name string) string {
 	return prefix + t.version + "/" + name
 }
 
-// VisitPage is the visit page as it is sent, the addresses in it carrying the version of this build. The caller must not change it.
-func VisitPage() []byte { return load().page.plain }
-
-// Page serves the visit page, for /v and /v/{visit}/. The page is the same for everybody and holds nothing of any visit.
-func Page() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		load().page.serve(w, r, "no-cache")
-	})
+// Locales are the catalogues: what people read, one file a language, shared by the visit page and by pages rendered by others.
+func Locales() fs.FS {
+	sub, err := fs.Sub(embedded, "locales")
+	if err != nil {
+		panic(fmt.Sprintf("static: open the catalogues: %v", err)) // the path is ours and well formed
+	}
+	return sub
 }

@@ -22,6 +22,8 @@ func get(t *testing.T, h http.Handler, path string, headers ...string) *http.Res
 	return w.Result()
 }
 
+func english(*http.Request) string { return "en" }
+
 func body(t *testing.T, r *http.Response) []byte {
 	t.Helper()
 	b, err := io.ReadAll(r.Body)
@@ -120,7 +122,7 @@ func TestPackedWhereTheClientTakesIt(t *testing.T) {
 }
 
 func TestThePageNamesOnlyWhatThereIs(t *testing.T) {
-	r := get(t, Page(), "/v/0193/")
+	r := get(t, Page(english), "/v/0193/")
 	page := body(t, r)
 	if r.StatusCode != http.StatusOK || !bytes.Equal(page, VisitPage()) || r.Header.Get("Cache-Control") != "no-cache" {
 		t.Fatalf("status %d, headers %v", r.StatusCode, r.Header)
@@ -139,7 +141,7 @@ func TestThePageNamesOnlyWhatThereIs(t *testing.T) {
 
 // TestTheVisitPageIsLight sums what a phone really fetches. The limit is the issue's; the page is far below it, and should stay so.
 func TestTheVisitPageIsLight(t *testing.T) {
-	total := len(load().page.packed)
+	total := len(load().pages["en"].packed)
 	for _, m := range regexp.MustCompile(`"(/static/[^"]*)"`).FindAllSubmatch(VisitPage(), -1) {
 		total += len(body(t, get(t, Handler(), string(m[1]), "Accept-Encoding", "gzip")))
 	}

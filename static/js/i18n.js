@@ -1,19 +1,49 @@
 // The words people read: looked up by key in one catalogue, with {places} filled in; and times in the reader's own zone. Holds the catalogue and
-// nothing else; touches no DOM.
+// nothing else; touches no DOM. platform/words does the same for server-rendered pages.
 
 /** @typedef {Record<string, string | number>} Values */
 
+/** Letters of scripts that are written from right to left, and all others. */
+const runsLeft = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+const runsRight = /(?![\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}])\p{L}/u;
+
 export class Words {
+  /** @type {Record<string, string>} */
+  catalogue = {};
+  locale = "en";
+  numbers = new Intl.NumberFormat("en");
+  /** @type {(() => void)[]} */
+  #followers = [];
+
   /**
    * @param {Record<string, string>} catalogue flat: key to text
    * @param {string} locale a BCP 47 tag, for plurals and times
    * @param {string} [zone] an IANA time zone; left out: the reader's own
    */
   constructor(catalogue, locale, zone) {
+    this.zone = zone;
+    this.become(catalogue, locale);
+  }
+
+  /** Speaks another language from now on, and lets everybody who shows words show them anew. @param {Record<string, string>} catalogue @param {string} locale */
+  become(catalogue, locale) {
     this.catalogue = catalogue;
     this.locale = locale;
-    this.zone = zone;
-    this.plurals = new Intl.PluralRules(locale);
+    // What CLDR does not know has one plural form, as CLDR's root; Intl would take the browser's own language instead.
+    this.known = Intl.DateTimeFormat.supportedLocalesOf(locale).length > 0;
+    this.plurals = Intl.PluralRules.supportedLocalesOf(locale).length > 0 ? new Intl.PluralRules(locale) : null;
+    this.numbers = new Intl.NumberFormat(this.known ? locale : "en");
+    for (const follow of this.#followers) follow();
+  }
+
+  /** Has something called whenever the language has changed. @param {() => void} follow */
+  follow(follow) {
+    this.#followers.push(follow);
+  }
+
+  /** The way the language runs. @returns {"ltr" | "rtl"} */
+  get direction() {
+    return this.has("language.direction") && this.catalogue["language.direction"] === "rtl" ? "rtl" : "ltr";
   }
 
   /** Whether there is such a text. @param {string} key */
@@ -29,12 +59,22 @@ export class Words {
    */
   t(key, values = {}) {
     const text = Object.hasOwn(this.catalogue, key) ? this.catalogue[key] : key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? this.#put(values[name]) : whole));
   }
 
-  /** The text of a key for a number of things; the number is {count}. @param {string} key @param {number} count */
-  n(key, count) {
-    return this.t(`${key}.${this.plurals.select(count)}`, { count });
+  /** The text of a key for a number of things; the number is {count}. @param {string} key @param {number} count @param {Values} [values] */
+  n(key, count, values = {}) {
+    const form = `${key}.${this.plurals?.select(count) ?? "other"}`;
+    return this.t(this.has(form) ? form : `${key}.other`, { ...values, count });
+  }
+
+  /** A value as it stands in a text: numbers in the language's own digits; what runs the other way kept apart, so that its neighbours keep
+   * their places (https://www.w3.org/International/articles/inline-bidi-markup/uba-basics#isolates).
+   * @param {string | number} value
+   */
+  #put(value) {
+    if (typeof value === "number") return this.numbers.format(value);
+    return (this.direction === "rtl" ? runsRight : runsLeft).test(value) ? `\u2068${value}\u2069` : value;
   }
 
   /** A time of day, "3:00 pm" or "15:00". @param {number} at milliseconds */
@@ -73,16 +113,21 @@ export class Words {
   /** Words as they begin a sentence. @param {string} text */
   sentence(text) {
     const [first = "", ...rest] = text;
-    return first.toLocaleUpperCase(this.locale) + rest.join("");
+    return first.toLocaleUpperCase(this.known ? this.locale : "en") + rest.join("");
   }
 
   /** A day in words. @param {number} at milliseconds */
   date(at) {
-    return this.#format(at, { weekday: "long", day: "numeric", month: "long" });
+    if (this.known) return this.#format(at, { weekday: "long", day: "numeric", month: "long" });
+    return this.#named("date.day", at);
   }
 
   /** The name of the reader's time zone at that time. @param {number} at milliseconds */
   zoneName(at) {
+    if (!this.known) {
+      const zone = this.zone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+      return this.t("zone.city", { city: zone.slice(zone.lastIndexOf("/") + 1).replaceAll("_", " ") });
+    }
     const parts = new Intl.DateTimeFormat(this.locale, { timeZone: this.zone, timeZoneName: "long" }).formatToParts(at);
     return parts.find((part) => part.type === "timeZoneName")?.value ?? "";
   }
@@ -102,19 +147,41 @@ export class Words {
 
   /** @param {number} at */
   #day(at) {
-    return this.#format(at, { year: "numeric", month: "2-digit", day: "2-digit" });
+    return new Intl.DateTimeFormat("en-CA", { timeZone: this.zone, year: "numeric", month: "2-digit", day: "2-digit" }).format(at);
+  }
+
+  /** A day in a language whose dates the browser does not know: by the catalogue's names and patterns. @param {string} pattern a key @param {number} at */
+  #named(pattern, at) {
+    const [year, month, day] = this.#day(at).split("-").map(Number);
+    const weekday = this.t(`date.weekday.${new Date(Date.UTC(year, month - 1, day)).getUTCDay()}`);
+    return this.t(pattern, { weekday, day, month: this.t(`date.month.${month}`), year: String(year) });
   }
 
   /** @param {number} at @param {Intl.DateTimeFormatOptions} options */
   #format(at, options) {
-    return new Intl.DateTimeFormat(this.locale, { timeZone: this.zone, ...options }).format(at);
+    // A language that the browser does not know tells the time of day in 24 hours, as the desk does.
+    return new Intl.DateTimeFormat(this.known ? this.locale : "en-GB", { timeZone: this.zone, ...options }).format(at);
   }
 }
 
 /**
- * The kind of English whose times the reader expects: 3:00 pm or 15:00.
+ * The locale whose dates, times and numbers a reader of a language expects: 3:00 pm or 15:00.
+ * @param {string} tag of the catalogue
  * @param {readonly string[]} languages the reader's, best first
  */
-export function timesOf(languages) {
-  return languages.find((each) => /^en\b/i.test(each)) ?? "en-GB";
+export function timesOf(tag, languages) {
+  /** @param {string} each */
+  const parts = (each) => {
+    try {
+      return new Intl.Locale(each).maximize();
+    } catch {
+      return null;
+    }
+  };
+  const wanted = parts(tag);
+  const own = languages.find((each) => parts(each)?.language === wanted?.language && parts(each)?.script === wanted?.script);
+  if (own) return own;
+  // Who reads Spanish in the United States has the clock of the United States.
+  const region = languages.map((each) => /-([A-Z]{2})\b/.exec(each)?.[1]).find(Boolean);
+  return region ? `${tag}-${region}` : tag;
 }

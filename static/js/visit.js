@@ -3,14 +3,17 @@
 import { codeIn, visitPathIn } from "./address.js";
 import { redeem, session } from "./api.js";
 import { Devices } from "./devices.js";
-import { timesOf, Words } from "./i18n.js";
+import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
+import { Language } from "./language.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
 import { Check } from "./ui/check.js";
+import { addChooser, spoken } from "./ui/languages.js";
 import { Live } from "./ui/live.js";
 import { Message } from "./ui/message.js";
 import { fillWords, Screens } from "./ui/screens.js";
+import { box } from "./ui/dom.js";
 
 /** @import {Redeemed, VisitSeen} from "./api.js" */
 
@@ -40,8 +43,10 @@ class Page {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /** @param {Words} words */
-  constructor(words) {
+  /** @param {Language} language */
+  constructor(language) {
+    const { words } = language;
+    this.language = language;
     this.words = words;
     this.screens = new Screens(words);
     this.message = new Message(words, this.screens);
@@ -117,8 +122,7 @@ class Page {
   #tooEarly(opens, starts, skew) {
     const { words } = this;
     const now = Date.now();
-    const zone = words.zoneName(starts);
-    this.message.show("too-early", { ...words.opening(opens, starts, now), zone });
+    this.message.show("too-early", () => ({ ...words.opening(opens, starts, now), zone: words.zoneName(starts) }));
     // A second or two of chance: not everybody whose visit opens on the hour should knock in one moment.
     const due = Math.max(opens - skew + 500 + 1500 * Math.random(), now + 3000);
     const count = () => {
@@ -134,7 +138,8 @@ class Page {
   }
 
   /** @param {VisitSeen} visit */
-  #arrive(visit) {
+  async #arrive(visit) {
+    await this.language.invite(visit.language ?? "");
     this.#visit = visit;
     this.#birthDate = "";
     sessionStorage.removeItem(kept);
@@ -165,13 +170,14 @@ class Page {
 }
 
 async function begin() {
-  const catalogue = await fetch(new URL("../locales/en.json", import.meta.url)).then((response) => response.json());
-  const words = new Words(catalogue, timesOf(navigator.languages));
-  fillWords(words);
+  const language = new Language(spoken());
+  language.words.follow(() => fillWords(language.words));
+  const words = await language.begin();
+  addChooser(language, box("language-place"));
   const message = new Message(words, new Screens(words));
   if (typeof RTCPeerConnection === "undefined") return new Screens(words).show("unsupported");
   if (!isSecureContext && !navigator.mediaDevices) return message.show("insecure");
-  const page = new Page(words);
+  const page = new Page(language);
   // A link opened on top of this page only changes what is after the #.
   window.addEventListener("hashchange", () => {
     if (codeIn(location.hash).kind === "none") return;

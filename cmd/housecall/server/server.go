@@ -19,6 +19,7 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/platform/words"
 	"housecall/rooms"
 	"housecall/sfu"
 	"housecall/signaling"
@@ -101,6 +102,10 @@ func (s *Server) start(ctx context.Context) error {
 	host := rooms.NewHost(rooms.Config{Node: uuid.NewString(), Leases: leases, Now: s.config.Now, Logger: s.config.Logger, Events: events.put})
 	s.onClose(host.Close)
 
+	book, err := words.Load(static.Locales())
+	if err != nil {
+		return fmt.Errorf("loading the catalogues: %w", err)
+	}
 	pages, err := web.NewPages(s.config.Site, static.Path)
 	if err != nil {
 		return err
@@ -130,8 +135,9 @@ func (s *Server) start(ctx context.Context) error {
 	s.Visits.Routes(mux)
 	desk.Routes(mux, s.Accounts.RequireSession)
 	mux.Handle("GET /v/{visit}/ws", sockets)
-	mux.Handle("GET /v", static.Page())
-	mux.Handle("GET /v/{visit}/{$}", static.Page())
+	page := static.Page(func(r *http.Request) string { return book.For(r).Tag })
+	mux.Handle("GET /v", page)
+	mux.Handle("GET /v/{visit}/{$}", page)
 	mux.Handle("GET /static/", static.Handler())
 	mux.Handle("GET /{$}", http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
 	health{db: db, redis: redis}.routes(mux)

@@ -56,6 +56,7 @@ export class Call {
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
     this.ends = new Ends(parts.message, parts.join);
     this.#wire();
+    words.follow(() => this.render());
     setInterval(() => this.render(), tick);
   }
 

@@ -96,9 +96,9 @@ export class ChatPanel {
     const badge = box("unread");
     badge.hidden = count === 0;
     const number = el("span", { "aria-hidden": "true" }, String(count));
-    if (badge.dataset.count === String(count)) return;
-    badge.dataset.count = String(count);
-    badge.replaceChildren(number, el("span", { class: "visually-hidden" }, this.#words.n("chat.unread", count)));
+    const said = this.#words.n("chat.unread", count);
+    if (badge.lastElementChild?.textContent === said) return;
+    badge.replaceChildren(number, el("span", { class: "visually-hidden" }, said));
   }
 
   #send() {
@@ -122,6 +122,7 @@ function makeRow(row) {
 function fillRow(li, row) {
   if (row.key === "") return setText(li, row.text);
   const [head, text] = li.children;
+  setText(/** @type {Element} */ (head.firstElementChild), row.name);
   setText(/** @type {Element} */ (head.lastElementChild), row.at);
   setText(text, row.text);
 }

@@ -38,10 +38,30 @@ export class Check {
     }
     const speaker = byId("choose-speaker", HTMLSelectElement);
     speaker.addEventListener("change", () => acts.speaker(speaker.value));
+    words.follow(() => this.#again());
   }
+
+  /** Says everything anew, in another language. */
+  #again() {
+    if (!this.#visit) return;
+    this.#describe(this.#visit, Date.now());
+    this.#fault = "";
+    for (const id of ["camera", "microphone", "speaker"]) delete byId(`choose-${id}`, HTMLSelectElement).dataset.seen;
+    if (!box("check-preview").closest("[hidden]")) this.show();
+  }
+
+  /** @type {VisitSeen | null} */
+  #visit = null;
 
   /** @param {VisitSeen} visit @param {number} now milliseconds */
   describe(visit, now) {
+    this.#visit = visit;
+    this.#describe(visit, now);
+    this.trouble("");
+  }
+
+  /** @param {VisitSeen} visit @param {number} now milliseconds */
+  #describe(visit, now) {
     const words = this.#words;
     const [start, end] = [Date.parse(visit.starts_at), Date.parse(visit.ends_at)];
     box("check-title").textContent = words.t("check.title", { service: visit.service });
@@ -49,7 +69,6 @@ export class Check {
     box("check-who").textContent = words.t("check.who", { name: visit.you.name });
     const clinician = visit.you.role === "clinician";
     box("join-note").dataset.t = clinician ? "check.clinician" : "check.private";
-    this.trouble("");
   }
 
   /** Shows the preview at once where nothing needs to be asked. */

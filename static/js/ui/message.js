@@ -32,32 +32,47 @@ export class Message {
   #words;
   #screens;
   #shown = "";
+  /** @type {{state: string, values: Values | (() => Values), actions: Action[], variant: string} | null} */
+  #said = null;
 
   /** @param {Words} words @param {Screens} screens */
   constructor(words, screens) {
     this.#words = words;
     this.#screens = screens;
+    words.follow(() => {
+      this.#fill();
+      screens.title();
+    });
   }
 
   /**
    * @param {string} state its texts are message.STATE.title, .body and, where there are such, .more and what happens next: .next1 to .next3
-   * @param {Values} values
+   * @param {Values | (() => Values)} values a function where they are words themselves
    * @param {Action[]} actions
    * @param {string} variant whose own texts, message.STATE.VARIANT.…, come before those
    */
   show(state, values = {}, actions = [], variant = "") {
-    const words = this.#words;
-    const shown = JSON.stringify([state, values, variant, this.phone]);
+    const shown = JSON.stringify([state, typeof values === "function" ? values() : values, variant, this.phone]);
     // The same again would take the focus from the buttons.
     if (shown === this.#shown && document.body.dataset.state === state) return;
     this.#shown = shown;
+    this.#said = { state, values, actions, variant };
+    this.#fill();
+    box("message-clock").hidden = true;
+    this.#screens.show("message", state);
+  }
+
+  #fill() {
+    if (!this.#said) return;
+    const words = this.#words;
+    const { state, actions, variant } = this.#said;
+    const values = typeof this.#said.values === "function" ? this.#said.values() : this.#said.values;
     box("message-sign").replaceChildren(icon(signs[state] ?? "link"));
     box("message-title").textContent = this.#texts(state, variant, ["title"], values)[0];
     const next = this.#texts(state, variant, ["next1", "next2", "next3"], values).map((each) => el("li", {}, each));
     const texts = ["body", "more"].flatMap((part) => this.#texts(state, variant, [part], values));
     box("message-body").replaceChildren(...texts.map((each) => el("p", {}, each)));
     if (next.length > 0) box("message-body").append(el("h2", {}, words.t("message.next")), el("ul", { class: "next" }, ...next));
-    box("message-clock").hidden = true;
     box("message-actions").replaceChildren(
       ...actions.map(({ words: name, primary, act }) => {
         const made = el("button", { type: "button", class: primary ? "button primary" : "button" }, words.t(name));
@@ -66,7 +81,6 @@ export class Message {
       }),
     );
     box("message-phone").replaceChildren(...(variant === "clinician" && atWork.has(state) ? [] : phoneLine(words, this.phone)));
-    this.#screens.show("message", state);
   }
 
   /**

@@ -31,7 +31,7 @@ export class Meter {
   /** @param {Words} words @param {HTMLElement} place */
   constructor(words, place) {
     this.#words = words;
-    const bars = el("div", { class: "meter", role: "img", "aria-label": words.t("check.level") }, this.#bar);
+    const bars = el("div", { class: "meter", role: "img", "data-t-label": "check.level", "aria-label": words.t("check.level") }, this.#bar);
     place.append(bars, this.#word);
   }
 

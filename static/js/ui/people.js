@@ -41,10 +41,11 @@ export class People {
 
   /** @param {Room} room @param {number} now */
   #showWaiting(room, now) {
+    const words = this.#words;
     const waiting = room.may.has("admit") ? room.waiting : [];
     const place = box("knocking");
     place.hidden = waiting.length === 0;
-    if (!place.firstChild) place.append(el("h2", {}, this.#words.t("knocking.title")), el("ul", {}));
+    if (!place.firstChild) place.append(el("h2", { "data-t": "knocking.title" }, words.t("knocking.title")), el("ul", {}));
     keyed(
       /** @type {Element} */ (place.lastElementChild),
       waiting,
@@ -52,22 +53,23 @@ export class People {
       (each) => this.#knocker(each),
       (li, each) => {
         const minutes = Math.floor((now - Date.parse(each.since)) / 60_000);
-        const since = minutes < 1 ? this.#words.t("knocking.since_now") : this.#words.t("knocking.since", { time: this.#words.span(minutes * 60_000) });
+        const since = minutes < 1 ? words.t("knocking.since_now") : words.t("knocking.since", { time: words.span(minutes * 60_000) });
         setText(/** @type {Element} */ (li.querySelector(".since")), since);
+        const role = words.has(`role.${each.role}`) ? `${words.t(`role.${each.role}`)} · ` : "";
+        setText(/** @type {Element} */ (li.querySelector(".role")), role);
+        setText(/** @type {Element} */ (li.querySelector("button")), words.t("knocking.admit", { name: each.name }));
       },
     );
   }
 
   /** @param {Member} member */
   #knocker(member) {
-    const words = this.#words;
-    const admit = el("button", { type: "button", class: "button primary" }, words.t("knocking.admit", { name: member.name }));
+    const admit = el("button", { type: "button", class: "button primary" });
     admit.addEventListener("click", () => {
       this.#admit(member.id);
       button("open-people").focus(); // this row is about to go; the focus must not fall off the page
     });
-    const role = words.has(`role.${member.role}`) ? `${words.t(`role.${member.role}`)} · ` : "";
-    const line = el("span", { class: "small" }, role, el("span", { class: "since" }));
+    const line = el("span", { class: "small" }, el("span", { class: "role" }), el("span", { class: "since" }));
     return el("li", {}, el("span", { class: "who" }, el("strong", {}, member.name), line), admit);
   }
 }

@@ -20,6 +20,7 @@ export class Preview {
     this.#words = words;
     this.#devices = devices;
     this.#video.muted = true;
+    this.#video.dataset.tLabel = "preview.label";
     this.#video.setAttribute("aria-label", words.t("preview.label"));
     const bar = el("div", { class: "preview-bar" });
     this.#place = place;
@@ -27,6 +28,7 @@ export class Preview {
     place.append(this.#video, this.#word, bar);
     this.#buttons = new DeviceButtons(words, devices, bar);
     this.#flip.append(icon("flip"));
+    this.#flip.dataset.tLabel = "camera.flip";
     this.#flip.setAttribute("aria-label", words.t("camera.flip"));
     this.#flip.addEventListener("click", () => void devices.flip());
     bar.append(this.#flip);

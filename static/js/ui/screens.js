@@ -1,6 +1,6 @@
 // Which screen is seen. One at a time; a new one takes the focus to its heading, so that it is read out and the Tab key starts there.
 
-import { box } from "./dom.js";
+import { box, setText } from "./dom.js";
 
 /** @import {Words} from "../i18n.js" */
 
@@ -12,11 +12,13 @@ export class Screens {
   /** @param {Words} words */
   constructor(words) {
     this.#words = words;
+    words.follow(() => this.title());
   }
 
   /** @param {string} site the hospital's name, for the masthead and the title */
   set site(site) {
     this.#site = site;
+    box("site").removeAttribute("data-t");
     box("site").textContent = site;
   }
 
@@ -34,20 +36,35 @@ export class Screens {
     const call = name === "visit";
     box("page").hidden = box("masthead").hidden = call;
     document.body.classList.toggle("in-call", call);
-    const heading = document.querySelector(`[data-screen="${name}"] h1`);
-    if (!(heading instanceof HTMLElement)) return;
-    const what = heading.textContent ?? "";
-    document.title = this.#site ? this.#words.t("title.state", { what, site: this.#site }) : what;
+    const heading = this.title();
+    if (!heading) return;
     if (again && name !== "message") return;
     window.scrollTo(0, 0);
     heading.focus({ preventScroll: true });
   }
+
+  /** Names the page by the heading of the screen that is seen. @returns {HTMLElement | null} the heading */
+  title() {
+    const heading = document.querySelector(`[data-screen="${this.#shown}"] h1`);
+    if (!(heading instanceof HTMLElement)) return null;
+    const what = heading.textContent ?? "";
+    document.title = this.#site ? this.#words.t("title.state", { what, site: this.#site }) : what;
+    return heading;
+  }
 }
 
-/** Fills every element that names a text of the catalogue. @param {Words} words */
+/**
+ * Fills every element that names a text of the catalogue, also those made by script that say the same all the time. What changes with the
+ * state is said anew by who shows it: whoever holds such words follows them (Words.follow).
+ * @param {Words} words
+ */
 export function fillWords(words) {
-  for (const element of document.querySelectorAll("[data-t]")) element.textContent = words.t(element.getAttribute("data-t") ?? "");
+  for (const element of document.querySelectorAll("[data-t]")) {
+    const key = element.getAttribute("data-t") ?? "";
+    if (words.has(key)) setText(element, words.t(key));
+  }
   for (const element of document.querySelectorAll("[data-t-label]")) {
-    element.setAttribute("aria-label", words.t(element.getAttribute("data-t-label") ?? ""));
+    const key = element.getAttribute("data-t-label") ?? "";
+    if (words.has(key)) element.setAttribute("aria-label", words.t(key));
   }
 }

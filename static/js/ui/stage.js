@@ -86,7 +86,7 @@ export class Stage {
       el("span", { class: "plate" }, el("span", { class: "muted-sign" }), el("span", { class: "name" }), el("span", { class: "state" })),
     );
     if (each.own) {
-      const flip = el("button", { type: "button", class: "flip", "aria-label": this.#words.t("camera.flip") }, icon("flip"));
+      const flip = el("button", { type: "button", class: "flip", "data-t-label": "camera.flip", "aria-label": this.#words.t("camera.flip") }, icon("flip"));
       flip.addEventListener("click", () => void this.#devices.flip());
       tile.append(flip);
     }
@@ -107,7 +107,7 @@ export class Stage {
     const sign = /** @type {HTMLElement} */ (tile.querySelector(".muted-sign"));
     if (sign.hidden !== each.microphone || !sign.firstChild) {
       sign.hidden = each.microphone;
-      sign.replaceChildren(icon("microphone-off"), el("span", { class: "visually-hidden" }, words.t("visit.muted")));
+      sign.replaceChildren(icon("microphone-off"), el("span", { class: "visually-hidden", "data-t": "visit.muted" }, words.t("visit.muted")));
     }
     const flip = tile.querySelector(".flip");
     if (flip instanceof HTMLElement) flip.hidden = !canFlip(this.#devices.camera, this.#devices.cameras.length);
