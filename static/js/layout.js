@@ -22,9 +22,24 @@ const shownShare = 0.75;
  * @param {number} others how many other people, 0 or more
  * @param {number} width of the stage
  * @param {number} height of the stage
+ * @param {"ltr" | "rtl"} [direction] of the language: the first stands where its lines begin
  * @returns {Layout}
  */
-export function layout(others, width, height) {
+export function layout(others, width, height, direction = "ltr") {
+  const { tiles, self, corner } = fromLeft(others, width, height);
+  if (direction === "ltr") return { tiles, self, corner };
+  /** @param {Rect} rect @returns {Rect} */
+  const turned = (rect) => ({ ...rect, left: width - rect.left - rect.width });
+  return { tiles: tiles.map(turned), self: turned(self), corner };
+}
+
+/**
+ * @param {number} others
+ * @param {number} width
+ * @param {number} height
+ * @returns {Layout}
+ */
+function fromLeft(others, width, height) {
   const compact = Math.min(width, height) < compactSide;
   if (others === 0) return { tiles: [], self: { left: 0, top: 0, width, height }, corner: false };
   if (others > (compact ? cornerOver : 1)) {
@@ -93,12 +108,14 @@ export function grid(n, width, height) {
  * How far a name plate, at the lower start of a tile, may reach before my own picture in the corner would hide it.
  * @param {Rect} tile
  * @param {Rect} corner my own picture
+ * @param {"ltr" | "rtl"} [direction] of the language
  * @returns {number} from the tile's start (CSS pixels)
  */
-export function plateEnd(tile, corner) {
+export function plateEnd(tile, corner, direction = "ltr") {
   const bottom = tile.top + tile.height;
   const level = corner.top < bottom && bottom - plateBand < corner.top + corner.height;
-  return level ? Math.max(0, Math.min(tile.width, corner.left - tile.left)) : tile.width;
+  const reach = direction === "ltr" ? corner.left - tile.left : tile.left + tile.width - corner.left - corner.width;
+  return level ? Math.max(0, Math.min(tile.width, reach)) : tile.width;
 }
 
 /**

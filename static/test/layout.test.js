@@ -33,6 +33,20 @@ test("one other person fills the stage, with me in the corner", () => {
   }
 });
 
+test("in a language that runs from right to left everything is turned around", () => {
+  for (const [width, height] of Object.values(screens)) {
+    for (let others = 1; others < 10; others++) {
+      const [there, here] = [layout(others, width, height), layout(others, width, height, "rtl")];
+      for (const [i, tile] of [...there.tiles, there.self].entries()) {
+        const turned = [...here.tiles, here.self][i];
+        assert.deepEqual({ ...turned, left: width - turned.left - turned.width }, tile);
+      }
+      if (!there.corner) continue;
+      assert.equal(plateEnd(here.tiles[0], here.self, "rtl"), plateEnd(there.tiles[0], there.self));
+    }
+  }
+});
+
 test("alone I see myself", () => {
   assert.deepEqual(layout(0, 390, 760).self, { left: 0, top: 0, width: 390, height: 760 });
 });

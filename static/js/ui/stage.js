@@ -61,12 +61,12 @@ export class Stage {
     const room = this.#room();
     if (stage.clientWidth === 0 || room.place !== "visit") return;
     const others = room.others;
-    const { tiles, self, corner } = layout(others.length, stage.clientWidth, stage.clientHeight);
+    const { tiles, self, corner } = layout(others.length, stage.clientWidth, stage.clientHeight, this.#words.direction);
     stage.classList.toggle("one", others.length === 1);
     others.forEach((member, i) => {
       const tile = tileOf(member.id);
       setBox(tile, tiles[i]);
-      tile?.style.setProperty("--plate-end", `${corner ? plateEnd(tiles[i], self) : tiles[i].width}px`);
+      tile?.style.setProperty("--plate-end", `${corner ? plateEnd(tiles[i], self, this.#words.direction) : tiles[i].width}px`);
       const picture = this.#views.of(member.id)?.element;
       if (picture) setBox(picture, pictureBox(tiles[i], picture.videoWidth / picture.videoHeight));
     });
