@@ -74,6 +74,9 @@ func (r *Room) forget(fits func(admission) bool) {
 func (r *Room) wentAway(m *member) {
 	if a := r.admission(m.id); a != nil {
 		a.away, a.left = r.now(), m.left
+		if m.isAway() && !m.left {
+			a.away = m.away
+		}
 		r.remember()
 	}
 }

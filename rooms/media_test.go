@@ -237,3 +237,40 @@ func TestShowWorksBeforeThePeerIsConnected(t *testing.T) {
 	doctor.receives(patient)
 	patient.receives(doctor)
 }
+
+// Slots of somebody away go on, or show nothing: they are never pointed at anybody else, since the page could not be told.
+func TestSlotsWhileAway(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.come("doctor", how{role: auth.Clinician, lines: both(3)})
+	patient := h.come("patient", how{role: auth.Patient, lines: both(3)})
+	guardian := h.come("guardian", how{role: auth.Guardian, lines: both(3)})
+	doctor.admit(patient)
+	patient.receives(doctor)
+	patient.detach()
+	doctor.admit(guardian)
+	guardian.receives(doctor)
+	guardian.receives(patient) // what who is away sends goes on, too
+	patient.receives(doctor)
+	for _, slot := range patient.peer.Slots() {
+		if pub := slot.Showing(); pub != nil && !slices.Contains(doctor.peer.Publications(), pub) {
+			t.Error("a slot was pointed at somebody new")
+		}
+	}
+	if err := doctor.seat.SetMedia(h.ctx, Media{Microphone: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := doctor.seat.SetMedia(h.ctx, allOn); err != nil {
+		t.Fatal(err)
+	}
+	for _, slot := range patient.peer.Slots() {
+		if slot.Kind() == sfu.Video && slot.Showing() != nil {
+			t.Error("a picture that went off is back, in whatever slot")
+		}
+	}
+	patient.attach(0)
+	if got := latest[Slots](patient); len(got) != 4 {
+		t.Errorf("told of %d things of 4", len(got))
+	}
+	patient.receives(doctor)
+	patient.receives(guardian)
+}

@@ -64,18 +64,20 @@ type member struct {
 	role       auth.Role
 	rights     map[auth.Action]bool
 	checked    time.Time // as in Arrival
-	outbox     Outbox
 	peer       *sfu.Peer
 
 	// owned by the room's goroutine
-	lines lines
-	media Media
-	place Place
-	since time.Time
-	shown []sent // what each of lines.slots shows
-	asked Need   // the most slots asked for so far
-	slow  bool   // the outbox was full
-	left  bool   // on purpose
+	outbox Outbox
+	away   time.Time // since when the connection is lost; zero while it is there
+	lines  lines
+	media  Media
+	place  Place
+	since  time.Time
+	shown  []sent // what each of lines.slots shows
+	untold bool   // the client does not know what its slots show
+	asked  Need   // the most slots asked for so far
+	slow   bool   // the outbox was full
+	left   bool   // on purpose
 }
 
 // lines is what a peer's lines are good for, as of its last answered offer. It is taken outside the room's goroutine, and not
@@ -123,6 +125,9 @@ func newMember(a Arrival, l lines) *member {
 	return m
 }
 
+// isAway says that the member's connection is lost: it is told nothing, and keeps its place for whoever holds its seat to take up again.
+func (m *member) isAway() bool { return !m.away.IsZero() }
+
 // may says whether the member may do something now: everything needs to be in the visit.
 func (m *member) may(action auth.Action) bool { return m.place == Visit && m.rights[action] }
 
@@ -135,7 +140,7 @@ func (m *member) person() Person { return Person{ID: m.id, Name: m.name, Role: m
 
 // view is the member as others see it.
 func (m *member) view() Member {
-	v := Member{Person: m.person(), Place: m.place, Since: m.since}
+	v := Member{Person: m.person(), Place: m.place, Since: m.since, Away: m.isAway()}
 	if m.place == Visit {
 		v.Media = m.media
 	}

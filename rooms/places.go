@@ -96,6 +96,33 @@ func (r *Room) settleIn(m *member, by string) {
 	r.emit(Event{Kind: EventAdmitted, Session: m.id, Invitation: m.invitation, Role: m.role, By: by})
 }
 
+// detach marks a member's connection as lost.
+func (r *Room) detach(m *member) {
+	if m.isAway() {
+		return
+	}
+	m.away, m.slow = r.now(), false
+	r.announce(m)
+}
+
+// attach gives a member another outbox and tells it everything as it is now: what it missed is in there, and what was on the way to the old
+// one is nowhere else.
+func (r *Room) attach(m *member, outbox Outbox) {
+	was := m.isAway()
+	m.outbox, m.away, m.slow = outbox, time.Time{}, false
+	m.asked, m.untold = Need{}, m.place == Visit
+	r.send(m, Resumed{You: m.person(), Position: r.position(m)})
+	if m.place == Visit {
+		r.pointAll()
+		r.send(m, Speaking(slices.Clone(r.floor.order)))
+	} else {
+		r.send(m, m.slotsNow())
+	}
+	if was {
+		r.announce(m)
+	}
+}
+
 // arrived points slots at and for somebody who came into the visit, and tells who speaks.
 func (r *Room) arrived(m *member) {
 	if m.place != Visit {

@@ -35,6 +35,7 @@ type player struct {
 	place      Place
 	roster     map[string]Place // whom the messages say is here
 	read       int              // updates checked so far
+	away       bool             // the connection is lost
 }
 
 func TestNobodyGetsAnythingFromElsewhere(t *testing.T) {
@@ -73,6 +74,9 @@ func (c *crowd) step(n int) string {
 	}
 	p := c.here[c.random.IntN(len(c.here))]
 	other := c.here[c.random.IntN(len(c.here))]
+	if p.away || c.random.IntN(8) == 0 {
+		return c.lineBreaks(p)
+	}
 	var err error
 	var done string
 	switch c.random.IntN(10) {
@@ -102,6 +106,31 @@ func (c *crowd) step(n int) string {
 		c.t.Errorf("%s: %v", done, err)
 	}
 	return done
+}
+
+// where asks the room for the place of somebody who is away and was told nothing of it.
+func (c *crowd) where(p *player) Place {
+	place, err := ask(c.ctx, c.room(), func() (Place, error) { return p.seat.member.place, nil })
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return place
+}
+
+// lineBreaks loses a connection, or brings one back, perhaps before the room knows that it was lost.
+func (c *crowd) lineBreaks(p *player) string {
+	if !p.away && c.random.IntN(4) > 0 {
+		p.away = true
+		p.seat.Detach(p.box)
+		return p.id + " is away"
+	}
+	p.away = false
+	p.attach(0)
+	p.read = 0
+	if updates, _, _ := p.box.look(); len(updates) < 2 || kinds(updates[:2]) != "[Resumed Slots]" {
+		c.t.Errorf("%s is back and told %s first", p.id, kinds(updates))
+	}
+	return p.id + " is back"
 }
 
 // arrives lets one of a few people come, on one of a few devices, who may be here already.
@@ -152,7 +181,12 @@ func (c *crowd) check() {
 		}
 	}
 	for _, p := range c.here {
-		c.readOn(p)
+		if updates, _, _ := p.box.look(); p.away && len(updates) > p.read {
+			c.t.Errorf("%s is away, but was told %s", p.id, kinds(updates[p.read:]))
+		}
+		if c.readOn(p); p.away {
+			p.place = c.where(p)
+		}
 	}
 	owners := map[*sfu.Publication]*player{}
 	for _, p := range c.here {
@@ -162,7 +196,9 @@ func (c *crowd) check() {
 	}
 	for _, p := range c.here {
 		c.checkSlots(p, owners)
-		c.checkRoster(p)
+		if !p.away {
+			c.checkRoster(p)
+		}
 	}
 	for _, p := range c.gone {
 		for _, slot := range p.peer.Slots() {
@@ -181,6 +217,13 @@ func (c *crowd) readOn(p *player) {
 		case Joined:
 			p.takePosition(u.Position)
 			continue
+		case Resumed:
+			p.takePosition(u.Position)
+			continue
+		case Slots:
+			if p.place != Visit && len(u) == 0 {
+				continue
+			}
 		case Moved:
 			p.takePosition(u.Position)
 			continue
@@ -194,7 +237,7 @@ func (c *crowd) readOn(p *player) {
 		}
 	}
 	p.read = len(updates)
-	if p.place != Visit && len(p.roster) > 0 {
+	if !p.away && p.place != Visit && len(p.roster) > 0 {
 		c.t.Errorf("%s waits, but knows who is here", p.id)
 	}
 }
@@ -228,6 +271,9 @@ func (c *crowd) checkSlots(p *player, owners map[*sfu.Publication]*player) {
 		shown[pub] = true
 	}
 	for pub, owner := range owners {
+		if p.away {
+			break // is shown nothing new
+		}
 		wanted := owner != p && p.place == Visit && owner.place == Visit && owner.media.on(c.mids[pub.MID()]) && owner.role != auth.Observer
 		if wanted && !shown[pub] {
 			c.t.Errorf("%s is not shown the %s of %s", p.id, c.mids[pub.MID()], owner.id)

@@ -53,7 +53,7 @@ type Room struct {
 	said     []Said               // the last of the chat, oldest first
 	saidAll  int                  // how much was said in all; numbers the lines of said
 	floor    floor                // who speaks
-	slow     []*member            // whose outbox was full: removed when the current command is done
+	slow     []*member            // whose outbox was full: cut off when the current command is done
 	empty    time.Time            // since when nobody is here; zero when somebody is
 	over     bool                 // run ends after the current command
 }
@@ -174,22 +174,24 @@ func (r *Room) emit(e Event) {
 	r.host.config.Events(e)
 }
 
-// send puts an update into a member's outbox. A member whose outbox is full is removed after the current command.
+// send puts an update into a member's outbox. A member whose outbox is full is cut off after the current command.
 func (r *Room) send(m *member, u Update) {
-	if !m.slow && !m.outbox.Send(u) {
+	if !m.isAway() && !m.slow && !m.outbox.Send(u) {
 		m.slow = true
 		r.slow = append(r.slow, m)
 	}
 }
 
-// dropSlow removes those who could not keep up; their going may fill another's outbox, so it goes on until none is left.
+// dropSlow cuts off those who could not keep up, and who may come back to their seat; word of it may fill another's outbox, so it goes on
+// until none is left.
 func (r *Room) dropSlow() {
 	for len(r.slow) > 0 {
 		m := r.slow[0]
 		r.slow = r.slow[1:]
 		if r.seated(m) {
 			r.log.Info("a member read too slowly", "session", m.id)
-			r.remove(m, Slow)
+			m.outbox.Close(Slow)
+			r.detach(m)
 		}
 	}
 }

@@ -410,12 +410,13 @@ func TestSlowMember(t *testing.T) {
 		}
 	}
 	slow.awaitClosed(Slow)
-	await(other, "the slow one leaving", func(u Left) bool { return u.Member == "slow" })
+	await(other, "the slow one being away", func(u Changed) bool { return u.Member.ID == "slow" && u.Member.Away })
 	if n := len(all[Said](other)); n != 10 {
 		t.Errorf("the other heard %d lines of 10", n)
 	}
-	if got := latest[Joined](h.join("slow", how{role: auth.Patient})).Place; got != Visit {
-		t.Errorf("the slow one came back to %s", got)
+	slow.attach(0)
+	if got := latest[Resumed](slow); got.Place != Visit || len(got.Chat) != 10 {
+		t.Errorf("the slow one came back to %s and %d lines of 10", got.Place, len(got.Chat))
 	}
 }
 
@@ -438,8 +439,13 @@ func TestAllSlowAtOnce(t *testing.T) {
 	}
 	late := h.join("late", how{role: auth.Guest})
 	doctor.admit(late)
-	if got := latest[Moved](late); !slices.Equal(ids(got.Members), []string{"doctor"}) {
-		t.Errorf("left are %v", ids(got.Members))
+	for _, m := range latest[Moved](late).Members {
+		if m.Away != (m.ID != "doctor") {
+			t.Errorf("%s is away: %v", m.ID, m.Away)
+		}
+	}
+	if n := len(latest[Moved](late).Members); n != 6 {
+		t.Errorf("%d are here", n)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"housecall/platform/phi"
 )
 
-// Seat is one member's connection to a room. When the session joins again, or the member is removed, the seat is void and its methods
-// answer ErrClosed. A method that needs a right the member doesn't have answers fault.NotAllowed.
+// Seat is one member's hold on a room; it outlasts the connection it came by. When the session joins again, or the member is removed, the
+// seat is void and its methods answer ErrClosed. A method that needs a right the member doesn't have answers fault.NotAllowed.
 type Seat struct {
 	room   *Room
 	member *member
@@ -69,6 +69,25 @@ func (s *Seat) End(ctx context.Context) error {
 			return fmt.Errorf("ending the visit: %w", fault.NotAllowed)
 		}
 		r.end(m.invitation)
+		return nil
+	})
+}
+
+// Detach says that the connection behind an outbox is lost. The member keeps its place and what it sends and sees; it is told nothing until
+// Attach, and its slots show nothing new. Nothing happens when the member has another outbox by now.
+func (s *Seat) Detach(lost Outbox) {
+	s.room.tell(func() {
+		if s.room.seated(s.member) && s.member.outbox == lost {
+			s.room.detach(s.member)
+		}
+	})
+}
+
+// Attach puts another outbox in the place of the member's, which gets nothing more, not even a word of it. What comes first in the new one
+// is Resumed. Errors: ErrClosed.
+func (s *Seat) Attach(ctx context.Context, outbox Outbox) error {
+	return s.ask(ctx, func(r *Room, m *member) error {
+		r.attach(m, outbox)
 		return nil
 	})
 }

@@ -88,7 +88,11 @@ func (r *Room) pointMember(m *member, sends []sent) {
 		}
 	}
 	next, short := point(m.id, slots, sends)
-	changed := false
+	if m.isAway() {
+		keepShown(m.shown, next)
+		short = Need{}
+	}
+	changed := m.untold && !m.isAway()
 	for i, slot := range m.lines.slots {
 		if next[i] != m.shown[i] {
 			changed = true
@@ -97,9 +101,20 @@ func (r *Room) pointMember(m *member, sends []sent) {
 		}
 	}
 	if changed {
+		m.untold = false
 		r.send(m, m.slotsNow())
 	}
 	r.askForSlots(m, have, short)
+}
+
+// keepShown leaves out of what slots show next whatever they do not show yet: who is away could not be told, and would take one person for
+// another.
+func keepShown(shown, next []sent) {
+	for i := range next {
+		if next[i] != shown[i] {
+			next[i] = sent{}
+		}
+	}
 }
 
 // askForSlots asks for a new offer when slots are missing; once for each number, so that a client

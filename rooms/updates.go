@@ -60,6 +60,12 @@ type Joined struct {
 	Position
 }
 
+// Resumed is the first update after a lost connection: everything as it is now. Slots follow, and Speaking in the visit.
+type Resumed struct {
+	You Person
+	Position
+}
+
 // Moved says that the member was moved to another place.
 type Moved struct{ Position }
 
@@ -109,6 +115,7 @@ type Switched struct{ Media Media }
 type Speaking []string
 
 func (Joined) update()   {}
+func (Resumed) update()  {}
 func (Moved) update()    {}
 func (Need) update()     {}
 func (Slots) update()    {}
