@@ -58,6 +58,7 @@ const (
 	VisitInvite     Action = "visit.invite"      // invite another person from within the visit
 	VisitShare      Action = "visit.share"       // share the screen in the visit
 	VisitSign       Action = "visit.sign"        // say that an interpreter is signing
+	VisitSeeAge     Action = "visit.see_age"     // see the patient's age
 	VisitSchedule   Action = "visit.schedule"    // create visits and invitations, send links again
 	VisitRead       Action = "visit.read"        // list and show visits
 	VisitRevoke     Action = "visit.revoke"      // cancel visits, withdraw invitations
@@ -92,6 +93,7 @@ func Rules() []Rule {
 		{VisitLead, "lead the visit, and hand it over to another who may", clinician},
 		{VisitInvite, "invite another person from within the visit", []Role{Patient, Guardian, Clinician}},
 		{VisitSign, "say that an interpreter is signing (interpreters of themselves)", []Role{Interpreter, Clinician}},
+		{VisitSeeAge, "see the patient's age", clinician},
 		{VisitSchedule, "create visits and invitations, send links again", desk},
 		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin}},
 		{VisitRevoke, "cancel visits and withdraw invitations", desk},

@@ -21,8 +21,9 @@ const (
 
 // personJSON is somebody to invite.
 type personJSON struct {
-	Name phi.Text  `json:"name" minLength:"1" maxLength:"80" doc:"As everybody in the visit will read it" example:"Sample Patient"`
-	Role auth.Role `json:"role" enum:"patient,guardian,guest,interpreter,clinician,observer"`
+	Name     phi.Text  `json:"name" minLength:"1" maxLength:"80" doc:"As everybody in the visit will read it" example:"Sample Patient"`
+	Role     auth.Role `json:"role" enum:"patient,guardian,guest,interpreter,clinician,observer"`
+	Language string    `json:"language,omitempty" maxLength:"35" doc:"Tag of the language this person reads, one of those the pages come in; their pages begin in it" example:"es"`
 }
 
 // requestJSON asks for a visit.
@@ -31,7 +32,7 @@ type requestJSON struct {
 	StartsAt     time.Time    `json:"starts_at" doc:"RFC 3339; whole seconds"`
 	Minutes      int          `json:"minutes" minimum:"5" maximum:"480" doc:"Planned length"`
 	AskBirthDate bool         `json:"ask_birth_date,omitempty" doc:"Whether the links of patient, guardians and guests ask for the patient's date of birth"`
-	BirthDate    phi.Text     `json:"birth_date,omitempty" maxLength:"10" doc:"YYYY-MM-DD, exactly when ask_birth_date"`
+	BirthDate    phi.Text     `json:"birth_date,omitempty" maxLength:"10" doc:"YYYY-MM-DD; needed with ask_birth_date. Clinicians in the visit see the age"`
 	People       []personJSON `json:"people" minItems:"2" maxItems:"10" doc:"At least one clinician and one patient"`
 }
 
@@ -40,6 +41,7 @@ type invitationJSON struct {
 	ID         string     `json:"id"`
 	Name       phi.Text   `json:"name"`
 	Role       auth.Role  `json:"role"`
+	Language   string     `json:"language,omitempty" doc:"Not there: not known"`
 	Generation int        `json:"generation" doc:"Of the link that works now, from 1"`
 	Locked     bool       `json:"locked" doc:"Five wrong dates of birth were given; resend with new_link"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty" doc:"When it was withdrawn"`
@@ -61,7 +63,7 @@ type visitJSON struct {
 }
 
 func invitationOf(i Invitation, link string) invitationJSON {
-	out := invitationJSON{ID: i.ID, Name: i.Name, Role: i.Role, Generation: i.Generation, Locked: i.Locked, Link: link}
+	out := invitationJSON{ID: i.ID, Name: i.Name, Role: i.Role, Language: i.Language, Generation: i.Generation, Locked: i.Locked, Link: link}
 	if i.Revoked() {
 		out.RevokedAt = &i.RevokedAt
 	}

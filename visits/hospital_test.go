@@ -45,6 +45,7 @@ type hospital struct {
 	placed   []string
 	limited  time.Duration // what Allow refuses with, when not 0
 	limitErr error
+	zone     *time.Location // of config; set before a service is made
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -87,6 +88,9 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		PublicURL: "https://visits.example",
 		Site:      "Example Children's Hospital",
 		Version:   "test",
+		Phone:     "+1 617 555 0100",
+		Languages: []string{"en", "es"},
+		TimeZone:  h.zone,
 		Placer:    h,
 		Limiter:   h,
 		Now:       h.now,

@@ -25,10 +25,13 @@ type front struct {
 	revoked  string // worked once
 }
 
-// newFront serves a hospital. With a role, every request that has any key is of an actor of that role.
-func newFront(t *testing.T, role auth.Role) *front {
+// newFront serves a hospital. With a role, every request that has any key is of an actor of that role. change may change the hospital.
+func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 	t.Helper()
 	f := &front{hospital: newHospital(t)}
+	for _, c := range change {
+		c(f.hospital)
+	}
 	var err error
 	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.db, Limiter: f, Now: f.now}); err != nil {
 		t.Fatal(err)

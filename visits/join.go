@@ -162,7 +162,7 @@ func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, v Visit, i I
 	locked := &fault.Problem{Code: fault.CodeLocked, Kind: fault.NotAllowed,
 		Detail: "There were five wrong dates. Please ask the hospital to send you a new link."}
 	switch {
-	case !v.AskBirthDate || !asksBirthDate(i.Role):
+	case !v.AskBirthDate || !OfFamily(i.Role):
 		return nil
 	case i.Locked:
 		return locked

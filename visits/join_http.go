@@ -8,6 +8,7 @@ import (
 
 	jsonx "github.com/go-json-experiment/json"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
@@ -22,7 +23,7 @@ const (
 	// Redemptions one network may try. A code has 128 bits, so this is not what keeps guessers out; it keeps them from being a burden.
 	joinLimit  = 60
 	joinWindow = time.Minute
-	maxJoin    = 4 << 10 // bytes of a redemption
+	maxBody    = 4 << 10 // bytes of what a person's browser sends
 )
 
 func (s *Service) joinRoutes(mux *http.ServeMux) {
@@ -34,13 +35,16 @@ func (s *Service) joinRoutes(mux *http.ServeMux) {
 
 // entryJSON is a visit as the person who comes may see it: docs/protocol.md, section 1.
 type entryJSON struct {
-	Visit    string  `json:"visit"`
-	Path     string  `json:"path"`
-	Site     string  `json:"site"`
-	Service  string  `json:"service"`
-	StartsAt string  `json:"starts_at"`
-	EndsAt   string  `json:"ends_at"`
-	You      youJSON `json:"you"`
+	Visit      string  `json:"visit"`
+	Path       string  `json:"path"`
+	Site       string  `json:"site"`
+	Phone      string  `json:"phone"`
+	Service    string  `json:"service"`
+	StartsAt   string  `json:"starts_at"`
+	EndsAt     string  `json:"ends_at"`
+	Language   string  `json:"language"`
+	PatientAge *int    `json:"patient_age,omitempty"`
+	You        youJSON `json:"you"`
 }
 
 type youJSON struct {
@@ -53,15 +57,7 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 		Code      string   `json:"code"`
 		BirthDate phi.Text `json:"birth_date"`
 	}
-	err := jsonx.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxJoin), &in, jsonx.RejectUnknownMembers(true))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		web.Problem(w, r, err)
-		return
-	case err != nil:
-		// The cause may quote what was sent, so it goes nowhere.
-		web.Problem(w, r, &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."})
+	if !readBody(w, r, &in) {
 		return
 	}
 	device := ""
@@ -75,7 +71,23 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, s.cookie(deviceCookie, e.Device, joinPath, deviceLife))
 	http.SetCookie(w, s.cookie(sessionCookie, e.Token, e.Visit.path(), e.Visit.ClosesAt.Sub(s.now())))
-	s.answer(w, s.entryJSON(e))
+	s.answer(w, http.StatusOK, s.entryJSON(e))
+}
+
+// readBody reads the JSON of a request; false: it could not, and an answer was given.
+func readBody(w http.ResponseWriter, r *http.Request, to any) bool {
+	err := jsonx.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), to, jsonx.RejectUnknownMembers(true))
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &large):
+		web.Problem(w, r, err)
+	default:
+		// The cause may quote what was sent, so it goes nowhere.
+		web.Problem(w, r, &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."})
+	}
+	return false
 }
 
 // cookie makes a cookie that scripts don't see and other sites cannot make a browser send.
@@ -88,15 +100,21 @@ func (s *Service) cookie(name, value, path string, life time.Duration) *http.Coo
 func (v Visit) path() string { return "/v/" + v.ID + "/" }
 
 func (s *Service) entryJSON(e Entry) entryJSON {
-	return entryJSON{
+	out := entryJSON{
 		Visit:    e.Visit.ID,
 		Path:     e.Visit.path(),
 		Site:     s.config.Site,
+		Phone:    s.config.Phone,
 		Service:  e.Visit.Service,
 		StartsAt: e.Visit.StartsAt.Format(time.RFC3339),
 		EndsAt:   e.Visit.EndsAt.Format(time.RFC3339),
+		Language: e.You.Language,
 		You:      youJSON{Name: e.You.Name, Role: string(e.You.Role)},
 	}
+	if years, known := e.Visit.age(s.config.TimeZone); known && auth.May(e.You.Role, auth.VisitSeeAge) {
+		out.PatientAge = &years
+	}
+	return out
 }
 
 func (s *Service) serveSession(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +123,7 @@ func (s *Service) serveSession(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	s.answer(w, s.entryJSON(e))
+	s.answer(w, http.StatusOK, s.entryJSON(e))
 }
 
 func (s *Service) servePass(w http.ResponseWriter, r *http.Request) {
@@ -122,7 +140,7 @@ func (s *Service) servePass(w http.ResponseWriter, r *http.Request) {
 		} `json:"slots"`
 	}
 	out.Pass, out.Slots.Audio, out.Slots.Video = pass, slots, slots
-	s.answer(w, out)
+	s.answer(w, http.StatusOK, out)
 }
 
 func sessionOf(r *http.Request) string {
@@ -133,8 +151,9 @@ func sessionOf(r *http.Request) string {
 	return c.Value
 }
 
-func (s *Service) answer(w http.ResponseWriter, body any) {
+func (s *Service) answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // whoever is gone gets nothing
 }

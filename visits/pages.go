@@ -141,7 +141,7 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 		d.showForm(w, r, http.StatusOK, f)
 		return
 	}
-	request := f.request(d.service.now(), d.service.config.Window)
+	request := f.request(d.service.now(), d.service.config.Window, d.service.config.Languages)
 	if len(f.Problems) > 0 {
 		d.showForm(w, r, http.StatusUnprocessableEntity, f)
 		return
@@ -325,7 +325,7 @@ func readInviteForm(v url.Values) inviteForm {
 
 // person makes the person and notes what is wrong.
 func (f *inviteForm) person() Person {
-	p := Person{phi.Text(f.Name), auth.Role(f.Role)}.tidy()
+	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role)}.tidy()
 	if detail := checkLine(p.Name.Reveal()); p.Name == "" {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: "Enter the person’s name"})
 	} else if detail != "" {

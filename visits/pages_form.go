@@ -82,7 +82,7 @@ func readVisitForm(v url.Values) visitForm {
 }
 
 // request makes the request for a visit and fills f.Problems with all that is wrong, in the order of the form.
-func (f *visitForm) request(now time.Time, w Window) Request {
+func (f *visitForm) request(now time.Time, w Window, languages []string) Request {
 	zone := f.readZone()
 	r := Request{Service: f.Service, StartsAt: f.readStart(zone), AskBirthDate: f.AskBirthDate}
 	var err error
@@ -101,7 +101,7 @@ func (f *visitForm) request(now time.Time, w Window) Request {
 			f.wrong(p.field, p.text)
 		}
 	}
-	r.People = []Person{{phi.Text(f.Patient), auth.Patient}, {phi.Text(f.Clinician), auth.Clinician}}
+	r.People = []Person{{Name: phi.Text(f.Patient), Role: auth.Patient}, {Name: phi.Text(f.Clinician), Role: auth.Clinician}}
 	fields := []string{"patient", "clinician"} // the field of each person
 	for i, p := range f.More {
 		if p.Name == "" {
@@ -110,10 +110,10 @@ func (f *visitForm) request(now time.Time, w Window) Request {
 		if p.Role == "" {
 			f.wrong(fmt.Sprintf("more_role_%d", i), "Choose who this person is")
 		}
-		r.People = append(r.People, Person{phi.Text(p.Name), auth.Role(p.Role)})
+		r.People = append(r.People, Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role)})
 		fields = append(fields, fmt.Sprintf("more_name_%d", i))
 	}
-	f.take(r.tidy().check(now, w), fields)
+	f.take(r.tidy().check(now, w, languages), fields)
 	f.sortProblems()
 	return r
 }

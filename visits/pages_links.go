@@ -41,7 +41,7 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) linksView {
 }
 
 func (l *linksView) add(k Link) {
-	asks := l.AskBirthDate && asksBirthDate(k.Invitation.Role)
+	asks := l.AskBirthDate && OfFamily(k.Invitation.Role)
 	message := fmt.Sprintf("Your video visit with %s is on %s.", l.site, l.at)
 	message += fmt.Sprintf(" Open this link from %s on, on a phone or computer with a camera: %s", l.Opens, k.URL)
 	if asks {

@@ -35,9 +35,12 @@ type Config struct {
 	DB         *store.DB
 	LinkKey    []byte // HMAC key of the codes in links
 	Passes     auth.Issuer
-	PublicURL  string // where people reach the server, as in https://visits.example.org
-	Site       string // the hospital's name, shown to families
-	Version    string // of the program, for the API's description
+	PublicURL  string         // where people reach the server, as in https://visits.example.org
+	Site       string         // the hospital's name, shown to families
+	Version    string         // of the program, for the API's description
+	Phone      string         // the hospital's number for when nothing else works; empty: none
+	Languages  []string       // tags of the languages a person may be said to read
+	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
 	Placer     Placer
 	Limiter    web.Limiter                     // counts redemptions by network
 	RequireKey func(http.Handler) http.Handler // lets API keys through and puts their actor into the context
@@ -62,6 +65,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.TimeZone == nil {
+		c.TimeZone = time.UTC
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader
@@ -107,14 +113,14 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
 	var links []Link
 	err := s.act(ctx, actor, "visit.create", auth.VisitSchedule, subject("visit", v.ID), func(tx *store.Tx, a *store.Act) error {
-		if err := r.check(now, s.config.Window); err != nil {
+		if err := r.check(now, s.config.Window, s.config.Languages); err != nil {
 			return err
 		}
 		if err := insertVisit(ctx, tx, v, actor); err != nil {
 			return err
 		}
 		for _, p := range r.People {
-			i := Invitation{ID: store.NewID(), VisitID: v.ID, Name: p.Name, Role: p.Role, Generation: 1, CreatedAt: now}
+			i := p.invitation(v.ID, now)
 			if err := s.insertInvitation(ctx, tx, i); err != nil {
 				return err
 			}
@@ -251,30 +257,39 @@ func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) er
 
 // Invite adds a person to a visit that is not over, up to ten in all.
 func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p Person) (Link, error) {
-	i := Invitation{ID: store.NewID(), VisitID: visit, Generation: 1, CreatedAt: s.now()}
 	p = p.tidy()
-	i.Name, i.Role = p.Name, p.Role
+	i := p.invitation(visit, s.now())
 	err := s.act(ctx, actor, "invitation.create", auth.VisitSchedule, subject("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
-		v, err := s.visitWhole(ctx, tx, visit)
-		if err != nil {
-			return err
-		}
-		a.Detail = "visit " + v.ID
-		if err := fault.InvalidAll(p.check("")...); err != nil {
-			return err
-		}
-		if s.over(v) {
-			return conflict("The visit is over, so nobody can be invited any more.")
-		}
-		if v.invited() >= MaxPeople {
-			return conflict(fmt.Sprintf("A visit has room for %d people.", MaxPeople))
-		}
-		return s.insertInvitation(ctx, tx, i)
+		return s.addPerson(ctx, tx, a, p, i)
 	})
 	if err != nil {
 		return Link{}, err
 	}
 	return Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)}, nil
+}
+
+// invitation makes a person's invitation to a visit.
+func (p Person) invitation(visit string, now time.Time) Invitation {
+	return Invitation{ID: store.NewID(), VisitID: visit, Name: p.Name, Role: p.Role, Language: p.Language, Generation: 1, CreatedAt: now}
+}
+
+// addPerson adds a person's invitation i to its visit, where there is room.
+func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p Person, i Invitation) error {
+	v, err := s.visitWhole(ctx, tx, i.VisitID)
+	if err != nil {
+		return err
+	}
+	a.Detail = "visit " + v.ID
+	if err := fault.InvalidAll(p.check("", s.config.Languages)...); err != nil {
+		return err
+	}
+	if s.over(v) {
+		return conflict("The visit is over, so nobody can be invited any more.")
+	}
+	if v.invited() >= MaxPeople {
+		return conflict(fmt.Sprintf("A visit has room for %d people.", MaxPeople))
+	}
+	return s.insertInvitation(ctx, tx, i)
 }
 
 // invited counts the people whose invitation was not withdrawn. The visit must have been read whole.

@@ -5,6 +5,7 @@ package visits
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -97,7 +98,7 @@ type Visit struct {
 	State        State
 	StateAt      time.Time // when the state was entered
 	AskBirthDate bool      // whether the family's links ask for the patient's date of birth
-	BirthDate    phi.Text  // YYYY-MM-DD; empty unless asked for
+	BirthDate    phi.Text  // YYYY-MM-DD; empty: not known
 	CreatedAt    time.Time
 	Invitations  []Invitation // in the order they were made, withdrawn ones included
 }
@@ -108,6 +109,7 @@ type Invitation struct {
 	VisitID    string
 	Name       phi.Text
 	Role       auth.Role
+	Language   string    // tag of the language the person reads; empty: not known
 	Generation int       // of the link that works now, from 1
 	Locked     bool      // five wrong dates of birth were given; a new link unlocks
 	RevokedAt  time.Time // zero: not withdrawn
@@ -125,8 +127,9 @@ type Link struct {
 
 // Person is somebody to invite.
 type Person struct {
-	Name phi.Text
-	Role auth.Role
+	Name     phi.Text
+	Role     auth.Role
+	Language string // one of Config.Languages; empty: not known
 }
 
 // Request asks for a new visit.
@@ -135,7 +138,7 @@ type Request struct {
 	StartsAt     time.Time
 	Minutes      int // planned length
 	AskBirthDate bool
-	BirthDate    phi.Text // YYYY-MM-DD, exactly when AskBirthDate
+	BirthDate    phi.Text // YYYY-MM-DD; needed when AskBirthDate; empty: not known
 	People       []Person
 }
 
@@ -168,8 +171,8 @@ func (p Person) tidy() Person {
 	return p
 }
 
-// check says everything that is wrong with a tidy request, field by field.
-func (r Request) check(now time.Time, w Window) error {
+// check says everything that is wrong with a tidy request, field by field. languages are those a person may be said to read.
+func (r Request) check(now time.Time, w Window, languages []string) error {
 	var wrong []fault.Field
 	add := func(field, detail string) { wrong = append(wrong, fault.Field{Field: field, Detail: detail}) }
 	if detail := checkLine(r.Service); detail != "" {
@@ -193,7 +196,7 @@ func (r Request) check(now time.Time, w Window) error {
 	count := map[auth.Role]int{}
 	for i, p := range r.People {
 		count[p.Role]++
-		wrong = append(wrong, p.check(fmt.Sprintf("people[%d].", i))...)
+		wrong = append(wrong, p.check(fmt.Sprintf("people[%d].", i), languages)...)
 	}
 	switch {
 	case len(r.People) < MinPeople || len(r.People) > MaxPeople:
@@ -207,12 +210,15 @@ func (r Request) check(now time.Time, w Window) error {
 }
 
 // check says what is wrong with one person; prefix is put before the names of fields.
-func (p Person) check(prefix string) (wrong []fault.Field) {
+func (p Person) check(prefix string, languages []string) (wrong []fault.Field) {
 	if detail := checkLine(p.Name.Reveal()); detail != "" {
 		wrong = append(wrong, fault.Field{Field: prefix + "name", Detail: detail})
 	}
 	if !p.Role.Invited() {
 		wrong = append(wrong, fault.Field{Field: prefix + "role", Detail: "must be " + roleList()})
+	}
+	if p.Language != "" && !slices.Contains(languages, p.Language) {
+		wrong = append(wrong, fault.Field{Field: prefix + "language", Detail: "must be one of the languages there are: " + strings.Join(languages, ", ")})
 	}
 	return wrong
 }
@@ -238,15 +244,13 @@ func checkLine(s string) string {
 	return ""
 }
 
-// checkBirthDate says what is wrong with a birth date, or nothing. Without a question for it none is kept.
+// checkBirthDate says what is wrong with a birth date, or nothing. It may be known without links asking for it, so that clinicians see the age.
 func checkBirthDate(ask bool, date phi.Text, now time.Time) string {
 	switch {
-	case !ask && date != "":
-		return "is kept only when the links ask for it: set ask_birth_date"
-	case !ask:
-		return ""
-	case date == "":
+	case ask && date == "":
 		return "is needed when the links ask for it"
+	case date == "":
+		return ""
 	}
 	day, err := time.Parse(birthDateLayout, date.Reveal())
 	switch {
@@ -258,8 +262,22 @@ func checkBirthDate(ask bool, date phi.Text, now time.Time) string {
 	return ""
 }
 
-// asksBirthDate says whether a link of this role asks for the patient's date of birth. The family knows it; an interpreter doesn't, and the
-// hospital's own people have other ways to get in.
-func asksBirthDate(role auth.Role) bool {
+// OfFamily says whether people of a role come with the patient. They know the patient's birth date, so their links may ask for it: an
+// interpreter doesn't know it, and the hospital's own people have other ways to get in. They also read the family's language.
+func OfFamily(role auth.Role) bool {
 	return role == auth.Patient || role == auth.Guardian || role == auth.Guest
+}
+
+// age is how old the patient is on the day of the visit, in whole years, where the hospital is; false: the birth date is not known.
+func (v Visit) age(zone *time.Location) (years int, known bool) {
+	born, err := time.Parse(birthDateLayout, v.BirthDate.Reveal())
+	if err != nil {
+		return 0, false
+	}
+	day := v.StartsAt.In(zone)
+	years = day.Year() - born.Year()
+	if day.Month() < born.Month() || day.Month() == born.Month() && day.Day() < born.Day() {
+		years--
+	}
+	return max(0, years), true
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/keys"
 	"housecall/platform/store"
+	"housecall/static"
 	"housecall/visits"
 )
 
@@ -117,7 +119,7 @@ func (o *deskOptions) withVisits(ctx context.Context, mayMake bool, f func(*visi
 		if err != nil {
 			return err
 		}
-		s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), PublicURL: o.publicURL})
+		s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), PublicURL: o.publicURL, Languages: static.Languages()})
 		if err != nil {
 			return err
 		}
@@ -192,7 +194,9 @@ func (o *deskOptions) inOptions(p *fault.Problem) string {
 		case o.Lookup(option) != nil:
 			name = "--" + option
 		}
-		parts = append(parts, name+" "+f.Detail)
+		if part := name + " " + f.Detail; !slices.Contains(parts, part) { // one option may be many fields
+			parts = append(parts, part)
+		}
 	}
 	if len(parts) == 0 {
 		return p.Detail

@@ -97,6 +97,9 @@ func TestVisitCommands(t *testing.T) {
 	if !strings.HasPrefix(invited, "guest") || !strings.Contains(invited, "https://visits.example/v#") {
 		t.Errorf("invite: %s", invited)
 	}
+	if _, errs := d.do(2, "visit", "invite", id, "--role", "guest", "--name", "Sample Guest", "--language", "tlh"); !strings.Contains(errs, ": --language must be one of the languages there are: en") {
+		t.Errorf("invite in Klingon: %s", errs)
+	}
 	if _, errs := d.do(2, "visit", "invite", id, "--role", "king", "--name", "Sample Guest"); !strings.Contains(errs, ": --role must be patient,") {
 		t.Errorf("invite a king: %s", errs)
 	}
@@ -116,6 +119,27 @@ func TestVisitCommands(t *testing.T) {
 	if out, _ := d.do(0, "visit", "show", id); !strings.Contains(out, "Sample Patient  withdrawn ") || !strings.Contains(out, "Dr. Sample      over\n") ||
 		!strings.Contains(out, ", cancelled\n\nINVITATION") || strings.Contains(out, "Links work") {
 		t.Errorf("show:\n%s", out)
+	}
+}
+
+// TestLanguageAndBirthDateOptions: the language is the family's, and a birth date may be known without links asking for it.
+func TestLanguageAndBirthDateOptions(t *testing.T) {
+	d := desk{t, filepath.Join(t.TempDir(), "data")}
+	asks := map[string]bool{"": false, "--birth-date 2012-05-31": true, "--birth-date 2012-05-31 --ask-birth-date=false": false, "--ask-birth-date --birth-date 2012-05-31": true}
+	for args, want := range asks {
+		var v struct {
+			AskBirthDate bool `json:"ask_birth_date"`
+			Invitations  []struct{ Role, Language string }
+		}
+		d.json(&v, create(append(strings.Fields(args), "--language", "en")...)...)
+		if v.AskBirthDate != want {
+			t.Errorf("with %q links ask: %v", args, v.AskBirthDate)
+		}
+		for _, i := range v.Invitations {
+			if reads := map[bool]string{true: "", false: "en"}[i.Role == "clinician"]; i.Language != reads {
+				t.Errorf("the %s reads %q", i.Role, i.Language)
+			}
+		}
 	}
 }
 
@@ -193,6 +217,7 @@ func TestCalledWrongly(t *testing.T) {
 		"long ago":         {create("--start", "2020-11-24 15:00"), 2, "housecall visit create: --start is so long ago"},
 		"no service":       {create("--service", " "), 2, "housecall visit create: --service is needed\n"},
 		"a blank person":   {create("--guest", " "), 2, "housecall visit create: --guest is needed\n"},
+		"odd language":     {create("--language", "tlh"), 2, "housecall visit create: --language must be one of the languages there are: en"},
 		"odd birth date":   {create("--birth-date", "31 May"), 2, "housecall visit create: --birth-date must be a day as in 2012-05-31\n"},
 		"nobody":           {[]string{"visit", "create", "--service", "x", "--start", nextYear() + "-11-24"}, 2, "housecall visit create: people (--patient, --clinician and so on) must be from 2 to 10\n"},
 		"several":          {create("--minutes", "1", "--service", " "), 2, "housecall visit create: --minutes must be from 5 to 480; --service is needed\n"},

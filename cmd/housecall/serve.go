@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 func serveCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitStatus("serve", serve(ctx, args, stdout, stderr), stderr)
 }
+
+// phoneNumber is a number as people write it: what a page can turn into something to tap.
+var phoneNumber = regexp.MustCompile(`^\+?[0-9(][0-9 ()./-]{1,28}[0-9]( ?(ext\.?|x) ?[0-9]{1,6})?$`)
 
 // serveOptions are the options of `housecall serve`; docs/operating.md describes each.
 func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
@@ -55,6 +59,12 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 		return nil
 	})
 	o.StringVar(&c.Site, "site", "Housecall", "the hospital's `name`, as people see it")
+	o.Func("phone", "the hospital's telephone `number`, shown where nothing else helps (default: none)", func(s string) error {
+		if c.Phone = strings.TrimSpace(s); !phoneNumber.MatchString(c.Phone) {
+			return fmt.Errorf("%q is no telephone number: write it as in +1 617 555 0100, and an extension as in ext. 12", s)
+		}
+		return nil
+	})
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")

@@ -19,10 +19,26 @@ func TestServeRefusesWrongOptions(t *testing.T) {
 		{"--trusted-proxy", "10.0.0.0/99"},
 		{"--config", "/nowhere"},
 		{"--opens-before", "-1m"},
+		{"--phone", "call us"},
 	} {
 		var out, errs strings.Builder
 		if status := run(t.Context(), append([]string{"serve"}, args...), &out, &errs); status != 2 || errs.Len() == 0 {
 			t.Errorf("serve %v: status %d, %q", args, status, errs.String())
+		}
+	}
+}
+
+func TestServeReadsTelephoneNumbers(t *testing.T) {
+	for number, right := range map[string]bool{
+		"+1 617 555 0100": true, "617-555-0100": true, "(617) 555-0100 ext. 12": true, "617.555.0100 x12": true, "+49 30/55501": true, "112": true, " 911 ": true,
+		"11": false, "": false, "call 911": false, "617 555 0100, then 2": false, "+1 617 555 0100\n": true, "1\n2 3": false, "javascript:1": false,
+		"1234567890123456789012345678901234": false,
+	} {
+		var c server.Config
+		var demo bool
+		o := serveOptions(&c, &demo, io.Discard)
+		if err := o.parse([]string{"--phone", number}, func(string) string { return "" }); (err == nil) != right || right && c.Phone != strings.TrimSpace(number) {
+			t.Errorf("%q: %v, phone %q", number, err, c.Phone)
 		}
 	}
 }

@@ -29,10 +29,12 @@ func visitCreate(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	o.StringVar(&r.Service, "service", "", "what it is about, as in Cardiology")
 	o.StringVar(&start, "start", "", "`time` it starts, as in \"2026-11-24 15:00\" (in --time-zone) or 2026-11-24T15:00:00+01:00")
 	o.IntVar(&r.Minutes, "minutes", 30, "planned length")
-	o.Func("birth-date", "the patient's `date` of birth (YYYY-MM-DD); the family's links then ask for it", func(s string) error {
+	asks := o.Bool("ask-birth-date", true, "whether the links of patient, guardians and guests ask for --birth-date, where it is given")
+	o.Func("birth-date", "the patient's `date` of birth (YYYY-MM-DD): clinicians see the age, and the family's links ask for it", func(s string) error {
 		r.AskBirthDate, r.BirthDate = true, phi.Text(s)
 		return nil
 	})
+	language := o.String("language", "", "`tag` of the language that patient, guardians and guests read, as in es")
 	o.typed = map[string]string{"starts_at": "--start", "people": "people (--patient, --clinician and so on)"}
 	for _, role := range auth.InvitedRoles() {
 		o.Func(string(role), "`name` of a person to invite as "+string(role)+"; may be given again", func(name string) error {
@@ -43,6 +45,13 @@ func visitCreate(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	}
 	if _, err := o.read(args); err != nil {
 		return o.finish(err)
+	}
+	r.AskBirthDate = r.AskBirthDate && *asks
+	for i := range r.People {
+		if visits.OfFamily(r.People[i].Role) {
+			r.People[i].Language = *language
+			o.typed[fmt.Sprintf("people[%d].language", i)] = "--language"
+		}
 	}
 	var err error
 	if r.StartsAt, err = o.time("start", start); err != nil {
@@ -79,12 +88,13 @@ func visitInvite(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	o := newDeskOptions("visit invite", stdout, stderr)
 	role := o.String("role", "", "`role` of the person: patient, guardian, guest, interpreter, clinician or observer")
 	name := o.String("name", "", "the person's `name`, as everybody in the visit will read it")
+	language := o.String("language", "", "`tag` of the language the person reads, as in es")
 	ids, err := o.read(args, "VISIT")
 	if err != nil {
 		return o.finish(err)
 	}
 	return o.finish(o.withVisits(ctx, false, func(s *visits.Service) error {
-		l, err := s.Invite(ctx, auth.Operator(), ids[0], visits.Person{Name: phi.Text(*name), Role: auth.Role(*role)})
+		l, err := s.Invite(ctx, auth.Operator(), ids[0], visits.Person{Name: phi.Text(*name), Role: auth.Role(*role), Language: *language})
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ type Config struct {
 	Redis          string         // URL; "": leases and limits are kept in memory
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
 	Site           string         // the hospital's name
+	Phone          string         // its number for when nothing else works; "": none
 	TimeZone       *time.Location // the hospital's
 	Window         visits.Window  // when links work, around the planned time
 
