@@ -56,6 +56,7 @@ const (
 	VisitTell       Action = "visit.tell"        // write to somebody who waits
 	VisitLead       Action = "visit.lead"        // lead the visit, and hand it over
 	VisitInvite     Action = "visit.invite"      // invite another person from within the visit
+	VisitInviteAny  Action = "visit.invite_any"  // invite a person who is no guest
 	VisitShare      Action = "visit.share"       // share the screen in the visit
 	VisitSign       Action = "visit.sign"        // say that an interpreter is signing
 	VisitSeeAge     Action = "visit.see_age"     // see the patient's age
@@ -92,6 +93,7 @@ func Rules() []Rule {
 		{VisitTell, "write to somebody who waits", clinician},
 		{VisitLead, "lead the visit, and hand it over to another who may", clinician},
 		{VisitInvite, "invite another person from within the visit", []Role{Patient, Guardian, Clinician}},
+		{VisitInviteAny, "invite a person from within the visit who is no guest", clinician},
 		{VisitSign, "say that an interpreter is signing (interpreters of themselves)", []Role{Interpreter, Clinician}},
 		{VisitSeeAge, "see the patient's age", clinician},
 		{VisitSchedule, "create visits and invitations, send links again", desk},

@@ -3,6 +3,7 @@ package visits_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -45,7 +46,9 @@ type hospital struct {
 	placed   []string
 	limited  time.Duration // what Allow refuses with, when not 0
 	limitErr error
-	zone     *time.Location // of config; set before a service is made
+	inside   map[string]bool // sessions in the visit
+	presence error           // what InVisit fails with
+	zone     *time.Location  // of config; set before a service is made
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -53,7 +56,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func newHospital(t *testing.T) *hospital {
 	t.Helper()
 	dir := t.TempDir()
-	h := &hospital{t: t, path: filepath.Join(dir, "h.db"), logs: &safeBuffer{}, clock: noon,
+	h := &hospital{t: t, path: filepath.Join(dir, "h.db"), logs: &safeBuffer{}, clock: noon, inside: map[string]bool{},
 		scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
 	h.db = h.open()
 	var err error
@@ -92,6 +95,7 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Languages: []string{"en", "es"},
 		TimeZone:  h.zone,
 		Placer:    h,
+		Presence:  h,
 		Limiter:   h,
 		Now:       h.now,
 		Logger:    slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -115,6 +119,22 @@ func (h *hospital) Place(_ context.Context, visit string) error {
 		h.placed = append(h.placed, visit)
 	}
 	return h.placeErr
+}
+
+// InVisit fills visits.Presence.
+func (h *hospital) InVisit(_ context.Context, _, session string) (bool, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.inside[session], h.presence
+}
+
+// enters lets sessions into the visit.
+func (h *hospital) enters(all ...visits.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range all {
+		h.inside[e.Session] = true
+	}
 }
 
 // Allow fills web.Limiter.
@@ -178,6 +198,22 @@ func (h *hospital) redeem(l visits.Link, device string) visits.Entry {
 	return e
 }
 
+// everybody makes a visit with one person of each role and redeems their links.
+func (h *hospital) everybody() (visits.Visit, map[auth.Role]visits.Entry) {
+	h.t.Helper()
+	v, links := h.visit(func(r *visits.Request) {
+		r.People = nil
+		for _, role := range auth.InvitedRoles() {
+			r.People = append(r.People, visits.Person{Name: "Sample", Role: role})
+		}
+	})
+	entries := map[auth.Role]visits.Entry{}
+	for _, l := range links {
+		entries[l.Invitation.Role] = h.redeem(l, "")
+	}
+	return v, entries
+}
+
 func (h *hospital) show(id string) visits.Visit {
 	h.t.Helper()
 	v, err := h.Show(h.t.Context(), h.scheduler, id)
@@ -195,6 +231,16 @@ func (h *hospital) count(query string, args ...any) int {
 		h.t.Fatal(err)
 	}
 	return n
+}
+
+// column reads the first column of a query.
+func (h *hospital) column(query string, args ...any) []string {
+	h.t.Helper()
+	all, err := store.Collect(h.t.Context(), h.db, func(r *sql.Rows) (s string, err error) { return s, r.Scan(&s) }, query, args...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return all
 }
 
 // audited counts audit rows of an action with an outcome.

@@ -329,7 +329,19 @@ func TestNoHealthDataLeaves(t *testing.T) {
 		f.do("POST", "/api/v1/join", body)
 	}
 	f.do("GET", "/v/Canary/session?name=Canary", "", withCookie("housecall_visit", "Canary"))
-	f.do("POST", "/v/"+v.ID+"/pass", "", withCookie(session.Name, session.Value))
+	cookie := withCookie(session.Name, session.Value)
+	f.do("POST", "/v/"+v.ID+"/pass", "", cookie)
+	live, others := f.visit()
+	here := f.redeem(others[1], "")
+	for _, body := range []string{`{"name":"Canary Guardianname","role":"guest"}`, `{"name":"Canary Guardianname","role":"Canary"}`, `{"Canary Guardianname":1}`} {
+		for range 2 { // while waiting, and in the visit
+			f.do("POST", "/v/"+live.ID+"/invitations", body, withCookie("housecall_visit", here.Token))
+			f.enters(here)
+		}
+	}
+	if f.count(`invitations WHERE role = 'guest'`) == 0 {
+		t.Error("the control was not invited")
+	}
 	if _, err := f.db.ExecContext(t.Context(), `DROP TABLE visit_sessions`); err != nil { // so that our own faults are logged too
 		t.Fatal(err)
 	}

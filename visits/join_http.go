@@ -31,6 +31,7 @@ func (s *Service) joinRoutes(mux *http.ServeMux) {
 	mux.Handle("POST "+joinPath, limit(http.HandlerFunc(s.serveJoin)))
 	mux.HandleFunc("GET /v/{visit}/session", s.serveSession)
 	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
+	mux.HandleFunc("POST /v/{visit}/invitations", s.serveInvite)
 }
 
 // entryJSON is a visit as the person who comes may see it: docs/protocol.md, section 1.

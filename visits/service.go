@@ -30,7 +30,12 @@ type Placer interface {
 	Place(ctx context.Context, visit string) error
 }
 
-// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Limiter and RequireKey only for Routes.
+// Presence knows who is in a live visit now, and does not just wait. An error means that it cannot be found out now.
+type Presence interface {
+	InVisit(ctx context.Context, visit, session string) (bool, error)
+}
+
+// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Presence, Limiter and RequireKey only for Routes.
 type Config struct {
 	DB         *store.DB
 	LinkKey    []byte // HMAC key of the codes in links
@@ -42,6 +47,7 @@ type Config struct {
 	Languages  []string       // tags of the languages a person may be said to read
 	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
 	Placer     Placer
+	Presence   Presence
 	Limiter    web.Limiter                     // counts redemptions by network
 	RequireKey func(http.Handler) http.Handler // lets API keys through and puts their actor into the context
 	Window     Window                          // zero: DefaultWindow

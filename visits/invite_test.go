@@ -1,0 +1,119 @@
+package visits_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// TestWhoInvitesWhom tries every role with every role, first from the waiting room and then in the visit.
+func TestWhoInvitesWhom(t *testing.T) {
+	h := newHospital(t)
+	v, entries := h.everybody()
+	for by, e := range entries {
+		for _, who := range auth.Roles() {
+			_, err := h.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: "Sample", Role: who})
+			wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+		}
+		h.enters(e)
+		for _, who := range auth.Roles() {
+			l, err := h.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: " Sample Person ", Role: who, Language: "es"})
+			family := by == auth.Patient || by == auth.Guardian
+			switch {
+			case by == auth.Clinician && !who.Invited():
+				wantFields(t, err, "role")
+			case by == auth.Clinician, family && who == auth.Guest:
+				if err != nil {
+					t.Errorf("%s invites %s: %v", by, who, err)
+					continue
+				}
+				if got := h.redeem(l, ""); got.You.Role != who || got.You.Name.Reveal() != "Sample Person" || got.You.Language != "es" || got.Visit.ID != v.ID {
+					t.Errorf("the link of %s leads %+v", who, got)
+				}
+				if n := h.count(`audit WHERE action = 'invitation.create' AND outcome = 'allowed' AND actor_kind = 'invitation' AND actor_id = ? AND actor_role = ? AND subject_id = ? AND detail = ?`,
+					e.You.ID, string(by), l.Invitation.ID, "visit "+v.ID); n != 1 {
+					t.Errorf("%d audit rows of the invitation", n)
+				}
+				if err := h.Withdraw(t.Context(), h.scheduler, v.ID, l.Invitation.ID); err != nil { // so that there is room again
+					t.Fatal(err)
+				}
+			default:
+				wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+			}
+		}
+	}
+	if refused := h.audited("invitation.create", store.Refused); refused != 6*9+3*9+2*8 {
+		t.Errorf("%d refusals audited", refused)
+	}
+}
+
+func TestInvitingHasLimits(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	e := h.redeem(links[1], "")
+	h.enters(e)
+	guest := visits.Person{Name: "Sample Guest", Role: auth.Guest}
+	for range visits.MaxPeople - len(links) {
+		if _, err := h.InviteFrom(t.Context(), v.ID, e.Token, guest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := h.InviteFrom(t.Context(), v.ID, e.Token, guest)
+	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: "\n", Role: auth.Guest, Language: "tlh"})
+	wantFields(t, err, "language", "name")
+	rows := h.count("audit")
+	h.limited = time.Minute
+	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, guest)
+	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	h.limited, h.presence = 0, errors.New("no answer")
+	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, guest)
+	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	h.presence = nil
+	for _, token := range []string{"", "x", strings.Repeat("A", len(e.Token))} {
+		_, err = h.InviteFrom(t.Context(), v.ID, token, guest)
+		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	}
+	if n := h.count("audit"); n != rows {
+		t.Errorf("%d rows of audit for it", n-rows)
+	}
+	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, e.You.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, guest)
+	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+}
+
+func TestInvitingOverHTTP(t *testing.T) {
+	f := newFront(t, "")
+	v, links := f.visit()
+	e := f.redeem(links[2], "") // the guardian
+	invite := func(body string, token string) reply {
+		return f.do("POST", "/v/"+v.ID+"/invitations", body, withCookie("housecall_visit", token))
+	}
+	const aunt = `{"name":"Sample Aunt","role":"guest","language":"es"}`
+	wantProblem(t, "from the waiting room", invite(aunt, e.Token), 403, "not_allowed")
+	f.enters(e)
+	r := invite(aunt, e.Token)
+	made := r.json(t)
+	link, _ := made["link"].(string)
+	if r.StatusCode != 201 || len(made) != 3 || made["name"] != "Sample Aunt" || made["role"] != "guest" || !strings.HasPrefix(link, "https://visits.example/v#") ||
+		r.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("invited: %d %s", r.StatusCode, r.body)
+	}
+	_, code, _ := strings.Cut(link, "#")
+	if in := f.do("POST", "/api/v1/join", `{"code":"`+code+`"}`); in.StatusCode != 200 || in.json(t)["language"] != "es" {
+		t.Errorf("the link: %d %s", in.StatusCode, in.body)
+	}
+	wantProblem(t, "a clinician", invite(`{"name":"Sample","role":"clinician"}`, e.Token), 403, "not_allowed")
+	wantProblem(t, "no name", invite(`{"role":"guest"}`, e.Token), 422, "not_valid")
+	wantProblem(t, "another field", invite(`{"name":"Sample","role":"guest","admit":true}`, e.Token), 422, "not_valid")
+	wantProblem(t, "a stranger", invite(aunt, strings.Repeat("A", 43)), 404, "not_found")
+	wantProblem(t, "nobody", f.do("POST", "/v/"+v.ID+"/invitations", aunt), 404, "not_found")
+}
