@@ -48,7 +48,9 @@ type hospital struct {
 	limitErr error
 	inside   map[string]bool // sessions in the visit
 	presence error           // what InVisit fails with
-	zone     *time.Location  // of config; set before a service is made
+
+	consent *visits.ConsentTexts // of config; set before a service is made
+	zone    *time.Location
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -93,6 +95,7 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Version:   "test",
 		Phone:     "+1 617 555 0100",
 		Languages: []string{"en", "es"},
+		Consent:   h.consent,
 		TimeZone:  h.zone,
 		Placer:    h,
 		Presence:  h,

@@ -42,6 +42,8 @@ type Entry struct {
 	Session string // the session's id: the member's id in the room
 	Token   string // the session cookie's value, after Redeem
 	Device  string // the device cookie's value, after Redeem
+
+	ConsentNeeded bool // you have yet to consent to what the site asks for; after Redeem and Session
 }
 
 // Redeem turns a code into a session. The same browser gets the same session again, and isn't asked for the birth date twice. Errors
@@ -94,7 +96,8 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 			return fmt.Errorf("look a session up: %w", err)
 		}
 		e.Device, e.Token = device, sessionToken(device, e.Session)
-		return nil
+		e.ConsentNeeded, err = s.consentNeeded(ctx, tx, e.You)
+		return err
 	})
 	if err != nil {
 		return Entry{}, err
@@ -207,7 +210,13 @@ func (s *Service) entry(ctx context.Context, q store.Queryer, where string, args
 
 // Session tells a browser that comes back where it is.
 func (s *Service) Session(ctx context.Context, visit, token string) (Entry, error) {
-	return s.ownAct(ctx, "session.read", visit, token, func(*store.Tx, Entry, *store.Act) error { return nil })
+	var needed bool
+	e, err := s.ownAct(ctx, "session.read", visit, token, func(tx *store.Tx, e Entry, _ *store.Act) (err error) {
+		needed, err = s.consentNeeded(ctx, tx, e.You)
+		return err
+	})
+	e.ConsentNeeded = needed
+	return e, err
 }
 
 // What one session may ask for: each answer, a refusal too, is a row of the audit log. A browser on a bad line asks for a pass every few seconds.
@@ -240,10 +249,13 @@ func (s *Service) ownAct(ctx context.Context, action, visit, token string, f fun
 }
 
 // Pass finds the visit's room a node and returns a pass for the holder of a session's cookie, and how many slots of each kind the first offer
-// should carry. fault.TryAgain when no node can take the room.
+// should carry. Whoever has yet to consent gets none. fault.TryAgain when no node can take the room.
 func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, slots int, err error) {
 	// Judged once before anything is placed, and again together with the audit row; a refusal is audited there.
-	_, err = s.session(ctx, s.config.DB, visit, token)
+	known, err := s.session(ctx, s.config.DB, visit, token)
+	if err == nil {
+		err = s.checkConsent(ctx, s.config.DB, known.You)
+	}
 	placed := err == nil
 	if placed {
 		if err := s.config.Placer.Place(ctx, visit); errors.Is(err, fault.NotAllowed) {
@@ -253,6 +265,9 @@ func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, s
 		}
 	}
 	_, err = s.ownAct(ctx, "pass.issue", visit, token, func(tx *store.Tx, e Entry, a *store.Act) error {
+		if err := s.checkConsent(ctx, tx, e.You); err != nil {
+			return err
+		}
 		if !placed {
 			return fault.Away(errors.New("the visit opened this very moment"))
 		}

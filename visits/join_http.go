@@ -31,21 +31,24 @@ func (s *Service) joinRoutes(mux *http.ServeMux) {
 	mux.Handle("POST "+joinPath, limit(http.HandlerFunc(s.serveJoin)))
 	mux.HandleFunc("GET /v/{visit}/session", s.serveSession)
 	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
+	mux.HandleFunc("GET /v/{visit}/consent", s.serveConsent)
+	mux.HandleFunc("POST /v/{visit}/consent", s.serveConsentGiven)
 	mux.HandleFunc("POST /v/{visit}/invitations", s.serveInvite)
 }
 
 // entryJSON is a visit as the person who comes may see it: docs/protocol.md, section 1.
 type entryJSON struct {
-	Visit      string  `json:"visit"`
-	Path       string  `json:"path"`
-	Site       string  `json:"site"`
-	Phone      string  `json:"phone"`
-	Service    string  `json:"service"`
-	StartsAt   string  `json:"starts_at"`
-	EndsAt     string  `json:"ends_at"`
-	Language   string  `json:"language"`
-	PatientAge *int    `json:"patient_age,omitempty"`
-	You        youJSON `json:"you"`
+	Visit         string  `json:"visit"`
+	Path          string  `json:"path"`
+	Site          string  `json:"site"`
+	Phone         string  `json:"phone"`
+	Service       string  `json:"service"`
+	StartsAt      string  `json:"starts_at"`
+	EndsAt        string  `json:"ends_at"`
+	Language      string  `json:"language"`
+	ConsentNeeded bool    `json:"consent_needed"`
+	PatientAge    *int    `json:"patient_age,omitempty"`
+	You           youJSON `json:"you"`
 }
 
 type youJSON struct {
@@ -102,15 +105,16 @@ func (v Visit) path() string { return "/v/" + v.ID + "/" }
 
 func (s *Service) entryJSON(e Entry) entryJSON {
 	out := entryJSON{
-		Visit:    e.Visit.ID,
-		Path:     e.Visit.path(),
-		Site:     s.config.Site,
-		Phone:    s.config.Phone,
-		Service:  e.Visit.Service,
-		StartsAt: e.Visit.StartsAt.Format(time.RFC3339),
-		EndsAt:   e.Visit.EndsAt.Format(time.RFC3339),
-		Language: e.You.Language,
-		You:      youJSON{Name: e.You.Name, Role: string(e.You.Role)},
+		Visit:         e.Visit.ID,
+		Path:          e.Visit.path(),
+		Site:          s.config.Site,
+		Phone:         s.config.Phone,
+		Service:       e.Visit.Service,
+		StartsAt:      e.Visit.StartsAt.Format(time.RFC3339),
+		EndsAt:        e.Visit.EndsAt.Format(time.RFC3339),
+		Language:      e.You.Language,
+		ConsentNeeded: e.ConsentNeeded,
+		You:           youJSON{Name: e.You.Name, Role: string(e.You.Role)},
 	}
 	if years, known := e.Visit.age(s.config.TimeZone); known && auth.May(e.You.Role, auth.VisitSeeAge) {
 		out.PatientAge = &years

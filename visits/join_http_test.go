@@ -24,7 +24,7 @@ func TestJoinOverHTTP(t *testing.T) {
 		t.Errorf("wrong date: %s", r.body)
 	}
 	in := join(codeOf(links[0]), canaryBirthDate)
-	want := `{"visit":"` + v.ID + `","path":"/v/` + v.ID + `/","site":"Example Children's Hospital","phone":"+1 617 555 0100","service":"Cardiology","starts_at":"2026-11-24T12:00:00Z","ends_at":"2026-11-24T12:30:00Z","language":"","you":{"name":"Canary Patientname","role":"patient"}}` + "\n"
+	want := `{"visit":"` + v.ID + `","path":"/v/` + v.ID + `/","site":"Example Children's Hospital","phone":"+1 617 555 0100","service":"Cardiology","starts_at":"2026-11-24T12:00:00Z","ends_at":"2026-11-24T12:30:00Z","language":"","consent_needed":false,"you":{"name":"Canary Patientname","role":"patient"}}` + "\n"
 	if in.StatusCode != 200 || in.body != want || in.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("join: %d %s", in.StatusCode, in.body)
 	}

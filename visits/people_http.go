@@ -8,6 +8,36 @@ import (
 	"housecall/platform/web"
 )
 
+func (s *Service) serveConsent(w http.ResponseWriter, r *http.Request) {
+	q, err := s.Consent(r.Context(), r.PathValue("visit"), sessionOf(r), r.URL.Query().Get("language"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	s.answer(w, http.StatusOK, struct {
+		Version  string   `json:"version"`
+		Language string   `json:"language"`
+		Text     string   `json:"text"`
+		Whom     []string `json:"whom"`
+	}{q.Version, q.Language, q.Text, q.Whom})
+}
+
+func (s *Service) serveConsentGiven(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Version  string `json:"version"`
+		Language string `json:"language"`
+		For      string `json:"for"`
+	}
+	if !readBody(w, r, &in) {
+		return
+	}
+	if err := s.GiveConsent(r.Context(), r.PathValue("visit"), sessionOf(r), ConsentGiven(in)); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 func (s *Service) serveInvite(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Name     phi.Text  `json:"name"`

@@ -28,7 +28,7 @@ func TestLanguageAndAge(t *testing.T) {
 			if clinician := i == 1; r.StatusCode != 200 || age != want && clinician || told != (clinician && want != nil) {
 				t.Errorf("born %q, told %s: %s", born, l.Invitation.Role, r.body)
 			}
-			if got["language"] != map[bool]any{true: "es", false: ""}[i == 2] || got["phone"] != "+1 617 555 0100" {
+			if got["language"] != map[bool]any{true: "es", false: ""}[i == 2] || got["phone"] != "+1 617 555 0100" || got["consent_needed"] != false {
 				t.Errorf("told %s", r.body)
 			}
 		}

@@ -46,6 +46,7 @@ type Config struct {
 	Phone      string         // the hospital's number for when nothing else works; empty: none
 	Languages  []string       // tags of the languages a person may be said to read
 	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
+	Consent    *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
 	Placer     Placer
 	Presence   Presence
 	Limiter    web.Limiter                     // counts redemptions by network
@@ -64,7 +65,7 @@ type Service struct {
 	nudge  chan struct{} // wakes Watch after an act of this process
 }
 
-// New brings the tables up to date.
+// New brings the tables up to date and keeps the texts of Config.Consent in them.
 func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Window == (Window{}) {
 		c.Window = DefaultWindow()
@@ -90,6 +91,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), nudge: make(chan struct{}, 1)}
 	if err := c.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM visit_removals`).Scan(&s.seen); err != nil {
+		return nil, fmt.Errorf("visits: %w", err)
+	}
+	if err := s.keepConsent(ctx); err != nil {
 		return nil, fmt.Errorf("visits: %w", err)
 	}
 	return s, nil

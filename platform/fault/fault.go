@@ -29,6 +29,7 @@ const (
 	CodeTryLater        = "try_later"         // 429 when RetryAfter is set, otherwise 503; kind TryAgain
 	CodeBirthDateNeeded = "birth_date_needed" // 403, kind NotAllowed
 	CodeBirthDateWrong  = "birth_date_wrong"  // 403, kind NotAllowed; field tries_left
+	CodeConsentNeeded   = "consent_needed"    // 403, kind NotAllowed
 	CodeLocked          = "locked"            // 423, kind NotAllowed
 	CodeTooEarly        = "too_early"         // 425, kind NotAllowed; fields opens_at, starts_at
 	CodeOver            = "over"              // 410, kind NotAllowed

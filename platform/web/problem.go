@@ -45,6 +45,7 @@ var kinds = map[string]struct {
 	fault.CodeConflict:        {http.StatusConflict, "Not possible now", "This cannot be done in the state things are in."},
 	fault.CodeBirthDateNeeded: {http.StatusForbidden, "Date of birth needed", "Please give the patient's date of birth."},
 	fault.CodeBirthDateWrong:  {http.StatusForbidden, "Not that date", "This is not the date of birth we have."},
+	fault.CodeConsentNeeded:   {http.StatusForbidden, "Consent needed", "Please read and answer the questions about consent first."},
 	fault.CodeLocked:          {http.StatusLocked, "Locked", "There were too many wrong tries. Ask for a new link."},
 	fault.CodeTooEarly:        {http.StatusTooEarly, "Too early", "The visit has not opened yet."},
 	fault.CodeOver:            {http.StatusGone, "Over", "This visit is over."},

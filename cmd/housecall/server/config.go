@@ -27,6 +27,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
 	Site           string         // the hospital's name
 	Phone          string         // its number for when nothing else works; "": none
+	Consent        string         // folder of texts that families are asked to consent to; "": they are asked nothing
 	TimeZone       *time.Location // the hospital's
 	Window         visits.Window  // when links work, around the planned time
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -115,9 +116,13 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	consent, err := s.readConsent()
+	if err != nil {
+		return err
+	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: static.Languages(), Placer: host, Presence: host, Limiter: once, RequireKey: s.Accounts.RequireKey,
+		Languages: static.Languages(), Consent: consent, Placer: host, Presence: host, Limiter: once, RequireKey: s.Accounts.RequireKey,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
@@ -164,6 +169,18 @@ func (s *Server) openStore(ctx context.Context) (*store.DB, *keys.Ring, error) {
 		return nil, nil, fmt.Errorf("opening the keys: %w", err)
 	}
 	return db, ring, nil
+}
+
+// readConsent reads what families are asked to consent to; nil: nothing.
+func (s *Server) readConsent() (*visits.ConsentTexts, error) {
+	if s.config.Consent == "" {
+		return nil, nil
+	}
+	texts, err := visits.ReadConsent(os.DirFS(s.config.Consent))
+	if err != nil {
+		return nil, fmt.Errorf("reading what to ask consent to: %w", err)
+	}
+	return texts, nil
 }
 
 // openShared opens what nodes agree on; redis is nil when it is this node's memory.
