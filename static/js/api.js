@@ -108,3 +108,39 @@ export async function pass(path) {
   if (reply.status === 401 || reply.status === 404) return { kind: "gone" };
   return { kind: "later", after: retryAfter(reply.headers) };
 }
+
+/** What somebody is asked to agree to; `whom`: the answers there are, "self" and "patient".
+ * @typedef {{version: string, language: string, text: string, whom: string[]}} ConsentText */
+
+/**
+ * The text the site asks people to agree to.
+ * @param {string} path "/v/ID/"
+ * @param {string} language the reader's
+ * @returns {Promise<{kind: "text", text: ConsentText} | {kind: "none"} | {kind: "later", after: number}>} none: this person is asked nothing
+ */
+export async function consentText(path, language) {
+  const reply = await call(`${path}consent?language=${encodeURIComponent(language)}`, { method: "GET" });
+  if (reply?.status === 200) return { kind: "text", text: reply.body };
+  // A session that is over says so at the next step.
+  if (reply && reply.status < 500 && reply.status !== 429) return { kind: "none" };
+  return { kind: "later", after: reply ? retryAfter(reply.headers) : 0 };
+}
+
+/**
+ * Agrees.
+ * @param {string} path "/v/ID/"
+ * @param {{version: string, language: string, for: string}} given
+ * @returns {Promise<"given" | "conflict" | "away" | "over" | "revoked" | "gone">} conflict: the text has changed
+ */
+export async function giveConsent(path, given) {
+  const reply = await call(`${path}consent`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(given),
+  });
+  if (!reply) return "away";
+  const { status, body } = reply;
+  if (status < 300) return "given";
+  if (body.code === "conflict" || body.code === "over" || body.code === "revoked") return body.code;
+  return status === 401 || status === 404 ? "gone" : "away";
+}

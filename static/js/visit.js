@@ -9,7 +9,10 @@ import { Language } from "./language.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
 import { Check } from "./ui/check.js";
+import { Checks } from "./ui/checks.js";
+import { Consent } from "./ui/consent.js";
 import { addChooser, spoken } from "./ui/languages.js";
+import { unmeasured } from "./ui/linecheck.js";
 import { Live } from "./ui/live.js";
 import { Message } from "./ui/message.js";
 import { fillWords, Screens } from "./ui/screens.js";
@@ -63,10 +66,17 @@ class Page {
       message: this.message,
       devices: this.devices,
       check: () => this.check,
+      checks: () => this.checks,
       visit: () => /** @type {VisitSeen} */ (this.#visit),
       join: () => void this.join(),
     });
-    this.check = new Check(words, this.devices, { join: () => void this.join(), speaker: (id) => this.call.views.speaker(id) });
+    this.consent = new Consent(words, this.screens, this.message, () => this.#check());
+    this.checks = new Checks(words, this.devices, { measure: async () => unmeasured, changed: () => this.call.checked() });
+    this.check = new Check(words, this.devices, this.checks, {
+      join: () => void this.join(),
+      joinWithSound: () => void this.joinWithSound(),
+      speaker: (id) => this.call.views.speaker(id),
+    });
   }
 
   /** Finds out which visit this is, by the code or by this browser's session. */
@@ -147,7 +157,13 @@ class Page {
     if (visit.you.role === "observer") this.devices.watchOnly();
     this.screens.site = visit.site;
     this.message.phone = visit.phone ?? "";
-    this.check.describe(visit, Date.now());
+    if (visit.consent_needed) void this.consent.ask(visit);
+    else this.#check();
+  }
+
+  #check() {
+    if (!this.#visit) return;
+    this.check.describe(this.#visit, Date.now());
     this.screens.show("check");
     this.check.show();
     void this.check.arrive();
@@ -161,6 +177,13 @@ class Page {
     this.check.busy(true);
     if (await this.check.ready()) this.call.start();
     else this.check.busy(false);
+  }
+
+  /** No picture goes out or comes in: for a weak line, or somebody who would rather not be seen. */
+  async joinWithSound() {
+    this.call.views.unlock(); // in the tap, before anything is waited for
+    await this.devices.setCamera(false);
+    await this.join();
   }
 
   #devicesChanged() {

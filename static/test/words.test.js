@@ -75,7 +75,7 @@ test("every key that is asked for is there, and every key is asked for", () => {
 });
 
 test("every screen that only says something has its words", () => {
-  const states = ["locked", "too-early", "over", "revoked", "not-found", "no-link", "away", "insecure", "left", "ended", "declined", "replaced", "gone", "broken", "busy"];
+  const states = ["locked", "too-early", "over", "revoked", "not-found", "no-link", "not-agreed", "away", "insecure", "left", "ended", "declined", "replaced", "gone", "broken", "busy"];
   for (const state of states) {
     assert.ok(catalogue[`message.${state}.title`] && catalogue[`message.${state}.body`], state);
   }

@@ -17,6 +17,7 @@ import { Session } from "../session.js";
 import { pass } from "../api.js";
 
 /** @import {Check} from "./check.js" */
+/** @import {Checks} from "./checks.js" */
 /** @import {Devices} from "../devices.js" */
 /** @import {Happening} from "../room.js" */
 /** @import {Live} from "./live.js" */
@@ -42,7 +43,7 @@ export class Call {
   #media = "";
 
   /**
-   * @param {{words: Words, screens: Screens, live: Live, message: Message, devices: Devices, check: () => Check, visit: () => VisitSeen,
+   * @param {{words: Words, screens: Screens, live: Live, message: Message, devices: Devices, check: () => Check, checks: () => Checks, visit: () => VisitSeen,
    *   join: () => void}} parts join: comes back after leaving
    */
   constructor(parts) {
@@ -50,7 +51,7 @@ export class Call {
     const { words, devices, live } = parts;
     this.views = new SlotViews(box("stage"), () => this.render());
     this.stage = new Stage(words, devices, this.views, () => this.#session?.room ?? this.#noRoom);
-    this.waiting = new Waiting(words, devices, () => this.#session?.leave());
+    this.waiting = new Waiting(words, devices, parts.checks, () => this.#session?.leave());
     this.people = new People(words, (member) => this.#session?.admit(member));
     this.chat = new ChatPanel(words, live, (text) => this.#session?.say(text));
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
@@ -102,6 +103,11 @@ export class Call {
     this.render();
   }
 
+  /** The device check has another result. */
+  checked() {
+    // told with what `session` knows of it
+  }
+
   /** My devices changed. */
   devicesChanged() {
     const session = this.#session;
@@ -145,7 +151,8 @@ export class Call {
     const { screens, check } = this.parts;
     screens.show("check", "joining");
     check().busy(true);
-    check().trouble(session.attempt >= adviseFrom ? "check.network" : session.attempt > slowFrom ? "check.trying" : "");
+    const long = session.attempt >= adviseFrom;
+    check().trouble(long ? "check.network" : session.attempt > slowFrom ? "check.trying" : "", long);
   }
 
   /** @param {Session} session @param {"visit" | "waiting" | "reconnecting"} state */
@@ -155,13 +162,14 @@ export class Call {
     const now = Date.now();
     const inVisit = room.place === "visit";
     check().hide();
-    screens.show(inVisit ? "visit" : "waiting", state);
     if (state === "reconnecting") this.#renderLost(now);
     else if (this.#lostAt > 0) {
       this.#lostAt = 0;
       live.banner("");
       live.polite(words.t("banner.back"));
     }
+    if (!inVisit) this.waiting.show(visit(), room, now, this.#lostAt);
+    screens.show(inVisit ? "visit" : "waiting", state);
     if (this.#link && session.state === "in") {
       this.views.bind(this.#link.slots());
       this.#link.expecting = inVisit && room.expectsMedia;
@@ -170,10 +178,10 @@ export class Call {
     if (!inVisit) {
       this.views.show(room);
       this.#forget();
-      this.waiting.show(visit(), room.you.name, room.since, now);
       return;
     }
     this.waiting.hide();
+    this.parts.checks().rest();
     this.buttons.show();
     this.stage.show();
     this.people.show(room, devices.media, now);
@@ -209,6 +217,7 @@ export class Call {
     this.views.clear();
     this.#forget();
     this.waiting.hide();
+    this.parts.checks().rest();
     this.chat.clear();
     check().busy(false);
     this.#awake.keep(false);

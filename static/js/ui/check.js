@@ -2,42 +2,48 @@
 
 import { box, button, byId, el, icon, setText } from "./dom.js";
 import { browserOf, explain } from "./faults.js";
-import { canMeasure, Meter } from "./meter.js";
+import { canMeasure } from "./meter.js";
+import { phoneLine } from "./phone.js";
 import { Preview } from "./preview.js";
 
+/** @import {Checks} from "./checks.js" */
 /** @import {Devices} from "../devices.js" */
 /** @import {VisitSeen} from "../api.js" */
 /** @import {Words} from "../i18n.js" */
 
-/** @typedef {{join: () => void, speaker: (id: string) => void}} Acts */
+/** @typedef {{join: () => void, joinWithSound: () => void, speaker: (id: string) => void}} Acts */
 
 export class Check {
   #words;
   #devices;
   #acts;
+  #checks;
   #preview;
-  #meter;
+  #phone = "";
   #asked = false;
   /** Whether the person saw what is wrong and joins all the same. */
   #without = false;
   #fault = "";
-  #metering = false;
 
-  /** @param {Words} words @param {Devices} devices @param {Acts} acts */
-  constructor(words, devices, acts) {
+  /** @param {Words} words @param {Devices} devices @param {Checks} checks @param {Acts} acts */
+  constructor(words, devices, checks, acts) {
     this.#words = words;
     this.#devices = devices;
     this.#acts = acts;
+    this.#checks = checks;
     this.#preview = new Preview(words, devices, box("check-preview"));
-    this.#meter = new Meter(words, box("check-meter"));
     button("join").addEventListener("click", () => acts.join());
+    button("join-sound").addEventListener("click", () => acts.joinWithSound());
     button("check-open").addEventListener("click", () => void this.open(true));
     for (const source of /** @type {const} */ (["microphone", "camera"])) {
       const select = byId(`choose-${source}`, HTMLSelectElement);
       select.addEventListener("change", () => void devices.choose(source, select.value));
     }
     const speaker = byId("choose-speaker", HTMLSelectElement);
-    speaker.addEventListener("change", () => acts.speaker(speaker.value));
+    speaker.addEventListener("change", () => {
+      checks.speaker.speaker = speaker.value;
+      acts.speaker(speaker.value);
+    });
     words.follow(() => this.#again());
   }
 
@@ -56,6 +62,8 @@ export class Check {
   /** @param {VisitSeen} visit @param {number} now milliseconds */
   describe(visit, now) {
     this.#visit = visit;
+    this.#phone = visit.phone ?? "";
+    this.#checks.line.phone = this.#phone;
     this.#describe(visit, now);
     this.trouble("");
   }
@@ -67,13 +75,13 @@ export class Check {
     box("check-title").textContent = words.t("check.title", { service: visit.service });
     box("check-when").textContent = words.t("check.when", { start: words.sentence(words.moment(start, now)), end: words.time(end) });
     box("check-who").textContent = words.t("check.who", { name: visit.you.name });
-    const clinician = visit.you.role === "clinician";
-    box("join-note").dataset.t = clinician ? "check.clinician" : "check.private";
+    box("check-wall").textContent = words.t(visit.you.role === "clinician" ? "check.clinician" : "check.private");
   }
 
-  /** Shows the preview at once where nothing needs to be asked. */
+  /** Shows the preview at once where nothing needs to be asked, and tries the connection meanwhile. */
   async arrive() {
     this.#without = false;
+    void this.#checks.line.start();
     if (await this.#devices.allowed()) await this.open(false);
   }
 
@@ -86,7 +94,7 @@ export class Check {
     button("check-open").textContent = this.#words.t("check.opening");
     await this.#devices.open();
     this.#asked = true;
-    this.#metering = tapped || canMeasure(this.#devices.list);
+    this.#checks.devices(true, tapped || canMeasure(this.#devices.list));
     this.show();
     button("check-open").textContent = this.#words.t("check.open");
     const fine = this.#without || !explain(this.#devices.faults, "");
@@ -94,9 +102,10 @@ export class Check {
     return fine;
   }
 
-  /** Joining without the meter: it is not needed, and costs time. */
+  /** Joining without beginning to measure the microphone: it is not needed, and costs time. */
   async ready() {
     await this.#devices.open();
+    if (!this.#asked) this.#checks.devices(true, false);
     this.#asked = true;
     this.show();
     const fine = this.#without || !explain(this.#devices.faults, "");
@@ -109,27 +118,30 @@ export class Check {
     button("join").setAttribute("aria-disabled", String(on));
     button("join").setAttribute("aria-busy", String(on));
     setText(box("join-words"), this.#words.t(on ? "check.joining" : "check.join"));
+    button("join-sound").hidden = on || !this.#devices.canSend;
   }
 
-  /** @param {string} key what keeps us from joining, "" for nothing */
-  trouble(key) {
-    setText(box("join-note"), this.#words.t(key || (box("join-note").dataset.t ?? "check.private")));
+  /** @param {string} key what keeps us from joining, "" for nothing @param {boolean} [long] whether it has for so long that a call may be better */
+  trouble(key, long = false) {
+    setText(box("join-note"), key && this.#words.t(key));
+    const place = box("join-phone");
+    if (!long) place.replaceChildren();
+    else if (!place.firstChild) place.append(...phoneLine(this.#words, this.#phone));
   }
 
   show() {
     this.#preview.show(this.#asked);
     button("check-open").hidden = this.#asked || !this.#devices.canSend;
-    const { microphone, media } = this.#devices;
-    box("check-meter").hidden = !(this.#metering && microphone);
-    this.#meter.follow(this.#metering ? microphone : null, !media.microphone);
+    button("join-sound").hidden = !this.#devices.canSend || button("join").getAttribute("aria-busy") === "true";
+    this.#checks.place(box("check-works"), box("check-line"));
+    this.#checks.show();
     this.#showChoices();
     this.#showFaults();
   }
 
-  /** Lets go of picture and meter. */
+  /** Lets go of the picture. */
   hide() {
     this.#preview.hide();
-    this.#meter.stop();
   }
 
   #showChoices() {

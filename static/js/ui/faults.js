@@ -23,6 +23,27 @@ export function browserOf(agent, touches) {
 }
 
 /**
+ * What a browser and its system are called, for whoever helps: "Chrome 126, Android". Names and numbers only, the same in every language.
+ * @param {string} agent the browser's user agent
+ * @param {number} touches how many fingers the screen feels
+ * @returns {string} at most 60 characters
+ */
+export function browserName(agent, touches) {
+  const browsers = [
+    [/\bEdg(?:A|iOS)?\/(\d+)/, "Edge"], [/\bSamsungBrowser\/(\d+)/, "Samsung Internet"], [/\b(?:Firefox|FxiOS)\/(\d+)/, "Firefox"],
+    [/\b(?:Chrome|Chromium|CriOS)\/(\d+)/, "Chrome"], [/\bVersion\/(\d+)[\d.]* .*Safari\//, "Safari"],
+  ];
+  const systems = [
+    [/iPhone|iPod/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/Windows/, "Windows"], [/CrOS/, "ChromeOS"],
+    [/Macintosh/, touches > 1 ? "iPad" : "macOS"], [/Linux/, "Linux"],
+  ];
+  const found = browsers.map(([shape, name]) => ({ name, version: /** @type {RegExp} */ (shape).exec(agent)?.[1] })).find(({ version }) => version);
+  const system = systems.find(([shape]) => /** @type {RegExp} */ (shape).test(agent))?.[1];
+  const inside = browserOf(agent, touches) === "in_app" ? "in-app" : undefined;
+  return [found && `${found.name} ${found.version}`, system, inside].filter(Boolean).join(", ").slice(0, 60);
+}
+
+/**
  * What to say about the faults there are; null for none.
  * @param {Partial<Record<Device, Fault>>} faults
  * @param {string} browser from browserOf

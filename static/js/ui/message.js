@@ -19,6 +19,7 @@ const signs = {
   broken: "offline",
   locked: "lock",
   insecure: "lock",
+  "not-agreed": "phone",
   declined: "people",
 };
 

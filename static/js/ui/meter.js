@@ -1,6 +1,6 @@
 // Shows that the microphone hears something. It owns one AudioContext while it runs, and none otherwise.
 
-import { el, setText } from "./dom.js";
+import { el } from "./dom.js";
 
 /** @import {Words} from "../i18n.js" */
 
@@ -18,26 +18,34 @@ export function canMeasure(devices) {
 }
 
 export class Meter {
+  /** Whether the microphone has brought a voice. */
+  heard = false;
+
   #words;
+  #changed;
   #bar = el("span", { class: "meter-bar" });
-  #word = el("p", { class: "small", role: "status" });
+  #bars = el("div", { class: "meter", role: "img" }, this.#bar);
   /** @type {AudioContext | null} */
   #context = null;
   /** @type {MediaStreamTrack | null} */
   #track = null;
   #frame = 0;
-  #heard = false;
 
-  /** @param {Words} words @param {HTMLElement} place */
-  constructor(words, place) {
+  /** @param {Words} words @param {HTMLElement} place @param {() => void} changed called when a voice is heard for the first time */
+  constructor(words, place, changed) {
     this.#words = words;
-    const bars = el("div", { class: "meter", role: "img", "data-t-label": "check.level", "aria-label": words.t("check.level") }, this.#bar);
-    place.append(bars, this.#word);
+    this.#changed = changed;
+    place.append(this.#bars);
   }
 
-  /** Follows a track; the same one again changes nothing. @param {MediaStreamTrack | null} track @param {boolean} muted */
-  follow(track, muted) {
-    setText(this.#word, this.#words.t(muted ? "check.muted" : this.#heard ? "check.heard" : "check.say"));
+  /** What there is to say. @param {boolean} muted */
+  word(muted) {
+    this.#bars.setAttribute("aria-label", this.#words.t("check.level"));
+    return this.#words.t(muted ? "check.muted" : this.heard ? "check.heard" : "check.say");
+  }
+
+  /** Follows a track; the same one again changes nothing. @param {MediaStreamTrack | null} track */
+  follow(track) {
     if (track === this.#track) return;
     this.stop();
     if (!track) return;
@@ -57,9 +65,9 @@ export class Meter {
       // Ears hear in decibels: −60 dB is nothing, −10 dB is full.
       const share = Math.min(1, Math.max(0, (20 * Math.log10(level || 1e-6) + 60) / 50));
       this.#bar.style.transform = `scaleX(${share.toFixed(3)})`;
-      if (level > heardFrom && !this.#heard) {
-        this.#heard = true;
-        setText(this.#word, this.#words.t("check.heard"));
+      if (level > heardFrom && !this.heard) {
+        this.heard = true;
+        this.#changed();
       }
       this.#frame = requestAnimationFrame(draw);
     };

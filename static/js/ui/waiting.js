@@ -1,43 +1,113 @@
-// The waiting room as the person who waits sees it: the right place, the right name, since when. Nothing of the visit is known here.
+// The waiting room as the person who waits sees it: the right place, the right name, for how long, and what they were told. Nothing of the visit is
+// known here.
 
-import { box, setText } from "./dom.js";
+import { box, button, el, keyed, setText } from "./dom.js";
+import { phoneLine } from "./phone.js";
 import { Preview } from "./preview.js";
 
+/** @import {Checks} from "./checks.js" */
 /** @import {Devices} from "../devices.js" */
+/** @import {Room} from "../room.js" */
 /** @import {VisitSeen} from "../api.js" */
+/** @import {Why} from "../protocol.js" */
 /** @import {Words} from "../i18n.js" */
+
+/** After so long past its time a visit is late, and a call may help (milliseconds). Private time takes what it takes. */
+const late = { usual: 10 * 60_000, private: 25 * 60_000 };
+/** After so long without a connection a call may help (milliseconds). */
+const lostLong = 30_000;
+
+/**
+ * Why somebody waits, as it is told them. Clinicians come in by right: one who waits has another device in the visit.
+ * @param {Why} why
+ * @param {string} role
+ * @returns {"usual" | "private" | "returned" | "device"}
+ */
+export function reasonOf(why, role) {
+  if (why !== "") return why;
+  return role === "clinician" ? "device" : "usual";
+}
+
+/**
+ * Whether somebody has waited longer than they should.
+ * @param {"usual" | "private" | "returned" | "device"} reason
+ * @param {number} since when the waiting began (milliseconds)
+ * @param {number} start when the visit was to start (milliseconds)
+ * @param {number} now milliseconds
+ */
+export function isLate(reason, since, start, now) {
+  if (reason === "device") return false;
+  return now - Math.max(since, start) >= (reason === "private" ? late.private : late.usual);
+}
 
 export class Waiting {
   #words;
+  #checks;
   #preview;
 
-  /** @param {Words} words @param {Devices} devices @param {() => void} leave */
-  constructor(words, devices, leave) {
+  /** @param {Words} words @param {Devices} devices @param {() => Checks} checks @param {() => void} leave */
+  constructor(words, devices, checks, leave) {
     this.#words = words;
+    this.#checks = checks;
     this.#preview = new Preview(words, devices, box("waiting-preview"));
     box("waiting-leave").addEventListener("click", leave);
+    button("waiting-reload").addEventListener("click", () => location.reload());
   }
 
-  /** @param {VisitSeen} visit @param {string} name @param {string} since RFC 3339 @param {number} now milliseconds */
-  show(visit, name, since, now) {
+  /** @param {VisitSeen} visit @param {Room} room @param {number} now milliseconds @param {number} lostAt since when the connection is lost (milliseconds), 0: it is not */
+  show(visit, room, now, lostAt) {
     const words = this.#words;
-    const start = Date.parse(visit.starts_at);
+    const [start, since] = [Date.parse(visit.starts_at), Date.parse(room.since)];
+    const reason = reasonOf(room.why, room.you.role);
+    setText(box("waiting-title"), words.t(`waiting.${reason}.title`));
+    setText(box("waiting-known"), words.t(`waiting.${reason}.known`));
+    setText(box("waiting-stay"), words.t(`waiting.${reason}.stay`));
+    const minutes = Math.floor((now - since) / 60_000);
+    const waited = minutes < 1 ? words.t("waiting.just") : words.t("waiting.for", { time: words.span(minutes * 60_000) });
+    setText(box("waiting-since"), lostAt ? words.t("waiting.lost") : waited);
+    box("waiting-alive").classList.toggle("lost", lostAt > 0);
     setText(box("waiting-visit"), words.t("waiting.where", { service: visit.service, site: visit.site }));
     setText(box("waiting-time"), words.sentence(words.moment(start, now)));
-    setText(box("waiting-name"), name);
-    setText(box("waiting-since"), sinceWords(words, since, now));
+    setText(box("waiting-name"), room.you.name);
+    this.#tell(room);
+    this.#help(visit, lostAt > 0 && now - lostAt >= lostLong ? "lost" : isLate(reason, since, start, now) ? "late" : "");
+    box("waiting-device").hidden = reason !== "usual";
     this.#preview.show(true);
+    this.#checks().place(box("waiting-works"), box("waiting-line"));
+    this.#checks().show();
   }
 
   hide() {
     this.#preview.hide();
+    box("waiting-told").replaceChildren();
   }
-}
 
-/** "15:00, 3 minutes ago". @param {Words} words @param {string} since @param {number} now */
-function sinceWords(words, since, now) {
-  const at = Date.parse(since);
-  const minutes = Math.floor((now - at) / 60_000);
-  const time = words.time(at);
-  return minutes < 1 ? words.t("time.since_now", { time }) : words.t("time.since", { time, ago: words.span(minutes * 60_000) });
+  /** What a clinician told those who wait, newest last; the list is read out as it grows. @param {Room} room */
+  #tell(room) {
+    const words = this.#words;
+    const list = box("waiting-told");
+    const before = list.childElementCount;
+    keyed(
+      list,
+      room.told,
+      (note) => note.id,
+      () => el("li", {}, el("strong", {}), el("p", { dir: "auto" })),
+      (item, note) => {
+        setText(/** @type {Element} */ (item.firstElementChild), words.t("waiting.told", { time: words.time(Date.parse(note.at)) }));
+        setText(/** @type {Element} */ (item.lastElementChild), note.text);
+      },
+    );
+    if (list.childElementCount > before) list.lastElementChild?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {VisitSeen} visit @param {"" | "late" | "lost"} what */
+  #help(visit, what) {
+    const place = box("waiting-help");
+    place.hidden = what === "";
+    if (what === "") return;
+    setText(box("waiting-help-title"), this.#words.t(`waiting.${what}.title`));
+    setText(box("waiting-help-body"), this.#words.t(`waiting.${what}.body`));
+    button("waiting-reload").hidden = what !== "lost";
+    box("waiting-phone").replaceChildren(...phoneLine(this.#words, visit.phone ?? ""));
+  }
 }

@@ -1,0 +1,114 @@
+// The connection to the media port, tried by itself in the background: how it does in a word, and, where it does not do well, what helps with
+// this browser and what to tell whoever looks after the network.
+
+import { el } from "./dom.js";
+import { browserOf } from "./faults.js";
+import { phoneLine } from "./phone.js";
+import { Row } from "./row.js";
+
+/** @import {Words} from "../i18n.js" */
+
+/** What was measured; whole numbers, -1 where unknown. `where`: host and port that sound and pictures go to, "" where unknown.
+ * @typedef {{network: "ok" | "poor" | "blocked" | "unknown", rtt_ms: number, loss_pct: number, where: {host: string, port: number} | null}} Line */
+
+/** @typedef {(signal: AbortSignal) => Promise<Line>} Measure never throws */
+
+/** Nothing is known. @type {Line} */
+export const unmeasured = { network: "unknown", rtt_ms: -1, loss_pct: -1, where: null };
+
+/**
+ * Which advice fits: to a phone, a computer, or a browser inside another app.
+ * @param {string} browser from browserOf
+ * @param {boolean} touch whether fingers are its pointer
+ */
+export function adviceFor(browser, touch) {
+  if (browser === "in_app") return "in_app";
+  return touch ? "phone" : "computer";
+}
+
+export class LineCheck {
+  /** The site's number of last resort, "" for none. */
+  phone = "";
+  advice = el("div", {});
+
+  #words;
+  #measure;
+  #changed;
+  #line = unmeasured;
+  /** @type {AbortController | null} */
+  #running = null;
+  #shown = "";
+
+  /** @param {Words} words @param {Measure} measure @param {() => void} changed */
+  constructor(words, measure, changed) {
+    this.#words = words;
+    this.#measure = measure;
+    this.#changed = changed;
+    this.row = new Row("line", words, "check.line", true);
+  }
+
+  /** What the clinician is told of it. */
+  get result() {
+    const { network, rtt_ms, loss_pct } = this.#line;
+    return { network, rtt_ms, loss_pct };
+  }
+
+  /** Measures, unless that is under way. */
+  async start() {
+    if (this.#running) return;
+    const running = new AbortController();
+    this.#running = running;
+    this.#changed();
+    const line = await this.#measure(running.signal);
+    if (this.#running !== running) return;
+    this.#running = null;
+    this.#line = line;
+    this.#changed();
+  }
+
+  /** Leaves the network alone. */
+  stop() {
+    this.#running?.abort();
+    this.#running = null;
+  }
+
+  show() {
+    const words = this.#words;
+    const state = this.#running ? "busy" : this.#line.network;
+    this.row.show(state, words.t(`line.${state}`));
+    const bad = state === "poor" || state === "blocked";
+    const shown = JSON.stringify([state, this.#line, words.locale, this.phone]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    const lost = this.advice.contains(document.activeElement) || this.row.more.contains(document.activeElement);
+    // While it is measured again the advice stays, with its button.
+    if (bad) this.advice.replaceChildren(this.#advise(state));
+    else if (state !== "busy") this.advice.replaceChildren();
+    this.row.more.replaceChildren(...(state === "unknown" ? [this.#again()] : []));
+    if (lost && !this.advice.contains(document.activeElement)) this.row.item.focus();
+  }
+
+  /** @param {"poor" | "blocked"} state */
+  #advise(state) {
+    const words = this.#words;
+    const help = adviceFor(browserOf(navigator.userAgent, navigator.maxTouchPoints), matchMedia("(pointer: coarse)").matches);
+    const { where, rtt_ms, loss_pct } = this.#line;
+    const figures = rtt_ms >= 0 && loss_pct >= 0 ? [el("p", { class: "small" }, words.t("line.figures", { delay: rtt_ms, loss: loss_pct }))] : [];
+    const ports = where ? [el("p", { class: "small" }, words.t("line.ports", { port: where.port, host: where.host }))] : [];
+    const admin = [...figures, ...ports];
+    return el(
+      "div",
+      { class: "notice warn" },
+      el("h2", {}, words.t(`line.${state}.title`)),
+      el("p", {}, words.t(`line.${state}.${help}`)),
+      ...(admin.length ? [el("details", {}, el("summary", {}, words.t("line.admin")), ...admin)] : []),
+      el("div", { class: "row" }, this.#again(), ...(state === "blocked" ? phoneLine(words, this.phone) : [])),
+    );
+  }
+
+  #again() {
+    const again = el("button", { type: "button", class: "button small" }, this.#words.t("line.again"));
+    again.addEventListener("click", () => void this.start());
+    return again;
+  }
+}
