@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"housecall/auth"
 )
 
 // deviceGrace is how long somebody who entered by right and lost the connection keeps their other devices waiting: long enough to
@@ -14,10 +16,13 @@ const deviceGrace = 2 * time.Minute
 type admission struct {
 	session    string
 	invitation string
+	role       auth.Role // empty when known from a snapshot alone
 	checked    time.Time // when the session was last checked against SQL; zero when known from a snapshot alone
 	heardFrom  int       // number of the first line of chat that was said since
 	away       time.Time // since when the session is not here; zero while it is
 	left       bool      // the session left on purpose
+	signing    bool      // an interpreter who signs
+	hearing    Hearing   // a patient's answer in private time
 }
 
 // leftMark ends the note of a session that left on purpose.
@@ -42,15 +47,6 @@ func admissionOf(note string, now time.Time) admission {
 // keepsOut says whether the admission makes other sessions of its invitation wait.
 func (a admission) keepsOut(now time.Time) bool {
 	return a.away.IsZero() || !a.left && now.Sub(a.away) < deviceGrace
-}
-
-// remember hands the list of admissions to the host, which stores it outside this goroutine.
-func (r *Room) remember() {
-	notes := make([]string, 0, len(r.admitted))
-	for _, a := range r.admitted[max(0, len(r.admitted)-MaxAdmitted):] {
-		notes = append(notes, a.note())
-	}
-	r.host.remember(r, notes)
 }
 
 // admission returns what is remembered of a session's admission; nil: it was never admitted, or has to wait again.
@@ -83,5 +79,5 @@ func (r *Room) wentAway(m *member) {
 
 // cameBack marks that the session is here again.
 func (a *admission) cameBack(m *member) {
-	a.invitation, a.checked, a.away, a.left = m.invitation, m.checked, time.Time{}, false
+	a.invitation, a.role, a.checked, a.away, a.left = m.invitation, m.role, m.checked, time.Time{}, false
 }

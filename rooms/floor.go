@@ -72,9 +72,21 @@ func (r *Room) listen() {
 			now = append(now, heard{member: m.id, level: float64(level)})
 		}
 	}
-	if r.floor.hear(now) {
-		r.sendVisit(Speaking(slices.Clone(r.floor.order)))
+	if !r.floor.hear(now) {
+		return
 	}
+	r.sendVisit(Speaking(slices.Clone(r.floor.order)))
+	if slices.ContainsFunc(r.members, func(m *member) bool { return m.view == ViewOne }) {
+		r.pointAll()
+	}
+}
+
+// speaking lists who speaks, as of the last tick, of those who are still in the visit.
+func (r *Room) speaking() Speaking {
+	return slices.DeleteFunc(slices.Clone(r.floor.order), func(id string) bool {
+		m := r.member(id)
+		return m == nil || m.place != Visit
+	})
 }
 
 // sendVisit sends an update to everybody in the visit.

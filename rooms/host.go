@@ -58,10 +58,17 @@ type EventKind uint8
 
 // The kinds of event.
 const (
-	EventOpened   EventKind = iota + 1 // the room opened on this node
-	EventAdmitted                      // a session came into the visit for the first time
-	EventLeft                          // somebody left the visit
-	EventEnded                         // the visit was ended for everyone
+	EventOpened         EventKind = iota + 1 // the room opened on this node
+	EventAdmitted                            // a session came into the visit for the first time
+	EventLeft                                // somebody left the visit
+	EventEnded                               // the visit was ended for everyone
+	EventPrivateStarted                      // private time began
+	EventPrivateEnded                        // private time ended
+	EventReturned                            // somebody was moved from the visit back to waiting
+	EventDeclined                            // somebody who waited was sent away
+	EventRemoved                             // somebody was shown out, and their invitation is to be withdrawn
+	EventTold                                // somebody who waited was told something
+	EventHandedOver                          // somebody was given the lead
 )
 
 // Event is something that moves an appointment along. It carries no names.
@@ -69,10 +76,10 @@ type Event struct {
 	Kind       EventKind
 	Visit      string
 	At         time.Time
-	Session    string    // of EventAdmitted and EventLeft, with Invitation and Role
+	Session    string    // whom it is about, with Invitation and Role; empty: the whole visit
 	Invitation string    //
 	Role       auth.Role //
-	By         string    // the invitation of whoever admitted or ended; empty: by right, or from the desk
+	By         string    // the invitation of whoever did it; empty: by right, or from the desk
 }
 
 // endedMemory is how long an ended visit is remembered: longer than any link lives on after it.

@@ -94,7 +94,7 @@ func TestLostLeaseClosesTheRoom(t *testing.T) {
 		if lease, err = h.leases.Acquire(h.ctx, "node-1", visitID); err != nil {
 			t.Fatal(err)
 		}
-		return slices.Equal(lease.Admitted, []string{"doctor:invitation-of-doctor"})
+		return slices.Equal(lease.Admitted, []string{":lead:invitation-of-doctor", "doctor:invitation-of-doctor"})
 	})
 	lease.Epoch, lease.Node = lease.Epoch+1, "node-2"
 	if err := h.leases.Renew(h.ctx, lease); err != nil { // as if node-1 had been cut off for a while

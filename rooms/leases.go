@@ -37,7 +37,8 @@ type Lease struct {
 	// Epoch orders the hosts of a room: microseconds since 1970 by the store's clock when the host acquired it, and
 	// always more than any epoch of this room before.
 	Epoch int64
-	// Admitted are the admissions to the visit, each with the ids of session and invitation (never names); at most MaxAdmitted.
+	// Admitted are the admissions to the visit, each with the ids of session and invitation (never names), and what else the room's next host
+	// has to know; at most MaxAdmitted.
 	Admitted []string
 }
 

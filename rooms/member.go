@@ -67,17 +67,21 @@ type member struct {
 	peer       *sfu.Peer
 
 	// owned by the room's goroutine
-	outbox Outbox
-	away   time.Time // since when the connection is lost; zero while it is there
-	lines  lines
-	media  Media
-	place  Place
-	since  time.Time
-	shown  []sent // what each of lines.slots shows
-	untold bool   // the client does not know what its slots show
-	asked  Need   // the most slots asked for so far
-	slow   bool   // the outbox was full
-	left   bool   // on purpose
+	outbox   Outbox
+	away     time.Time // since when the connection is lost; zero while it is there
+	lines    lines
+	media    Media
+	view     View
+	line     Quality
+	place    Place
+	since    time.Time
+	told     Member // what others were last told of the member, with all that any of them may see
+	shown    []sent // what each of lines.slots shows
+	untold   bool   // the client does not know what its slots show
+	switched bool   // the room changed what it sends, and the client has not said since that it knows
+	asked    Need   // the most slots asked for so far
+	slow     bool   // the outbox was full
+	left     bool   // on purpose
 }
 
 // lines is what a peer's lines are good for, as of its last answered offer. It is taken outside the room's goroutine, and not
@@ -114,7 +118,7 @@ func shownActions() []auth.Action {
 func newMember(a Arrival, l lines) *member {
 	m := &member{
 		id: a.Session, invitation: a.Invitation, name: a.Name, role: a.Role, rights: map[auth.Action]bool{}, checked: a.Checked,
-		outbox: a.Outbox, peer: a.Peer, lines: l, media: a.Media, shown: make([]sent, len(l.slots)),
+		outbox: a.Outbox, peer: a.Peer, lines: l, media: a.Media, view: ViewAll, shown: make([]sent, len(l.slots)),
 	}
 	for _, action := range actions() {
 		m.rights[action] = auth.May(a.Role, action)
@@ -138,15 +142,6 @@ func (m *member) sees(other *member) bool {
 
 func (m *member) person() Person { return Person{ID: m.id, Name: m.name, Role: m.role} }
 
-// view is the member as others see it.
-func (m *member) view() Member {
-	v := Member{Person: m.person(), Place: m.place, Since: m.since, Away: m.isAway()}
-	if m.place == Visit {
-		v.Media = m.media
-	}
-	return v
-}
-
 // mayDo lists what the member may do in its place, for the page to show.
 func (m *member) mayDo() []auth.Action {
 	may := []auth.Action{}
@@ -167,20 +162,6 @@ func (m *member) relines(l lines) {
 		}
 	}
 	m.lines, m.shown = l, shown
-}
-
-// sends lists the publications the member sends into the visit.
-func (m *member) sends() []sent {
-	if !m.may(auth.VisitPublish) {
-		return nil
-	}
-	var all []sent
-	for _, source := range Sources() {
-		if p := m.lines.publications[source]; p != nil && m.media.on(source) {
-			all = append(all, sent{member: m.id, source: source, publication: p})
-		}
-	}
-	return all
 }
 
 // showNothing empties all slots.

@@ -16,7 +16,7 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 	}
 	m := newMember(a, l)
 	old := r.member(a.Session)
-	if r.admission(m.id) != nil || r.entersUnasked(m) {
+	if r.mayComeIn(m) {
 		m.place = Visit
 	} else {
 		m.place = Waiting
@@ -37,7 +37,11 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 	}
 	r.members = append(r.members, m)
 	r.empty = time.Time{}
+	noScreen := r.takesScreenAway(m)
 	r.send(m, Joined{You: m.person(), Position: r.position(m)})
+	if noScreen {
+		r.send(m, Switched{m.media})
+	}
 	r.announce(m)
 	r.arrived(m)
 	return &Seat{room: r, member: m}, nil
@@ -57,6 +61,9 @@ func (r *Room) admit(by *member, id string) error {
 	}
 	if r.host.cutOff.Load() {
 		return fmt.Errorf("admitting a member: %w", ErrCutOff)
+	}
+	if r.refusesInPrivate(m) {
+		return fmt.Errorf("admitting a member: %w", ErrPrivate)
 	}
 	return r.moveIn(m, by.invitation)
 }
@@ -86,12 +93,16 @@ func (r *Room) settleIn(m *member, by string) {
 		}
 	}
 	r.forget(func(a admission) bool { return a.session != m.id && a.invitation == m.invitation })
+	r.forgetWaiter(m.id)
 	if a := r.admission(m.id); a != nil {
 		a.cameBack(m)
 		r.remember()
 		return
 	}
-	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, checked: m.checked, heardFrom: r.saidAll})
+	if r.started.IsZero() && !m.rights[auth.VisitEnter] {
+		r.started = r.now()
+	}
+	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, role: m.role, checked: m.checked, heardFrom: r.saidAll})
 	r.remember()
 	r.emit(Event{Kind: EventAdmitted, Session: m.id, Invitation: m.invitation, Role: m.role, By: by})
 }
@@ -112,9 +123,12 @@ func (r *Room) attach(m *member, outbox Outbox) {
 	m.outbox, m.away, m.slow = outbox, time.Time{}, false
 	m.asked, m.untold = Need{}, m.place == Visit
 	r.send(m, Resumed{You: m.person(), Position: r.position(m)})
+	if m.switched {
+		r.switchOff(m)
+	}
 	if m.place == Visit {
 		r.pointAll()
-		r.send(m, Speaking(slices.Clone(r.floor.order)))
+		r.send(m, r.speaking())
 	} else {
 		r.send(m, m.slotsNow())
 	}
@@ -129,21 +143,31 @@ func (r *Room) arrived(m *member) {
 		return
 	}
 	r.pointAll()
-	if len(r.floor.order) > 0 {
-		r.send(m, Speaking(slices.Clone(r.floor.order)))
+	if speaking := r.speaking(); len(speaking) > 0 {
+		r.send(m, speaking)
 	}
+}
+
+// mayComeIn says whether the member needs nobody to be let into the visit: its session was admitted before, or it enters unasked.
+func (r *Room) mayComeIn(m *member) bool {
+	return !r.walls(m) && (r.admission(m.id) != nil || r.entersUnasked(m))
 }
 
 // entersUnasked says whether the member may enter without being admitted: by right, and unless the person's admission on another
 // device keeps this one out, since a link can fall into other hands.
 func (r *Room) entersUnasked(m *member) bool {
-	return m.rights[auth.VisitEnter] && !r.host.cutOff.Load() && !slices.ContainsFunc(r.admitted, func(a admission) bool {
+	return m.rights[auth.VisitEnter] && !r.host.cutOff.Load() && !r.keptOut(m)
+}
+
+// keptOut says whether the same person is in the visit on another device, or expected back there.
+func (r *Room) keptOut(m *member) bool {
+	return slices.ContainsFunc(r.admitted, func(a admission) bool {
 		return a.invitation == m.invitation && a.session != m.id && a.keepsOut(r.now())
 	})
 }
 
 // giveWay sends the oldest away when too many sessions of the newcomer's invitation wait already: one link, in however many hands, must
-// not fill the waiting room.
+// not fill the waiting room. Whoever waits for private time to end gives way to nobody.
 func (r *Room) giveWay(newcomer *member) {
 	var same []*member
 	for _, m := range r.members {
@@ -152,7 +176,8 @@ func (r *Room) giveWay(newcomer *member) {
 		}
 	}
 	if len(same) >= r.limits.WaitingEach {
-		r.remove(same[0], Replaced)
+		oldest := slices.IndexFunc(same, func(m *member) bool { return r.admission(m.id) == nil })
+		r.remove(same[max(oldest, 0)], Replaced)
 	}
 }
 
@@ -160,9 +185,11 @@ func (r *Room) giveWay(newcomer *member) {
 func (r *Room) remove(m *member, reason Reason) {
 	r.takeOut(m, reason)
 	r.announceLeft(m)
-	if m.place == Visit {
+	if m.place == Visit || r.admission(m.id) != nil { // or was moved out for private time
 		r.wentAway(m)
 		r.emit(Event{Kind: EventLeft, Session: m.id, Invitation: m.invitation, Role: m.role})
+	}
+	if m.place == Visit {
 		r.pointAll()
 		r.letIn()
 	}
@@ -172,10 +199,10 @@ func (r *Room) remove(m *member, reason Reason) {
 }
 
 // letIn lets those in who waited only because the same person was in the visit on another device, or because leases were away: with
-// nobody left there who could admit, they would wait for ever.
+// nobody left there who could admit, they would wait for ever. And those who were moved out for private time, once it is over.
 func (r *Room) letIn() {
 	for _, m := range slices.Clone(r.members) {
-		if m.place == Waiting && r.entersUnasked(m) {
+		if m.place == Waiting && r.mayComeIn(m) {
 			_ = r.moveIn(m, "") // the next tick tries again when the visit is full
 		}
 	}
@@ -211,39 +238,6 @@ func (r *Room) withdraw(invitation string, at time.Time) {
 // checkedAfter says whether something was checked after a withdrawal. SQL keeps milliseconds; within the same one it counts as before.
 func checkedAfter(checked, withdrawn time.Time) bool {
 	return checked.Truncate(time.Millisecond).After(withdrawn.Truncate(time.Millisecond))
-}
-
-// announce tells everybody who may know of the member that it came or changed.
-func (r *Room) announce(m *member) {
-	for _, viewer := range r.members {
-		if viewer != m && viewer.sees(m) {
-			r.send(viewer, Changed{m.view()})
-		}
-	}
-}
-
-// announceLeft tells everybody who knew of the member that it went.
-func (r *Room) announceLeft(m *member) {
-	for _, viewer := range r.members {
-		if viewer != m && viewer.sees(m) {
-			r.send(viewer, Left{m.id})
-		}
-	}
-}
-
-// position is where a member is and what it may see from there.
-func (r *Room) position(m *member) Position {
-	p := Position{Place: m.place, Since: m.since, May: m.mayDo(), Members: []Member{}, Chat: []Said{}}
-	if m.place != Visit {
-		return p
-	}
-	for _, other := range r.members {
-		if other != m && m.sees(other) {
-			p.Members = append(p.Members, other.view())
-		}
-	}
-	p.Chat = append(p.Chat, r.saidSince(m.id)...)
-	return p
 }
 
 func (r *Room) member(id string) *member {

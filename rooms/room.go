@@ -53,13 +53,17 @@ type Room struct {
 	said     []Said               // the last of the chat, oldest first
 	saidAll  int                  // how much was said in all; numbers the lines of said
 	floor    floor                // who speaks
+	private  time.Time            // since when private time is on; zero: it is off
+	started  time.Time            // when the first person came in who had to be admitted; zero: nobody did
+	lead     string               // the invitation of whoever leads the visit; empty: nobody did yet
+	waiters  []*waiter            // what is remembered of sessions that wait, oldest first
 	slow     []*member            // whose outbox was full: cut off when the current command is done
 	empty    time.Time            // since when nobody is here; zero when somebody is
 	over     bool                 // run ends after the current command
 }
 
-// newRoom starts a room in which the admissions of a snapshot count.
-func newRoom(h *Host, visit string, admitted []string) *Room {
+// newRoom starts a room that goes on from a snapshot.
+func newRoom(h *Host, visit string, notes []string) *Room {
 	r := &Room{
 		visit:   visit,
 		host:    h,
@@ -73,9 +77,7 @@ func newRoom(h *Host, visit string, admitted []string) *Room {
 		empty:   h.config.Now(),
 	}
 	r.shut = sync.OnceFunc(func() { close(r.stop) })
-	for _, note := range admitted {
-		r.admitted = append(r.admitted, admissionOf(note, r.now()))
-	}
+	r.recall(notes)
 	return r
 }
 
@@ -92,6 +94,7 @@ func (r *Room) run() {
 		case <-r.stop:
 			r.closeAll(Stopping)
 		}
+		r.announceChanges()
 		r.dropSlow()
 	}
 	r.host.unlist(r)
@@ -110,6 +113,7 @@ func ask[T any](ctx context.Context, r *Room, do func() (T, error)) (T, error) {
 	select {
 	case r.mailbox <- func() {
 		value, err := do()
+		r.announceChanges() // before the answer, so that whoever asked finds everybody told
 		reply <- answer{value, err}
 	}:
 	case <-r.done:
@@ -162,7 +166,7 @@ func (r *Room) closeAll(reason Reason) {
 // end ends the visit for everyone. by is the invitation of whoever did, empty for the desk.
 func (r *Room) end(by string) {
 	r.host.markEnded(r.visit)
-	r.admitted = nil
+	r.admitted, r.private, r.started, r.lead = nil, time.Time{}, time.Time{}, ""
 	r.remember()
 	r.closeAll(Ended)
 	r.emit(Event{Kind: EventEnded, By: by})
@@ -192,6 +196,7 @@ func (r *Room) dropSlow() {
 			r.log.Info("a member read too slowly", "session", m.id)
 			m.outbox.Close(Slow)
 			r.detach(m)
+			r.announceChanges()
 		}
 	}
 }

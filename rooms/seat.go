@@ -34,20 +34,31 @@ func (s *Seat) Offered(ctx context.Context, sources map[string]Source) error {
 	})
 }
 
-// SetMedia says what the member sends now; what is off is not forwarded.
+// SetMedia says what the member sends now; what is off is not forwarded. Whoever begins to share a screen takes over from whoever does.
 func (s *Seat) SetMedia(ctx context.Context, media Media) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.setMedia(m, media) })
+}
+
+// SetView says which pictures the member wants.
+func (s *Seat) SetView(ctx context.Context, view View) error {
 	return s.ask(ctx, func(r *Room, m *member) error {
-		if media != (Media{}) && !m.rights[auth.VisitPublish] {
-			return fmt.Errorf("sending media: %w", fault.NotAllowed)
-		}
-		if media == m.media {
-			return nil
-		}
-		m.media = media
-		if m.place == Visit {
-			r.announce(m)
-			r.pointAll()
-		}
+		r.setView(m, view)
+		return nil
+	})
+}
+
+// SetLine says how the member's line does.
+func (s *Seat) SetLine(ctx context.Context, line Quality) error {
+	return s.ask(ctx, func(_ *Room, m *member) error {
+		m.line = line
+		return nil
+	})
+}
+
+// SetCheck says how the device check of somebody who waits went.
+func (s *Seat) SetCheck(ctx context.Context, check Check) error {
+	return s.ask(ctx, func(r *Room, m *member) error {
+		r.setCheck(m, check)
 		return nil
 	})
 }
@@ -57,9 +68,49 @@ func (s *Seat) Chat(ctx context.Context, id string, text phi.Text) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
 }
 
-// Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull, ErrCutOff.
+// Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull, ErrCutOff, ErrPrivate.
 func (s *Seat) Admit(ctx context.Context, id string) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.admit(m, id) })
+}
+
+// Return moves a member from the visit back to waiting. Errors: fault.NotFound.
+func (s *Seat) Return(ctx context.Context, id string) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.moveBack(m, id) })
+}
+
+// Decline sends somebody away who waits. Errors: fault.NotFound when nobody of that id waits.
+func (s *Seat) Decline(ctx context.Context, id string) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.decline(m, id) })
+}
+
+// Remove shows a member out and withdraws their invitation. Errors: fault.NotFound.
+func (s *Seat) Remove(ctx context.Context, id string) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.showOut(m, id) })
+}
+
+// SetPrivate begins or ends private time.
+func (s *Seat) SetPrivate(ctx context.Context, on bool) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.setPrivate(m, on) })
+}
+
+// SetHearing is the member's answer to whether anybody can hear them, in private time.
+func (s *Seat) SetHearing(ctx context.Context, answer Hearing) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.hear(m, answer) })
+}
+
+// Tell says something to a member who waits, or to nobody in particular and so to all who wait. Errors: fault.NotFound when nobody is told.
+func (s *Seat) Tell(ctx context.Context, id, to string, text phi.Text) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.tellWaiting(m, id, to, text) })
+}
+
+// HandOver gives the lead of the visit to a member who may have it. Errors: fault.NotFound when nobody of that id is in the visit.
+func (s *Seat) HandOver(ctx context.Context, id string) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.handOver(m, id) })
+}
+
+// Sign says whether an interpreter in the visit signs now. Errors: fault.NotFound when nobody of that id is in the visit.
+func (s *Seat) Sign(ctx context.Context, id string, on bool) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.sign(m, id, on) })
 }
 
 // End ends the visit for everyone.

@@ -1,6 +1,10 @@
 package rooms
 
-import "housecall/sfu"
+import (
+	"slices"
+
+	"housecall/sfu"
+)
 
 // spareSlots is how many slots of each kind a new offer should carry beyond those needed at once, so that the next
 // person's arrival needs none.
@@ -13,43 +17,84 @@ type sent struct {
 	publication *sfu.Publication
 }
 
+// rank says what goes first when slots are short; lower goes first.
+type rank uint8
+
+const (
+	rankFirst  rank = iota // an interpreter's sound, and the hands of one who signs: without it somebody understands nothing
+	rankScreen             // a shared screen and its sound
+	rankOther
+)
+
+// wish is something sent that a viewer is to be shown.
+type wish struct {
+	sent
+	rank rank
+}
+
 // pointed is one of a viewer's slots and what it shows.
 type pointed struct {
 	kind  sfu.Kind
 	shows sent
 }
 
-// point decides what each of a viewer's slots shows next, given everything that is sent in the visit. A viewer who is not in the visit
-// is given no publications. Nobody is shown their own. A slot keeps what it shows for as long as that is sent; what is
-// shown nowhere yet takes the first free slot of its kind, in the order of sends. short is how many slots of each
-// kind are missing.
-func point(viewer string, slots []pointed, sends []sent) (next []sent, short Need) {
+// point decides what each of a viewer's slots shows next, given what is sent in the visit for them to see. A viewer who is not in the visit is
+// given no publications. Nobody is shown their own. When slots of a kind are short, those of a lower rank go first, and among equals
+// those shown already, then those that come first in wishes. A slot keeps what it shows; what is shown nowhere yet takes
+// the first free slot of its kind, in the order of wishes. short is how many slots of each kind are missing.
+func point(viewer string, slots []pointed, wishes []wish) (next []sent, short Need) {
 	next = make([]sent, len(slots))
-	placed := make(map[sent]bool, len(sends))
-	wanted := make(map[sent]bool, len(sends))
-	for _, s := range sends {
-		wanted[s] = s.member != viewer
-	}
+	chosen := choose(viewer, slots, wishes, &short)
 	for i, slot := range slots {
-		if wanted[slot.shows] && !placed[slot.shows] && slot.kind == slot.shows.source.Kind() {
+		if chosen[slot.shows] && slot.kind == slot.shows.source.Kind() {
 			next[i] = slot.shows
-			placed[slot.shows] = true
+			delete(chosen, slot.shows)
 		}
 	}
-	for _, s := range sends {
-		if !wanted[s] || placed[s] {
-			continue
-		}
-		placed[s] = true
-		if i := freeSlot(slots, next, s.source.Kind()); i >= 0 {
-			next[i] = s
-		} else if s.source.Kind() == sfu.Audio {
-			short.Audio++
-		} else {
-			short.Video++
+	for _, w := range wishes {
+		if chosen[w.sent] {
+			next[freeSlot(slots, next, w.source.Kind())] = w.sent
+			delete(chosen, w.sent)
 		}
 	}
 	return next, short
+}
+
+// choose picks as many wishes of each kind as there are slots, and counts those it had to leave out.
+func choose(viewer string, slots []pointed, wishes []wish, short *Need) map[sent]bool {
+	room := map[sfu.Kind]int{}
+	shown := map[sent]bool{}
+	for _, slot := range slots {
+		room[slot.kind]++
+		if slot.shows.publication != nil && slot.kind == slot.shows.source.Kind() {
+			shown[slot.shows] = true
+		}
+	}
+	inOrder := slices.Clone(wishes)
+	slices.SortStableFunc(inOrder, func(a, b wish) int {
+		if a.rank != b.rank || shown[a.sent] == shown[b.sent] {
+			return int(a.rank) - int(b.rank)
+		}
+		if shown[a.sent] {
+			return -1
+		}
+		return 1
+	})
+	chosen := map[sent]bool{}
+	for _, w := range inOrder {
+		kind := w.source.Kind()
+		switch {
+		case w.member == viewer || chosen[w.sent]:
+		case room[kind] > 0:
+			chosen[w.sent] = true
+			room[kind]--
+		case kind == sfu.Audio:
+			short.Audio++
+		default:
+			short.Video++
+		}
+	}
+	return chosen
 }
 
 // freeSlot finds the first slot of a kind that is to show nothing so far; -1: none.
@@ -64,19 +109,16 @@ func freeSlot(slots []pointed, next []sent, kind sfu.Kind) int {
 
 // pointAll points every member's slots at what is sent in the visit now, and tells whom it concerns.
 func (r *Room) pointAll() {
-	var sends []sent
-	for _, m := range r.members {
-		sends = append(sends, m.sends()...)
-	}
+	sends := r.sends()
 	for _, m := range r.members {
 		if m.place == Visit {
-			r.pointMember(m, sends)
+			r.pointMember(m, r.wishes(m, sends))
 		}
 	}
 }
 
 // pointMember points the slots of one member, who is in the visit.
-func (r *Room) pointMember(m *member, sends []sent) {
+func (r *Room) pointMember(m *member, wishes []wish) {
 	slots := make([]pointed, len(m.lines.slots))
 	have := Need{}
 	for i, slot := range m.lines.slots {
@@ -87,7 +129,7 @@ func (r *Room) pointMember(m *member, sends []sent) {
 			have.Video++
 		}
 	}
-	next, short := point(m.id, slots, sends)
+	next, short := point(m.id, slots, wishes)
 	if m.isAway() {
 		keepShown(m.shown, next)
 		short = Need{}

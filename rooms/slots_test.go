@@ -16,12 +16,27 @@ func publications(n int) []*sfu.Publication {
 	return list
 }
 
+// wishesOf gives each of what is sent its rank, or the last.
+func wishesOf(sends []sent, ranks map[sent]rank) []wish {
+	var list []wish
+	for _, s := range sends {
+		r, ranked := ranks[s]
+		if !ranked {
+			r = rankOther
+		}
+		list = append(list, wish{s, r})
+	}
+	return list
+}
+
 func TestPoint(t *testing.T) {
-	p := publications(8)
+	p := publications(9)
 	annMic, annCam := sent{"ann", Microphone, p[0]}, sent{"ann", Camera, p[1]}
 	bobMic, bobCam := sent{"bob", Microphone, p[2]}, sent{"bob", Camera, p[3]}
 	eveMic, eveCam := sent{"eve", Microphone, p[4]}, sent{"eve", Camera, p[5]}
-	bobNewCam := sent{"bob", Camera, p[6]}
+	bobScreen, bobScreenAudio := sent{"bob", Screen, p[6]}, sent{"bob", ScreenAudio, p[7]}
+	ranks := map[sent]rank{eveMic: rankFirst, bobScreen: rankScreen, bobScreenAudio: rankScreen} // eve interprets
+	bobNewCam := sent{"bob", Camera, p[8]}
 	none := sent{}
 	a, v := sfu.Audio, sfu.Video
 	slots := func(pairs ...any) (list []pointed) {
@@ -53,11 +68,16 @@ func TestPoint(t *testing.T) {
 		{"muted", slots(a, bobMic, v, bobCam), []sent{bobCam}, []sent{none, bobCam}, Need{}},
 		{"not twice", slots(v, bobCam, v, bobCam), []sent{bobCam}, []sent{bobCam, none}, Need{}},
 		{"listed twice", slots(v, none, v, none), []sent{bobCam, bobCam}, []sent{bobCam, none}, Need{}},
+		{"an interpreter is never left out", slots(a, bobMic), []sent{bobMic, eveMic}, []sent{eveMic}, Need{Audio: 1}},
+		{"nor moved while heard", slots(a, bobMic, a, eveMic), []sent{bobMic, eveMic}, []sent{bobMic, eveMic}, Need{}},
+		{"a screen before a face", slots(v, eveCam), []sent{eveCam, bobScreen}, []sent{bobScreen}, Need{Video: 1}},
+		{"its sound before a voice, after the interpreter's", slots(a, none, a, none), []sent{bobMic, bobScreenAudio, eveMic},
+			[]sent{bobScreenAudio, eveMic}, Need{Audio: 1}},
 		{"a slot of a wrong kind is emptied", slots(a, bobCam, v, none), []sent{bobCam}, []sent{none, bobCam}, Need{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := slices.Clone(c.slots)
-			next, short := point("ann", c.slots, c.sends)
+			next, short := point("ann", c.slots, wishesOf(c.sends, ranks))
 			if !slices.Equal(next, c.next) || short != c.short {
 				t.Errorf("got %v, short %v\nwant %v, short %v", next, short, c.next, c.short)
 			}
@@ -68,7 +88,7 @@ func TestPoint(t *testing.T) {
 			for i := range again {
 				again[i].shows = next[i]
 			}
-			if settled, _ := point("ann", again, c.sends); !slices.Equal(settled, next) {
+			if settled, _ := point("ann", again, wishesOf(c.sends, ranks)); !slices.Equal(settled, next) {
 				t.Errorf("not settled: %v, then %v", next, settled)
 			}
 		})

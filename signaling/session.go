@@ -16,7 +16,6 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
-	"housecall/platform/fault"
 	"housecall/rooms"
 	"housecall/sfu"
 )
@@ -196,41 +195,6 @@ func (s *Session) next() (FromClient, error) {
 		return nil, refuse("a binary frame")
 	}
 	return Decode(b)
-}
-
-// do does what a message asks. An error ends the connection.
-func (s *Session) do(m FromClient) error {
-	var err error
-	switch m := m.(type) {
-	case Offer:
-		err = s.offer(m)
-	case SetMedia:
-		err = s.seat.SetMedia(s.ctx, rooms.Media(m.Media))
-	case Chat:
-		err = s.seat.Chat(s.ctx, m.ID, m.Text)
-	case Admit:
-		err = s.seat.Admit(s.ctx, m.Member)
-	case End:
-		err = s.seat.End(s.ctx)
-	case Return, Decline, Remove, SetPrivate, SetHearing, Tell, Lead, Sign, SetView, SetLine, SetCheck:
-		err = fault.NotAllowed // until rooms can do it
-	case Bye:
-		return errBye
-	default:
-		return refuse("join a second time")
-	}
-	if err == nil {
-		return nil
-	}
-	refused, ok := refusalOf(err)
-	if !ok {
-		return err
-	}
-	refused.Asked, refused.About = m.kind(), aboutOf(m)
-	if !s.push(refused) {
-		s.shut(closeSlow)
-	}
-	return nil
 }
 
 // offer answers another offer. The answer is queued before the room points the new slots, so the client knows them when it hears.

@@ -14,10 +14,17 @@ type RoomEventKind string
 
 // The kinds of event.
 const (
-	RoomOpened   RoomEventKind = "opened"
-	RoomAdmitted RoomEventKind = "admitted" // a session came into the visit for the first time
-	RoomLeft     RoomEventKind = "left"     // a session left the visit
-	RoomEnded    RoomEventKind = "ended"    // somebody ended the visit for everyone
+	RoomOpened         RoomEventKind = "opened"
+	RoomAdmitted       RoomEventKind = "admitted"        // a session came into the visit for the first time
+	RoomLeft           RoomEventKind = "left"            // a session left the visit
+	RoomEnded          RoomEventKind = "ended"           // somebody ended the visit for everyone
+	RoomPrivateStarted RoomEventKind = "private_started" // private time began
+	RoomPrivateEnded   RoomEventKind = "private_ended"   // private time ended
+	RoomReturned       RoomEventKind = "returned"        // somebody was moved back to waiting
+	RoomDeclined       RoomEventKind = "declined"        // somebody who waited was sent away
+	RoomRemoved        RoomEventKind = "removed"         // somebody was shown out: their invitation is withdrawn
+	RoomTold           RoomEventKind = "told"            // somebody who waited was told something; what, is not kept
+	RoomHandedOver     RoomEventKind = "handed_over"     // somebody was given the lead
 )
 
 // RoomEvent is something that happened in a visit's room.
@@ -25,9 +32,9 @@ type RoomEvent struct {
 	Kind       RoomEventKind
 	Visit      string
 	At         time.Time
-	Invitation string    // who was admitted or left
+	Invitation string    // whom it is about; empty: the whole visit
 	Role       auth.Role // theirs
-	By         string    // the invitation of whoever admitted or ended; empty: by right, or from the desk
+	By         string    // the invitation of whoever did it; empty: by right, or from the desk
 }
 
 // OnRoomEvent moves the appointment along and audits what happened. An event may come twice or late: the state moves forward only.
@@ -42,6 +49,9 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 			return err
 		}
 		a.Detail = "visit " + v.ID
+		if e.Kind == RoomRemoved {
+			return s.withdraw(ctx, tx, v.ID, e.Invitation)
+		}
 		cause, moves := e.moves()
 		if !moves {
 			return nil
@@ -70,7 +80,7 @@ func (e RoomEvent) moves() (event, bool) {
 	return "", false
 }
 
-// actor is who did it: whoever admitted or ended, else the person themself, else the room.
+// actor is who did it: whoever is named by the event, else the person themself, else the room.
 func (e RoomEvent) actor() auth.Actor {
 	switch {
 	case e.By != "":

@@ -57,6 +57,44 @@ func TestRoomEvents(t *testing.T) {
 	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
 }
 
+// What a room does with people is audited by who did it to whom, and moves no appointment; whoever is removed has no invitation any more.
+func TestRoomActs(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	patient, clinician := links[0].Invitation.ID, links[1].Invitation.ID
+	about := func(kind visits.RoomEventKind, invitation string) visits.RoomEvent {
+		return visits.RoomEvent{Kind: kind, Visit: v.ID, At: noon, Invitation: invitation, Role: auth.Patient, By: clinician}
+	}
+	for _, e := range []visits.RoomEvent{
+		about(visits.RoomPrivateStarted, ""), about(visits.RoomPrivateEnded, ""), about(visits.RoomReturned, patient), about(visits.RoomDeclined, patient),
+		about(visits.RoomTold, patient), about(visits.RoomHandedOver, patient), about(visits.RoomRemoved, patient),
+	} {
+		if err := h.OnRoomEvent(t.Context(), e); err != nil {
+			t.Fatalf("%s: %v", e.Kind, err)
+		}
+		subject := v.ID
+		if e.Invitation != "" {
+			subject = e.Invitation
+		}
+		if n := h.count(`audit WHERE action = ? AND actor_id = ? AND subject_id = ? AND detail = ?`, "room."+string(e.Kind), clinician, subject, "visit "+v.ID); n != 1 {
+			t.Errorf("%s: %d rows of audit", e.Kind, n)
+		}
+	}
+	after := h.show(v.ID)
+	if after.State != visits.Scheduled || !after.Invitations[0].Revoked() || after.Invitations[1].Revoked() {
+		t.Errorf("afterwards %+v", after)
+	}
+	if err := h.OnRoomEvent(t.Context(), about(visits.RoomRemoved, patient)); err != nil { // told twice
+		t.Fatal(err)
+	}
+	if n := h.count("visit_removals"); n != 1 {
+		t.Errorf("%d removals", n)
+	}
+	_, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0])})
+	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	wantCode(t, h.OnRoomEvent(t.Context(), about(visits.RoomRemoved, store.NewID())), fault.CodeNotFound, fault.NotFound)
+}
+
 // watching runs Watch of s and gathers what it tells.
 type watching struct {
 	mu   sync.Mutex

@@ -354,16 +354,21 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 // Withdraw takes one invitation back: its link stops working and whoever came by it is cut off. Doing so twice changes nothing.
 func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitation string) error {
 	return s.wake(s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, subject("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
-		i, err := invitationRow(ctx, tx, visit, invitation)
-		if err != nil || i.Revoked() {
-			return err
-		}
-		now := s.now()
-		if _, err := tx.ExecContext(ctx, `UPDATE invitations SET revoked_at = ? WHERE id = ?`, store.Millis(now), i.ID); err != nil {
-			return fmt.Errorf("withdraw an invitation: %w", err)
-		}
-		return insertRemoval(ctx, tx, visit, i.ID, now)
+		return s.withdraw(ctx, tx, visit, invitation)
 	}))
+}
+
+// withdraw takes an invitation back within an act.
+func (s *Service) withdraw(ctx context.Context, tx *store.Tx, visit, invitation string) error {
+	i, err := invitationRow(ctx, tx, visit, invitation)
+	if err != nil || i.Revoked() {
+		return err
+	}
+	now := s.now()
+	if _, err := tx.ExecContext(ctx, `UPDATE invitations SET revoked_at = ? WHERE id = ?`, store.Millis(now), i.ID); err != nil {
+		return fmt.Errorf("withdraw an invitation: %w", err)
+	}
+	return insertRemoval(ctx, tx, visit, i.ID, now)
 }
 
 // act does f in a transaction and writes its audit row there, after asking the rules when right is not empty. What is refused (not

@@ -110,8 +110,15 @@ func (q *eventQueue) isOver() bool {
 
 // kinds gives visits' name of a room's event.
 var kinds = map[rooms.EventKind]visits.RoomEventKind{
-	rooms.EventOpened:   visits.RoomOpened,
-	rooms.EventAdmitted: visits.RoomAdmitted,
-	rooms.EventLeft:     visits.RoomLeft,
-	rooms.EventEnded:    visits.RoomEnded,
+	rooms.EventOpened:         visits.RoomOpened,
+	rooms.EventAdmitted:       visits.RoomAdmitted,
+	rooms.EventLeft:           visits.RoomLeft,
+	rooms.EventEnded:          visits.RoomEnded,
+	rooms.EventPrivateStarted: visits.RoomPrivateStarted,
+	rooms.EventPrivateEnded:   visits.RoomPrivateEnded,
+	rooms.EventReturned:       visits.RoomReturned,
+	rooms.EventDeclined:       visits.RoomDeclined,
+	rooms.EventRemoved:        visits.RoomRemoved,
+	rooms.EventTold:           visits.RoomTold,
+	rooms.EventHandedOver:     visits.RoomHandedOver,
 }

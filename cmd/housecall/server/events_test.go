@@ -55,3 +55,17 @@ func TestEventsCloseByADeadline(t *testing.T) {
 		t.Errorf("%d of 5 events logged as lost:\n%s", n, logged.String())
 	}
 }
+
+// Every kind of event of a room has a name in the audit.
+func TestEveryKindOfEventHasAName(t *testing.T) {
+	seen := map[visits.RoomEventKind]bool{"": true}
+	for kind := rooms.EventOpened; kind <= rooms.EventHandedOver; kind++ {
+		if seen[kinds[kind]] {
+			t.Errorf("kind %d is %q, which is none or another's", kind, kinds[kind])
+		}
+		seen[kinds[kind]] = true
+	}
+	if len(kinds) != len(seen)-1 {
+		t.Error("a kind of event is beyond those tried")
+	}
+}
