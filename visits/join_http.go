@@ -2,14 +2,10 @@ package visits
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
-	jsonx "github.com/go-json-experiment/json"
-
 	"housecall/auth"
-	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
 )
@@ -61,7 +57,8 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 		Code      string   `json:"code"`
 		BirthDate phi.Text `json:"birth_date"`
 	}
-	if !readBody(w, r, &in) {
+	if err := web.ReadJSON(w, r, maxBody, &in); err != nil {
+		web.Problem(w, r, err)
 		return
 	}
 	device := ""
@@ -76,22 +73,6 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, s.cookie(deviceCookie, e.Device, joinPath, deviceLife))
 	http.SetCookie(w, s.cookie(sessionCookie, e.Token, e.Visit.path(), e.Visit.ClosesAt.Sub(s.now())))
 	s.answer(w, http.StatusOK, s.entryJSON(e))
-}
-
-// readBody reads the JSON of a request; false: it could not, and an answer was given.
-func readBody(w http.ResponseWriter, r *http.Request, to any) bool {
-	err := jsonx.UnmarshalRead(http.MaxBytesReader(w, r.Body, maxBody), to, jsonx.RejectUnknownMembers(true))
-	var large *http.MaxBytesError
-	switch {
-	case err == nil:
-		return true
-	case errors.As(err, &large):
-		web.Problem(w, r, err)
-	default:
-		// The cause may quote what was sent, so it goes nowhere.
-		web.Problem(w, r, &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."})
-	}
-	return false
 }
 
 // cookie makes a cookie that scripts don't see and other sites cannot make a browser send.
@@ -161,4 +142,11 @@ func (s *Service) answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // whoever is gone gets nothing
+}
+
+// Caller returns the session whose cookie a request carries, for what belongs to a visit and is served elsewhere; its path names {visit}. It
+// leaves no audit row. Errors are those of Session.
+func (s *Service) Caller(r *http.Request) (session string, err error) {
+	e, err := s.session(r.Context(), s.config.DB, r.PathValue("visit"), sessionOf(r))
+	return e.Session, err
 }

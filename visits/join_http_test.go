@@ -3,10 +3,12 @@ package visits_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/visits"
 )
@@ -129,4 +131,32 @@ func TestJoinProblemsOverHTTP(t *testing.T) {
 	wantProblem(t, "over", join(1), 410, "over")
 	wantProblem(t, "session over", f.do("GET", "/v/"+v.ID+"/session", "", doctor), 410, "over")
 	wantProblem(t, "pass over", f.do("POST", "/v/"+v.ID+"/pass", "", doctor), 410, "over")
+}
+
+// TestCaller: what is served elsewhere under a visit's path knows whose browser asks, and strangers from nobody.
+func TestCaller(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit(func(r *visits.Request) { r.StartsAt = noon.Add(30 * time.Minute) })
+	e := h.redeem(links[0], "")
+	other, _ := h.visit()
+	rows := h.count("audit")
+	ask := func(visit, token string) (string, error) {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v/"+visit+"/check", nil)
+		r.SetPathValue("visit", visit)
+		r.AddCookie(&http.Cookie{Name: "housecall_visit", Value: token})
+		return h.Caller(r)
+	}
+	if session, err := ask(v.ID, e.Token); err != nil || session != e.Session {
+		t.Errorf("%q, %v", session, err)
+	}
+	for _, c := range [][2]string{{v.ID, ""}, {v.ID, strings.Repeat("A", 43)}, {other.ID, e.Token}, {"x", e.Token}} {
+		_, err := ask(c[0], c[1])
+		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	}
+	if n := h.count("audit"); n != rows {
+		t.Errorf("%d rows of audit for it", n-rows)
+	}
+	h.at(v.ClosesAt)
+	_, err := ask(v.ID, e.Token)
+	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
 }

@@ -28,7 +28,8 @@ func (s *Service) serveConsentGiven(w http.ResponseWriter, r *http.Request) {
 		Language string `json:"language"`
 		For      string `json:"for"`
 	}
-	if !readBody(w, r, &in) {
+	if err := web.ReadJSON(w, r, maxBody, &in); err != nil {
+		web.Problem(w, r, err)
 		return
 	}
 	if err := s.GiveConsent(r.Context(), r.PathValue("visit"), sessionOf(r), ConsentGiven(in)); err != nil {
@@ -44,7 +45,8 @@ func (s *Service) serveInvite(w http.ResponseWriter, r *http.Request) {
 		Role     auth.Role `json:"role"`
 		Language string    `json:"language"`
 	}
-	if !readBody(w, r, &in) {
+	if err := web.ReadJSON(w, r, maxBody, &in); err != nil {
+		web.Problem(w, r, err)
 		return
 	}
 	link, err := s.InviteFrom(r.Context(), r.PathValue("visit"), sessionOf(r), Person(in))

@@ -133,6 +133,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	sockets := signaling.New(signaling.Config{Rooms: host, Engine: engine, Once: once, People: people{s.Visits}, PublicURL: s.url,
 		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger, Now: s.config.Now})
+	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
 	events.start(s.Visits)
 	s.watch(host)
 
@@ -141,6 +142,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.Visits.Routes(mux)
 	desk.Routes(mux, s.Accounts.RequireSession)
 	mux.Handle("GET /v/{visit}/ws", sockets)
+	echo.Routes(mux)
 	page := static.Page(func(r *http.Request) string { return book.For(r).Tag })
 	mux.Handle("GET /v", page)
 	mux.Handle("GET /v/{visit}/{$}", page)
@@ -153,6 +155,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.serve(handler)
+	s.onClose(echo.Close)
 	s.onClose(sockets.Close)
 	return nil
 }

@@ -1,0 +1,21 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"housecall/platform/fault"
+)
+
+// ReadJSON reads a request's body, of at most so many bytes, as strictly as messages of the websocket are read: unknown and repeated fields
+// are refused. Its error is for Problem, and repeats nothing of what was sent.
+func ReadJSON(w http.ResponseWriter, r *http.Request, most int64, to any) error {
+	err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, most), to, json.RejectUnknownMembers(true))
+	var large *http.MaxBytesError
+	if err == nil || errors.As(err, &large) {
+		return err
+	}
+	return &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."}
+}
