@@ -14,6 +14,8 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/staff"
 	"housecall/platform/web"
+	catalogues "housecall/platform/words"
+	"housecall/static"
 	"housecall/visits"
 )
 
@@ -31,7 +33,11 @@ const deskPassword = "wobbly-green-teapot"
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	h := newHospital(t)
-	pages, err := web.NewPages("Example Children's Hospital", nil)
+	book, err := catalogues.Load(static.Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := web.NewPages("Example Children's Hospital", book, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ const DeskPath = "/desk"
 
 // DeskLinks is the navigation of who is signed in.
 func DeskLinks() []web.Link {
-	return []web.Link{{Path: DeskPath, Text: "Visits"}}
+	return []web.Link{{Path: DeskPath, Words: "desk.visits"}}
 }
 
 // Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.

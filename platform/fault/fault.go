@@ -41,7 +41,8 @@ const (
 type Problem struct {
 	Code       string         // one of the codes above; empty: the code of Kind
 	Kind       error          // one of the four kinds
-	Detail     string         // plain English for the person, without health data
+	Detail     string         // plain English for programs and those who write them, without health data
+	Key        string         // names its words on pages, problem.KEY in the catalogues; empty: those of the code
 	Fields     map[string]any // more members of the answer; RFC 9457, section 3.2
 	RetryAfter time.Duration  // set when the caller asked too often: 429 rather than 503
 	Cause      error          // for the log, never shown
@@ -102,11 +103,12 @@ func CodeOf(err error) string {
 // Field says what is wrong with one field of a request.
 type Field struct {
 	Field  string `json:"field"`  // its JSON name
-	Detail string `json:"detail"` // what to do about it, without the value that was sent
+	Detail string `json:"detail"` // what to do about it, in plain English, without the value that was sent
+	Key    string `json:"-"`      // names what is wrong with it, for the words of pages; may be empty
 }
 
 // Invalid says that one field of a request is not valid. Its `errors` member lists the field.
-func Invalid(field, detail string) error { return InvalidAll(Field{field, detail}) }
+func Invalid(field, detail string) error { return InvalidAll(Field{Field: field, Detail: detail}) }
 
 // InvalidAll says that several fields are not valid; nil when there are none.
 func InvalidAll(fields ...Field) error {
@@ -131,6 +133,7 @@ func TooOften(retryAfter time.Duration) error {
 	return &Problem{
 		Code:       CodeTryLater,
 		Kind:       TryAgain,
+		Key:        "too_often",
 		Detail:     "There were too many tries. Please wait a little and try again.",
 		RetryAfter: max(retryAfter, time.Second),
 	}

@@ -11,7 +11,6 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
-	"housecall/platform/web"
 )
 
 // NewAccount is what an account is made of.
@@ -33,21 +32,20 @@ func (n *NewAccount) tidy() {
 func tidyEmail(e phi.Text) phi.Text { return phi.Text(strings.ToLower(strings.TrimSpace(e.Reveal()))) }
 
 // judge lists what is wrong, in the order of the form's fields.
-func (n *NewAccount) judge() web.Problems {
-	var p web.Problems
+func (n *NewAccount) judge() (wrong []fault.Field) {
 	switch name := n.Name.Reveal(); {
 	case name == "":
-		p = append(p, web.FieldProblem{Field: "name", Text: "Enter your name"})
+		wrong = append(wrong, fault.Field{Field: "name", Key: "empty", Detail: "is needed"})
 	case !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName:
-		p = append(p, web.FieldProblem{Field: "name", Text: fmt.Sprintf("The name must have at most %d characters", maxName)})
+		wrong = append(wrong, fault.Field{Field: "name", Key: "long", Detail: fmt.Sprintf("must have at most %d characters", maxName)})
 	}
 	if !looksLikeEmail(n.Email.Reveal()) {
-		p = append(p, web.FieldProblem{Field: "email", Text: "Enter an email address, like name@example.org"})
+		wrong = append(wrong, fault.Field{Field: "email", Key: "odd", Detail: "must be an email address, like name@example.org"})
 	}
-	if text := judgePassword(n.Password.Reveal(), n.Email.Reveal()); text != "" {
-		p = append(p, web.FieldProblem{Field: "password", Text: text})
+	if key, detail := judgePassword(n.Password.Reveal(), n.Email.Reveal()); key != "" {
+		wrong = append(wrong, fault.Field{Field: "password", Key: key, Detail: detail})
 	}
-	return p
+	return wrong
 }
 
 // looksLikeEmail catches slips of typing. Whether an address exists, only a letter to it could tell.
@@ -60,12 +58,8 @@ func looksLikeEmail(s string) bool {
 // Create makes an account. Wrong fields and a taken address are fault.NotValid.
 func (a *Accounts) Create(ctx context.Context, actor auth.Actor, n NewAccount) (Account, error) {
 	n.tidy()
-	if p := n.judge(); len(p) > 0 {
-		fields := make([]fault.Field, len(p))
-		for i, f := range p {
-			fields[i] = fault.Field{Field: f.Field, Detail: f.Text}
-		}
-		return Account{}, fault.InvalidAll(fields...)
+	if err := fault.InvalidAll(n.judge()...); err != nil {
+		return Account{}, err
 	}
 	hash, err := a.hasher.hash(ctx, n.Password)
 	if err != nil {
@@ -98,7 +92,7 @@ func (a *Accounts) insert(ctx context.Context, tx *store.Tx, actor auth.Actor, n
 	if n, err := res.RowsAffected(); err != nil {
 		return Account{}, fmt.Errorf("insert an account: %w", err)
 	} else if n == 0 {
-		return Account{}, fault.Invalid("email", "There is already an account with this address")
+		return Account{}, fault.Invalid("email", "is the address of another account")
 	}
 	return account, store.Audit(ctx, tx, store.Act{At: a.Now(), Actor: actor, Action: "staff.create", Subject: accountSubject(account.ID),
 		Detail: string(account.Role), Outcome: store.Allowed})

@@ -21,6 +21,8 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,12 +102,16 @@ func newHouse(t *testing.T, publicURL string) *house {
 	}
 	t.Cleanup(func() { db.Close() })
 	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &safeBuffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
-	pages, err := web.NewPages("Example Children's Hospital", nil)
+	book, err := words.Load(static.Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := web.NewPages("Example Children's Hospital", book, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: h.limiter, Pages: pages, PublicURL: publicURL, Home: "/desk",
-		Links: []web.Link{{Path: "/desk", Text: "Visits"}}, Now: h.time, Cost: cheap})
+		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Now: h.time, Cost: cheap})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 type setupView struct {
 	Code, Name, Email string
 	Problems          web.Problems
+	MinPassword       int
 }
 
 func (a *Accounts) setupForm(w http.ResponseWriter, r *http.Request) {
@@ -31,12 +32,13 @@ func (a *Accounts) alreadySetUp(w http.ResponseWriter, r *http.Request) bool {
 	case none:
 		return false
 	}
-	a.Pages.Render(w, r, http.StatusGone, "staff/already", web.Page{Title: "Already set up"})
+	a.Pages.Render(w, r, http.StatusGone, "staff/already", web.Page{Title: a.Pages.Words(r).T("setup.already.title")})
 	return true
 }
 
 func (a *Accounts) showSetup(w http.ResponseWriter, r *http.Request, status int, v setupView) {
-	a.Pages.Render(w, r, status, "staff/setup", web.Page{Title: "Set up the first account", Error: len(v.Problems) > 0, Body: v})
+	v.MinPassword = minPassword
+	a.Pages.Render(w, r, status, "staff/setup", web.Page{Title: a.Pages.Words(r).T("setup.title"), Error: len(v.Problems) > 0, Body: v})
 }
 
 func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
@@ -50,10 +52,15 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 	v := setupView{Code: tidySetupCode(r.PostForm.Get("code")), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
 	n := NewAccount{Name: phi.Text(v.Name), Email: phi.Text(v.Email), Password: phi.Text(r.PostForm.Get("password"))}
 	n.tidy()
+	own := a.Pages.Words(r)
 	if v.Code == "" {
-		v.Problems = web.Problems{{Field: "code", Text: "Enter the set-up code the server printed when it started"}}
+		v.Problems = web.Problems{{Field: "code", Text: own.T("setup.wrong.code.empty")}}
 	}
-	v.Problems = append(v.Problems, n.judge()...)
+	limits := map[string]int{"name": maxName, "password": maxPassword}
+	for _, f := range n.judge() {
+		text := own.T("setup.wrong."+f.Field+"."+f.Key, "min", minPassword, "max", limits[f.Field])
+		v.Problems = append(v.Problems, web.FieldProblem{Field: f.Field, Text: text})
+	}
 	if len(v.Problems) > 0 {
 		a.showSetup(w, r, http.StatusUnprocessableEntity, v)
 		return
@@ -63,8 +70,7 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 		if a.alreadySetUp(w, r) { // by somebody else, just now
 			return
 		}
-		v.Problems = web.Problems{{Field: "code",
-			Text: "This set-up code is not right, was used before, or is older than a day. Start the server again to get a new one"}}
+		v.Problems = web.Problems{{Field: "code", Text: own.T("setup.wrong.code.used")}}
 		a.showSetup(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
@@ -94,7 +100,7 @@ func (a *Accounts) signInForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
-	a.Pages.Render(w, r, status, "staff/sign-in", web.Page{Title: "Sign in", Error: len(v.Problems) > 0, Body: v})
+	a.Pages.Render(w, r, status, "staff/sign-in", web.Page{Title: a.Pages.Words(r).T("signin.title"), Error: len(v.Problems) > 0, Body: v})
 }
 
 func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
@@ -103,12 +109,12 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := signInView{Email: r.PostForm.Get("email"), Next: a.safeNext(r.PostForm.Get("next"))}
-	password := phi.Text(r.PostForm.Get("password"))
+	own, password := a.Pages.Words(r), phi.Text(r.PostForm.Get("password"))
 	if v.Email == "" {
-		v.Problems = append(v.Problems, web.FieldProblem{Field: "email", Text: "Enter your email address"})
+		v.Problems = append(v.Problems, web.FieldProblem{Field: "email", Text: own.T("signin.wrong.email")})
 	}
 	if password == "" {
-		v.Problems = append(v.Problems, web.FieldProblem{Field: "password", Text: "Enter your password"})
+		v.Problems = append(v.Problems, web.FieldProblem{Field: "password", Text: own.T("signin.wrong.password")})
 	}
 	if len(v.Problems) > 0 {
 		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
@@ -121,7 +127,7 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 		a.setCookie(w, session, 2*SessionLife)
 		http.Redirect(w, r, v.Next, http.StatusSeeOther)
 	case errors.Is(err, errWrong):
-		v.Problems = web.Problems{{Field: "email", Text: "The email address or the password is not right"}}
+		v.Problems = web.Problems{{Field: "email", Text: own.T("signin.wrong.both")}}
 		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
 	case errors.As(err, &p) && p.RetryAfter > 0:
 		v.Wait = max(1, int((p.RetryAfter.Seconds()+59)/60))
@@ -147,5 +153,5 @@ func formFault(err error) error {
 	if errors.As(err, &large) {
 		return err
 	}
-	return &fault.Problem{Kind: fault.NotValid, Detail: "The form could not be read. Go back and send it again."}
+	return &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form could not be read. Go back and send it again."}
 }

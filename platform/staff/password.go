@@ -126,22 +126,22 @@ var worst = map[string]bool{
 	"correcthorsebatterystaple": true, "correct horse battery staple": true, "hospital1234": true, "housecall1234": true, "housecallhousecall": true,
 }
 
-// judgePassword says what is wrong with a new password, or "".
-func judgePassword(p, email string) string {
+// judgePassword says what is wrong with a new password, by a key of its words and in plain English, or nothing.
+func judgePassword(p, email string) (key, detail string) {
 	lower := strings.ToLower(p)
 	switch n := utf8.RuneCountInString(p); {
 	case p == "":
-		return "Enter a password"
+		return "empty", "is needed"
 	case !utf8.ValidString(p):
-		return "The password has characters we cannot read. Choose another"
+		return "unreadable", "has characters that cannot be read"
 	case n < minPassword:
-		return fmt.Sprintf("The password must have at least %d characters", minPassword)
+		return "short", fmt.Sprintf("must have at least %d characters", minPassword)
 	case n > maxPassword:
-		return fmt.Sprintf("The password must have at most %d characters", maxPassword)
+		return "long", fmt.Sprintf("must have at most %d characters", maxPassword)
 	case worst[lower] || strings.Count(lower, lower[:1]) == len(lower):
-		return "Too many people use this password. Choose one that is harder to guess"
+		return "common", "is used by too many people: choose one that is harder to guess"
 	case lower == email:
-		return "The password must not be your email address"
+		return "email", "must not be the email address"
 	}
-	return ""
+	return "", ""
 }

@@ -96,7 +96,7 @@ func (a *Accounts) RequireSession(next http.Handler) http.Handler {
 		account, err := a.sessionAccount(r.Context(), token)
 		switch {
 		case errors.Is(err, errNoSession) && r.Method != http.MethodGet && r.Method != http.MethodHead:
-			a.Pages.Render(w, r, http.StatusUnauthorized, "staff/expired", web.Page{Title: "You have been signed out", Body: a.Home})
+			a.Pages.Render(w, r, http.StatusUnauthorized, "staff/expired", web.Page{Title: a.Pages.Words(r).T("signin.out.title"), Body: a.Home})
 			return
 		case errors.Is(err, errNoSession):
 			to := url.Values{"next": {r.URL.Path}}

@@ -13,22 +13,24 @@ import (
 	"time"
 
 	"housecall/platform/fault"
+	"housecall/platform/words"
 )
 
 //go:embed pages/*.html
 var ownPages embed.FS
 
-// Pages are the server-rendered pages for staff: one layout, and the pages that packages add. It is filled at start and only read
-// afterwards.
+// Pages are the server-rendered pages for staff: one layout, and the pages that packages add, each in every language. It is filled at start
+// and only read afterwards.
 type Pages struct {
 	site string
-	base *template.Template            // layout and shared parts
-	all  map[string]*template.Template // by "prefix/name"
+	book *words.Book
+	base map[string]*template.Template            // layout and shared parts, by language
+	all  map[string]map[string]*template.Template // by language and "prefix/name"
 }
 
 // Page is what the layout needs of one page.
 type Page struct {
-	Title  string // in the tab and in screen readers' lists
+	Title  string // in the tab and in screen readers' lists, in the reader's words
 	Error  bool   // the title begins with "Error:", so that a reader hears it first
 	Wide   bool   // a desk with a table rather than a column to read
 	Active string // the entry of the reader's navigation that is this page: its Path
@@ -42,13 +44,13 @@ type Reader struct {
 	Links   []Link // navigation
 }
 
-// Link is one entry of the navigation.
-type Link struct{ Path, Text string }
+// Link is one entry of the navigation. Words is a key of the catalogues.
+type Link struct{ Path, Words string }
 
 // Problems are what is wrong with a form, in the order of its fields.
 type Problems []FieldProblem
 
-// FieldProblem says what to do about one field. Field is also the id of its element, to which the summary links.
+// FieldProblem says what to do about one field, in the reader's words. Field is also the id of its element, to which the summary links.
 type FieldProblem struct{ Field, Text string }
 
 // Of returns what is wrong with a field, or "".
@@ -68,23 +70,27 @@ func WithReader(ctx context.Context, r Reader) context.Context {
 	return context.WithValue(ctx, readerKey{}, &r)
 }
 
-// NewPages returns pages that carry the name of the site, with the pages of errors. asset gives the address of a style sheet or script by its
-// name, as in "css/base.css"; nil: below /static/.
-func NewPages(site string, asset func(name string) string) (*Pages, error) {
+// NewPages returns pages that carry the name of the site, with the pages of errors, in every language of book. asset gives the address of a
+// style sheet or script by its name, as in "css/base.css"; nil: below /static/.
+func NewPages(site string, book *words.Book, asset func(name string) string) (*Pages, error) {
 	if asset == nil {
 		asset = func(name string) string { return "/static/" + name }
 	}
-	p := &Pages{site: site, all: map[string]*template.Template{}}
-	base, err := template.New("base").Funcs(template.FuncMap{
-		"asset":   asset,
-		"dict":    dict,
-		"number":  func(i int) int { return i + 1 },
-		"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	}).ParseFS(ownPages, "pages/_*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the layout: %w", err)
+	p := &Pages{site: site, book: book, base: map[string]*template.Template{}, all: map[string]map[string]*template.Template{}}
+	for _, w := range book.All() {
+		base, err := template.New("base").Funcs(template.FuncMap{
+			"t":       w.T,
+			"n":       w.N,
+			"asset":   asset,
+			"dict":    dict,
+			"number":  func(i int) int { return i + 1 },
+			"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		}).ParseFS(ownPages, "pages/_*.html")
+		if err != nil {
+			return nil, fmt.Errorf("parse the layout: %w", err)
+		}
+		p.base[w.Tag], p.all[w.Tag] = base, map[string]*template.Template{}
 	}
-	p.base = base
 	sub, err := fs.Sub(ownPages, "pages")
 	if err != nil {
 		return nil, fmt.Errorf("open the pages: %w", err)
@@ -92,14 +98,30 @@ func NewPages(site string, asset func(name string) string) (*Pages, error) {
 	return p, p.Add("web", sub)
 }
 
+// Words are the words of who sends a request.
+func (p *Pages) Words(r *http.Request) *words.Words { return p.book.For(r) }
+
+// In are the words of a language, for what is read by somebody else than who sends a request; English where there are none.
+func (p *Pages) In(tag string) *words.Words { return p.book.In(tag) }
+
 // Add parses every *.html at the top of fsys as a page "prefix/name"; files that begin with "_" are parts that these pages share. A page
 // defines the template "content". Add is for the start of the program, before Render.
 func (p *Pages) Add(prefix string, fsys fs.FS) error {
+	for language, base := range p.base {
+		if err := add(p.all[language], base, prefix, fsys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add parses the pages in one language.
+func add(all map[string]*template.Template, base *template.Template, prefix string, fsys fs.FS) error {
 	names, err := fs.Glob(fsys, "*.html")
 	if err != nil {
 		return fmt.Errorf("list pages of %s: %w", prefix, err)
 	}
-	shared, err := p.base.Clone()
+	shared, err := base.Clone()
 	if err != nil {
 		return fmt.Errorf("clone the layout: %w", err)
 	}
@@ -121,7 +143,7 @@ func (p *Pages) Add(prefix string, fsys fs.FS) error {
 		if err != nil {
 			return fmt.Errorf("parse %s of %s: %w", name, prefix, err)
 		}
-		p.all[path.Join(prefix, strings.TrimSuffix(name, ".html"))] = own
+		all[path.Join(prefix, strings.TrimSuffix(name, ".html"))] = own
 	}
 	return nil
 }
@@ -132,7 +154,8 @@ func (p *Pages) Add(prefix string, fsys fs.FS) error {
 // refusal of cross-site writes must take for a stranger's in browsers without Sec-Fetch-Site.
 // (https://fetch.spec.whatwg.org/#append-a-request-origin-header)
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name string, page Page) {
-	t, ok := p.all[name]
+	own := p.Words(r)
+	t, ok := p.all[own.Tag][name]
 	if !ok {
 		p.fail(w, r, fmt.Errorf("no page %q", name))
 		return
@@ -141,14 +164,17 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 	var b bytes.Buffer
 	err := t.ExecuteTemplate(&b, "layout", struct {
 		Page
-		Site   string
-		Reader *Reader
-	}{page, p.site, reader})
+		Site      string
+		Reader    *Reader
+		Language  *words.Words
+		Languages []*words.Words
+	}{page, p.site, reader, own, p.book.All()})
 	if err != nil {
 		p.fail(w, r, fmt.Errorf("draw %s: %w", name, err))
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", own.Tag)
 	w.Header().Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // whoever is gone gets nothing
@@ -159,12 +185,23 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, f *Fault) {
 	if f.Code == fault.CodeNotAllowed {
 		f = FaultOf(fault.NotFound)
 	}
-	p.Render(w, r, f.Status, "web/problem", Page{Title: f.Title, Body: f})
+	own := p.Words(r)
+	title, detail := "problem."+f.Code+".title", "problem."+f.Code+".detail"
+	if !own.Has(title) { // a code of some module's own
+		title, detail = "problem.internal.title", "problem.internal.detail"
+		if f.Status < http.StatusInternalServerError {
+			title, detail = "problem.not_valid.title", "problem.not_valid.detail"
+		}
+	}
+	if f.Key != "" {
+		detail = "problem." + f.Key
+	}
+	p.Render(w, r, f.Status, "web/problem", Page{Title: own.T(title), Body: own.T(detail)})
 }
 
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	NoteCause(r, err)
-	http.Error(w, "Something went wrong on our side. Please try again in a minute.", http.StatusInternalServerError)
+	http.Error(w, p.Words(r).T("problem.internal.detail"), http.StatusInternalServerError)
 }
 
 // dict makes a map of the arguments of a part: name, value, name, value.

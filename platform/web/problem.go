@@ -19,6 +19,7 @@ type Fault struct {
 	Status     int            // HTTP status
 	Title      string         // the same for every fault of this code
 	Detail     string         // what happened and what to do, in plain words, without health data
+	Key        string         // names its words on pages, problem.KEY in the catalogues; empty: those of the code
 	Fields     map[string]any // more members of the answer; may not replace the ones above
 	RetryAfter time.Duration  // 0: not told
 	Cause      error          // for the log, never shown
@@ -85,7 +86,7 @@ func FaultOf(err error) *Fault {
 				Detail: "It is not your fault, and it has been noted. Please try again in a minute.", Cause: err}
 		}
 	}
-	f := &Fault{Code: code, Status: kind.status, Title: kind.title, Detail: kind.detail, Fields: p.Fields, RetryAfter: p.RetryAfter}
+	f := &Fault{Code: code, Status: kind.status, Title: kind.title, Detail: kind.detail, Key: p.Key, Fields: p.Fields, RetryAfter: p.RetryAfter}
 	if p.Detail != "" {
 		f.Detail = p.Detail
 	}

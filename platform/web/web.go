@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -29,7 +30,7 @@ type Options struct {
 	Proxies   []netip.Prefix   // reverse proxies whose word about a request's address is taken
 }
 
-// New puts everything of this package around the routes of mux: recovery, request log, headers, refusal of cross-site writes, the limit
+// New puts everything of this package around the routes of mux, and adds POST /language, the choice at the foot of pages: recovery, request log, headers, refusal of cross-site writes, the limit
 // of bodies, and one answer for every path that does not exist. It fails when PublicURL is no origin.
 func New(mux *http.ServeMux, o Options) (http.Handler, error) {
 	if o.MaxBody == 0 {
@@ -54,6 +55,9 @@ func New(mux *http.ServeMux, o Options) (http.Handler, error) {
 		if err := cross.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("trust our own address: %w", err)
 		}
+	}
+	if o.Pages != nil {
+		mux.HandleFunc("POST /language", chooseLanguage(o.Pages.book, strings.HasPrefix(origin, "https://")))
 	}
 	set := headers(origin)
 	inner := cross.Handler(routes(mux))

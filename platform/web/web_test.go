@@ -18,6 +18,8 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
 )
 
 const canary = "Zebulon-Canary"
@@ -25,7 +27,11 @@ const canary = "Zebulon-Canary"
 // serve puts web.New around a few routes and returns what it logs.
 func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 	t.Helper()
-	pages, err := web.NewPages("Example Children's Hospital", nil)
+	book, err := words.Load(static.Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := web.NewPages("Example Children's Hospital", book, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +46,7 @@ func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 	o.Pages, o.Logger = pages, slog.New(slog.NewTextHandler(&log, nil))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /page/{id}", func(w http.ResponseWriter, r *http.Request) {
-		ctx := web.WithReader(r.Context(), web.Reader{Name: "<b>Sam</b>", SignOut: "/out", Links: []web.Link{{Path: "/desk", Text: "Visits"}}})
+		ctx := web.WithReader(r.Context(), web.Reader{Name: "<b>Sam</b>", SignOut: "/out", Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}})
 		pages.Render(w, r.WithContext(ctx), http.StatusOK, "test/hello", web.Page{Title: "Hello", Body: "<script>alert(1)</script>"})
 	})
 	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, r *http.Request) {
@@ -238,7 +244,7 @@ func TestPagesEscape(t *testing.T) {
 			t.Errorf("%q not escaped", bad)
 		}
 	}
-	for _, want := range []string{"<p>shared</p>", "<title>Hello – Example Children&#39;s Hospital</title>", `href="/static/css/tokens.css"`, `<html lang="en">`} {
+	for _, want := range []string{"<p>shared</p>", "<title>Hello – Example Children&#39;s Hospital</title>", `href="/static/css/tokens.css"`, `<html lang="en" dir="ltr">`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("lacks %q:\n%s", want, body)
 		}
@@ -355,5 +361,37 @@ func TestWebsocketTakesTheConnectionOver(t *testing.T) {
 	s.Close() // waits for the handler's goroutine
 	if res.StatusCode != 101 {
 		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
+func TestChoiceOfLanguage(t *testing.T) {
+	h, _ := serve(t, web.Options{PublicURL: "https://visits.example.org"})
+	choose := func(tag, from string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "https://visits.example.org/language", strings.NewReader("language="+tag))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		r.Header.Set("Referer", from)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for from, want := range map[string]string{
+		"https://visits.example.org/desk?when=past": "/desk?when=past", "https://visits.example.org": "/", "": "/",
+		"https://evil.example/desk": "/", "%zz": "/", "https://visits.example.org//evil.example/x": "/",
+	} {
+		w := choose("es", from)
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != want {
+			t.Errorf("from %q: %d to %q, want %q", from, w.Code, w.Header().Get("Location"), want)
+		}
+		if c := w.Header().Get("Set-Cookie"); !strings.HasPrefix(c, "housecall_language=es;") || !strings.Contains(c, "; Secure") {
+			t.Errorf("cookie %q", c)
+		}
+	}
+	if c := choose("<b>", "").Header().Get("Set-Cookie"); c != "" {
+		t.Errorf("an odd language is kept: %q", c)
+	}
+	page := ask(h, "GET", "/page/1", nil, "Cookie", "housecall_language=ar")
+	if body := page.Body.String(); !strings.Contains(body, `<html lang="ar" dir="rtl">`) || page.Header().Get("Content-Language") != "ar" {
+		t.Errorf("the page is not in Arabic:\n%.200s", body)
 	}
 }

@@ -24,7 +24,7 @@ function addShow(field) {
   button.className = 'button small quiet desk-show';
   button.setAttribute('aria-controls', field.id);
   const say = () => {
-    button.textContent = field.type === 'password' ? 'Show password' : 'Hide password';
+    button.textContent = (field.type === 'password' ? field.dataset.canShow : field.dataset.hide) ?? '';
   };
   button.addEventListener('click', () => {
     field.type = field.type === 'password' ? 'text' : 'password';
@@ -64,7 +64,7 @@ function addCopy(button) {
       source.select(); // an older way, and what is left where the clipboard is closed: the text is marked
       done = document.execCommand('copy');
     }
-    const said = done ? 'Copied' : 'Marked: copy it now';
+    const said = (done ? status?.dataset.copied : status?.dataset.marked) ?? '';
     if (button.firstChild) button.firstChild.textContent = said;
     if (status) status.textContent = said;
     setTimeout(() => {

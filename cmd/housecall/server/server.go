@@ -107,7 +107,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the catalogues: %w", err)
 	}
-	pages, err := web.NewPages(s.config.Site, static.Path)
+	pages, err := web.NewPages(s.config.Site, book, static.Path)
 	if err != nil {
 		return err
 	}
