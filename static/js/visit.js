@@ -25,16 +25,29 @@ document.body.dataset.started = "";
 /** Where a code waits until it is redeemed, so that a reload while it is too early does not lose it. Gone with the tab. */
 const kept = "housecall.code";
 
+/** The code while this page lives, for whoever must open the link elsewhere. */
+let mine = "";
+
 /** A code in the address is taken out of it before anything else: nobody reads it over a shoulder, no history keeps it. */
 function takeCode() {
   const found = codeIn(location.hash);
   if (found.kind === "none") return;
-  sessionStorage.setItem(kept, found.kind === "code" ? found.code : "");
+  mine = found.kind === "code" ? found.code : "";
+  sessionStorage.setItem(kept, mine);
   history.replaceState(null, "", "/v");
 }
 
 takeCode();
 
+/** Puts the code back into the address, where this browser can't show a visit: "open in browser" takes it along. @returns {string} the link, "" for none */
+function giveBack() {
+  if (mine === "") return "";
+  history.replaceState(null, "", `/v#${mine}`);
+  return location.href;
+}
+
+/** When opening is called slow (milliseconds). */
+const slowAfter = 6000;
 /** Longest single wait of a timer that follows the clock (milliseconds): phones sleep, clocks are set. */
 const longestTick = 30_000;
 
@@ -76,6 +89,7 @@ class Page {
       join: () => void this.join(),
       joinWithSound: () => void this.joinWithSound(),
       speaker: (id) => this.call.views.speaker(id),
+      link: giveBack,
     });
   }
 
@@ -194,11 +208,15 @@ class Page {
 
 async function begin() {
   const language = new Language(spoken());
+  setTimeout(() => (box("opening-slow").hidden = false), slowAfter);
   language.words.follow(() => fillWords(language.words));
   const words = await language.begin();
   addChooser(language, box("language-place"));
   const message = new Message(words, new Screens(words));
-  if (typeof RTCPeerConnection === "undefined") return new Screens(words).show("unsupported");
+  if (typeof RTCPeerConnection === "undefined") {
+    giveBack();
+    return new Screens(words).show("unsupported");
+  }
   if (!isSecureContext && !navigator.mediaDevices) return message.show("insecure");
   const page = new Page(language);
   // A link opened on top of this page only changes what is after the #.

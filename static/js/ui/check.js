@@ -1,5 +1,6 @@
 // The screen before joining: who and when, one large button, and, for those who want it, a look at camera and microphone first.
 
+import { copyLink } from "./copylink.js";
 import { box, button, byId, el, icon, setText } from "./dom.js";
 import { browserOf, explain } from "./faults.js";
 import { canMeasure } from "./meter.js";
@@ -11,7 +12,8 @@ import { Preview } from "./preview.js";
 /** @import {VisitSeen} from "../api.js" */
 /** @import {Words} from "../i18n.js" */
 
-/** @typedef {{join: () => void, joinWithSound: () => void, speaker: (id: string) => void}} Acts */
+/** @typedef {{join: () => void, joinWithSound: () => void, speaker: (id: string) => void, link: () => string}} Acts `link`: this page's own, to be
+ * opened elsewhere, "" where it is not known any more */
 
 export class Check {
   #words;
@@ -172,13 +174,15 @@ export class Check {
   }
 
   #showFaults() {
-    const explained = this.#without ? null : explain(this.#devices.faults, browserOf(navigator.userAgent, navigator.maxTouchPoints));
+    const browser = browserOf(navigator.userAgent, navigator.maxTouchPoints);
+    const explained = this.#without ? null : explain(this.#devices.faults, browser);
     const key = explained ? explained.title + explained.help : "";
     if (key === this.#fault) return;
     this.#fault = key;
     const place = box("check-faults");
     if (!explained) return place.replaceChildren();
     const words = this.#words;
+    const link = browser === "in_app" ? this.#acts.link() : "";
     const again = el("button", { type: "button", class: "button" }, icon("camera"), words.t("action.again"));
     again.addEventListener("click", () => void this.open(true));
     const without = el("button", { type: "button", class: "button quiet" }, words.t(explained.without));
@@ -195,6 +199,7 @@ export class Check {
         { class: "notice warn", role: "alert" },
         el("h2", {}, words.t(explained.title)),
         el("p", {}, words.t(explained.help)),
+        ...(link ? [copyLink(words, link)] : []),
         el("p", { class: "small" }, words.t("fault.can_listen")),
         el("div", { class: "row" }, again, without),
       ),

@@ -57,7 +57,7 @@ export function explain(faults, browser) {
   const which = microphone && camera ? "both" : microphone ? "microphone" : "camera";
   return {
     title: `fault.${which}.${known}`,
-    help: known === "denied" ? `help.denied.${browser}` : `help.${known}`,
+    help: known === "denied" || (browser === "in_app" && known === "failed") ? `help.denied.${browser}` : `help.${known}`,
     without: `fault.without_${which}`,
   };
 }

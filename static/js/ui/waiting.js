@@ -72,6 +72,8 @@ export class Waiting {
     this.#tell(room);
     this.#help(visit, lostAt > 0 && now - lostAt >= lostLong ? "lost" : isLate(reason, since, start, now) ? "late" : "");
     box("waiting-device").hidden = reason !== "usual";
+    // Who was in the visit knows that it works.
+    box("waiting-works").hidden = reason === "private" || reason === "returned";
     this.#preview.show(true);
     this.#checks().place(box("waiting-works"), box("waiting-line"));
     this.#checks().show();
