@@ -1,7 +1,7 @@
 // The few HTTPS calls of docs/protocol.md, sections 1 and 2. Every call gives an answer, never throws for what the server or the network
 // does. Touches no DOM.
 
-/** @import {PassReply} from "./session.js" */
+/** @import {PassReply} from "./connection.js" */
 
 /** The visit as this person may see it. `language`: the invitation's, "" where none is known; `phone`: the site's number of last resort, "" for
  * none; `patient_age`: in whole years, for clinicians alone.
@@ -103,6 +103,7 @@ export async function pass(path) {
     case "over":
     case "revoked":
     case "too_early":
+    case "consent_needed":
       return { kind: reply.body.code };
   }
   if (reply.status === 401 || reply.status === 404) return { kind: "gone" };

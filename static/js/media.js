@@ -1,87 +1,110 @@
-// The media side of one connection: a peer connection on which only we offer, one send-only line for the microphone and one for the camera,
-// and receive-only lines ("slots"). It owns the peer connection and watches that something still arrives. Touches no DOM.
+// The media side of one connection: a peer connection on which only we offer, one send-only line for each thing we send, and receive-only
+// lines ("slots"). It owns the peer connection and watches that something still arrives. Touches no DOM.
 
-import { Silence } from "./health.js";
+import { cameraEncoding, screenEncoding } from "./encodings.js";
+import { Arrivals, Silence } from "./health.js";
 
-/** @import {Device} from "./devices.js" */
-/** @import {Source} from "./protocol.js" */
+/** @import {DataUse, Encoding} from "./encodings.js" */
+/** @import {LinkEvents} from "./connection.js" */
+/** @import {Counts} from "./negotiation.js" */
+/** @import {Source, Sources} from "./protocol.js" */
 
-/** @typedef {{microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null}} Tracks */
+/** What I send now. @typedef {Partial<Record<Source, MediaStreamTrack | null>>} Tracks */
 /** @typedef {{mid: string, kind: "audio" | "video", track: MediaStreamTrack, receiver: RTCRtpReceiver}} Slot */
 
-/** What a camera may send at most, bits a second. */
-const cameraBitrate = 1_500_000;
-/** In larger visits, where everybody receives many pictures: a quarter of the pixels at this rate. */
-const crowdBitrate = 500_000;
-const crowdFrom = 4;
-/** How often to look whether something arrives (milliseconds). */
+/** How often to look whether something arrives, and how often to tell how the line does (milliseconds). */
 const lookEvery = 250;
+const sampleEvery = 1000;
 /** A peer connection that has not come up by then will not (milliseconds). */
 const connectLimit = 12_000;
 
 /** The codecs every visit speaks; others would only make offers large. @type {Record<string, RegExp>} */
 const spoken = { audio: /^audio\/opus$/i, video: /^video\/(vp8|rtx)$/i };
 
+/** @type {Source[]} */
+const sources = ["microphone", "camera", "screen", "screen_audio"];
+
 export class MediaLink {
   /** Whether somebody's media should be arriving now; set by the page. */
   expecting = false;
   /** Asked when tracks are attached. @type {() => Tracks} */
   #tracks;
-  #onLost;
+  /** @type {LinkEvents} */
+  #events;
+  #sampled;
   #pc;
   #canSend;
   #sending = false;
-  #crowded = false;
-  /** @type {Record<Device, RTCRtpTransceiver | null>} */
-  #lines = { microphone: null, camera: null };
+  /** @type {{data: DataUse, people: number}} */
+  #visit = { data: "full", people: 1 };
+  /** What the camera's sender was told last. */
+  #shaped = "";
+  /** Changes of senders run one after the other. @type {Promise<unknown>} */
+  #queue = Promise.resolve();
+  /** @type {Partial<Record<Source, RTCRtpTransceiver>>} */
+  #lines = {};
   /** @type {RTCRtpTransceiver[]} */
   #slots = [];
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #looking;
+  #asking = false;
   #born = performance.now();
-  #silence = new Silence(this.#born);
+  #sampledAt = this.#born;
+  #arrivals = new Arrivals();
+  /** Since the connection came up first. @type {Silence | null} */
+  #silence = null;
+  #silent = false;
 
   /**
-   * @param {{tracks: () => Tracks, canSend: boolean, onLost: () => void}} options canSend: false for those who only watch
+   * @param {{tracks: () => Tracks, canSend: boolean, events: LinkEvents, sampled?: (reports: RTCStatsReport) => void}} options
+   *   canSend: false for those who only watch; sampled: is given the browser's counters each second
    */
-  constructor({ tracks, canSend, onLost }) {
+  constructor({ tracks, canSend, events, sampled = () => undefined }) {
     this.#tracks = tracks;
     this.#canSend = canSend;
-    this.#onLost = onLost;
+    this.#events = events;
+    this.#sampled = sampled;
     this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
-    this.#pc.oniceconnectionstatechange = () => {
-      if (["disconnected", "failed"].includes(this.#pc.iceConnectionState)) this.#lost();
-    };
-    this.#pc.onconnectionstatechange = () => {
-      if (this.#pc.connectionState === "failed") this.#lost();
-    };
+    this.#pc.oniceconnectionstatechange = () => void this.#look();
   }
 
   /**
    * An offer with this many slots of each kind in all; ready at once, without candidates.
-   * @param {{audio: number, video: number}} slots
+   * @param {Counts} slots
+   * @param {boolean} restart finds new ways through the network
    */
-  async offer({ audio, video }) {
+  async offer({ audio, video }, restart) {
     if (this.#canSend && !this.#lines.microphone) {
       this.#lines.microphone = this.#add("audio", { direction: "sendonly" });
-      this.#lines.camera = this.#add("video", { direction: "sendonly", sendEncodings: [{ maxBitrate: cameraBitrate }] });
+      this.#lines.camera = this.#add("video", { direction: "sendonly", sendEncodings: [this.#shape()] });
+    }
+    if (this.lacks) {
+      this.#lines.screen = this.#add("video", { direction: "sendonly", sendEncodings: [screenEncoding] });
+      this.#lines.screen_audio = this.#add("audio", { direction: "sendonly" });
+      void this.refresh();
     }
     for (let have = this.#count("audio"); have < audio; have++) this.#slots.push(this.#add("audio", { direction: "recvonly" }));
     for (let have = this.#count("video"); have < video; have++) this.#slots.push(this.#add("video", { direction: "recvonly" }));
-    await this.#pc.setLocalDescription(await this.#pc.createOffer());
-    /** @type {Record<string, Source>} */
-    const sources = {};
-    for (const source of /** @type {Device[]} */ (["microphone", "camera"])) {
+    await this.#pc.setLocalDescription(await this.#pc.createOffer({ iceRestart: restart }));
+    /** @type {Sources} */
+    const map = {};
+    for (const source of sources) {
       const mid = this.#lines[source]?.mid;
-      if (mid) sources[mid] = source;
+      if (mid) map[mid] = source;
     }
-    return { offer: this.#pc.localDescription?.sdp ?? "", sources };
+    return { offer: this.#pc.localDescription?.sdp ?? "", sources: map };
   }
 
   /** @param {string} answer SDP */
   async accept(answer) {
+    if (this.#pc.signalingState === "stable") return; // to an offer that another has replaced
     await this.#pc.setRemoteDescription({ type: "answer", sdp: answer });
     this.#looking ??= setInterval(() => void this.#look(), lookEvery);
+  }
+
+  /** Whether my screen is to be sent and no line has been offered for it yet. */
+  get lacks() {
+    return this.#canSend && Boolean(this.#tracks().screen) && !this.#lines.screen;
   }
 
   /** What the slots receive, as far as the offers went. @returns {Slot[]} */
@@ -102,29 +125,23 @@ export class MediaLink {
     await this.refresh();
   }
 
-  /** My devices changed: what is sent follows. */
+  /** My devices or my screen changed: what is sent follows, without another offer. */
   async refresh() {
-    const tracks = this.#sending ? this.#tracks() : { microphone: null, camera: null };
+    const tracks = this.#sending ? this.#tracks() : {};
     await Promise.all(
-      /** @type {Device[]} */ (["microphone", "camera"]).map((source) => {
+      sources.map((source) => {
         const sender = this.#lines[source]?.sender;
-        return sender && sender.track !== tracks[source] ? sender.replaceTrack(tracks[source]) : undefined;
+        const track = tracks[source] ?? null;
+        return sender && sender.track !== track ? sender.replaceTrack(track) : undefined;
       }),
     );
+    await this.#reshape();
   }
 
-  /** Sends a smaller picture where many look at many. @param {number} people in the visit, me too */
-  async crowd(people) {
-    const crowded = people >= crowdFrom;
-    const sender = this.#lines.camera?.sender;
-    if (!sender || crowded === this.#crowded) return;
-    this.#crowded = crowded;
-    const parameters = sender.getParameters();
-    for (const encoding of parameters.encodings ?? []) {
-      encoding.maxBitrate = crowded ? crowdBitrate : cameraBitrate;
-      encoding.scaleResolutionDownBy = crowded ? 2 : 1;
-    }
-    await sender.setParameters(parameters);
+  /** How many look, me too, and how much of the line we may use: the camera's picture follows. @param {number} people @param {DataUse} data */
+  async fit(people, data) {
+    this.#visit = { people, data };
+    await this.#reshape();
   }
 
   /** Counters of the browser, for tests and for whoever wants to know why. */
@@ -134,8 +151,29 @@ export class MediaLink {
 
   close() {
     clearInterval(this.#looking);
-    this.#pc.oniceconnectionstatechange = this.#pc.onconnectionstatechange = null;
+    this.#pc.oniceconnectionstatechange = null;
     this.#pc.close();
+  }
+
+  /** @returns {Encoding} */
+  #shape() {
+    const { camera, screen } = this.#tracks();
+    return cameraEncoding({ ...this.#visit, sharing: Boolean(screen) }, camera?.getSettings() ?? {});
+  }
+
+  #reshape() {
+    const work = async () => {
+      const sender = this.#lines.camera?.sender;
+      const shape = this.#shape();
+      if (!sender || JSON.stringify(shape) === this.#shaped || this.#pc.signalingState === "closed") return;
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings ?? []) Object.assign(encoding, shape);
+      await sender.setParameters(parameters);
+      this.#shaped = JSON.stringify(shape);
+    };
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => undefined);
+    return done;
   }
 
   /** @param {"audio" | "video"} kind @param {RTCRtpTransceiverInit} init */
@@ -152,21 +190,36 @@ export class MediaLink {
   }
 
   async #look() {
+    const { iceConnectionState: state, signalingState } = this.#pc;
     const now = performance.now();
-    if (!["connected", "completed"].includes(this.#pc.iceConnectionState)) {
-      if (now - this.#born > connectLimit) this.#lost();
+    if (!this.#looking || this.#asking || signalingState === "closed") return;
+    if (!this.#silence) {
+      if (["connected", "completed"].includes(state)) this.#silence = new Silence(now);
+      else if (state === "failed" || now - this.#born > connectLimit) this.#dead();
       return;
     }
-    let arrived = 0;
-    for (const report of (await this.#pc.getStats()).values()) {
-      if (report.type !== "candidate-pair") continue;
-      arrived += (report.bytesReceived ?? 0) + (report.responsesReceived ?? 0) + (report.requestsReceived ?? 0);
-    }
-    if (this.#silence.sample(arrived, this.expecting, performance.now())) this.#lost();
+    this.#asking = true;
+    const reports = await this.#pc.getStats().catch(() => null);
+    this.#asking = false;
+    if (!reports || !this.#looking) return;
+    const quiet = this.#silence.sample(this.#arrivals.take(reports.values()), this.expecting, performance.now());
+    this.#hear(quiet || ["disconnected", "failed"].includes(state));
+    if (now - this.#sampledAt < sampleEvery) return;
+    this.#sampledAt = now;
+    this.#sampled(reports);
   }
 
-  #lost() {
+  /** @param {boolean} silent */
+  #hear(silent) {
+    if (silent === this.#silent) return;
+    this.#silent = silent;
+    if (silent) this.#events.silent();
+    else this.#events.alive();
+  }
+
+  #dead() {
     clearInterval(this.#looking);
-    this.#onLost();
+    this.#looking = undefined;
+    this.#events.dead();
   }
 }

@@ -1,321 +1,293 @@
-// One person's way through a visit: pass, websocket, offer, place, and all of it again when the connection is lost. It owns the room's state,
-// the socket and the media link; the world outside (network, timers, chance) is handed in. Touches no DOM.
+// One person's part in a visit: what they see of it (the room) and what they do in it, kept true over whatever the connection goes through.
+// It owns the room's state and the words on their way; the world outside is handed in. Touches no DOM.
 
-import { afterClose, decode, encode, ProtocolError } from "./protocol.js";
-import { backoff } from "./backoff.js";
+import { Connection } from "./connection.js";
+import { Outbox } from "./outbox.js";
 import { Room } from "./room.js";
 
-/** @import {ClientMessage, Sending, ServerMessage, Source} from "./protocol.js" */
+/** @import {Link, Outside} from "./connection.js" */
+/** @import {Checked, ClientMessage, Hearing, Media, Sending, ServerMessage, View} from "./protocol.js" */
 /** @import {Happening} from "./room.js" */
-
-/** @typedef {{kind: "pass", pass: string, slots: {audio: number, video: number}}
- *   | {kind: "over" | "revoked" | "gone" | "too_early"}
- *   | {kind: "later", after: number}} PassReply `after`: milliseconds, 0 where the server did not say */
-
-/** @typedef {{offer: string, sources: Record<string, Source>}} Offered */
-
-/** The part of a WebSocket used here.
- * @typedef {{send: (frame: string) => void, close: (code?: number) => void, onopen: ((e: any) => void) | null,
- *   onmessage: ((e: any) => void) | null, onclose: ((e: any) => void) | null}} Socket */
-
-/** The part of a media link used here; media.js has the real one.
- * @typedef {{offer: (slots: {audio: number, video: number}) => Promise<Offered>, accept: (answer: string) => Promise<void>,
- *   send: (on: boolean) => Promise<void>, close: () => void}} Link */
-
-/** @typedef {{
- *   getPass: () => Promise<PassReply>,
- *   openSocket: () => Socket,
- *   openLink: (onLost: () => void) => Link,
- *   later: (call: () => void, ms: number) => unknown,
- *   forget: (timer: any) => void,
- *   random: () => number,
- *   newID: () => string,
- * }} Outside */
-
-/** `joining`: not in yet; `in`: see the room's place; `reconnecting`: was in; `busy`: full or a part is away; the others are the end.
- * @typedef {"idle" | "joining" | "in" | "reconnecting" | "busy" | "left" | "replaced" | "ended" | "revoked" | "declined" | "gone" | "broken"} State */
 
 /** @typedef {{
  *   changed: () => void,
  *   happened: (happenings: Happening[]) => void,
  *   linked: (link: Link) => void,
- *   refused: (code: string, asked: string) => void,
- * }} Watcher `asked`: the type of the message that was refused, as far as can be told */
+ *   switched: (media: Media) => void,
+ *   refused: (code: string, asked: string, about: string) => void,
+ * }} Watcher linked: this link plays now; switched: the room changed what I send; refused: `asked` is the type of a message, `about` whom or
+ *   what it was about */
 
-/** A join that has brought no answer by then is given up (milliseconds). */
-const joinLimit = 12_000;
-/** How long to wait before knocking again at a full room (milliseconds). */
-const busyWait = 8_000;
-/** A refused pass is fetched anew so often before we give up: something is wrong that trying will not mend. */
-const passTries = 4;
-
-const final = new Set(["left", "replaced", "ended", "revoked", "declined", "gone", "broken"]);
+/** A page hidden for longer may have lost its websocket without being told (milliseconds). */
+const sleptLong = 10_000;
 
 export class Session {
-  /** @type {State} */
-  state = "idle";
   room = new Room();
-  /** How often we have tried since we were last in. */
-  attempt = 0;
-  /** My words that have not come back yet, by id. @type {Map<string, string>} */
-  pending = new Map();
-  /** @type {Sending} */
+  /** What I send, or mean to. @type {Sending} */
   media = { microphone: false, camera: false };
 
   #outside;
   #watcher;
-  /** @type {Socket | null} */
-  #socket = null;
-  /** @type {Link | null} */
-  #link = null;
-  /** Ends a join that brings no answer, or the wait before the next try. @type {unknown} */
-  #timer = null;
-  /** Between two tries. */
-  #resting = false;
-  /** Counts connections; what an older one still brings is dropped. */
-  #turn = 0;
-  #refusedPasses = 0;
-  #wasIn = false;
-  /** An offer is under way. */
-  #offering = false;
-  /** What to offer for when the present offer is answered. @type {{audio: number, video: number} | null} */
-  #needed = null;
+  #connection;
+  /** Acts of a moment in which the websocket was lost and nobody could know. @type {ClientMessage[]} */
+  #kept = [];
   /** The type of the message sent last. */
   #asked = "";
+  /** What was told of my media last. */
+  #told = "";
+  /** @type {View} */
+  #view = "all";
+  /** @type {"" | "good" | "weak" | "bad"} */
+  #line = "";
+  /** @type {Checked | null} */
+  #check = null;
 
-  /** @param {Outside} outside @param {Watcher} watcher */
+  /** @param {Outside & {newID: () => string}} outside @param {Watcher} watcher */
   constructor(outside, watcher) {
     this.#outside = outside;
     this.#watcher = watcher;
+    this.#connection = new Connection(outside, {
+      sending: () => {
+        this.#told = JSON.stringify(this.media);
+        return this.media;
+      },
+      take: (message) => this.#take(message),
+      linked: (link) => watcher.linked(link),
+      cut: () => this.#shut(),
+      changed: () => this.#changed(),
+    });
+    const overdue = () => this.#connection.doubt();
+    /** What I said that the server has not acknowledged, to show below the chat. */
+    this.lines = new Outbox({ ...outside, overdue, send: ({ id, text }) => this.#say({ type: "chat", id, text }) });
+    /** The same of what I told those who wait. */
+    this.notes = new Outbox({ ...outside, overdue, send: ({ id, text, member }) => this.#say({ type: "tell", id, member, text }) });
   }
 
+  get state() {
+    return this.#connection.state;
+  }
+
+  /** Whether this is the end: only a new session comes back. */
   get over() {
-    return final.has(this.state);
+    return this.#connection.over;
+  }
+
+  /** How often we have tried to join since we were last in. */
+  get attempt() {
+    return this.#connection.attempt;
+  }
+
+  /** Since when something is lost (milliseconds of the outside's clock), 0 while nothing is. */
+  get lostAt() {
+    return this.#connection.lostAt;
   }
 
   /** Joins, in the tap. @param {Sending} media what I mean to send */
   start(media) {
     this.media = media;
-    this.#become("joining");
-    void this.#connect();
-  }
-
-  /** Tries at once instead of at the end of the wait, for instance when the network is back. */
-  hurry() {
-    if (!this.#resting) return;
-    this.#outside.forget(this.#timer);
-    void this.#connect();
+    this.#connection.start();
   }
 
   /** Leaves the visit. */
   leave() {
     this.#say({ type: "bye" });
-    this.#finish("left");
+    this.#connection.finish("left");
   }
 
-  /** @param {Sending} media */
+  /** Tries at once instead of at the end of the wait. */
+  hurry() {
+    this.#connection.hurry();
+  }
+
+  /** The network is back, or is another one. */
+  networkChanged() {
+    this.#connection.networkChanged();
+  }
+
+  /** The page is looked at again. @param {number} hiddenFor milliseconds */
+  shown(hiddenFor) {
+    this.#connection.hurry();
+    if (hiddenFor >= sleptLong) this.#connection.doubt();
+  }
+
+  /** What I send has changed. @param {Sending} media */
   setMedia(media) {
     this.media = media;
-    if (this.state === "in") this.#say({ type: "media", media });
+    if (this.#connection.open) this.#sayMedia();
   }
 
-  /** @param {string} text @returns {string} its id */
+  /** The link has more lines than were offered, to send a screen. */
+  offer() {
+    this.#connection.offer();
+  }
+
+  /** @param {string} text @returns {string} its id in `lines` */
   say(text) {
     const id = this.#outside.newID();
-    this.pending.set(id, text);
-    if (this.state === "in" && this.room.place === "visit") this.#say({ type: "chat", id, text });
+    this.lines.add(id, text);
     this.#watcher.changed();
     return id;
   }
 
-  /** @param {string} member */
+  /** @param {string} member who waits, "" for all of them @param {string} text @returns {string} its id in `notes` */
+  tell(member, text) {
+    const id = this.#outside.newID();
+    this.notes.add(id, text, member);
+    this.#watcher.changed();
+    return id;
+  }
+
+  /** Lets somebody in who waits. @param {string} member */
   admit(member) {
-    this.#say({ type: "admit", member });
+    this.#act({ type: "admit", member });
   }
 
+  /** Sends somebody away who waits; they may knock again. @param {string} member */
+  decline(member) {
+    this.#act({ type: "decline", member });
+  }
+
+  /** Moves somebody back to the waiting room. @param {string} member */
+  return(member) {
+    this.#act({ type: "return", member });
+  }
+
+  /** Shows somebody out and withdraws their invitation. @param {string} member */
+  remove(member) {
+    this.#act({ type: "remove", member });
+  }
+
+  /** Hands the visit over to another clinician. @param {string} member */
+  lead(member) {
+    this.#act({ type: "lead", member });
+  }
+
+  /** Begins or ends private time. @param {boolean} on */
+  private(on) {
+    this.#act({ type: "private", on });
+  }
+
+  /** Whether anyone can hear me. @param {Hearing} answer */
+  hearing(answer) {
+    this.#act({ type: "hearing", answer });
+  }
+
+  /** @param {string} member an interpreter, perhaps me @param {boolean} on whether they sign */
+  sign(member, on) {
+    this.#act({ type: "sign", member, on });
+  }
+
+  /** Ends the visit for everyone. */
   end() {
-    this.#say({ type: "end" });
+    this.#act({ type: "end" });
   }
 
-  /** Begins a connection: pass, socket and offer, then join. */
-  async #connect() {
-    const turn = ++this.#turn;
-    this.#timer = null;
-    this.#resting = false;
-    this.#drop();
-    const reply = await this.#outside.getPass().catch(() => /** @type {PassReply} */ ({ kind: "later", after: 0 }));
-    if (turn !== this.#turn) return;
-    if (reply.kind === "later") return this.#again(reply.after);
-    if (reply.kind === "over") return this.#finish("ended");
-    if (reply.kind === "revoked") return this.#finish("revoked");
-    if (reply.kind !== "pass") return this.#finish("gone");
-    this.#timer = this.#outside.later(() => this.#lost(turn), joinLimit);
-    const socket = this.#outside.openSocket();
-    this.#socket = socket;
-    const open = new Promise((resolve) => (socket.onopen = resolve));
-    socket.onclose = (e) => this.#closed(turn, e.code);
-    socket.onmessage = (e) => this.#receive(turn, e.data);
-    const link = this.#outside.openLink(() => this.#lost(turn));
-    this.#link = link;
-    try {
-      const [{ offer, sources }] = await Promise.all([link.offer(reply.slots), open]);
-      if (turn !== this.#turn) return;
-      this.#offering = true;
-      this.#say({ type: "join", pass: reply.pass, offer, sources, media: this.media });
-    } catch {
-      this.#lost(turn);
-    }
+  /** What video I want. @param {View} video */
+  view(video) {
+    if (video === this.#view) return;
+    this.#view = video;
+    if (this.#inVisit) this.#say({ type: "view", video });
   }
 
-  /** @param {number} turn @param {string} frame */
-  #receive(turn, frame) {
-    if (turn !== this.#turn) return;
-    try {
-      const message = decode(frame);
-      if (message) this.#take(turn, message);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#finish("broken");
-    }
+  /** How my line does. @param {"good" | "weak" | "bad"} line */
+  line(line) {
+    if (line === this.#line) return;
+    this.#line = line;
+    if (this.#inVisit) this.#say({ type: "line", line });
   }
 
-  /** @param {number} turn @param {ServerMessage} message */
-  #take(turn, message) {
-    if (message.type === "error") return this.#refused(message.code);
+  /** The result of the device check; may come before start(). @param {Checked} check */
+  check(check) {
+    this.#check = check;
+    if (this.#connection.open) this.#say({ type: "check", check });
+  }
+
+  get #inVisit() {
+    return this.#connection.open && this.room.place === "visit";
+  }
+
+  #changed() {
+    if (this.#connection.state === "reconnecting") this.room.speaking = [];
+    this.#watcher.changed();
+  }
+
+  /** @param {ServerMessage} message */
+  #take(message) {
+    if (message.type === "error") return this.#refused(message.code, message.asked || this.#asked, message.about);
     const happenings = this.room.apply(message);
-    if (message.type === "joined") this.#joined();
-    if (message.type === "joined" || message.type === "answer") void this.#accept(turn, message.answer);
-    if (message.type === "joined" || message.type === "place") this.#placed(message.type === "place");
-    if (message.type === "need") {
-      this.#needed = { audio: message.audio, video: message.video };
-      void this.#offerMore(turn);
+    const me = this.room.you.id;
+    switch (message.type) {
+      case "joined":
+        if (this.#check) this.#say({ type: "check", check: this.#check });
+        this.#placed(this.#told !== JSON.stringify(this.media));
+        break;
+      case "resumed":
+      case "place":
+        this.#placed(true);
+        break;
+      case "chat":
+        if (message.from.id === me) this.lines.done(message.id);
+        break;
+      case "told":
+        if (message.member !== me) this.notes.done(message.id);
+        break;
+      case "media":
+        this.#switched(message.media);
     }
-    if (message.type === "chat" && message.from.id === this.room.you.id) this.pending.delete(message.id);
     this.#watcher.happened(happenings);
     this.#watcher.changed();
   }
 
-  /** The server does not say what it refused: it was the last thing asked. @param {string} code */
-  #refused(code) {
-    if (code === "not_allowed" && this.#asked === "chat") this.pending.clear();
-    this.#watcher.refused(code, this.#asked);
+  /** @param {string} code @param {string} asked @param {string} about */
+  #refused(code, asked, about) {
+    const words = asked === "chat" ? this.lines : asked === "tell" ? this.notes : null;
+    words?.refuse(about, code === "try_later");
+    if (!words || code !== "try_later") this.#watcher.refused(code, asked, about);
+    this.#watcher.changed();
   }
 
-  #joined() {
-    this.#outside.forget(this.#timer);
-    this.#timer = null;
-    this.attempt = 0;
-    this.#refusedPasses = 0;
-    this.#wasIn = true;
-    this.state = "in";
-    if (this.#link) this.#watcher.linked(this.#link);
-  }
-
-  /** Camera and microphone run toward the server in the visit and nowhere else. @param {boolean} moved */
-  #placed(moved) {
+  /** What I send runs toward the server in the visit and nowhere else. @param {boolean} tell what I send */
+  #placed(tell) {
+    for (const act of this.#kept.splice(0)) this.#say(act);
     const inVisit = this.room.place === "visit";
-    this.#link?.send(inVisit).catch(() => this.#lost(this.#turn));
-    if (!inVisit) return;
-    if (moved) this.#say({ type: "media", media: this.media });
-    for (const line of this.room.chat) this.pending.delete(line.id);
-    for (const [id, text] of this.pending) this.#say({ type: "chat", id, text });
+    if (!inVisit) this.media = { ...this.media, screen: false };
+    this.#connection.send(inVisit);
+    if (!inVisit) return this.#shut();
+    if (tell) this.#sayMedia();
+    if (this.#view !== "all") this.#say({ type: "view", video: this.#view });
+    if (this.#line) this.#say({ type: "line", line: this.#line });
+    for (const line of this.room.chat) if (line.from.id === this.room.you.id) this.lines.done(line.id);
+    this.lines.open();
+    this.notes.open();
   }
 
-  /** @param {number} turn @param {string} answer */
-  async #accept(turn, answer) {
-    try {
-      await this.#link?.accept(answer);
-    } catch {
-      return this.#lost(turn);
-    }
-    if (turn !== this.#turn) return;
-    this.#offering = false;
-    this.#watcher.changed();
-    void this.#offerMore(turn);
+  #shut() {
+    this.lines.shut();
+    this.notes.shut();
   }
 
-  /** One offer at a time: a need that comes meanwhile waits for the answer. @param {number} turn */
-  async #offerMore(turn) {
-    if (this.#offering || !this.#needed || !this.#link) return;
-    const slots = this.#needed;
-    this.#needed = null;
-    this.#offering = true;
-    try {
-      const { offer, sources } = await this.#link.offer(slots);
-      if (turn === this.#turn) this.#say({ type: "offer", offer, sources });
-    } catch {
-      this.#lost(turn);
-    }
+  /** Only the screen is taken over by others. @param {Media} media */
+  #switched(media) {
+    if (media.screen || !this.media.screen) return;
+    this.media = { ...this.media, screen: false };
+    this.#watcher.switched(media);
   }
 
-  /** @param {number} turn @param {number} code */
-  #closed(turn, code) {
-    if (turn !== this.#turn || this.over) return;
-    const outcome = afterClose(code);
-    if (code === 4401 && ++this.#refusedPasses >= passTries) return this.#finish("broken");
-    if (outcome === "rejoin" || outcome === "resume") return this.#lost(turn);
-    if (outcome === "busy") return this.#busy();
-    this.#finish(outcome);
+  #sayMedia() {
+    this.#told = JSON.stringify(this.media);
+    this.#say({ type: "media", media: this.media });
   }
 
-  /** The connection is gone, or no good: build a new one. @param {number} turn */
-  #lost(turn) {
-    if (turn !== this.#turn || this.over) return;
-    this.#again(0);
-  }
-
-  #busy() {
-    this.#again(busyWait);
-    this.#become("busy");
-  }
-
-  /** @param {number} after milliseconds that the server asked for, or 0 */
-  #again(after) {
-    this.#turn++;
-    this.#outside.forget(this.#timer);
-    this.#drop();
-    this.room.disconnect();
-    const wait = Math.max(after, backoff(this.attempt++, this.#outside.random()));
-    this.#timer = this.#outside.later(() => void this.#connect(), wait);
-    this.#resting = true;
-    this.#become(this.#wasIn ? "reconnecting" : "joining");
-  }
-
-  /** @param {State} state one of the ends */
-  #finish(state) {
-    this.#turn++;
-    this.#outside.forget(this.#timer);
-    this.#timer = null;
-    this.#resting = false;
-    this.#drop();
-    this.#become(state);
-  }
-
-  /** @param {State} state */
-  #become(state) {
-    this.state = state;
-    this.#watcher.changed();
-  }
-
-  #drop() {
-    const [socket, link] = [this.#socket, this.#link];
-    this.#socket = this.#link = null;
-    this.#offering = false;
-    this.#needed = null;
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(1000);
-    }
-    link?.close();
+  /** @param {ClientMessage} message */
+  #act(message) {
+    if (this.#connection.open) return this.#say(message);
+    if (this.state === "in") this.#kept.push(message);
+    else this.#watcher.refused("try_later", message.type, "member" in message ? message.member : "");
   }
 
   /** @param {ClientMessage} message */
   #say(message) {
     this.#asked = message.type;
-    try {
-      this.#socket?.send(encode(message));
-    } catch {
-      // A socket that is not open: its close event, or the join limit, starts the next turn.
-    }
+    this.#connection.say(message);
   }
 }

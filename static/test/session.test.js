@@ -1,99 +1,10 @@
 // The way through a visit, with a network, timers and chance made by hand.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { backoff } from "../js/backoff.js";
-import { Session } from "../js/session.js";
+import { backoff, soon } from "../js/backoff.js";
+import { chat, joined, line, placed, resumed, settle, World } from "./world.js";
 
-/** Lets everything that only waits for promises run. */
-const settle = () => new Promise((resolve) => setImmediate(resolve));
-
-class World {
-  constructor() {
-    this.passes = [];
-    this.sockets = [];
-    this.links = [];
-    this.timers = new Map();
-    this.happened = [];
-    this.refused = [];
-    this.ids = 0;
-    this.session = new Session(
-      {
-        getPass: async () => this.passes.shift() ?? { kind: "pass", pass: `pass-${this.links.length + 1}`, slots: { audio: 3, video: 3 } },
-        openSocket: () => {
-          const socket = { sent: [], closed: false, send: (frame) => socket.sent.push(JSON.parse(frame)), close: () => (socket.closed = true) };
-          this.sockets.push(socket);
-          return socket;
-        },
-        openLink: (onLost) => {
-          const link = { onLost, offers: [], answers: [], sending: null, closed: false };
-          link.offer = async (slots) => (link.offers.push(slots), { offer: `offer-${link.offers.length}`, sources: { 0: "microphone" } });
-          link.accept = async (answer) => void link.answers.push(answer);
-          link.send = async (on) => void (link.sending = on);
-          link.close = () => (link.closed = true);
-          this.links.push(link);
-          return link;
-        },
-        later: (call, ms) => (this.timers.set(++this.ids, { call, ms }), this.ids),
-        forget: (id) => this.timers.delete(id),
-        random: () => 0.5,
-        newID: () => `id-${++this.ids}`,
-      },
-      {
-        changed: () => undefined,
-        happened: (list) => this.happened.push(...list),
-        linked: () => undefined,
-        refused: (code, asked) => this.refused.push(`${asked} ${code}`),
-      },
-    );
-  }
-
-  get socket() {
-    return this.sockets.at(-1);
-  }
-
-  get link() {
-    return this.links.at(-1);
-  }
-
-  /** Runs the one timer that is set. */
-  async ring() {
-    assert.equal(this.timers.size, 1, "one timer at a time");
-    const [[id, { call, ms }]] = this.timers;
-    this.timers.delete(id);
-    call();
-    await settle();
-    return ms;
-  }
-
-  async open() {
-    await settle();
-    this.socket.onopen({});
-    await settle();
-  }
-
-  async receive(message) {
-    this.socket.onmessage({ data: JSON.stringify(message) });
-    await settle();
-  }
-
-  async join(place = "visit") {
-    this.session.start({ microphone: true, camera: true });
-    await this.open();
-    await this.receive(joined(place));
-  }
-}
-
-const joined = (place, chat = []) => ({
-  type: "joined",
-  you: { id: "me", name: "Me", role: "patient" },
-  place,
-  since: "2026-11-24T15:00:00Z",
-  may: ["chat"],
-  answer: "answer-1",
-  members: [],
-  chat,
-});
-const placed = (place) => ({ type: "place", place, since: "2026-11-24T15:01:00Z", may: ["chat"], members: [], chat: [] });
+const answer = { type: "answer", answer: "answer-2" };
 
 test("joining: pass, offer and media go out in the first frame", async () => {
   const world = new World();
@@ -103,24 +14,26 @@ test("joining: pass, offer and media go out in the first frame", async () => {
     pass: "pass-1",
     offer: "offer-1",
     sources: { 0: "microphone" },
-    media: { microphone: true, camera: true },
+    media: { microphone: true, camera: true, screen: false },
   });
   assert.deepEqual(world.link.answers, ["answer-1"]);
-  assert.equal(world.session.state, "in");
+  assert.deepEqual(world.states, ["joining", "in"]);
   assert.equal(world.timers.size, 0, "nothing is left to wait for");
 });
 
-test("nothing is sent while waiting; everything starts on admission", async () => {
+test("nothing is sent while waiting; everything starts on admission, and stops at once when moved out", async () => {
   const world = new World();
   await world.join("waiting");
   assert.equal(world.link.sending, false);
   world.session.say("too soon");
-  assert.deepEqual(world.socket.sent.map((m) => m.type), ["join"]);
+  assert.deepEqual(world.said, ["join"]);
   await world.receive(placed("visit"));
   assert.equal(world.link.sending, true);
-  assert.deepEqual(world.socket.sent.map((m) => m.type), ["join", "media", "chat"]);
-  await world.receive(placed("waiting"));
-  assert.equal(world.link.sending, false);
+  assert.deepEqual(world.said, ["join", "media", "chat"]);
+  world.session.setMedia({ microphone: true, camera: true, screen: true });
+  world.socket.onmessage({ data: JSON.stringify(placed("waiting", { why: "private" })) });
+  assert.equal(world.link.sending, false, "in the same moment");
+  assert.equal(world.session.media.screen, false);
   assert.deepEqual(world.happened.map((h) => h.place), ["waiting", "visit", "waiting"]);
 });
 
@@ -128,48 +41,253 @@ test("one offer at a time: a need that comes early waits for the answer", async 
   const world = new World();
   world.session.start({ microphone: false, camera: false });
   await world.open();
-  world.socket.onmessage({ data: JSON.stringify(joined("visit")) });
-  world.socket.onmessage({ data: JSON.stringify({ type: "need", audio: 5, video: 5 }) });
-  world.socket.onmessage({ data: JSON.stringify({ type: "need", audio: 6, video: 6 }) });
-  await settle();
-  assert.deepEqual(world.link.offers.slice(1), [{ audio: 6, video: 6 }]);
+  await world.receive(joined("visit"), { type: "need", audio: 5, video: 5 }, { type: "need", audio: 6, video: 6 });
+  assert.deepEqual(world.link.offers.slice(1), ["offer 6"]);
   await world.receive({ type: "need", audio: 7, video: 7 });
   assert.equal(world.link.offers.length, 2);
-  await world.receive({ type: "answer", answer: "answer-2" });
-  assert.equal(world.link.offers.length, 3);
+  await world.receive(answer);
+  assert.deepEqual(world.link.offers.slice(2), ["offer 7"]);
   assert.deepEqual(world.link.answers, ["answer-1", "answer-2"]);
 });
 
-for (const [how, lose] of Object.entries({
-  "a websocket that closes": (world) => world.socket.onclose({ code: 1006 }),
-  "media that falls silent": (world) => world.link.onLost(),
-})) {
-  test(`${how} brings a new pass and a new connection`, async () => {
-    const world = new World();
-    await world.join();
-    const [socket, link] = [world.socket, world.link];
-    lose(world);
-    assert.equal(world.session.state, "reconnecting");
-    assert.ok(socket.closed && link.closed);
-    assert.equal(await world.ring(), backoff(0, 0.5));
-    await world.open();
-    assert.equal(world.socket.sent[0].pass, "pass-2");
-    await world.receive(joined("visit"));
-    assert.equal(world.session.state, "in");
-    link.onLost();
-    assert.equal(world.session.state, "in", "what the old link says no longer counts");
-  });
-}
-
-test("tries go on, further and further apart, until the server is back", async () => {
+test("a websocket that is lost is taken up, and nothing else is", async () => {
   const world = new World();
   await world.join();
+  const { link } = world;
+  world.session.setMedia({ microphone: false, camera: true, screen: false });
+  await world.cut();
+  assert.deepEqual(world.socket.sent, [{ type: "resume", token: "token-1" }]);
+  await world.receive(resumed("visit"), { type: "slots", slots: [] }, { type: "speaking", members: [] });
+  assert.deepEqual(world.states, ["joining", "in"], "too short to be worth a word");
+  assert.deepEqual(world.socket.sent[1], { type: "media", media: { microphone: false, camera: true, screen: false } });
+  assert.equal(world.links.length, 1);
+  assert.ok(!link.closed && link.sending);
+  assert.equal(world.timers.size, 0);
+  await world.cut();
+  assert.equal(world.socket.sent[0].token, "token-2", "each word is used once");
+});
+
+test("a websocket that stays lost is told of after a second and a half, with the room as it was", async () => {
+  const world = new World();
+  await world.join();
+  await world.receive({ type: "speaking", members: ["me"] });
+  world.socket.onclose({ code: 1006 });
+  await world.pass(1400);
+  assert.deepEqual([world.session.state, world.session.room.speaking.length], ["in", 1]);
+  await world.pass(200);
+  assert.deepEqual([world.session.state, world.session.room.speaking.length], ["reconnecting", 0]);
+  assert.equal(world.now - world.session.lostAt, 1600);
+  await world.open();
+  await world.receive(resumed("visit"));
+  assert.deepEqual(world.states, ["joining", "in", "reconnecting", "in"]);
+  assert.equal(world.session.lostAt, 0);
+});
+
+test("sockets that do not open are followed by others, one or two seconds apart, until the place is held no more", async () => {
+  const world = new World();
+  await world.join();
+  world.socket.onclose({ code: 1006 });
+  await world.pass(44_000);
+  const tries = world.sockets.length - 1;
+  assert.ok(tries >= 15, `${tries} tries`);
+  for (const socket of world.sockets.slice(1, -1)) assert.equal(socket.closed, "no code", "one that does not open keeps others from opening");
+  assert.equal(world.links.length, 1);
+  assert.ok(!world.link.closed);
+  await world.pass(10_000);
+  assert.equal(world.links.length, 2, "everything is built anew");
+  assert.ok(!world.links[0].closed, "the old link plays until the new one is in");
+  await world.open();
+  assert.equal(world.socket.sent[0].type, "join");
+  await world.receive(joined("visit"));
+  assert.ok(world.links[0].closed && !world.links[1].closed);
+  assert.deepEqual(world.linked, world.links);
+});
+
+test("on a slow line sockets are given the time they took before", async () => {
+  const world = new World();
+  world.session.start({ microphone: true, camera: true });
+  await settle();
+  await world.pass(900);
+  await world.open();
+  await world.receive(joined("visit"));
+  world.socket.onclose({ code: 1006 });
+  await world.pass(4000);
+  assert.equal(world.sockets.length, 2);
+  await world.pass(1000);
+  assert.equal(world.sockets.length, 3);
+});
+
+test("a websocket that does not answer is given up, and closed only when another has taken its place", async () => {
+  const world = new World();
+  await world.join();
+  const { socket, link } = world;
+  link.events.silent();
+  await settle();
+  assert.deepEqual([world.session.state, socket.sent.at(-1).type, link.offers.at(-1)], ["reconnecting", "offer", "restart 3"]);
+  await world.pass(2100);
+  assert.equal(world.sockets.length, 2);
+  assert.equal(socket.closed, null, "a close frame would end our place");
+  await world.open();
+  await world.receive(resumed("visit"));
+  assert.notEqual(socket.closed, null);
+  assert.deepEqual([world.said, link.offers.length], [["resume", "media", "offer"], 3]);
+  assert.equal(link.offers.at(-1), "restart 3", "still silent: new ways through the network are asked for at once");
+});
+
+test("while nothing arrives ICE is restarted every three seconds, until something does", async () => {
+  const world = new World();
+  await world.join();
+  const { link } = world;
+  link.events.silent();
+  for (let i = 0; i < 4; i++) {
+    await world.pass(100);
+    await world.receive(answer);
+    await world.pass(2900);
+  }
+  await world.receive(answer);
+  assert.equal(link.offers.filter((offer) => offer.startsWith("restart")).length, 5);
+  link.events.alive();
+  await world.pass(10_000);
+  assert.equal(link.offers.length, 6);
+  assert.deepEqual(world.states, ["joining", "in", "reconnecting", "in"]);
+  assert.deepEqual([world.sockets.length, world.links.length, world.timers.size], [1, 1, 0]);
+});
+
+test("silence that outlasts the place, or a link that is no good, is mended by joining anew", async () => {
+  for (const lose of [
+    async (world) => {
+      world.link.events.silent();
+      for (let i = 0; i < 45; i++) {
+        await world.receive(answer);
+        await world.pass(1000);
+      }
+    },
+    async (world) => world.link.events.dead(),
+    async (world) => {
+      await world.cut();
+      world.socket.onclose({ code: 4404 });
+    },
+  ]) {
+    const world = new World();
+    await world.join();
+    await lose(world);
+    await world.pass(200);
+    await world.open();
+    assert.deepEqual([world.socket.sent[0].type, world.socket.sent[0].pass], ["join", "pass-2"]);
+    await world.receive(joined("visit"));
+    assert.equal(world.session.state, "in");
+    assert.ok(world.links[0].closed);
+    world.links[0].events.dead();
+    assert.equal(world.session.state, "in", "what the old link says no longer counts");
+  }
+});
+
+test("a network that changes is tried at once: by a restart, or by another socket", async () => {
+  const world = new World();
+  await world.join();
+  world.session.networkChanged();
+  await world.receive(answer);
+  assert.deepEqual([world.link.offers.at(-1), world.session.state], ["restart 3", "in"]);
+  world.socket.onclose({ code: 1006 });
+  await world.pass(300);
+  const tried = world.sockets.length;
+  world.session.networkChanged();
+  assert.equal(world.sockets.length, tried + 1);
+  await world.open();
+  await world.receive(resumed("visit"));
+  assert.equal(world.session.state, "in");
+});
+
+test("a page that was hidden for long asks whether its socket still lives", async () => {
+  const world = new World();
+  await world.join();
+  world.session.shown(5000);
+  await settle();
+  assert.equal(world.link.offers.length, 1);
+  world.session.shown(60_000);
+  await world.pass(2100);
+  assert.deepEqual([world.link.offers.at(-1), world.sockets.length], ["offer 3", 2]);
+});
+
+test("an offer whose answer was lost with the websocket is made anew", async () => {
+  const world = new World();
+  await world.join();
+  await world.receive({ type: "need", audio: 5, video: 5 });
+  await world.cut();
+  await world.receive(resumed("visit"));
+  assert.deepEqual(world.link.offers, ["offer 3", "offer 5", "offer 5"]);
+  await world.receive(answer);
+  assert.deepEqual(world.link.answers, ["answer-1", "answer-2"]);
+});
+
+test("what is asked in the moment of a cut is asked once it is over; what is asked later is refused at once", async () => {
+  const world = new World();
+  await world.join();
+  world.socket.onclose({ code: 1006 });
+  world.session.admit("w");
+  await world.pass(100);
+  await world.open();
+  await world.receive(resumed("visit"));
+  assert.deepEqual(world.socket.sent[1], { type: "admit", member: "w" });
+  world.socket.onclose({ code: 1006 });
+  await world.pass(3000);
+  world.session.private(true);
+  world.session.remove("w");
+  assert.deepEqual(world.refused, ["private try_later", "remove try_later w"]);
+});
+
+test("every act has its message", async () => {
+  const world = new World();
+  await world.join();
+  const { session } = world;
+  for (const act of ["admit", "decline", "return", "remove", "lead"]) session[act]("m");
+  session.private(true);
+  session.hearing("signal");
+  session.sign("m", true);
+  session.view("one");
+  session.view("one");
+  session.line("weak");
+  session.check({ camera: "ok" });
+  session.end();
+  assert.deepEqual(world.socket.sent.slice(1), [
+    ...["admit", "decline", "return", "remove", "lead"].map((type) => ({ type, member: "m" })),
+    { type: "private", on: true },
+    { type: "hearing", answer: "signal" },
+    { type: "sign", member: "m", on: true },
+    { type: "view", video: "one" },
+    { type: "line", line: "weak" },
+    { type: "check", check: { camera: "ok" } },
+    { type: "end" },
+  ]);
+  world.session.setMedia({ microphone: true, camera: true, screen: true });
+  await world.receive({ type: "media", media: { microphone: true, camera: true, screen: false } });
+  assert.deepEqual([world.session.media.screen, world.switched.length], [false, 1]);
+});
+
+test("view, line and check are said again wherever the server may not know them", async () => {
+  const world = new World();
+  world.session.check({ camera: "ok" });
+  world.session.view("none");
+  await world.join("waiting");
+  assert.deepEqual(world.said, ["join", "check"]);
+  await world.receive(placed("visit"));
+  assert.deepEqual(world.said, ["join", "check", "media", "view"]);
+  world.session.line("bad");
+  await world.cut();
+  await world.receive(resumed("visit"));
+  assert.deepEqual(world.said, ["resume", "media", "view", "line"]);
+});
+
+test("tries to join go on, further and further apart, until the server is back", async () => {
+  const world = new World();
+  await world.join("visit", { token: "" });
   world.passes = Array.from({ length: 6 }, () => ({ kind: "later", after: 0 }));
   world.socket.onclose({ code: 1001 });
-  const waits = [];
-  for (let i = 0; i < 6; i++) waits.push(await world.ring());
-  assert.deepEqual(waits, [0, 1, 2, 3, 4, 5].map((n) => backoff(n, 0.5)));
-  await world.ring();
+  for (let n = 0; n < 6; n++) {
+    assert.equal(world.passes.length, 6 - n);
+    await world.pass(backoff(n, 0.5));
+  }
+  await world.pass(backoff(6, 0.5));
   await world.open();
   await world.receive(joined("visit"));
   assert.equal(world.session.attempt, 0);
@@ -179,8 +297,8 @@ test("a wait the server asked for is kept, and can be cut short", async () => {
   const world = new World();
   world.passes = [{ kind: "later", after: 30_000 }];
   world.session.start({ microphone: true, camera: true });
-  await settle();
-  assert.equal([...world.timers.values()][0].ms, 30_000);
+  await world.pass(29_000);
+  assert.equal(world.sockets.length, 0);
   world.session.hurry();
   await world.open();
   await world.receive(joined("visit"));
@@ -194,20 +312,24 @@ test("a join without an answer is given up", async () => {
   const world = new World();
   world.session.start({ microphone: true, camera: true });
   await world.open();
-  await world.ring();
+  await world.pass(12_200);
   assert.equal(world.session.state, "joining");
-  assert.ok(world.link.closed);
+  assert.ok(world.links[0].closed);
+  assert.equal(world.links.length, 2);
 });
 
 test("the ends are final", async () => {
-  for (const [code, state] of [[4409, "replaced"], [4410, "ended"], [4411, "revoked"], [4400, "broken"], [1009, "broken"], [1000, "left"]]) {
+  const ends = { 4409: "replaced", 4410: "ended", 4411: "revoked", 4412: "declined", 4400: "broken", 1009: "broken", 1000: "left" };
+  for (const [code, state] of Object.entries(ends)) {
     const world = new World();
     await world.join();
-    world.socket.onclose({ code });
+    world.socket.onclose({ code: Number(code) });
     assert.equal(world.session.state, state);
+    assert.ok(world.link.closed);
     assert.equal(world.timers.size, 0);
   }
-  for (const [kind, state] of [["over", "ended"], ["revoked", "revoked"], ["gone", "gone"], ["too_early", "gone"]]) {
+  const replies = { over: "ended", revoked: "revoked", gone: "gone", too_early: "gone", consent_needed: "consent_needed" };
+  for (const [kind, state] of Object.entries(replies)) {
     const world = new World();
     world.passes = [{ kind }];
     world.session.start({ microphone: true, camera: true });
@@ -218,14 +340,26 @@ test("the ends are final", async () => {
 
 test("a full room is knocked at again", async () => {
   const world = new World();
-  await world.join("waiting");
+  world.session.start({ microphone: true, camera: true });
+  await world.open();
   world.socket.onclose({ code: 4503 });
   assert.equal(world.session.state, "busy");
-  assert.ok((await world.ring()) >= 5000);
+  await world.pass(5000);
+  assert.equal(world.sockets.length, 1);
+  await world.pass(5000);
   assert.equal(world.session.state, "busy");
   await world.open();
   await world.receive(joined("waiting"));
   assert.equal(world.session.state, "in");
+});
+
+test("a server that is away while it holds our place is asked again soon", async () => {
+  const world = new World();
+  await world.join();
+  await world.cut();
+  world.socket.onclose({ code: 4503 });
+  await world.pass(soon(1, 0.5));
+  assert.deepEqual([world.session.state, world.sockets.length], ["in", 3]);
 });
 
 test("passes that are refused again and again end it", async () => {
@@ -234,7 +368,7 @@ test("passes that are refused again and again end it", async () => {
   for (let i = 0; i < 3; i++) {
     await world.open();
     world.socket.onclose({ code: 4401 });
-    await world.ring();
+    await world.pass(backoff(i, 0.5));
   }
   await world.open();
   world.socket.onclose({ code: 4401 });
@@ -247,12 +381,12 @@ test("words said in a gap are sent once it closes, and once only", async () => {
   const first = world.session.say("one");
   world.socket.onclose({ code: 1006 });
   const second = world.session.say("two");
-  await world.ring();
+  await world.pass(100);
   await world.open();
-  await world.receive(joined("visit", [{ id: first, from: { id: "me", name: "Me" }, text: "one", at: "2026-11-24T15:00:00Z" }]));
+  await world.receive(resumed("visit", { chat: [line(first, "one")] }));
   assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), [{ type: "chat", id: second, text: "two" }]);
-  await world.receive({ type: "chat", id: second, from: { id: "me", name: "Me" }, text: "two", at: "2026-11-24T15:00:01Z" });
-  assert.equal(world.session.pending.size, 0);
+  await world.receive(chat(second, "two"));
+  assert.equal(world.session.lines.words.size, 0);
 });
 
 test("leaving says bye and lets go", async () => {
@@ -260,7 +394,7 @@ test("leaving says bye and lets go", async () => {
   await world.join();
   world.session.leave();
   assert.deepEqual(world.socket.sent.at(-1), { type: "bye" });
-  assert.ok(world.socket.closed && world.link.closed);
+  assert.ok(world.socket.closed === 1000 && world.link.closed);
   assert.equal(world.session.state, "left");
 });
 
@@ -272,27 +406,20 @@ test("leaving while a pass is fetched opens nothing", async () => {
   assert.equal(world.sockets.length, 0);
 });
 
-test("refusals are told, garbage ends the visit page's part", async () => {
+test("refusals are told with what they are about, garbage ends the visit page's part", async () => {
   const world = new World();
   await world.join();
-  await world.receive({ type: "error", code: "not_allowed", message: "no" });
-  assert.deepEqual(world.refused, ["join not_allowed"]);
+  await world.receive({ type: "error", code: "not_found", message: "no", asked: "admit", about: "w" });
+  assert.deepEqual(world.refused, ["admit not_found w"]);
   await world.receive({ type: "slots", slots: 3 });
   assert.equal(world.session.state, "broken");
 });
 
-test("backoff grows to a ceiling and is spread by chance", () => {
-  for (let n = 0; n < 20; n++) {
-    assert.ok(backoff(n, 0) <= backoff(n, 0.999) && backoff(n, 0.999) <= 4000);
-    assert.ok(backoff(n + 1, 0.5) >= backoff(n, 0.5));
+test("waits grow to a ceiling and are spread by chance", () => {
+  for (const [wait, ceiling] of [[backoff, 4000], [soon, 1000]]) {
+    for (let n = 0; n < 20; n++) {
+      assert.ok(wait(n, 0) <= wait(n, 0.999) && wait(n, 0.999) <= ceiling);
+      assert.ok(wait(n + 1, 0.5) >= wait(n, 0.5));
+    }
   }
-});
-
-test("words that were refused are not shown as being sent for ever", async () => {
-  const world = new World();
-  await world.join();
-  world.session.say("hello");
-  await world.receive({ type: "error", code: "not_allowed", message: "No." });
-  assert.deepEqual(world.refused, ["chat not_allowed"]);
-  assert.equal(world.session.pending.size, 0);
 });

@@ -11,10 +11,9 @@ import { People } from "./people.js";
 import { SlotViews } from "./slotviews.js";
 import { Stage } from "./stage.js";
 import { Waiting } from "./waiting.js";
-import { MediaLink } from "../media.js";
-import { subprotocol } from "../protocol.js";
-import { Session } from "../session.js";
-import { pass } from "../api.js";
+import { Attendance } from "../attendance.js";
+import { watchNetwork } from "../network.js";
+import { Room } from "../room.js";
 
 /** @import {Check} from "./check.js" */
 /** @import {Checks} from "./checks.js" */
@@ -23,6 +22,7 @@ import { pass } from "../api.js";
 /** @import {Live} from "./live.js" */
 /** @import {Message} from "./message.js" */
 /** @import {Screens} from "./screens.js" */
+/** @import {Session} from "../session.js" */
 /** @import {VisitSeen} from "../api.js" */
 /** @import {Words} from "../i18n.js" */
 
@@ -35,12 +35,9 @@ const adviseFrom = 4;
 const adviseAfter = 10_000;
 
 export class Call {
-  /** @type {Session | null} */
-  #session = null;
-  /** @type {MediaLink | null} */
-  #link = null;
+  /** @type {Attendance | null} */
+  #attendance = null;
   #awake = new Awake();
-  #media = "";
 
   /**
    * @param {{words: Words, screens: Screens, live: Live, message: Message, devices: Devices, check: () => Check, checks: () => Checks, visit: () => VisitSeen,
@@ -61,7 +58,11 @@ export class Call {
     setInterval(() => this.render(), tick);
   }
 
-  #noRoom = new Session(/** @type {any} */ ({}), /** @type {any} */ ({})).room;
+  #noRoom = new Room();
+
+  get #session() {
+    return this.#attendance?.session ?? null;
+  }
 
   /** Whether somebody is on the way in, or in. */
   get running() {
@@ -72,34 +73,24 @@ export class Call {
   start() {
     if (this.running) return;
     const { visit, devices } = this.parts;
-    const { path } = visit();
-    this.#session = new Session(
-      {
-        getPass: () => pass(path),
-        openSocket: () => new WebSocket(new URL(`${path}ws`, location.href.replace(/^http/, "ws")), subprotocol),
-        openLink: (onLost) => new MediaLink({ tracks: () => devices, canSend: devices.canSend, onLost }),
-        later: (call, ms) => setTimeout(call, ms),
-        forget: (timer) => clearTimeout(timer),
-        random: Math.random,
-        newID,
-      },
-      {
+    this.#attendance = new Attendance({
+      path: visit().path,
+      devices,
+      page: {
         changed: () => this.render(),
         happened: (happenings) => this.#tell(happenings),
-        linked: (link) => (this.#link = /** @type {MediaLink} */ (link)),
-        refused: (code, asked) => this.#refused(code, asked),
+        refused: (code) => this.#refused(code),
+        propose: () => undefined,
       },
-    );
-    this.#media = JSON.stringify(devices.media);
-    this.#session.start(devices.media);
+    });
+    this.#attendance.start();
     this.#awake.keep(true);
   }
 
-  /** Something I asked was refused: says so, and takes back what the page showed as done. @param {string} code @param {string} asked */
-  #refused(code, asked) {
-    const { live, words, devices } = this.parts;
+  /** Something I asked was refused: says so, and takes back what the page showed as done. @param {string} code */
+  #refused(code) {
+    const { live, words } = this.parts;
     live.toast(words.t(code === "not_allowed" ? "visit.not_allowed" : "visit.refused"));
-    if (code === "not_allowed" && asked === "media") devices.watchOnly();
     this.render();
   }
 
@@ -113,12 +104,7 @@ export class Call {
     const session = this.#session;
     if (!session || session.over) return;
     const { devices, live, words } = this.parts;
-    const media = JSON.stringify(devices.media);
-    if (media !== this.#media) {
-      this.#media = media;
-      session.setMedia(devices.media);
-    }
-    this.#link?.refresh().catch(() => live.toast(words.t("visit.refused")));
+    this.#attendance?.devicesChanged();
     const wrong = explain(devices.faults, browserOf(navigator.userAgent, navigator.maxTouchPoints));
     if (wrong && this.#wrong !== wrong.title) live.toast(words.t("visit.device", { why: `${words.t(wrong.title)}. ${words.t(wrong.help)}` }));
     this.#wrong = wrong?.title ?? "";
@@ -170,11 +156,7 @@ export class Call {
     }
     if (!inVisit) this.waiting.show(visit(), room, now, this.#lostAt);
     screens.show(inVisit ? "visit" : "waiting", state);
-    if (this.#link && session.state === "in") {
-      this.views.bind(this.#link.slots());
-      this.#link.expecting = inVisit && room.expectsMedia;
-      this.#link.crowd(inVisit ? room.others.length + 1 : 1).catch(() => undefined);
-    }
+    this.views.bind(this.#attendance?.slots() ?? []);
     if (!inVisit) {
       this.views.show(room);
       this.#forget();
@@ -185,7 +167,7 @@ export class Call {
     this.buttons.show();
     this.stage.show();
     this.people.show(room, devices.media, now);
-    this.chat.show(room, session.pending);
+    this.chat.show(room, session.lines.words);
     button("end").hidden = !room.may.has("end");
     const waiting = room.may.has("admit") ? room.waiting.length : 0;
     const what = waiting > 0 ? words.t("knocking.count", { count: waiting }) : words.t("title.visit");
@@ -208,8 +190,8 @@ export class Call {
   /** @param {string} state */
   #renderOver(state) {
     const { live, devices, check, visit } = this.parts;
-    this.#session = null;
-    this.#link = null;
+    if (state === "consent_needed") return location.reload(); // which asks for it
+    this.#attendance = null;
     this.#lostAt = 0;
     live.banner("");
     live.quiet();
@@ -282,10 +264,9 @@ export class Call {
       dialog.showModal();
     });
     dialog.addEventListener("close", () => dialog.returnValue === "end" && this.#session?.end());
-    window.addEventListener("online", () => this.#session?.hurry());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState !== "visible" || !this.running) return;
-      this.#session?.hurry();
+    watchNetwork({
+      changed: () => this.#session?.networkChanged(),
+      shown: (hiddenFor) => this.#session?.shown(hiddenFor),
     });
   }
 
@@ -312,9 +293,4 @@ export class Call {
     this.#panel("");
     button(`open-${panel}`).focus();
   }
-}
-
-/** An id for one chat message: 32 hexadecimal characters. (crypto.randomUUID is missing from older Safari.) */
-function newID() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -4,6 +4,7 @@ import { box, button, byId, el, keyed, setText } from "./dom.js";
 import { longestText } from "../protocol.js";
 
 /** @import {Line} from "../protocol.js" */
+/** @import {Unsent} from "../outbox.js" */
 /** @import {Room} from "../room.js" */
 /** @import {Words} from "../i18n.js" */
 /** @import {Live} from "./live.js" */
@@ -55,7 +56,7 @@ export class ChatPanel {
     });
   }
 
-  /** @param {Room} room @param {Map<string, string>} pending */
+  /** @param {Room} room @param {Map<string, Unsent>} pending not acknowledged yet */
   show(room, pending) {
     const words = this.#words;
     const open = !box("chat").hidden;
@@ -64,8 +65,9 @@ export class ChatPanel {
       const own = from.id === room.you.id;
       return { key: keyOf({ id, from }), own, name: own ? words.t("chat.you") : from.name, text, at: words.time(Date.parse(at)) };
     });
-    for (const [id, text] of pending) {
-      rows.push({ key: `${room.you.id} ${id}`, own: true, name: words.t("chat.you"), text, at: words.t("chat.sending") });
+    for (const { id, text, state } of pending.values()) {
+      const at = words.t(state === "refused" ? "chat.not_sent" : "chat.sending");
+      rows.push({ key: `${room.you.id} ${id}`, own: true, name: words.t("chat.you"), text, at });
     }
     const lines = box("chat-lines");
     const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;

@@ -1,0 +1,177 @@
+// How my line does, judged from the browser's counters, and whose line it is when somebody's picture suffers. Pure: counters, their times and
+// what the room says of the others come in from outside.
+
+/** @import {Quality} from "./protocol.js" */
+
+/** What one slot has received so far. @typedef {{kind: string, packets: number, lost: number, jitter: number, freezes: number, frames: number}} Received */
+
+/** The counters of one moment. `rtt` and `jitter` in milliseconds; `lossOut` a share of 1; `room`: what the line carries toward the server, bits
+ * a second; `pinched`: pictures are sent smaller because of the line; null: not known.
+ * @typedef {{at: number, rtt: number | null, lossOut: number | null, room: number | null, pinched: boolean, slots: Map<string, Received>}} Sample */
+
+/** Somebody else in the visit: their slots, whether a picture of theirs should be moving, and what their own page says of their line.
+ * @typedef {{id: string, mids: string[], moving: boolean, line: Quality, away: boolean}} Other */
+
+/** @typedef {"theirs" | "mine" | "unknown"} Whose */
+
+/** So many samples are looked at together, a second apart. */
+const window = 4;
+/** A line is called worse after so many judgements in a row, and better after so many. */
+const worseAfter = 2;
+const betterAfter = 8;
+/** A line that has been bad for so long cannot carry video (milliseconds). */
+const hopelessAfter = 6000;
+
+/** From here a talk halts, and from here it is hard to hold. */
+const weak = { rtt: 500, loss: 0.05, jitter: 100, room: 250_000 };
+const bad = { rtt: 1200, loss: 0.15, jitter: 400, room: 100_000 };
+/** Shares of fewer packets than this say nothing. */
+const fewPackets = 20;
+
+const order = ["good", "weak", "bad"];
+
+/**
+ * @param {Iterable<any>} reports of RTCPeerConnection.getStats()
+ * @param {number} at milliseconds
+ * @returns {Sample}
+ */
+export function sampleOf(reports, at) {
+  /** @type {Sample} */
+  const sample = { at, rtt: null, lossOut: null, room: null, pinched: false, slots: new Map() };
+  const all = [...reports];
+  const chosen = all.find((each) => each.type === "transport")?.selectedCandidatePairId;
+  for (const each of all) {
+    switch (each.type) {
+      case "candidate-pair":
+        if (chosen ? each.id !== chosen : !(each.selected || (each.nominated && each.state === "succeeded"))) break;
+        if (each.currentRoundTripTime > 0) sample.rtt = 1000 * each.currentRoundTripTime;
+        if (each.availableOutgoingBitrate > 0) sample.room = each.availableOutgoingBitrate;
+        break;
+      case "remote-inbound-rtp":
+        if (each.fractionLost >= 0) sample.lossOut = Math.max(sample.lossOut ?? 0, each.fractionLost);
+        if (sample.rtt === null && each.roundTripTime > 0) sample.rtt = 1000 * each.roundTripTime;
+        break;
+      case "outbound-rtp":
+        sample.pinched ||= each.qualityLimitationReason === "bandwidth";
+        break;
+      case "inbound-rtp":
+        if (typeof each.mid === "string") sample.slots.set(each.mid, receivedOf(each));
+    }
+  }
+  return sample;
+}
+
+/** @param {any} report @returns {Received} */
+function receivedOf({ kind, packetsReceived = 0, packetsLost = 0, jitter = 0, freezeCount = 0, framesDecoded = 0 }) {
+  return { kind, packets: packetsReceived, lost: packetsLost, jitter: 1000 * jitter, freezes: freezeCount, frames: framesDecoded };
+}
+
+export class Line {
+  /** How my line does. @type {Quality} */
+  mine = "";
+  /** Whose picture halts, and whose line that is. @type {Map<string, Whose>} */
+  halting = new Map();
+
+  /** @type {Sample[]} */
+  #samples = [];
+  /** How the last judgements in a row differ from `mine`. @type {{worse: number, better: number}} */
+  #runs = { worse: 0, better: 0 };
+  /** Since when my line is bad (milliseconds), 0 while it is not. */
+  #badSince = 0;
+  #proposed = false;
+
+  /** The counters begin anew: another link plays. */
+  restart() {
+    this.#samples = [];
+    this.halting = new Map();
+  }
+
+  /**
+   * Takes the counters of a moment in.
+   * @param {Sample} sample
+   * @param {Other[]} others in the visit
+   * @param {boolean} silent nothing at all arrives
+   */
+  take(sample, others, silent) {
+    this.#samples = [...this.#samples, sample].slice(-window);
+    const first = this.#samples[0];
+    const received = others.map((other) => ({ other, ...during(first, sample, other.mids) }));
+    const healthy = received.filter(({ other }) => !suffers(other));
+    // What comes badly from all of those whose own line does well comes badly to me.
+    const lossIn = least(healthy.filter((each) => each.packets + each.lost >= fewPackets).map((each) => each.lost / (each.packets + each.lost)));
+    const jitter = least(healthy.filter((each) => each.packets > 0).map((each) => each.jitter));
+    const full = this.#samples.length === window;
+    const stopped = healthy.filter((each) => full && each.other.moving && each.frames === 0);
+    const judged = silent ? "bad" : judge(this.#samples, lossIn, jitter, stopped.length > 0 && stopped.length === healthy.length);
+    this.#weigh(judged, sample.at);
+    this.halting = new Map();
+    for (const { other, freezes, frames } of received) {
+      if (!other.away && !(other.moving && full && (frames === 0 || freezes > 0))) continue;
+      this.halting.set(other.id, suffers(other) ? "theirs" : order.indexOf(this.mine) > 0 ? "mine" : "unknown");
+    }
+  }
+
+  /** Whether to propose going on without video, now: true once, when the line has been bad for long. @param {number} now milliseconds */
+  proposes(now) {
+    if (this.#proposed || this.#badSince === 0 || now - this.#badSince < hopelessAfter) return false;
+    this.#proposed = true;
+    return true;
+  }
+
+  /** @param {string} judged @param {number} now */
+  #weigh(judged, now) {
+    const difference = order.indexOf(judged) - order.indexOf(this.mine);
+    const runs = this.#runs;
+    runs.worse = difference > 0 ? runs.worse + 1 : 0;
+    runs.better = difference < 0 ? runs.better + 1 : 0;
+    const known = this.mine !== "" || this.#samples.length === window;
+    if (known && (this.mine === "" || runs.worse >= worseAfter || runs.better >= betterAfter)) {
+      // From bad it is one step to weak: one good moment after another is needed to be called good.
+      const step = runs.better >= betterAfter ? order[order.indexOf(this.mine) - 1] : judged;
+      this.mine = /** @type {Quality} */ (step);
+      this.#runs = { worse: 0, better: 0 };
+    }
+    if (this.mine !== "bad") this.#badSince = 0;
+    else this.#badSince ||= now;
+  }
+}
+
+/** @param {Other} other */
+const suffers = (other) => other.away || other.line === "weak" || other.line === "bad";
+
+/** @param {number[]} values */
+const least = (values) => (values.length > 0 ? Math.min(...values) : 0);
+
+/** What some slots received between two samples. @param {Sample} first @param {Sample} last @param {string[]} mids */
+function during(first, last, mids) {
+  const sum = { packets: 0, lost: 0, freezes: 0, frames: 0, jitter: 0 };
+  for (const mid of mids) {
+    const [before, after] = [first.slots.get(mid), last.slots.get(mid)];
+    if (!before || !after) continue;
+    for (const key of /** @type {const} */ (["packets", "lost", "freezes", "frames"])) sum[key] += Math.max(0, after[key] - before[key]);
+    if (after.packets > before.packets) sum.jitter = Math.max(sum.jitter, after.jitter);
+  }
+  return sum;
+}
+
+/**
+ * @param {Sample[]} samples
+ * @param {number} lossIn @param {number} jitter @param {boolean} stopped no picture moves that should
+ * @returns {string}
+ */
+function judge(samples, lossIn, jitter, stopped) {
+  const rtt = median(samples.map((each) => each.rtt).filter((each) => each !== null));
+  const lossOut = median(samples.map((each) => each.lossOut).filter((each) => each !== null));
+  const rooms = samples.map((each) => (each.pinched && each.room !== null ? each.room : Infinity));
+  const room = Math.max(...rooms);
+  /** @param {typeof weak} limit */
+  const beyond = (limit) =>
+    rtt >= limit.rtt || lossOut >= limit.loss || lossIn >= limit.loss || jitter >= limit.jitter || room < limit.room;
+  if (beyond(bad)) return "bad";
+  return stopped || beyond(weak) ? "weak" : "good";
+}
+
+/** @param {number[]} values @returns {number} 0 of none */
+function median(values) {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+}
