@@ -18,6 +18,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/keys"
 	"housecall/platform/store"
+	"housecall/platform/words"
 	"housecall/static"
 	"housecall/visits"
 )
@@ -119,7 +120,11 @@ func (o *deskOptions) withVisits(ctx context.Context, mayMake bool, f func(*visi
 		if err != nil {
 			return err
 		}
-		s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), PublicURL: o.publicURL, Languages: static.Languages()})
+		book, err := words.Load(static.Locales())
+		if err != nil {
+			return err
+		}
+		s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), PublicURL: o.publicURL, Languages: book.Tags()})
 		if err != nil {
 			return err
 		}

@@ -101,6 +101,15 @@ func read(fsys fs.FS, name string) (*Words, error) {
 // All gives every catalogue, English first, then by tag. The caller must not change it.
 func (b *Book) All() []*Words { return b.all }
 
+// Tags gives the tag of every catalogue, English first.
+func (b *Book) Tags() []string {
+	tags := make([]string, len(b.all))
+	for i, w := range b.all {
+		tags[i] = w.Tag
+	}
+	return tags
+}
+
 // Find gives the catalogue for a language as somebody may name it: es for es-MX, zh-Hans for zh-CN. ok is false where there is none.
 func (b *Book) Find(tag string) (w *Words, ok bool) {
 	asked, err := language.Parse(tag)

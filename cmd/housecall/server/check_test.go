@@ -1,55 +1,22 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
-	"housecall/auth"
 	"housecall/cmd/housecall/server"
 	"housecall/sfu/sfutest"
-	"housecall/visits"
 )
 
-// TestConnectionTest begins with a link, as a browser does, and ends with media back from the media port. It stops the server while the test
+// TestConnectionTest begins with a link, as a browser does, and ends with media back from the media port. The server is stopped while the test
 // goes on.
 func TestConnectionTest(t *testing.T) {
 	s := open(t, server.Config{})
-	_, links, err := s.Visits.Create(t.Context(), auth.Operator(), visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 30,
-		People: []visits.Person{{Name: "Sample Patient", Role: auth.Patient}, {Name: "Dr. Sample", Role: auth.Clinician}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar}
-	post := func(path string, question, answer any) int {
-		t.Helper()
-		b, err := json.Marshal(question)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := browser.Post(s.URL()+path, "application/json", bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if b, err = io.ReadAll(response.Body); err == nil && response.StatusCode == http.StatusOK {
-			err = json.Unmarshal(b, answer)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return response.StatusCode
-	}
+	b := visit(t, s, two...)[0]
 	client, err := sfutest.New(sfutest.Options{Microphones: 1, AudioSlots: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -59,19 +26,12 @@ func TestConnectionTest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, code, _ := strings.Cut(links[0].URL, "#")
-	var entry struct {
-		Path string `json:"path"`
-	}
-	if status := post("/api/v1/join", map[string]string{"code": code}, &entry); status != http.StatusOK {
-		t.Fatalf("join: %d", status)
-	}
 	var check struct {
 		ID     string `json:"id"`
 		Answer string `json:"answer"`
 	}
 	question := map[string]any{"offer": offer, "sources": map[string]string{client.MicrophoneMIDs()[0]: "microphone"}}
-	if status := post(entry.Path+"check", question, &check); status != http.StatusOK {
+	if status := b.do("POST", b.path+"check", question, &check); status != http.StatusOK {
 		t.Fatalf("check: %d", status)
 	}
 	if err := client.Accept(check.Answer); err != nil {
@@ -83,8 +43,41 @@ func TestConnectionTest(t *testing.T) {
 	if err := client.WaitReceived(ctx, client.AudioSlotMIDs()[0], 10); err != nil {
 		t.Error(err)
 	}
-	browser.Jar = nil
-	if status := post(entry.Path+"check", question, &check); status != http.StatusNotFound {
+	b.client.Jar = nil
+	if status := b.do("POST", b.path+"check", question, nil); status != http.StatusNotFound {
 		t.Errorf("without a session: %d", status)
+	}
+}
+
+// TestConsentFromAFolder: the patient is asked in their language and gets no pass before; the clinician is not asked.
+func TestConsentFromAFolder(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"9/en.md": "Old.\n", "10/en.md": "New.\n", "10/es.txt": "Nuevo.\n"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, server.Config{Consent: dir})
+	all := visit(t, s, two...)
+	teen, doctor := all[0], all[1]
+	if status := doctor.do("POST", doctor.path+"pass", nil, nil); status != http.StatusOK {
+		t.Errorf("the clinician's pass: %d", status)
+	}
+	if status := teen.do("POST", teen.path+"pass", nil, nil); status != http.StatusForbidden {
+		t.Errorf("the patient's pass: %d", status)
+	}
+	var asked struct{ Version, Language, Text string }
+	if status := teen.do("GET", teen.path+"consent?language=es-MX", nil, &asked); status != http.StatusOK || asked.Version != "10" || asked.Language != "es" || asked.Text != "Nuevo.\n" {
+		t.Errorf("asked: %d %+v", status, asked)
+	}
+	if status := teen.do("POST", teen.path+"consent", map[string]string{"version": "10", "language": "es", "for": "self"}, nil); status != http.StatusNoContent {
+		t.Errorf("given: %d", status)
+	}
+	if status := teen.do("POST", teen.path+"pass", nil, nil); status != http.StatusOK {
+		t.Errorf("the patient's pass after: %d", status)
 	}
 }

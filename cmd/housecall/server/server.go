@@ -122,7 +122,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: static.Languages(), Consent: consent, Placer: host, Presence: host, Limiter: once, RequireKey: s.Accounts.RequireKey,
+		Languages: book.Tags(), Consent: consent, Placer: host, Presence: host, Limiter: once, RequireKey: s.Accounts.RequireKey,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
