@@ -111,7 +111,7 @@ func (s *Service) GiveConsent(ctx context.Context, visit, token string, g Consen
 			return fault.NotFound
 		}
 		if g.Version != s.config.Consent.Version {
-			return conflict("The text has changed meanwhile. Please read it again.")
+			return conflict("", "The text has changed meanwhile. Please read it again.")
 		}
 		text, there := s.config.Consent.has(g.Language)
 		switch {
@@ -143,7 +143,7 @@ func (s *Service) insertConsent(ctx context.Context, tx *store.Tx, e Entry, g Co
 		return fmt.Errorf("read a text of consent: %w", err)
 	}
 	if kept != hash {
-		return conflict("The text has changed meanwhile. Please read it again.")
+		return conflict("", "The text has changed meanwhile. Please read it again.")
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO consents (id, visit_id, invitation_id, session_id, version, language, hash, given_for, given_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,

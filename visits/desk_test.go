@@ -99,7 +99,7 @@ func (d *desk) signInAgain(role auth.Role) reader {
 	return reader{}
 }
 
-func (r reader) send(method, path string, form url.Values) *httptest.ResponseRecorder {
+func (r reader) send(method, path string, form url.Values, cookies ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
 	req.Header.Set("Accept", "text/html")
 	if form != nil {
@@ -107,6 +107,9 @@ func (r reader) send(method, path string, form url.Values) *httptest.ResponseRec
 	}
 	if r.cookie != nil {
 		req.AddCookie(r.cookie)
+	}
+	for _, c := range cookies {
+		req.Header.Add("Cookie", c)
 	}
 	if r.zone != "" {
 		req.AddCookie(&http.Cookie{Name: "housecall_zone", Value: r.zone})

@@ -16,6 +16,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/staff"
 	"housecall/platform/web"
+	"housecall/platform/words"
 )
 
 //go:embed pages/*.html
@@ -57,6 +58,7 @@ func (d *Desk) Routes(mux *http.ServeMux, require func(http.Handler) http.Handle
 		"GET /desk/visits/{visit}":                           d.show,
 		"GET /desk/visits/{visit}/links":                     d.may(auth.VisitSchedule, d.links),
 		"POST /desk/visits/{visit}/people":                   d.may(auth.VisitSchedule, d.invite),
+		"GET /desk/visits/{visit}/people":                    d.toVisit,
 		"GET /desk/visits/{visit}/people/{person}/link":      d.may(auth.VisitSchedule, d.link),
 		"GET /desk/visits/{visit}/people/{person}/new-link":  d.may(auth.VisitSchedule, d.confirm(newLinkQuestion)),
 		"POST /desk/visits/{visit}/people/{person}/new-link": d.may(auth.VisitSchedule, d.newLink),
@@ -81,8 +83,8 @@ func (d *Desk) may(action auth.Action, next http.HandlerFunc) http.HandlerFunc {
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
-	actor, zone := staff.Actor(r.Context()), d.readerZone(r)
-	l := newList(d.service.now(), r.URL.Query(), zone)
+	actor, zone, own := staff.Actor(r.Context()), d.readerZone(r), d.pages.Words(r)
+	l := newList(d.service.now(), r.URL.Query(), zone, own)
 	visits, err := d.collect(r.Context(), actor, &l)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -93,7 +95,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	l.fill(d.service, visits, opened, zone)
+	l.fill(d.service, visits, opened, zone, own)
 	l.MaySchedule = actor.May(auth.VisitSchedule)
 	d.pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: DeskPath, Body: l})
 }
@@ -121,19 +123,18 @@ func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Vi
 }
 
 func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
-	d.showForm(w, r, http.StatusOK, newVisitForm(d.service.now(), d.readerZone(r)))
+	d.showForm(w, r, http.StatusOK, d.newVisitForm(r))
 }
 
 func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
-	d.pages.Render(w, r, status, "desk/new", web.Page{Title: "New visit", Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.pages.Render(w, r, status, "desk/new", web.Page{Title: f.own.T("desk.new.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
 func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 	if !readForm(w, r) {
 		return
 	}
-	zone := d.readerZone(r)
-	f := readVisitForm(r.PostForm).dressed(d.service.now(), zone)
+	f := d.dressed(r, readVisitForm(r.PostForm))
 	if r.PostForm.Has("more") { // the button for one more row, without a script
 		if 2+len(f.More) < MaxPeople {
 			f.More = append(f.More, morePerson{})
@@ -164,6 +165,11 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 	d.showVisit(w, r, http.StatusOK, v, inviteForm{})
 }
 
+// toVisit leads from the address of a form on a visit's page, where a browser may come back to, to the page.
+func (d *Desk) toVisit(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, visitPath(r.PathValue("visit")), http.StatusSeeOther)
+}
+
 func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v Visit, f inviteForm) {
 	actor, zone := staff.Actor(r.Context()), d.readerZone(r)
 	opened, err := d.service.opened(r.Context(), actor, []Visit{v})
@@ -171,9 +177,21 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 		web.Problem(w, r, err)
 		return
 	}
-	view := d.service.newVisitView(v, opened, zone)
+	own := d.pages.Words(r)
+	view := d.service.newVisitView(v, opened, zone, own)
 	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
-	view.Invite, view.Done = f, doneWords[r.URL.Query().Get("done")]
+	view.Languages = d.pages.Languages()
+	for i, p := range view.People {
+		if tag := v.Invitations[i].Language; tag != "" {
+			p.Language = d.pages.In(tag).Name
+			view.People[i] = p
+		}
+	}
+	view.Invite = f
+	switch done := r.URL.Query().Get("done"); done {
+	case "revoked", "cancelled":
+		view.Done = own.T("desk.done." + done)
+	}
 	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})
 }
 
@@ -196,11 +214,11 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 			web.Problem(w, r, err)
 			return
 		}
-		view.add(link)
+		d.add(&view, link)
 	}
-	title := "Links"
+	title := view.own.T("desk.links.all.title")
 	if view.Made {
-		title = "Visit made"
+		title = view.own.T("desk.links.made.title")
 	}
 	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: DeskPath, Body: view})
 }
@@ -219,8 +237,8 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 	}
 	view := d.newLinksView(v, r)
 	view.One, view.New, view.Added = true, r.URL.Query().Has("new"), r.URL.Query().Has("added")
-	view.add(link)
-	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: "Link", Active: DeskPath, Body: view})
+	d.add(&view, link)
+	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: DeskPath, Body: view})
 }
 
 func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
@@ -255,7 +273,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, actor, visit := r.Context(), staff.Actor(r.Context()), r.PathValue("visit")
-	f := readInviteForm(r.PostForm)
+	f := readInviteForm(r.PostForm, d.pages.Words(r))
 	p := f.person()
 	if len(f.Problems) == 0 {
 		link, err := d.service.Invite(ctx, actor, visit, p)
@@ -277,7 +295,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 }
 
 // confirm asks before something that cannot be undone, on a page of its own: without a script, with the browser's back button as "no".
-func (d *Desk) confirm(ask func(v Visit, i Invitation, s *Service, zone *time.Location) question) http.HandlerFunc {
+func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := d.service.Show(r.Context(), staff.Actor(r.Context()), r.PathValue("visit"))
 		if err != nil {
@@ -293,7 +311,7 @@ func (d *Desk) confirm(ask func(v Visit, i Invitation, s *Service, zone *time.Lo
 			}
 			person = v.Invitations[at]
 		}
-		q := ask(v, person, d.service, d.readerZone(r))
+		q := ask(asked{v, person, d.service, d.readerZone(r), d.pages.Words(r)})
 		q.Action, q.Back = r.URL.Path, visitPath(v.ID)
 		d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 	}
@@ -307,7 +325,7 @@ func readForm(w http.ResponseWriter, r *http.Request) bool {
 	}
 	var large *http.MaxBytesError
 	if !errors.As(err, &large) {
-		err = &fault.Problem{Kind: fault.NotValid, Detail: "The form could not be read. Go back and send it again."}
+		err = &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form could not be read. Go back and send it again."}
 	}
 	web.Problem(w, r, err)
 	return false
@@ -315,24 +333,24 @@ func readForm(w http.ResponseWriter, r *http.Request) bool {
 
 // inviteForm is the form for one more person.
 type inviteForm struct {
-	Name, Role string
-	Problems   web.Problems
+	Name, Role, Language string
+	Problems             web.Problems
+
+	own *words.Words // the reader's
 }
 
-func readInviteForm(v url.Values) inviteForm {
-	return inviteForm{Name: v.Get("name"), Role: v.Get("role")}
+func readInviteForm(v url.Values, own *words.Words) inviteForm {
+	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), own: own}
 }
 
 // person makes the person and notes what is wrong.
 func (f *inviteForm) person() Person {
-	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role)}.tidy()
-	if detail := checkLine(p.Name.Reveal()); p.Name == "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: "Enter the person’s name"})
-	} else if detail != "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: "The name " + detail})
+	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language}.tidy()
+	if key, _ := checkLine(p.Name.Reveal()); key != "" {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", maxTextRunes)})
 	}
 	if !p.Role.Invited() {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: "Choose who this person is"})
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.role")})
 	}
 	return p
 }
@@ -343,7 +361,7 @@ func (f *inviteForm) take(err error) bool {
 	if !errors.As(err, &p) || p.Code != fault.CodeConflict {
 		return false
 	}
-	f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: p.Detail})
+	f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
 	return true
 }
 

@@ -3,6 +3,7 @@ package visits
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
+	"housecall/platform/words"
 )
 
 // visitForm is the form for a new visit as it was typed, so that nothing is lost when something is wrong.
@@ -29,6 +31,10 @@ type visitForm struct {
 	Roles                 []roleChoice
 	MaxPeople, MinMinutes int
 	MaxMinutes            int
+	Language              string // tag of the language the family reads; "": not known
+	Languages             []*words.Words
+
+	own *words.Words // the reader's
 }
 
 // morePerson is a row for one more person; rows without a name are left out.
@@ -39,24 +45,26 @@ type roleChoice struct{ Value, Text string }
 // rowsShown is how many empty rows for more people are there at first.
 const rowsShown = 1
 
-func newVisitForm(now time.Time, zone *time.Location) visitForm {
-	return visitForm{Minutes: "30", Zone: zone.String(), More: make([]morePerson, rowsShown)}.dressed(now, zone)
+// newVisitForm is an empty form for somebody who reads own, with all languages for the family.
+func (d *Desk) newVisitForm(r *http.Request) visitForm {
+	return d.dressed(r, visitForm{Minutes: "30", Zone: d.readerZone(r).String(), More: make([]morePerson, rowsShown)})
 }
 
 // dressed adds what the page needs beside what was typed.
-func (f visitForm) dressed(now time.Time, zone *time.Location) visitForm {
-	f.Today = now.In(zone).Format(fieldDay)
-	f.Roles = roleChoices()
+func (d *Desk) dressed(r *http.Request, f visitForm) visitForm {
+	f.own, f.Languages = d.pages.Words(r), d.pages.Languages()
+	f.Today = d.service.now().In(d.readerZone(r)).Format(fieldDay)
+	f.Roles = roleChoices(f.own)
 	f.MaxPeople, f.MinMinutes, f.MaxMinutes = MaxPeople, MinMinutes, MaxMinutes
 	return f
 }
 
-func roleChoices() []roleChoice {
+func roleChoices(own *words.Words) []roleChoice {
 	var all []roleChoice
 	for _, r := range auth.InvitedRoles() {
-		text := roleWords(r)
+		text := roleWords(own, r)
 		if r == auth.Guest {
-			text += " (family, school nurse, doctor)"
+			text = own.T("desk.role.guest")
 		}
 		all = append(all, roleChoice{string(r), text})
 	}
@@ -68,7 +76,7 @@ func readVisitForm(v url.Values) visitForm {
 	f := visitForm{
 		Service: get("service"), Date: get("date"), Time: get("time"), Minutes: get("minutes"), Zone: get("zone"),
 		Patient: get("patient"), Clinician: get("clinician"), AskBirthDate: v.Get("ask_birth_date") != "",
-		Day: get("day"), Month: get("month"), Year: get("year"),
+		Day: get("day"), Month: get("month"), Year: get("year"), Language: get("language"),
 	}
 	names, roles := v["more_name"], v["more_role"]
 	for i := range min(len(names), MaxPeople) {
@@ -87,30 +95,30 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 	r := Request{Service: f.Service, StartsAt: f.readStart(zone), AskBirthDate: f.AskBirthDate}
 	var err error
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
-		f.wrong("minutes", "Enter how many minutes the visit takes, for example 30")
+		f.wrong("minutes", "minutes.odd")
 	}
 	if f.AskBirthDate {
 		r.BirthDate = phi.Text(f.readBirthDate(now))
 	}
-	for _, p := range []struct{ field, name, text string }{
-		{"service", f.Service, "Enter the service, for example Cardiology"},
-		{"patient", f.Patient, "Enter the patient’s name"},
-		{"clinician", f.Clinician, "Enter the clinician’s name"},
-	} {
-		if p.name == "" {
-			f.wrong(p.field, p.text)
+	for _, p := range []struct{ field, typed string }{{"service", f.Service}, {"patient", f.Patient}, {"clinician", f.Clinician}} {
+		if p.typed == "" {
+			f.wrong(p.field, p.field+".empty")
 		}
 	}
-	r.People = []Person{{Name: phi.Text(f.Patient), Role: auth.Patient}, {Name: phi.Text(f.Clinician), Role: auth.Clinician}}
+	r.People = []Person{{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language}, {Name: phi.Text(f.Clinician), Role: auth.Clinician}}
 	fields := []string{"patient", "clinician"} // the field of each person
 	for i, p := range f.More {
 		if p.Name == "" {
 			continue
 		}
 		if p.Role == "" {
-			f.wrong(fmt.Sprintf("more_role_%d", i), "Choose who this person is")
+			f.wrong(fmt.Sprintf("more_role_%d", i), "role")
 		}
-		r.People = append(r.People, Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role)})
+		person := Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role)}
+		if OfFamily(person.Role) {
+			person.Language = f.Language
+		}
+		r.People = append(r.People, person)
 		fields = append(fields, fmt.Sprintf("more_name_%d", i))
 	}
 	f.take(r.tidy().check(now, w, languages), fields)
@@ -121,7 +129,7 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 func (f *visitForm) readZone() *time.Location {
 	zone := zoneByName(f.Zone)
 	if zone == nil {
-		f.wrong("zone", "Enter a time zone by its name, for example Europe/Berlin")
+		f.wrong("zone", "zone.odd")
 		return time.UTC
 	}
 	return zone
@@ -131,23 +139,23 @@ func (f *visitForm) readStart(zone *time.Location) time.Time {
 	day, dayErr := time.Parse(fieldDay, f.Date)
 	switch {
 	case f.Date == "":
-		f.wrong("date", "Enter the date of the visit")
+		f.wrong("date", "date.empty")
 	case dayErr != nil || day.Year() < 2000:
-		f.wrong("date", "Enter the date as in 2026-11-24")
+		f.wrong("date", "date.odd")
 	}
-	_, clockErr := time.Parse(clockLayout, f.Time)
+	_, clockErr := time.Parse(fieldClock, f.Time)
 	switch {
 	case f.Time == "":
-		f.wrong("time", "Enter the time the visit starts")
+		f.wrong("time", "time.empty")
 	case clockErr != nil:
-		f.wrong("time", "Enter the time as in 09:30 or 15:00")
+		f.wrong("time", "time.odd")
 	}
 	if len(f.Problems) > 0 {
 		return time.Time{}
 	}
 	at, exists, err := instant(f.Date, f.Time, zone)
 	if err != nil || !exists {
-		f.wrong("time", "There is no such time on this day, because the clocks go forward. Choose another")
+		f.wrong("time", "time.skipped")
 		return time.Time{}
 	}
 	return at
@@ -160,19 +168,19 @@ func (f *visitForm) readBirthDate(now time.Time) string {
 	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	switch {
 	case f.Day == "" && f.Month == "" && f.Year == "":
-		f.wrong("birth_date", "Enter the patient’s date of birth, or choose not to ask for it")
+		f.wrong("birth_date", "birth_date.empty")
 	case errDay != nil || errMonth != nil || errYear != nil || date.Day() != day || int(date.Month()) != month:
-		f.wrong("birth_date", "Enter a real date of birth, for example 31 5 2012")
+		f.wrong("birth_date", "birth_date.odd")
 	case year < 1900 || date.After(now.Add(wholeDay)):
-		f.wrong("birth_date", "The date of birth must be in the past, with all four digits of the year")
+		f.wrong("birth_date", "birth_date.range")
 	}
 	return date.Format(birthDateLayout)
 }
 
-// wrong notes what is wrong with a field, unless something is noted already.
-func (f *visitForm) wrong(field, text string) {
+// wrong notes what is wrong with a field, unless something is noted already. key is what follows desk.wrong in the catalogues.
+func (f *visitForm) wrong(field, key string, values ...any) {
 	if f.Problems.Of(field) == "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: field, Text: text})
+		f.Problems = append(f.Problems, web.FieldProblem{Field: field, Text: f.own.T("desk.wrong."+key, values...)})
 	}
 }
 
@@ -186,17 +194,17 @@ func (f *visitForm) take(err error, people []string) {
 	for _, e := range found {
 		switch e.Field {
 		case "service":
-			f.wrong("service", "The service "+e.Detail)
+			f.wrong("service", "service."+e.Key, "max", maxTextRunes)
 		case "minutes":
-			f.wrong("minutes", fmt.Sprintf("The visit must take from %d to %d minutes", MinMinutes, MaxMinutes))
+			f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)
 		case "starts_at":
 			if f.Problems.Of("time") == "" && f.Problems.Of("zone") == "" {
-				f.wrong("date", "The start "+e.Detail)
+				f.wrong("date", "start."+e.Key)
 			}
 		case "birth_date":
-			f.wrong("birth_date", "The date of birth "+e.Detail)
+			f.wrong("birth_date", "birth_date."+e.Key)
 		case "people":
-			f.wrong(people[len(people)-1], fmt.Sprintf("A visit has at most %d people", MaxPeople))
+			f.wrong(people[len(people)-1], "people.many", "max", MaxPeople)
 		default:
 			f.takePerson(e, people)
 		}
@@ -208,20 +216,23 @@ func (f *visitForm) takePerson(e fault.Field, people []string) {
 	var i int
 	var part string
 	if _, err := fmt.Sscanf(e.Field, "people[%d].%s", &i, &part); err != nil || i < 0 || i >= len(people) {
-		f.wrong("service", "Something is not right with this visit: "+e.Detail)
+		f.wrong("service", "other")
 		return
 	}
 	field := people[i]
-	if part == "role" {
-		f.wrong(strings.Replace(field, "more_name", "more_role", 1), "Choose who this person is")
-		return
+	switch part {
+	case "role":
+		f.wrong(strings.Replace(field, "more_name", "more_role", 1), "role")
+	case "language":
+		f.wrong("language", "language")
+	default:
+		f.wrong(field, "name."+e.Key, "max", maxTextRunes)
 	}
-	f.wrong(field, "The name "+e.Detail)
 }
 
 // sortProblems puts problems into the order in which a reader comes by the fields.
 func (f *visitForm) sortProblems() {
-	order := []string{"service", "date", "time", "minutes", "zone", "patient", "birth_date", "clinician"}
+	order := []string{"service", "date", "time", "minutes", "zone", "patient", "birth_date", "language", "clinician"}
 	rank := func(p web.FieldProblem) int {
 		if i := slices.Index(order, p.Field); i >= 0 {
 			return i

@@ -1,55 +1,63 @@
 package visits
 
 import (
-	"fmt"
 	"net/http"
+	"strings"
 	"time"
+
+	"housecall/platform/words"
 )
 
 // linksView is the page that shows links: of everybody in a visit, or of one person.
 type linksView struct {
-	Back, Service, Day, Starts, Opens, Closes string
-	Zone                                      zoneView
-	Links                                     []linkView
-	Made                                      bool // the visit has just been made
-	One                                       bool // of one person
-	New                                       bool // it has just replaced another
-	Added                                     bool // the person has just been added
-	AskBirthDate                              bool
+	Back, Service, When, Opens, Closes string
+	Zone                               zoneView
+	Links                              []linkView
+	Made                               bool // the visit has just been made
+	One                                bool // of one person
+	New                                bool // it has just replaced another
+	Added                              bool // the person has just been added
 
-	site string
-	at   string // the time in words, for messages
+	visit Visit
+	zone  *time.Location
+	own   *words.Words // the reader's
 }
 
 // linkView is one person's link. It is a credential: the page that shows it is never kept (Cache-Control: no-store).
 type linkView struct {
 	ID, Name, Role, URL string
-	Message             string // ready to be sent; without anything clinical, since others may read a phone's screen
-	AsksBirthDate       bool
+	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
+	Language            *words.Words // of the message
 }
 
 func (d *Desk) newLinksView(v Visit, r *http.Request) linksView {
-	zone := d.readerZone(r)
+	zone, own := d.readerZone(r), d.pages.Words(r)
 	starts := v.StartsAt.In(zone)
-	view := linksView{
-		Back: visitPath(v.ID), Service: v.Service, Day: starts.Format(dayLayout), Starts: starts.Format(clockLayout),
-		Opens: moment(v.OpensAt, starts, zone), Closes: moment(v.ClosesAt, starts, zone), Zone: newZoneView(zone),
-		AskBirthDate: v.AskBirthDate, site: d.service.config.Site,
+	return linksView{
+		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
+		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
+		visit: v, zone: zone, own: own,
 	}
-	view.at = fmt.Sprintf("%s at %s (%s)", view.Day, view.Starts, view.Zone.Words)
-	return view
 }
 
-func (l *linksView) add(k Link) {
-	asks := l.AskBirthDate && OfFamily(k.Invitation.Role)
-	message := fmt.Sprintf("Your video visit with %s is on %s.", l.site, l.at)
-	message += fmt.Sprintf(" Open this link from %s on, on a phone or computer with a camera: %s", l.Opens, k.URL)
-	if asks {
-		message += " We will ask for the patient's date of birth."
+// add adds a link, with a message in the language of who is to get it, or else in that of who sends it.
+func (d *Desk) add(l *linksView, k Link) {
+	theirs := l.own
+	if k.Invitation.Language != "" {
+		theirs = d.pages.In(k.Invitation.Language)
 	}
-	message += " The link is only for you. Please do not pass it on."
-	l.Links = append(l.Links, linkView{ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(k.Invitation.Role), URL: k.URL,
-		Message: message, AsksBirthDate: asks})
+	starts := l.visit.StartsAt.In(l.zone)
+	message := []string{
+		theirs.T("desk.message.when", "site", d.service.config.Site, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", zoneWords(l.zone, theirs)),
+		theirs.T("desk.message.open", "time", moment(l.visit.OpensAt, starts, l.zone, theirs)),
+		k.URL, // on a line of its own, so that a telephone takes nothing else along
+	}
+	last := theirs.T("desk.message.only")
+	if l.visit.AskBirthDate && OfFamily(k.Invitation.Role) {
+		last = theirs.T("desk.message.birth_date") + " " + last
+	}
+	l.Links = append(l.Links, linkView{ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
+		Message: strings.Join(append(message, last), "\n"), Language: theirs})
 }
 
 // question is a page that asks before something is done.
@@ -67,50 +75,69 @@ type question struct {
 
 type fact struct{ Term, Text string }
 
-func aboutVisit(v Visit, zone *time.Location) []fact {
-	starts := v.StartsAt.In(zone)
-	return []fact{{"Visit", v.Service}, {"Starts", starts.Format(dayLayout) + " at " + starts.Format(clockLayout) + ", " + zoneWords(zone)}}
+// asked is what a question is about, and the words it is asked in.
+type asked struct {
+	visit   Visit
+	person  Invitation
+	service *Service
+	zone    *time.Location
+	own     *words.Words
 }
 
-func cancelQuestion(v Visit, _ Invitation, s *Service, zone *time.Location) question {
-	q := question{Title: "Cancel this visit?", Yes: "Cancel visit", No: "Keep the visit", Danger: true, About: aboutVisit(v, zone),
-		Text: []string{"All its links stop working, and nobody can come in any more. This cannot be undone.",
-			"Nobody is told. Please let the people know yourself."}}
-	if v.State == InProgress {
-		q.Text = append([]string{"The visit is going on now. Everybody in it will be cut off at once."}, q.Text...)
+func (c asked) aboutVisit() []fact {
+	starts := c.visit.StartsAt.In(c.zone)
+	at := c.own.T("date.moment", "date", c.own.Day(starts), "time", c.own.Clock(starts))
+	return []fact{{c.own.T("desk.visit"), c.visit.Service},
+		{c.own.T("desk.starts"), c.own.T("desk.at_zone", "at", at, "zone", zoneWords(c.zone, c.own))}}
+}
+
+func (c asked) aboutPerson(i Invitation) fact { return fact{roleWords(c.own, i.Role), i.Name.Reveal()} }
+
+// question asks in the words of a group of keys.
+func (c asked) question(group string, texts ...string) question {
+	say := func(key string) string { return c.own.T("desk." + group + "." + key) }
+	q := question{Title: say("title"), Yes: say("yes"), No: say("no")}
+	for _, text := range texts {
+		q.Text = append(q.Text, say(text))
 	}
-	if _, ok := next(v.State, eventCancel); !ok || v.State.Over() {
-		q.Stop = "This visit is over already, so it cannot be cancelled."
+	return q
+}
+
+func cancelQuestion(c asked) question {
+	texts := []string{"links", "nobody_told"}
+	if c.visit.State == InProgress {
+		texts = append([]string{"going_on"}, texts...)
 	}
-	for _, i := range v.Invitations {
+	q := c.question("cancel", texts...)
+	q.Danger, q.About = true, c.aboutVisit()
+	if _, ok := next(c.visit.State, eventCancel); !ok || c.visit.State.Over() {
+		q.Stop = c.own.T("problem.visit_over.cancel")
+	}
+	for _, i := range c.visit.Invitations {
 		if !i.Revoked() {
-			q.About = append(q.About, fact{roleWords(i.Role), i.Name.Reveal()})
+			q.About = append(q.About, c.aboutPerson(i))
 		}
 	}
 	return q
 }
 
-func revokeQuestion(v Visit, i Invitation, s *Service, zone *time.Location) question {
-	q := question{Title: "Revoke this link?", Yes: "Revoke link", No: "Keep the link", Danger: true,
-		Text: []string{"It stops working at once. If somebody has come in by it, they are cut off.",
-			"To let this person in again, add them to the visit once more: they get another link."}}
-	q.About = append([]fact{{roleWords(i.Role), i.Name.Reveal()}}, aboutVisit(v, zone)...)
-	if i.Revoked() {
-		q.Stop = "This link was revoked before."
+func revokeQuestion(c asked) question {
+	q := c.question("revoke", "at_once", "again")
+	q.Danger, q.About = true, append([]fact{c.aboutPerson(c.person)}, c.aboutVisit()...)
+	if c.person.Revoked() {
+		q.Stop = c.own.T("desk.revoke.stop")
 	}
 	return q
 }
 
-func newLinkQuestion(v Visit, i Invitation, s *Service, zone *time.Location) question {
-	q := question{Title: "Make a new link?", Yes: "Make a new link", No: "Keep the old link",
-		Text: []string{"The old link stops working at once. If somebody has come in by it, they are cut off and need the new one.",
-			"This is right when a link went to the wrong person. To send the same link once more, use Send again."}}
-	q.About = append([]fact{{roleWords(i.Role), i.Name.Reveal()}}, aboutVisit(v, zone)...)
+func newLinkQuestion(c asked) question {
+	q := c.question("renew", "at_once", "when")
+	q.About = append([]fact{c.aboutPerson(c.person)}, c.aboutVisit()...)
 	switch {
-	case i.Revoked():
-		q.Stop = "This link was revoked. Add the person to the visit once more instead."
-	case s.over(v):
-		q.Stop = "The visit is over, so its links work no more."
+	case c.person.Revoked():
+		q.Stop = c.own.T("problem.withdrawn")
+	case c.service.over(c.visit):
+		q.Stop = c.own.T("problem.visit_over.links")
 	}
 	return q
 }

@@ -38,7 +38,7 @@ func TestDeskMakesAVisit(t *testing.T) {
 	to := w.Header().Get("Location")
 	made := r.get(to)
 	wantWords(t, made, "The visit is made.", "Send the links", "Wednesday 25 November 2026 at 15:00", "from 14:30 to 17:30", canaryPatient, canaryGuardian,
-		"Your video visit with Example Children's Hospital is on Wednesday 25 November 2026 at 15:00 (Berlin time).", "We will ask for the patient's date of birth.")
+		"Your video visit with Example Children's Hospital is on Wednesday 25 November 2026 at 15:00 (Berlin time).", "We will ask for the patient’s date of birth.")
 	links := regexp.MustCompile(`value="https://visits\.example/v#([A-Za-z0-9_-]{22})"`).FindAllString(made.Body.String(), -1)
 	if len(links) != 3 {
 		t.Errorf("%d links: %v", len(links), links)
@@ -203,7 +203,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 			t.Errorf("a cancelled visit offers %q", gone)
 		}
 	}
-	wantWords(t, r.get(path+"/cancel"), "This visit is over already, so it cannot be cancelled.")
+	wantWords(t, r.get(path+"/cancel"), "The visit is over already, so it cannot be cancelled.")
 	if w := r.post(path+"/people", url.Values{"name": {"Late"}, "role": {"guest"}}); w.Code != 422 {
 		t.Errorf("inviting to a cancelled visit: %d", w.Code)
 	}

@@ -1,12 +1,11 @@
 package visits
 
 import (
-	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/words"
 )
 
 // What a list shows.
@@ -38,7 +37,9 @@ type listView struct {
 
 type zoneView struct{ Name, Words string }
 
-func newZoneView(zone *time.Location) zoneView { return zoneView{zone.String(), zoneWords(zone)} }
+func newZoneView(zone *time.Location, own *words.Words) zoneView {
+	return zoneView{zone.String(), zoneWords(zone, own)}
+}
 
 // dayView is the visits that start on one day.
 type dayView struct {
@@ -51,7 +52,7 @@ type visitView struct {
 	Path        string
 	Title       string // service and time
 	Service     string
-	Day         string
+	When        string // day and time
 	Starts      string // 15:00
 	Ends        string
 	StartsAt    time.Time
@@ -68,6 +69,7 @@ type visitView struct {
 	MayRevoke   bool
 	Invite      inviteForm
 	Roles       []roleChoice
+	Languages   []*words.Words
 	Done        string // what has just been done, in words
 }
 
@@ -79,17 +81,18 @@ type personView struct {
 	Path, Name, Role string
 	Link             stateView
 	When             string // more about the link's state
+	Language         string // that the person reads, by its own name; "": not known
 	Revoked          bool
 }
 
 // newList reads which list is asked for. What makes no sense is today.
-func newList(now time.Time, asked url.Values, zone *time.Location) listView {
+func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Words) listView {
 	today := dayStart(now, zone)
 	tomorrow := dayStart(today.Add(36*time.Hour), zone)
-	l := listView{When: asked.Get("when"), Zone: newZoneView(zone), base: url.Values{}}
+	l := listView{When: asked.Get("when"), Zone: newZoneView(zone, own), base: url.Values{}}
 	switch l.When {
 	case whenUpcoming:
-		l.Title, l.Empty = "Upcoming visits", "No visits are planned after today."
+		l.Title, l.Empty = own.T("desk.list.upcoming"), own.T("desk.none.upcoming")
 		l.query = Query{From: tomorrow, Cursor: asked.Get("after")}
 	case whenPast:
 		end := today
@@ -97,12 +100,12 @@ func newList(now time.Time, asked url.Values, zone *time.Location) listView {
 			end = day
 		}
 		start := end.AddDate(0, 0, -pastDays)
-		l.Title = "Past visits"
-		l.Empty = fmt.Sprintf("There were no visits from %s to %s.", start.Format("2 January"), end.AddDate(0, 0, -1).Format("2 January 2006"))
+		l.Title = own.T("desk.list.past")
+		l.Empty = own.T("desk.none.past", "from", own.DayMonth(start), "to", own.Date(end.AddDate(0, 0, -1)))
 		l.query = Query{From: start, To: end, Limit: maxLimit}
 		l.Earlier = DeskPath + "?" + url.Values{"when": {whenPast}, "before": {start.Format(fieldDay)}}.Encode()
 	default:
-		l.When, l.Title, l.Empty = whenToday, "Visits today", "No visits today."
+		l.When, l.Title, l.Empty = whenToday, own.T("desk.list.today"), own.T("desk.none.today")
 		l.query = Query{From: today, To: tomorrow, Cursor: asked.Get("after")}
 	}
 	if l.query.Cursor != "" && !new(position).read(l.query.Cursor) {
@@ -112,15 +115,15 @@ func newList(now time.Time, asked url.Values, zone *time.Location) listView {
 }
 
 // fill groups visits by the day they start on, and makes the path of the next page.
-func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time, zone *time.Location) {
+func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) {
 	today := dayStart(s.now(), zone)
 	for _, v := range visits {
-		title := dayTitle(dayStart(v.StartsAt, zone), today)
+		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
 		if n := len(l.Days); n == 0 || l.Days[n-1].Title != title {
 			l.Days = append(l.Days, dayView{Title: title})
 		}
 		day := &l.Days[len(l.Days)-1]
-		day.Visits = append(day.Visits, s.newVisitView(v, opened, zone))
+		day.Visits = append(day.Visits, s.newVisitView(v, opened, zone, own))
 	}
 	if l.next != "" {
 		asked := url.Values{"after": {l.next}}
@@ -131,98 +134,91 @@ func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time,
 	}
 }
 
-func dayTitle(day, today time.Time) string {
-	text := day.Format(dayLayout)
+func dayTitle(day, today time.Time, own *words.Words) string {
+	text := own.Day(day)
 	switch {
 	case day.Equal(today):
-		return "Today, " + text
+		return own.T("desk.day.today", "day", text)
 	case day.Equal(dayStart(today.Add(36*time.Hour), day.Location())):
-		return "Tomorrow, " + text
+		return own.T("desk.day.tomorrow", "day", text)
 	case day.Equal(dayStart(today.Add(-12*time.Hour), day.Location())):
-		return "Yesterday, " + text
+		return own.T("desk.day.yesterday", "day", text)
 	}
 	return text
 }
 
-func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.Location) visitView {
+func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) visitView {
 	starts, ends := v.StartsAt.In(zone), v.EndsAt.In(zone)
 	_, mayCancel := next(v.State, eventCancel)
 	view := visitView{
-		Path: visitPath(v.ID), Service: v.Service, Day: starts.Format(dayLayout),
-		Starts: starts.Format(clockLayout), Ends: ends.Format(clockLayout), StartsAt: v.StartsAt,
-		Opens: moment(v.OpensAt, starts, zone), Closes: moment(v.ClosesAt, starts, zone),
-		State: s.stateWords(v), Zone: newZoneView(zone), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(),
-		Full: v.invited() >= MaxPeople, Roles: roleChoices(),
+		Path: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
+		Starts: own.Clock(starts), Ends: own.Clock(ends), StartsAt: v.StartsAt,
+		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own),
+		State: s.stateWords(v, own), Zone: newZoneView(zone, own), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(),
+		Full: v.invited() >= MaxPeople, Roles: roleChoices(own),
 	}
-	view.Title = v.Service + ", " + starts.Format("2 January") + ", " + view.Starts
+	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
-		view.BirthDate = day.Format("2 January 2006")
+		view.BirthDate = own.Date(day)
 	}
 	for _, i := range v.Invitations {
-		p := personView{Path: personPath(v.ID, i.ID), Name: i.Name.Reveal(), Role: roleWords(i.Role), Revoked: i.Revoked()}
-		p.Link, p.When = linkWords(i, opened[i.ID], zone)
+		p := personView{Path: personPath(v.ID, i.ID), Name: i.Name.Reveal(), Role: roleWords(own, i.Role), Revoked: i.Revoked()}
+		p.Link, p.When = linkWords(i, opened[i.ID], zone, own)
 		view.People = append(view.People, p)
 	}
 	return view
 }
 
 // moment says a time of day, and the day too where it is not that of the visit.
-func moment(t, visit time.Time, zone *time.Location) string {
+func moment(t, visit time.Time, zone *time.Location, own *words.Words) string {
 	t = t.In(zone)
 	if dayStart(t, zone).Equal(dayStart(visit, zone)) {
-		return t.Format(clockLayout)
+		return own.Clock(t)
 	}
-	return t.Format(momentLayout)
+	return own.Moment(t)
 }
 
-func (s *Service) stateWords(v Visit) stateView {
+func (s *Service) stateWords(v Visit, own *words.Words) stateView {
+	say := func(key, tone string) stateView { return stateView{own.T("desk.state." + key), tone} }
 	switch v.State {
 	case InProgress:
-		return stateView{"In progress", "good"}
+		return say("in_progress", "good")
 	case Open:
-		return stateView{"Somebody came, nobody was let in yet", "warn"} // who came may have gone again
+		return say("came", "warn") // who came may have gone again
 	case Ended:
-		return stateView{"Ended", ""}
+		return say("ended", "")
 	case Cancelled:
-		return stateView{"Cancelled", "danger"}
+		return say("cancelled", "danger")
 	case NoShow:
-		return stateView{"Nobody was admitted", ""}
+		return say("no_show", "")
 	}
 	switch now := s.now(); {
 	case !now.Before(v.ClosesAt):
-		return stateView{"Nobody was admitted", ""}
+		return say("no_show", "")
 	case !now.Before(v.OpensAt):
-		return stateView{"Open", "brand"}
+		return say("open", "brand")
 	}
-	return stateView{"Planned", ""}
+	return say("planned", "")
 }
 
-func linkWords(i Invitation, opened time.Time, zone *time.Location) (state stateView, when string) {
-	at := func(t time.Time) string { return t.In(zone).Format(momentLayout) }
+func linkWords(i Invitation, opened time.Time, zone *time.Location, own *words.Words) (state stateView, when string) {
+	at := func(t time.Time) string { return own.Moment(t.In(zone)) }
+	say := func(key, tone string) stateView { return stateView{own.T("desk.link." + key), tone} }
 	switch {
 	case i.Revoked():
-		return stateView{"Revoked", "danger"}, at(i.RevokedAt)
+		return say("revoked", "danger"), at(i.RevokedAt)
 	case i.Locked:
-		return stateView{"Locked", "warn"}, "Five wrong dates of birth. Send a new link."
+		return say("locked", "warn"), own.T("desk.link.locked_why")
 	case !opened.IsZero():
-		return stateView{"Link opened", "good"}, at(opened)
+		return say("opened", "good"), at(opened)
 	}
-	return stateView{"Link not opened", ""}, ""
+	return say("unopened", ""), ""
 }
 
-// roleWords says a role with a capital letter, in the same words as the visit itself (static/locales).
-func roleWords(r auth.Role) string {
-	switch r {
-	case "":
+// roleWords says a role, in the same words as the visit itself.
+func roleWords(own *words.Words, r auth.Role) string {
+	if r == "" {
 		return ""
-	case auth.Guardian:
-		return "Parent or guardian"
 	}
-	return strings.ToUpper(string(r[:1])) + string(r[1:])
-}
-
-// doneWords say what has just been done, by what a redirect carries.
-var doneWords = map[string]string{
-	"revoked":   "The link is revoked. It stopped working, and whoever came by it has been cut off.",
-	"cancelled": "The visit is cancelled. All its links have stopped working. Nobody was told: please let people know.",
+	return own.T("role." + string(r))
 }

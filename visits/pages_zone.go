@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // schedulers choose a time zone by name, also where the machine has no list of them
+
+	"housecall/platform/words"
 )
 
 // zoneCookie is where the desk's script keeps the name of the browser's time zone. It is no secret and decides nothing but how times look.
@@ -65,13 +67,13 @@ func zoneByName(name string) *time.Location {
 }
 
 // zoneWords says a zone as people do: "Berlin time", "New York time", "UTC".
-func zoneWords(zone *time.Location) string {
+func zoneWords(zone *time.Location, own *words.Words) string {
 	name := zone.String()
 	city := strings.ReplaceAll(name[strings.LastIndex(name, "/")+1:], "_", " ")
 	if city == "UTC" {
 		return "UTC"
 	}
-	return city + " time"
+	return own.T("zone.city", "city", city)
 }
 
 // instant reads a day and a time of day in a zone. exists is false for a time that the clocks jump over in spring; of a time that comes
@@ -89,12 +91,9 @@ func instant(day, clock string, zone *time.Location) (at time.Time, exists bool,
 }
 
 const (
-	dayLayout    = "Monday 2 January 2006"
-	shortLayout  = "Mon 2 Jan 2006"
-	clockLayout  = "15:04"
-	momentLayout = "2 January 2006 at 15:04"
-	fieldDay     = "2006-01-02"
-	wholeDay     = 24 * time.Hour
+	fieldClock = "15:04"
+	fieldDay   = "2006-01-02"
+	wholeDay   = 24 * time.Hour
 )
 
 // dayStart is midnight, or when a day begins where midnight is jumped over.

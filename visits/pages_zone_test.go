@@ -3,7 +3,19 @@ package visits
 import (
 	"testing"
 	"time"
+
+	"housecall/platform/words"
+	"housecall/static"
 )
+
+func english(t *testing.T) *words.Words {
+	t.Helper()
+	book, err := words.Load(static.Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return book.In("en")
+}
 
 func TestInstant(t *testing.T) {
 	for _, c := range []struct {
@@ -39,7 +51,7 @@ func TestDayTitle(t *testing.T) {
 		today := dayStart(noon, zone)
 		for offset, want := range map[int]string{0: "Today, ", 1: "Tomorrow, ", -1: "Yesterday, ", 2: "", -2: ""} {
 			day := dayStart(noon.AddDate(0, 0, offset), zone)
-			if got := dayTitle(day, today); got != want+day.Format(dayLayout) {
+			if got := dayTitle(day, today, english(t)); got != want+english(t).Day(day) {
 				t.Errorf("%d days from %s: %q", offset, today, got)
 			}
 		}
@@ -48,7 +60,7 @@ func TestDayTitle(t *testing.T) {
 
 func TestZoneWords(t *testing.T) {
 	for name, want := range map[string]string{"Europe/Berlin": "Berlin time", "America/Argentina/Buenos_Aires": "Buenos Aires time", "UTC": "UTC", "Etc/UTC": "UTC"} {
-		if got := zoneWords(zoneByName(name)); got != want {
+		if got := zoneWords(zoneByName(name), english(t)); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}

@@ -255,7 +255,7 @@ func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) er
 		}
 		to, ok := next(v.State, eventCancel)
 		if !ok {
-			return conflict("The visit is over already, so it cannot be cancelled.")
+			return conflict("visit_over.cancel", "The visit is over already, so it cannot be cancelled.")
 		}
 		a.Detail = string(v.State) + " to " + string(to)
 		if to == v.State {
@@ -294,10 +294,10 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 		return err
 	}
 	if s.over(v) {
-		return conflict("The visit is over, so nobody can be invited any more.")
+		return conflict("visit_over.invite", "The visit is over, so nobody can be invited any more.")
 	}
 	if v.invited() >= MaxPeople {
-		return conflict(fmt.Sprintf("A visit has room for %d people.", MaxPeople))
+		return conflict("visit_full", fmt.Sprintf("A visit has room for %d people.", MaxPeople))
 	}
 	return s.insertInvitation(ctx, tx, i)
 }
@@ -327,9 +327,9 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 		}
 		switch {
 		case i.Revoked():
-			return conflict("This invitation was withdrawn. Invite the person again.")
+			return conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
 		case s.over(v):
-			return conflict("The visit is over, so its links work no more.")
+			return conflict("visit_over.links", "The visit is over, so its links work no more.")
 		case !newLink:
 			a.Detail = "same link"
 			return nil

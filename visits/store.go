@@ -197,7 +197,7 @@ func subject(kind, id string) store.Subject {
 	return store.Subject{Kind: kind, ID: id}
 }
 
-// conflict says that something right in itself cannot be done to a thing in its state.
-func conflict(detail string) error {
-	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Detail: detail}
+// conflict says that something right in itself cannot be done to a thing in its state. key names its words on pages; empty: no page does that.
+func conflict(key, detail string) error {
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: key, Detail: detail}
 }

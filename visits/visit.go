@@ -174,24 +174,26 @@ func (p Person) tidy() Person {
 // check says everything that is wrong with a tidy request, field by field. languages are those a person may be said to read.
 func (r Request) check(now time.Time, w Window, languages []string) error {
 	var wrong []fault.Field
-	add := func(field, detail string) { wrong = append(wrong, fault.Field{Field: field, Detail: detail}) }
-	if detail := checkLine(r.Service); detail != "" {
-		add("service", detail)
+	add := func(field, key, detail string) {
+		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
+	}
+	if key, detail := checkLine(r.Service); key != "" {
+		add("service", key, detail)
 	}
 	minutesRight := r.Minutes >= MinMinutes && r.Minutes <= MaxMinutes
 	if !minutesRight {
-		add("minutes", fmt.Sprintf("must be from %d to %d", MinMinutes, MaxMinutes))
+		add("minutes", "range", fmt.Sprintf("must be from %d to %d", MinMinutes, MaxMinutes))
 	}
 	switch {
 	case r.StartsAt.IsZero():
-		add("starts_at", "is needed")
+		add("starts_at", "empty", "is needed")
 	case minutesRight && !r.StartsAt.Add(time.Duration(r.Minutes)*time.Minute+w.ClosesAfter).After(now):
-		add("starts_at", "is so long ago that the visit would be over already")
+		add("starts_at", "past", "is so long ago that the visit would be over already")
 	case r.StartsAt.After(now.Add(horizon)):
-		add("starts_at", "must be within the next two years")
+		add("starts_at", "far", "must be within the next two years")
 	}
-	if detail := checkBirthDate(r.AskBirthDate, r.BirthDate, now); detail != "" {
-		add("birth_date", detail)
+	if key, detail := checkBirthDate(r.AskBirthDate, r.BirthDate, now); key != "" {
+		add("birth_date", key, detail)
 	}
 	count := map[auth.Role]int{}
 	for i, p := range r.People {
@@ -200,25 +202,25 @@ func (r Request) check(now time.Time, w Window, languages []string) error {
 	}
 	switch {
 	case len(r.People) < MinPeople || len(r.People) > MaxPeople:
-		add("people", fmt.Sprintf("must be from %d to %d", MinPeople, MaxPeople))
+		add("people", "many", fmt.Sprintf("must be from %d to %d", MinPeople, MaxPeople))
 	case count[auth.Clinician] == 0:
-		add("people", "must include a clinician")
+		add("people", "clinician", "must include a clinician")
 	case count[auth.Patient] == 0:
-		add("people", "must include a patient")
+		add("people", "patient", "must include a patient")
 	}
 	return fault.InvalidAll(wrong...)
 }
 
 // check says what is wrong with one person; prefix is put before the names of fields.
 func (p Person) check(prefix string, languages []string) (wrong []fault.Field) {
-	if detail := checkLine(p.Name.Reveal()); detail != "" {
-		wrong = append(wrong, fault.Field{Field: prefix + "name", Detail: detail})
+	if key, detail := checkLine(p.Name.Reveal()); key != "" {
+		wrong = append(wrong, fault.Field{Field: prefix + "name", Key: key, Detail: detail})
 	}
 	if !p.Role.Invited() {
-		wrong = append(wrong, fault.Field{Field: prefix + "role", Detail: "must be " + roleList()})
+		wrong = append(wrong, fault.Field{Field: prefix + "role", Key: "odd", Detail: "must be " + roleList()})
 	}
 	if p.Language != "" && !slices.Contains(languages, p.Language) {
-		wrong = append(wrong, fault.Field{Field: prefix + "language", Detail: "must be one of the languages there are: " + strings.Join(languages, ", ")})
+		wrong = append(wrong, fault.Field{Field: prefix + "language", Key: "odd", Detail: "must be one of the languages there are: " + strings.Join(languages, ", ")})
 	}
 	return wrong
 }
@@ -231,35 +233,35 @@ func roleList() string {
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-// checkLine says what is wrong with one line of text for people, or nothing.
-func checkLine(s string) string {
+// checkLine says what is wrong with one line of text for people, by a key of its words on pages and in plain English, or nothing.
+func checkLine(s string) (key, detail string) {
 	switch {
 	case s == "":
-		return "is needed"
+		return "empty", "is needed"
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
-		return "must be one line of plain text"
+		return "plain", "must be one line of plain text"
 	case utf8.RuneCountInString(s) > maxTextRunes:
-		return fmt.Sprintf("must have at most %d characters", maxTextRunes)
+		return "long", fmt.Sprintf("must have at most %d characters", maxTextRunes)
 	}
-	return ""
+	return "", ""
 }
 
-// checkBirthDate says what is wrong with a birth date, or nothing. It may be known without links asking for it, so that clinicians see the age.
-func checkBirthDate(ask bool, date phi.Text, now time.Time) string {
+// checkBirthDate says what is wrong with a birth date, as checkLine does. It may be known without links asking for it, so that clinicians see the age.
+func checkBirthDate(ask bool, date phi.Text, now time.Time) (key, detail string) {
 	switch {
 	case ask && date == "":
-		return "is needed when the links ask for it"
+		return "empty", "is needed when the links ask for it"
 	case date == "":
-		return ""
+		return "", ""
 	}
 	day, err := time.Parse(birthDateLayout, date.Reveal())
 	switch {
 	case err != nil:
-		return "must be a day as in 2012-05-31"
+		return "odd", "must be a day as in 2012-05-31"
 	case day.After(now.Add(24*time.Hour)) || day.Year() < 1900: // a day's grace: it may be tomorrow already where the family is
-		return "must be between 1900 and today"
+		return "range", "must be between 1900 and today"
 	}
-	return ""
+	return "", ""
 }
 
 // OfFamily says whether people of a role come with the patient. They know the patient's birth date, so their links may ask for it: an

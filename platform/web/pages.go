@@ -101,6 +101,9 @@ func NewPages(site string, book *words.Book, asset func(name string) string) (*P
 // Words are the words of who sends a request.
 func (p *Pages) Words(r *http.Request) *words.Words { return p.book.For(r) }
 
+// Languages are the words of every language there is, English first.
+func (p *Pages) Languages() []*words.Words { return p.book.All() }
+
 // In are the words of a language, for what is read by somebody else than who sends a request; English where there are none.
 func (p *Pages) In(tag string) *words.Words { return p.book.In(tag) }
 
