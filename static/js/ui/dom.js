@@ -35,11 +35,14 @@ export function el(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Icons that point along the line, and turn with it in a language that runs from right to left. */
+const turns = new Set(["leave", "send", "sound"]);
+
 /** An icon of the page's sprite; what it means is said in words beside it. @param {string} name */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("class", "icon");
+  svg.setAttribute("class", turns.has(name) ? "icon turns" : "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(space, "use");
   use.setAttribute("href", `#i-${name}`);
