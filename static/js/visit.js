@@ -189,16 +189,20 @@ class Page {
     this.call.views.unlock();
     this.screens.show("check");
     this.check.busy(true);
-    if (await this.check.ready()) this.call.start();
+    if (await this.check.ready()) this.call.start(this.#soundOnly);
     else this.check.busy(false);
+    this.#soundOnly = false;
   }
 
   /** No picture goes out or comes in: for a weak line, or somebody who would rather not be seen. */
   async joinWithSound() {
     this.call.views.unlock(); // in the tap, before anything is waited for
+    this.#soundOnly = true;
     await this.devices.setCamera(false);
     await this.join();
   }
+
+  #soundOnly = false;
 
   #devicesChanged() {
     if (["check", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();

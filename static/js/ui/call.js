@@ -69,10 +69,10 @@ export class Call {
     return this.#session !== null && !this.#session.over;
   }
 
-  /** Begins; the elements have been made in the tap before. */
-  start() {
+  /** Begins; the elements have been made in the tap before. @param {boolean} [soundOnly] whether no picture is to come in or go out */
+  start(soundOnly = false) {
     if (this.running) return;
-    const { visit, devices } = this.parts;
+    const { visit, devices, checks } = this.parts;
     this.#attendance = new Attendance({
       path: visit().path,
       devices,
@@ -83,7 +83,8 @@ export class Call {
         propose: () => undefined,
       },
     });
-    this.#attendance.start();
+    if (soundOnly) void this.#attendance.use("audio");
+    this.#attendance.start(checks().result());
     this.#awake.keep(true);
   }
 
@@ -96,7 +97,8 @@ export class Call {
 
   /** The device check has another result. */
   checked() {
-    // told with what `session` knows of it
+    const session = this.#session;
+    if (session && !session.over && session.room.place !== "visit") session.check(this.parts.checks().result());
   }
 
   /** My devices changed. */
