@@ -5,6 +5,7 @@ import { redeem, session } from "./api.js";
 import { Devices } from "./devices.js";
 import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
+import { measure } from "./check.js";
 import { Language } from "./language.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
@@ -84,7 +85,7 @@ class Page {
       join: () => void this.join(),
     });
     this.consent = new Consent(words, this.screens, this.message, () => this.#check());
-    this.checks = new Checks(words, this.devices, { measure: async () => unmeasured, changed: () => this.call.checked() });
+    this.checks = new Checks(words, this.devices, { measure: (signal) => this.#measure(signal), changed: () => this.call.checked() });
     this.check = new Check(words, this.devices, this.checks, {
       join: () => void this.join(),
       joinWithSound: () => void this.joinWithSound(),
@@ -203,6 +204,11 @@ class Page {
   }
 
   #soundOnly = false;
+
+  /** @param {AbortSignal} signal */
+  async #measure(signal) {
+    return this.#visit ? measure(this.#visit.path, signal) : unmeasured;
+  }
 
   #devicesChanged() {
     if (["check", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();
