@@ -204,7 +204,8 @@ type guest struct {
 type how struct {
 	invitation string // empty: one of its own
 	role       auth.Role
-	lines      *sfutest.Options // what the client offers; nil: nothing at all
+	lines      *sfutest.Options               // what the client offers; nil: nothing at all
+	sources    func(*guest) map[string]Source // what its lines are; nil: microphones and cameras
 	media      Media
 	boxSize    int
 }
@@ -227,7 +228,10 @@ func (h *house) arrive(session string, how how) (*guest, error) {
 		}
 		h.t.Cleanup(func() { _ = g.client.Close() })
 		g.negotiate()
-		sources = g.sources()
+		if how.sources == nil {
+			how.sources = (*guest).sources
+		}
+		sources = how.sources(g)
 	}
 	if how.invitation == "" {
 		how.invitation = "invitation-of-" + session

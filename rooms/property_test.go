@@ -134,6 +134,9 @@ func (c *crowd) checkPlace(p *player) {
 	if p.place != f.place || p.media != f.media {
 		c.t.Errorf("%s believes to be in %s sending %+v, but is in %s sending %+v", p.id, p.place, p.media, f.place, f.media)
 	}
+	if p.place == Waiting && p.media.Screen {
+		c.t.Errorf("%s shares a screen while waiting", p.id)
+	}
 	if c.walled(p.role) && p.place == Visit {
 		c.t.Errorf("%s, a %s, is in the visit during private time", p.id, p.role)
 	}
