@@ -121,9 +121,12 @@ function makeTracks() {
   [canvas.width, canvas.height] = [width, height];
   const pen = canvas.getContext("2d");
   const noise = pen?.createImageData(width, height);
+  const pixels = new Uint32Array(noise?.data.buffer ?? new ArrayBuffer(0));
+  let chance = 1;
   const draw = () => {
     if (!pen || !noise) return;
-    for (let i = 0; i < noise.data.length; i += 4) noise.data.fill(Math.random() * 256, i, i + 3).fill(255, i + 3, i + 4);
+    // A quick generator of numbers (Numerical Recipes): every pixel another colour, none of them transparent.
+    for (let i = 0; i < pixels.length; i++) pixels[i] = (chance = (Math.imul(chance, 1664525) + 1013904223) >>> 0) | 0xff000000;
     pen.putImageData(noise, 0, 0);
   };
   draw();

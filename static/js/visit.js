@@ -89,7 +89,6 @@ class Page {
     this.check = new Check(words, this.devices, this.checks, {
       join: () => void this.join(),
       joinWithSound: () => void this.joinWithSound(),
-      speaker: (id) => this.call.views.speaker(id),
       link: giveBack,
     });
   }

@@ -54,6 +54,7 @@ export class Call {
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
     this.ends = new Ends(parts.message, parts.join);
     this.#wire();
+    devices.replaced = ({ device, label }) => live.toast(words.t(`device.replaced.${device}`, { label }));
     words.follow(() => this.render());
     setInterval(() => this.render(), tick);
   }
@@ -103,6 +104,7 @@ export class Call {
 
   /** My devices changed. */
   devicesChanged() {
+    this.views.speaker(this.parts.devices.chosen.speaker);
     const session = this.#session;
     if (!session || session.over) return;
     const { devices, live, words } = this.parts;
