@@ -6,6 +6,7 @@ import { Devices } from "./devices.js";
 import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
 import { measure } from "./check.js";
+import { keepPlace, placeIn } from "./comeback.js";
 import { Language } from "./language.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
@@ -91,6 +92,7 @@ class Page {
       joinWithSound: () => void this.joinWithSound(),
       link: giveBack,
     });
+    window.addEventListener("pagehide", () => this.#keepPlace());
   }
 
   /** Finds out which visit this is, by the code or by this browser's session. */
@@ -179,18 +181,26 @@ class Page {
     if (!this.#visit) return;
     this.check.describe(this.#visit, Date.now());
     this.screens.show("check");
+    const before = placeIn(this.#visit.visit);
+    if (before) {
+      if (this.devices.canSend) this.devices.wanted = { microphone: before.microphone, camera: before.camera };
+      this.#soundOnly = before.sound;
+      return void this.join();
+    }
     this.check.show();
     void this.check.arrive();
   }
 
-  /** In the tap: the elements first, since phones let them play only if made now; then the devices, which may ask. */
+  /** In the tap, or when coming back: the elements first, since phones let them play only if made now; then the devices, which may ask. */
   async join() {
     if (this.call.running || !this.#visit) return;
     this.call.views.unlock();
     this.screens.show("check");
     this.check.busy(true);
-    if (await this.check.ready()) this.call.start(this.#soundOnly);
-    else this.check.busy(false);
+    if (await this.check.ready()) {
+      this.call.start(this.#soundOnly);
+      this.#keepPlace();
+    } else this.check.busy(false);
     this.#soundOnly = false;
   }
 
@@ -211,7 +221,13 @@ class Page {
 
   #devicesChanged() {
     if (["check", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();
+    this.#keepPlace();
     this.call.devicesChanged();
+  }
+
+  /** So that a reload comes back by itself, and as I am now. */
+  #keepPlace() {
+    if (this.call.running && this.#visit) keepPlace(this.#visit.visit, { ...this.devices.wanted, sound: this.call.soundOnly });
   }
 }
 

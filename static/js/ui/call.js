@@ -70,6 +70,11 @@ export class Call {
     return this.#session !== null && !this.#session.over;
   }
 
+  /** Whether no picture is to come in or go out. */
+  get soundOnly() {
+    return this.#attendance?.data === "audio";
+  }
+
   /** Begins; the elements have been made in the tap before. @param {boolean} [soundOnly] whether no picture is to come in or go out */
   start(soundOnly = false) {
     if (this.running) return;
