@@ -69,7 +69,7 @@ func serve(t *testing.T, options []string, patterns ...string) []string {
 	return nil
 }
 
-// What a newcomer does: start the demo, open both links, admit, see and hear each other. With a look at every screen on the way.
+// What a newcomer does: start the demo, open both links, admit, see and hear each other.
 func TestDemo(t *testing.T) {
 	links := serve(t, []string{"--demo"}, `^Clinician\b.*?(http://\S+)`, `^Patient\b.*?(http://\S+)`)
 	doctor := chromium(t, 0, "", bidi.Laptop)
@@ -78,30 +78,22 @@ func TestDemo(t *testing.T) {
 	family.goTo(links[1])
 	family.reaches("check")
 	family.await("see themselves, since their browser needs not ask", `() => document.querySelector("#check-preview video").videoWidth > 0`)
-	family.shootBoth("check")
 	family.joins("waiting")
-	family.shootBoth("waiting")
 
 	doctor.goTo(links[0])
 	doctor.joins("visit")
-	doctor.shootBoth("knocking")
 	family.name = family.text("#waiting-name")
 	doctor.press("button", "Admit "+family.name)
 	family.reaches("visit")
 	doctor.name = family.text("#tiles .tile:not(.own) .name")
 	family.meets(doctor)
 	doctor.meets(family)
-	doctor.shootBoth("visit")
-	family.shootBoth("visit")
 
 	doctor.press("button", "Chat")
 	doctor.typeIn("textbox", "Write a message", "Good morning! Can you hear me well?"+bidi.Enter)
 	family.press("button", "Chat")
 	family.reads("Can you hear me well?")
-	doctor.shootBoth("chat")
-	family.shootBoth("chat")
 	doctor.press("button", "Who is here")
-	doctor.shootBoth("people")
 }
 
 // A scheduler's first day: the set-up link, an account, a visit made by hand, and the link it shows opens the visit.
@@ -109,13 +101,11 @@ func TestDesk(t *testing.T) {
 	links := serve(t, nil, `^Set up the first account:.*?(http://\S+)`)
 	scheduler := chromium(t, 0, "", bidi.Laptop)
 	scheduler.goTo(links[0])
-	scheduler.shootBoth("setup")
 	scheduler.retype("Your name", "Sam Scheduler")
 	scheduler.retype("Email address", "sam@example.org")
 	scheduler.retype("Password", "four words in a row")
 	scheduler.press("button", "Create account")
 	scheduler.reads("New visit")
-	scheduler.shootBoth("empty")
 
 	scheduler.press("link", "New visit")
 	scheduler.retype("Service", "Cardiology")
@@ -126,10 +116,8 @@ func TestDesk(t *testing.T) {
 	})
 	scheduler.retype("Patient’s name", robin)
 	scheduler.retype("Clinician’s name", drAda)
-	scheduler.shootBoth("new")
 	scheduler.press("button", "Make visit and show links")
 	scheduler.reads("The visit is made.")
-	scheduler.shootBoth("links")
 	var link string
 	scheduler.within("read the patient's link", func(ctx context.Context) error {
 		return scheduler.page.Await(ctx, &link, `(name) => [...document.querySelectorAll("section")]
@@ -137,7 +125,6 @@ func TestDesk(t *testing.T) {
 	})
 	scheduler.press("link", "Back to the visit")
 	scheduler.reads("Add a person")
-	scheduler.shootBoth("visit")
 
 	patient := chromium(t, 1, robin, bidi.Phone)
 	patient.arrives(link, "waiting")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	_ "embed"
 	"net"
 	"net/http"
@@ -80,7 +81,6 @@ func TestHarness(t *testing.T) {
 			p.sees(p, remote)
 			p.hears(p)
 			p.hearsNothingOf(2)
-			p.shoot("started")
 
 			p.press("button", "Mute")
 			p.hearsNothingOf(1)
@@ -97,6 +97,7 @@ func TestHarness(t *testing.T) {
 			p.await("be on the screen asked for", `(s) => innerWidth === s.Width && innerHeight === s.Height && devicePixelRatio === s.PixelRatio
 				&& matchMedia("(pointer: coarse)").matches === s.Touch`, c.screen)
 			p.misbehaves(url)
+			p.looksBad()
 		})
 	}
 }
@@ -119,5 +120,31 @@ func (p *Person) misbehaves(url string) {
 	p.until("be seen breaking the policy", func() bool {
 		got := p.notes("csp")
 		return len(got) == 1 && strings.HasPrefix(got[0], "img-src refused https://elsewhere.invalid")
+	})
+}
+
+// looksBad puts a button without words and something wide into the page; both must come to light.
+func (p *Person) looksBad() {
+	p.t.Helper()
+	p.await("make the page bad", `() => {
+		document.body.append(document.createElement("button"), "long".repeat(1000));
+		return true;
+	}`)
+	p.within("look at the page", func(ctx context.Context) error {
+		broken, err := p.breaks(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(broken, func(v violation) bool { return v.ID == "button-name" && v.Impact == "critical" }) {
+			p.t.Errorf("axe found only %v", broken)
+		}
+		var sideways []string
+		if err := p.page.Call(ctx, &sideways, wide); err != nil {
+			return err
+		}
+		if len(sideways) == 0 {
+			p.t.Error("nothing was found too wide")
+		}
+		return nil
 	})
 }

@@ -23,13 +23,14 @@ import (
 
 // House is a whole server in this process, with an API key to schedule visits by; browsers come to it through its door and its wire.
 type House struct {
-	t    *testing.T
-	url  string
-	data string
-	key  string
-	door *door
-	wire *wire
-	log  *printed
+	t      *testing.T
+	server *server.Server
+	url    string
+	data   string
+	key    string
+	door   *door
+	wire   *wire
+	log    *printed
 }
 
 // printed keeps what the server logs.
@@ -58,8 +59,8 @@ const (
 	noor  = "Noor Hazelwood"
 )
 
-// open starts a server on a free port, reachable as localhost, which browsers trust with a camera.
-func openHouse(t *testing.T) *House {
+// openHouse starts a server on a free port, reachable as localhost, which browsers trust with a camera.
+func openHouse(t *testing.T, options ...func(*server.Config)) *House {
 	t.Helper()
 	h := &House{t: t, data: t.TempDir(), log: new(printed)}
 	var err error
@@ -68,7 +69,7 @@ func openHouse(t *testing.T) *House {
 	}
 	h.url = h.door.url()
 	t.Cleanup(h.door.close)
-	s, err := server.New(context.WithoutCancel(t.Context()), server.Config{
+	config := server.Config{
 		Listen:    ":0",
 		PublicURL: h.url,
 		Data:      h.data,
@@ -78,10 +79,15 @@ func openHouse(t *testing.T) *House {
 			h.wire = newWire(conn)
 			return h.wire
 		},
-	})
+	}
+	for _, each := range options {
+		each(&config)
+	}
+	s, err := server.New(context.WithoutCancel(t.Context()), config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.server = s
 	// Pages and websockets are on the port of the same number as media.
 	h.door.open(net.JoinHostPort("127.0.0.1", strconv.Itoa(h.wire.LocalAddr().(*net.UDPAddr).Port)))
 	t.Cleanup(func() {

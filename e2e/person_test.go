@@ -32,6 +32,10 @@ type Person struct {
 	screen bidi.Screen
 	// allowed are substrings of problems that this test provokes on purpose.
 	allowed []string
+
+	words    map[string]string // the catalogue they read; see tour
+	examined []string          // states
+	parts    map[string]bool   // of the page (ids, screens) that were on the screen in them
 }
 
 // within runs one step with its time limit and fails the test with a screenshot if it doesn't work.

@@ -36,7 +36,7 @@ func (p *Person) arrives(link, state string) {
 func (p *Person) joins(state string) {
 	p.t.Helper()
 	p.reaches("check")
-	p.press("button", "Join visit")
+	p.taps("check.join")
 	p.reaches(state)
 }
 
@@ -153,7 +153,7 @@ func (p *Person) comesBack() {
 		}`)
 	})
 	if state == "check" {
-		p.press("button", "Join visit")
+		p.taps("check.join")
 	}
 	p.reaches("visit")
 }

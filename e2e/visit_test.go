@@ -103,7 +103,6 @@ func TestFourMeet(t *testing.T) {
 		if offers := len(one.notes("offer")); offers != 1 || one.said("join") != 1 || one.said("offer") != 0 {
 			t.Errorf("participant %d made %d offers and sent %d", one.who, offers, one.said("join")+one.said("offer"))
 		}
-		one.shoot("four")
 	}
 	for _, one := range people[:3] {
 		for _, other := range people[:3] {
@@ -135,7 +134,6 @@ func TestMuteAndCamera(t *testing.T) {
 	patient.press("button", "Turn off camera")
 	doctor.seesNobody(tile(robin))
 	doctor.hears(patient)
-	doctor.shootBoth("camera-off")
 	patient.press("button", "Turn on camera")
 	doctor.sees(patient, tile(robin))
 
@@ -171,8 +169,6 @@ func TestChat(t *testing.T) {
 	patient.typeIn("textbox", "Write a message", "Is <b>this</b> better? 😀")
 	patient.press("button", "Send")
 	doctor.reads("Is <b>this</b> better? 😀")
-	doctor.shoot("chat")
-	patient.shoot("chat")
 
 	// A reload comes back to the visit, not to the waiting room, with all that was said.
 	patient.within("reload", patient.page.Reload)
@@ -194,19 +190,15 @@ func TestLeaveAndEnd(t *testing.T) {
 
 	patient.press("button", "Leave visit")
 	patient.reaches("left")
-	patient.shootBoth("left")
 	doctor.misses(robin)
 	patient.press("button", "Come back to the visit")
 	patient.comesBack()
 	patient.meets(doctor)
 
 	doctor.press("button", "End visit for everyone")
-	doctor.shootBoth("end-sure")
 	doctor.press("button", "Yes, end it")
 	doctor.reaches("ended")
 	patient.reaches("ended")
-	doctor.shootBoth("ended")
-	patient.shootBoth("ended")
 
 	patient.allowed = append(patient.allowed, "410")
 	patient.goTo(visit.link(t, robin))
@@ -227,7 +219,6 @@ func TestSecondDevice(t *testing.T) {
 	doctor.press("button", "Admit "+robin)
 	laptop.reaches("visit")
 	phone.reaches("replaced")
-	phone.shootBoth("replaced")
 	laptop.meets(doctor)
 	doctor.meets(laptop)
 }

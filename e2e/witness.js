@@ -6,9 +6,11 @@
 	document.addEventListener("securitypolicyviolation", (e) =>
 		tell("csp", `${e.effectiveDirective} refused ${e.blockedURI} at ${e.sourceFile}:${e.lineNumber}`));
 
+	const sockets = [];
 	window.WebSocket = class extends WebSocket {
 		constructor(...args) {
 			super(...args);
+			sockets.push(this);
 			tell("socket", this.url);
 			this.addEventListener("message", (e) => tell("received", e.data));
 			this.addEventListener("close", (e) => tell("closed", e.code));
@@ -36,6 +38,7 @@
 	const analysers = new WeakMap();
 	window.witness = {
 		peers,
+		sockets,
 
 		// The four quadrants of what a video element shows, each [red, green, blue] of 0 to 255, after two new frames; null without.
 		async quadrants(video) {

@@ -99,14 +99,8 @@ func newHouse(t *testing.T, limits Limits) *house {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	engine := newEngine(t)
-	t.Cleanup(func() { _ = engine.Close() })
-	return newHouseOn(t, engine, limits)
-}
-
-// newEngine makes an engine, which the caller closes.
-func newEngine(t testing.TB) *sfu.Engine {
-	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	t.Cleanup(cancel)
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -115,14 +109,7 @@ func newEngine(t testing.TB) *sfu.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return engine
-}
-
-// newHouseOn makes a house on an engine that outlives it.
-func newHouseOn(t *testing.T, engine *sfu.Engine, limits Limits) *house {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-	t.Cleanup(cancel)
+	t.Cleanup(func() { _ = engine.Close() })
 	h := &house{t: t, ctx: ctx, engine: engine, clock: &clock{now: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}}
 	h.leases = NewMemoryLeases(h.clock.Now) // turned by hand: a busy machine misses no heartbeat
 	if limits.Tick == 0 {
@@ -204,8 +191,7 @@ type guest struct {
 type how struct {
 	invitation string // empty: one of its own
 	role       auth.Role
-	lines      *sfutest.Options               // what the client offers; nil: nothing at all
-	sources    func(*guest) map[string]Source // what its lines are; nil: microphones and cameras
+	lines      *sfutest.Options // what the client offers; nil: nothing at all
 	media      Media
 	boxSize    int
 }
@@ -228,10 +214,7 @@ func (h *house) arrive(session string, how how) (*guest, error) {
 		}
 		h.t.Cleanup(func() { _ = g.client.Close() })
 		g.negotiate()
-		if how.sources == nil {
-			how.sources = (*guest).sources
-		}
-		sources = how.sources(g)
+		sources = g.sources()
 	}
 	if how.invitation == "" {
 		how.invitation = "invitation-of-" + session

@@ -24,40 +24,39 @@ func (s *Session) do(m FromClient) error {
 
 // ask asks the room for what a message wants.
 func (s *Session) ask(m FromClient) error {
-	seat := s.participant.seat
 	switch m := m.(type) {
 	case Offer:
 		return s.offer(m)
 	case SetMedia:
-		return seat.SetMedia(s.ctx, rooms.Media(m.Media))
+		return s.seat.SetMedia(s.ctx, rooms.Media(m.Media))
 	case SetView:
-		return seat.SetView(s.ctx, m.Video)
+		return s.seat.SetView(s.ctx, m.Video)
 	case SetLine:
-		return seat.SetLine(s.ctx, m.Line)
+		return s.seat.SetLine(s.ctx, m.Line)
 	case SetCheck:
-		return seat.SetCheck(s.ctx, rooms.Check(m.Check))
+		return s.seat.SetCheck(s.ctx, rooms.Check(m.Check))
 	case Chat:
-		return seat.Chat(s.ctx, m.ID, m.Text)
+		return s.seat.Chat(s.ctx, m.ID, m.Text)
 	case Admit:
-		return seat.Admit(s.ctx, m.Member)
+		return s.seat.Admit(s.ctx, m.Member)
 	case Return:
-		return seat.Return(s.ctx, m.Member)
+		return s.seat.Return(s.ctx, m.Member)
 	case Decline:
-		return seat.Decline(s.ctx, m.Member)
+		return s.seat.Decline(s.ctx, m.Member)
 	case Remove:
-		return seat.Remove(s.ctx, m.Member)
+		return s.seat.Remove(s.ctx, m.Member)
 	case SetPrivate:
-		return seat.SetPrivate(s.ctx, m.On)
+		return s.seat.SetPrivate(s.ctx, m.On)
 	case SetHearing:
-		return seat.SetHearing(s.ctx, m.Answer)
+		return s.seat.SetHearing(s.ctx, m.Answer)
 	case Tell:
-		return seat.Tell(s.ctx, m.ID, m.Member, m.Text)
+		return s.seat.Tell(s.ctx, m.ID, m.Member, m.Text)
 	case Lead:
-		return seat.HandOver(s.ctx, m.Member)
+		return s.seat.HandOver(s.ctx, m.Member)
 	case Sign:
-		return seat.Sign(s.ctx, m.Member, m.On)
+		return s.seat.Sign(s.ctx, m.Member, m.On)
 	case End:
-		return seat.End(s.ctx)
+		return s.seat.End(s.ctx)
 	}
-	return refuse("join or resume a second time")
+	return refuse("join a second time")
 }

@@ -42,11 +42,13 @@ type Browser struct {
 	mu       sync.Mutex
 	reports  map[string][]string // by the context of a page; so are problems
 	problems map[string][]string
+	blocked  map[string]chan Blocked
 }
 
 // newBrowser is one whose process has been started, and no more.
 func newBrowser(name string, p *process) *Browser {
-	return &Browser{name: name, process: p, stop: func() error { return nil }, reports: map[string][]string{}, problems: map[string][]string{}}
+	return &Browser{name: name, process: p, stop: func() error { return nil },
+		reports: map[string][]string{}, problems: map[string][]string{}, blocked: map[string]chan Blocked{}}
 }
 
 // channel names the one way by which a preload script reports to us.
@@ -69,7 +71,7 @@ func (b *Browser) Close() error {
 
 // prepare subscribes to what a test wants to hear and installs the preload script.
 func (b *Browser) prepare(ctx context.Context, preload string) error {
-	events := []string{"log.entryAdded", "script.message", "network.responseCompleted", "network.fetchError"}
+	events := []string{"log.entryAdded", "script.message", "network.responseCompleted", "network.fetchError", "network.beforeRequestSent"}
 	if err := b.conn.command(ctx, "session.subscribe", map[string]any{"events": events}, nil); err != nil {
 		return err
 	}
@@ -97,6 +99,8 @@ func (b *Browser) event(method string, params json.RawMessage) {
 			b.reports[m.Source.Context] = append(b.reports[m.Source.Context], m.Data.Value)
 			b.mu.Unlock()
 		}
+	case "network.beforeRequestSent":
+		b.requestBlocked(params)
 	case "log.entryAdded":
 		var m struct {
 			Level, Text string

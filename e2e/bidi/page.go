@@ -63,6 +63,19 @@ func (p *Page) Navigate(ctx context.Context, url string) error {
 		map[string]any{"context": p.context, "url": url, "wait": "complete"}, nil)
 }
 
+// SetCookie gives this window, and all that share its cookies, a cookie of a host's.
+func (p *Page) SetCookie(ctx context.Context, host, name, value string) error {
+	return p.browser.conn.command(ctx, "storage.setCookie", map[string]any{
+		"cookie":    map[string]any{"name": name, "value": map[string]string{"type": "string", "value": value}, "domain": host, "path": "/"},
+		"partition": map[string]string{"type": "storageKey", "userContext": p.userContext},
+	}, nil)
+}
+
+// Begin goes to url without waiting until the page is there.
+func (p *Page) Begin(ctx context.Context, url string) error {
+	return p.browser.conn.command(ctx, "browsingContext.navigate", map[string]any{"context": p.context, "url": url, "wait": "none"}, nil)
+}
+
 // Reload loads the page anew, as the reader's reload button does.
 func (p *Page) Reload(ctx context.Context) error {
 	return p.browser.conn.command(ctx, "browsingContext.reload", map[string]any{"context": p.context, "wait": "complete"}, nil)

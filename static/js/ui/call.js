@@ -54,7 +54,6 @@ export class Call {
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
     this.ends = new Ends(parts.message, parts.join);
     this.#wire();
-    devices.replaced = ({ device, label }) => live.toast(words.t(`device.replaced.${device}`, { label }));
     words.follow(() => this.render());
     setInterval(() => this.render(), tick);
   }
@@ -70,15 +69,10 @@ export class Call {
     return this.#session !== null && !this.#session.over;
   }
 
-  /** Whether no picture is to come in or go out. */
-  get soundOnly() {
-    return this.#attendance?.data === "audio";
-  }
-
-  /** Begins; the elements have been made in the tap before. @param {boolean} [soundOnly] whether no picture is to come in or go out */
-  start(soundOnly = false) {
+  /** Begins; the elements have been made in the tap before. */
+  start() {
     if (this.running) return;
-    const { visit, devices, checks } = this.parts;
+    const { visit, devices } = this.parts;
     this.#attendance = new Attendance({
       path: visit().path,
       devices,
@@ -89,8 +83,7 @@ export class Call {
         propose: () => undefined,
       },
     });
-    if (soundOnly) void this.#attendance.use("audio");
-    this.#attendance.start(checks().result());
+    this.#attendance.start();
     this.#awake.keep(true);
   }
 
@@ -103,13 +96,11 @@ export class Call {
 
   /** The device check has another result. */
   checked() {
-    const session = this.#session;
-    if (session && !session.over && session.room.place !== "visit") session.check(this.parts.checks().result());
+    // told with what `session` knows of it
   }
 
   /** My devices changed. */
   devicesChanged() {
-    this.views.speaker(this.parts.devices.chosen.speaker);
     const session = this.#session;
     if (!session || session.over) return;
     const { devices, live, words } = this.parts;

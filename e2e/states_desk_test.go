@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"housecall/e2e/bidi"
+)
+
+// deskStates are all states of the staff's pages.
+var deskStates = []state{
+	{"setup", "making the first account"},
+	{"setup-wrong", "with everything wrong"},
+	{"already-set-up", "the set-up link, once more"},
+	{"sign-in", "signing in"},
+	{"sign-in-wrong", "with a wrong password"},
+	{"sign-in-locked", "after too many wrong passwords"},
+	{"signed-out", "after signing out"},
+	{"sign-in-expired", "the session was over when a page was opened"},
+	{"not-saved", "the session was over when a form was sent"},
+	{"list-empty", "no visit is planned"},
+	{"list", "today's visits"},
+	{"list-upcoming", "those of other days"},
+	{"list-past", "those that were"},
+	{"new", "a new visit"},
+	{"new-more", "with a date of birth and more people"},
+	{"new-wrong", "with everything wrong"},
+	{"links", "the links of a visit that was just made, one message open"},
+	{"visit", "a visit and its people"},
+	{"visit-wrong", "adding nobody"},
+	{"link-added", "the link of somebody who was just added"},
+	{"new-link-sure", "is the old link to stop working?"},
+	{"new-link", "the new link"},
+	{"revoke-sure", "is a link to be revoked?"},
+	{"revoked", "a link was revoked"},
+	{"cancel-sure", "is the visit to be cancelled?"},
+	{"cancelled", "the visit was cancelled"},
+	{"not-found", "a page that does not exist"},
+}
+
+// TestDeskStates goes through every state of the staff's pages.
+func TestDeskStates(t *testing.T) {
+	for _, language := range languages {
+		t.Run(language, func(t *testing.T) {
+			tour := newTour(t, language)
+			p := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
+			p.allowed = []string{"status of 422", "422 to POST", "status of 410", "410 to GET", "status of 404", "404 to GET", "status of 429", "429 to POST",
+				"status of 401", "401 to POST"}
+			tour.account(p)
+			tour.deskVisit(p)
+			tour.deskEnds(p)
+			tour.complete(deskStates)
+		})
+	}
+}
+
+// submits sends the form of the page's main part.
+func (p *Person) submits() {
+	p.t.Helper()
+	p.follows("submit", `main form button:not([type=button]):not([name])`)
+}
+
+// follows clicks what a selector finds and waits for the page after this one.
+func (p *Person) follows(what, selector string) {
+	p.t.Helper()
+	p.await(what, `(selector) => {
+		const found = document.querySelector(selector);
+		if (!found?.checkVisibility()) return false;
+		document.documentElement.dataset.left = "";
+		found.click();
+		return true;
+	}`, selector)
+	p.await("see the next page", `() => document.readyState === "complete" && !("left" in document.documentElement.dataset)`)
+}
+
+// see opens a page of the desk and examines it.
+func (tour *tour) see(p *Person, path, state string) {
+	tour.t.Helper()
+	p.goTo(tour.url + path)
+	p.examine(state)
+}
+
+// account is the way to an account and in.
+func (tour *tour) account(p *Person) {
+	code, _, err := tour.server.Accounts.EnsureSetup(tour.t.Context())
+	if err != nil {
+		tour.t.Fatal(err)
+	}
+	tour.see(p, "/setup", "setup")
+	p.submits()
+	p.examine("setup-wrong")
+	p.fills("#code", code)
+	p.fills("#name", "Sam Scheduler")
+	p.fills("#email", "sam@example.org")
+	p.fills("#password", "four words in a row")
+	p.submits()
+	p.shows(".desk-empty")
+	p.examine("list-empty")
+	tour.see(p, "/setup", "already-set-up")
+
+	other := tour.takes(p.device(bidi.Laptop))
+	other.allowed = p.allowed
+	tour.see(other, "/sign-in?why=expired", "sign-in-expired")
+	tour.see(other, "/sign-in", "sign-in")
+	for i := range 6 {
+		other.fills("#email", "nobody@example.org")
+		other.fills("#password", "some other words")
+		other.submits()
+		if i == 0 {
+			other.examine("sign-in-wrong")
+		}
+	}
+	other.shows(".notice.warn")
+	other.examine("sign-in-locked")
+}
+
+// deskVisit makes a visit and looks at all its pages.
+func (tour *tour) deskVisit(p *Person) {
+	t := tour.t
+	tour.see(p, "/desk/new", "new")
+	p.submits()
+	p.examine("new-wrong")
+	p.await("ask for a date of birth", `() => { const box = document.querySelector("#ask_birth_date"); box.checked || box.click(); return box.checked; }`)
+	p.follows("add a row", "button[name=more]")
+	p.shows("#birth_date")
+	p.examine("new-more")
+
+	p.goTo(tour.url + "/desk/new")
+	p.fills("#service", "Cardiology")
+	now := time.Now().UTC()
+	p.fills("#date", now.Format(time.DateOnly))
+	p.fills("#time", now.Format("15:04"))
+	p.fills("#zone", "UTC")
+	p.fills("#patient", robin)
+	p.fills("#clinician", drAda)
+	p.submits()
+	p.await("open a message", `() => { const found = document.querySelector("details"); if (found) found.open = true; return found; }`)
+	p.examine("links")
+	p.follows("go to the visit", "main a")
+	p.examine("visit")
+	p.submits()
+	p.shows(".summary")
+	p.examine("visit-wrong")
+	p.fills("#name", kit)
+	p.await("choose a role", `() => { const role = document.querySelector("#role"); role.value = "guardian"; return role.value; }`)
+	p.submits()
+	p.shows(".desk-copy")
+	p.examine("link-added")
+
+	booked := tour.book(0, noor, "interpreter")
+	tour.book(26 * time.Hour)
+	person := "/desk/visits/" + booked.ID + "/people/" + booked.invited(t, noor)
+	tour.see(p, person+"/new-link", "new-link-sure")
+	p.submits()
+	p.examine("new-link")
+	tour.see(p, person+"/revoke", "revoke-sure")
+	p.submits()
+	p.examine("revoked")
+	tour.see(p, "/desk", "list")
+	tour.see(p, "/desk?when=upcoming", "list-upcoming")
+	tour.see(p, "/desk/visits/"+booked.ID+"/cancel", "cancel-sure")
+	p.submits()
+	p.examine("cancelled")
+	over := tour.book(0)
+	tour.api(http.MethodDelete, "/api/v1/visits/"+over.ID, nil, nil)
+	tour.see(p, "/desk?when=past", "list-past")
+	tour.see(p, "/desk/visits/none", "not-found")
+}
+
+// deskEnds signs out, in one window before a form is sent from another.
+func (tour *tour) deskEnds(p *Person) {
+	p.goTo(tour.url + "/desk/new")
+	p.await("be signed out elsewhere", `async () => (await fetch("/sign-out", {method: "POST"})).ok`)
+	p.submits()
+	p.examine("not-saved")
+	tour.see(p, "/sign-in?why=out", "signed-out")
+}

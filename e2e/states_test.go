@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"housecall/cmd/housecall/server"
+	"housecall/e2e/stage"
+)
+
+// A state is one that a page can be in, and is looked at in: by axe, on a screen 320 pixels wide, and by whoever wants screenshots.
+type state struct{ name, what string }
+
+// visitStates are all states of the visit page. The stories below must pass through each of them in every language here.
+var visitStates = []state{
+	{"no-link", "the page's address without a link"},
+	{"not-found", "a link that nobody has"},
+	{"too-early", "the visit has not opened"},
+	{"revoked", "the link was replaced before it was opened"},
+	{"over", "the visit was cancelled"},
+	{"gone", "the page of a visit, in a browser that has no session"},
+	{"insecure", "an address without https"},
+	{"unsupported", "a browser without video"},
+	{"unloaded", "the page's scripts did not come"},
+	{"opening", "the link is being looked up"},
+	{"away", "the server does not answer"},
+	{"asked-birth-date", "the date of birth is asked for"},
+	{"birth-empty", "nothing was filled in"},
+	{"birth-wrong", "it is not that date"},
+	{"locked", "five wrong dates"},
+	{"consent", "what the hospital asks to agree to"},
+	{"consent-error", "agreeing without saying for whom"},
+	{"consent-changed", "the text has changed while it was read"},
+	{"not-agreed", "does not agree"},
+
+	{"check-denied", "camera and microphone are refused"},
+	{"check-missing", "there is neither camera nor microphone"},
+	{"check", "before joining, with the own picture"},
+	{"check-choices", "choosing camera, microphone and speaker"},
+	{"check-works", "camera, microphone, speaker and connection, all tried"},
+	{"check-unheard", "the speaker's sound was not heard"},
+	{"check-clinician", "before joining, as a clinician"},
+	{"joining", "the server takes its time"},
+
+	{"waiting", "in the waiting room"},
+	{"left-unseen", "left before being let in"},
+	{"visit-alone", "nobody else is in the visit"},
+	{"knocking", "somebody waits, as the clinician sees it"},
+	{"visit", "a clinician with a patient"},
+	{"visit-patient", "the same, as the patient sees it"},
+	{"camera-off", "somebody's camera is off"},
+	{"muted", "everything of mine is off"},
+	{"chat-empty", "the chat before anybody wrote"},
+	{"chat", "the chat with lines of both"},
+	{"toast", "a line of the chat comes while it is closed"},
+	{"people", "who is here, with somebody who waits"},
+	{"full", "ten people in the visit"},
+	{"busy", "the visit is full"},
+	{"reconnecting", "the connection was lost"},
+	{"reconnecting-long", "and does not come back"},
+	{"left", "left the visit"},
+	{"left-clinician", "left the visit, as a clinician"},
+	{"replaced", "came in on another device"},
+	{"end-dialog", "is the visit to end for everyone?"},
+	{"ended", "the visit has ended"},
+	{"ended-unseen", "it ended before they were let in"},
+	{"ended-clinician", "the clinician has ended it"},
+	{"revoked-removed", "the link was withdrawn in the visit"},
+	{"declined", "the clinician could not let them in"},
+	{"broken", "the server and the page do not understand each other"},
+}
+
+// languages that the visit page is looked at in.
+var languages = []string{"en"}
+
+// TestStates goes through every state of the visit page.
+func TestStates(t *testing.T) {
+	for _, language := range languages {
+		t.Run(language, func(t *testing.T) {
+			tour := newTour(t, language)
+			tour.closedLinks()
+			tour.troublesOnTheWay()
+			tour.datesOfBirth()
+			tour.consents()
+			tour.withoutDevices()
+			tour.intoTheVisit()
+			tour.fullHouse()
+			tour.complete(visitStates)
+			tour.missesNothingOf(t)
+		})
+	}
+}
+
+// A tour leads people through the states of a page in one language.
+type tour struct {
+	*House
+	t        *testing.T
+	language string
+	words    map[string]string // the catalogue
+	people   []*Person
+}
+
+func newTour(t *testing.T, language string) *tour {
+	t.Helper()
+	return &tour{House: openHouse(t, func(c *server.Config) { c.Phone = "+1 617 555 0100" }), t: t, language: language, words: catalogue(t, language)}
+}
+
+// catalogue is what the visit page says in a language.
+func catalogue(t *testing.T, language string) (words map[string]string) {
+	t.Helper()
+	b, err := os.ReadFile("../static/locales/" + language + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &words); err != nil {
+		t.Fatal(err)
+	}
+	return words
+}
+
+// takes somebody along, who reads the tour's language.
+func (tour *tour) takes(p *Person) *Person {
+	p.words = tour.words
+	p.within("choose "+tour.language, func(ctx context.Context) error {
+		return errors.Join(p.page.SetCookie(ctx, "localhost", "housecall_language", tour.language),
+			p.page.SetCookie(ctx, stage.Address.String(), "housecall_language", tour.language))
+	})
+	tour.people = append(tour.people, p)
+	return p
+}
+
+// complete fails the test for states of the list that nobody examined, and for examined ones that are not in the list.
+func (tour *tour) complete(list []state) {
+	tour.t.Helper()
+	var examined []string
+	for _, p := range tour.people {
+		examined = append(examined, p.examined...)
+	}
+	for _, each := range list {
+		if !slices.Contains(examined, each.name) {
+			tour.t.Errorf("nobody has seen %s (%s)", each.name, each.what)
+		}
+	}
+	for _, name := range examined {
+		if !slices.ContainsFunc(list, func(each state) bool { return each.name == name }) {
+			tour.t.Errorf("%s is not in the list of states", name)
+		}
+	}
+}
+
+// missesNothingOf fails the test if some screen, panel, dialog or closing word of the visit page was not on the screen in any state.
+func (tour *tour) missesNothingOf(t *testing.T) {
+	t.Helper()
+	page, err := os.ReadFile("../static/visit.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, p := range tour.people {
+		for part := range p.parts {
+			seen[part] = true
+		}
+	}
+	for _, pattern := range []string{`data-screen="([a-z-]+)"`, `<dialog id="([a-z-]+)"`, `<aside [^>]*id="([a-z-]+)"`} {
+		for _, found := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(page), -1) {
+			if !seen[found[1]] {
+				t.Errorf("no state shows %s", found[0])
+			}
+		}
+	}
+	for key := range tour.words {
+		parts := strings.Split(key, ".")
+		if parts[0] != "message" || parts[len(parts)-1] != "title" {
+			continue
+		}
+		name := strings.Join(parts[1:len(parts)-1], "-")
+		if !slices.ContainsFunc(visitStates, func(each state) bool { return each.name == name }) {
+			t.Errorf("the list of states lacks %s, which the catalogue has words for", name)
+		}
+	}
+}
+
+// word is a text of the catalogue that this person reads, with its places filled in (name, value, name, value …).
+func (p *Person) word(key string, values ...string) string {
+	p.t.Helper()
+	if p.words == nil {
+		p.words = catalogue(p.t, "en")
+	}
+	text, ok := p.words[key]
+	if !ok {
+		text = key // as the page does; the catalogues' own test finds it
+	}
+	for i := 0; i+1 < len(values); i += 2 {
+		text = strings.ReplaceAll(text, "{"+values[i]+"}", values[i+1])
+	}
+	return text
+}
+
+// taps presses the button with these words.
+func (p *Person) taps(key string, values ...string) {
+	p.t.Helper()
+	p.press("button", p.word(key, values...))
+}
+
+// shows waits until something is to be seen that a selector finds.
+func (p *Person) shows(selector string) {
+	p.t.Helper()
+	p.await("show "+selector, `(selector) => [...document.querySelectorAll(selector)].some((each) => each.checkVisibility({visibilityProperty: true}))`, selector)
+}
+
+// fills puts text into the field that a selector finds, in place of what it holds.
+func (p *Person) fills(selector, text string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf("fill in %s", selector), `(selector, text) => {
+		const field = document.querySelector(selector);
+		if (!field?.checkVisibility()) return false;
+		field.value = text;
+		field.dispatchEvent(new Event("input", {bubbles: true}));
+		return true;
+	}`, selector, text)
+}
