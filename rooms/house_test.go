@@ -99,8 +99,14 @@ func newHouse(t *testing.T, limits Limits) *house {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-	t.Cleanup(cancel)
+	engine := newEngine(t)
+	t.Cleanup(func() { _ = engine.Close() })
+	return newHouseOn(t, engine, limits)
+}
+
+// newEngine makes an engine, which the caller closes.
+func newEngine(t testing.TB) *sfu.Engine {
+	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +115,14 @@ func newHouse(t *testing.T, limits Limits) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = engine.Close() })
+	return engine
+}
+
+// newHouseOn makes a house on an engine that outlives it.
+func newHouseOn(t *testing.T, engine *sfu.Engine, limits Limits) *house {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	t.Cleanup(cancel)
 	h := &house{t: t, ctx: ctx, engine: engine, clock: &clock{now: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}}
 	h.leases = NewMemoryLeases(h.clock.Now) // turned by hand: a busy machine misses no heartbeat
 	if limits.Tick == 0 {
@@ -191,7 +204,8 @@ type guest struct {
 type how struct {
 	invitation string // empty: one of its own
 	role       auth.Role
-	lines      *sfutest.Options // what the client offers; nil: nothing at all
+	lines      *sfutest.Options               // what the client offers; nil: nothing at all
+	sources    func(*guest) map[string]Source // what its lines are; nil: microphones and cameras
 	media      Media
 	boxSize    int
 }
@@ -214,7 +228,10 @@ func (h *house) arrive(session string, how how) (*guest, error) {
 		}
 		h.t.Cleanup(func() { _ = g.client.Close() })
 		g.negotiate()
-		sources = g.sources()
+		if how.sources == nil {
+			how.sources = (*guest).sources
+		}
+		sources = how.sources(g)
 	}
 	if how.invitation == "" {
 		how.invitation = "invitation-of-" + session

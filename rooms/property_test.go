@@ -1,192 +1,100 @@
 package rooms
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"housecall/auth"
-	"housecall/platform/fault"
 	"housecall/sfu"
-	"housecall/sfu/sfutest"
 )
 
-// crowd plays many people who do anything at any time, and checks after every step that nobody gets anything from a place they
-// are not in: no slot shows it and no message tells of it. It believes only what the members themselves were told of
-// their place, and what the slots really show.
-type crowd struct {
-	*house
-	random *rand.Rand
-	offer  string // of everybody: nobody connects, so one will do
-	mids   map[string]Source
-	here   []*player
-	gone   []*player
-}
-
-// player is one connection of the crowd.
-type player struct {
-	*guest
-	invitation string
-	role       auth.Role
-	media      Media
-	place      Place
-	roster     map[string]Place // whom the messages say is here
-	read       int              // updates checked so far
-	away       bool             // the connection is lost
-}
+// steps is how much a crowd does at most.
+const steps = 250
 
 func TestNobodyGetsAnythingFromElsewhere(t *testing.T) {
-	for seed := range uint64(6) {
+	happened := map[EventKind]int{}
+	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			h := newHouse(t, Limits{InVisit: 5, Waiting: 6, Chat: 20})
-			client, err := sfutest.New(*both(4))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = client.Close() })
-			offer, err := client.Offer()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := &crowd{house: h, random: rand.New(rand.NewPCG(seed, 1)), offer: offer}
-			c.mids = (&guest{client: client}).sources()
-			for step := range 150 {
-				done := c.step(step)
-				c.settle()
-				if c.check(); t.Failed() {
-					t.Fatalf("after step %d: %s", step, done)
-				}
-			}
-			if in, out := len(c.seenEvents(EventAdmitted)), len(c.seenEvents(EventLeft)); in < 5 || out < 5 {
-				t.Errorf("the crowd did too little to show anything: %d came into the visit, %d left it", in, out)
+			limits := Limits{InVisit: 5, Waiting: 6, Chat: 20}
+			h := newHouse(t, limits)
+			stage := newStage(t, h.engine, 3+2*int(seed%2)) // too few slots, or enough
+			newCrowd(h, stage, limits, rand.New(rand.NewPCG(seed, 1))).play(func() bool { return true })
+			for _, e := range h.events {
+				happened[e.Kind]++
 			}
 		})
 	}
-}
-
-// step lets somebody do something and says what.
-func (c *crowd) step(n int) string {
-	if len(c.here) == 0 || c.random.IntN(4) == 0 {
-		return c.arrives()
-	}
-	p := c.here[c.random.IntN(len(c.here))]
-	other := c.here[c.random.IntN(len(c.here))]
-	if p.away || c.random.IntN(8) == 0 {
-		return c.lineBreaks(p)
-	}
-	var err error
-	var done string
-	switch c.random.IntN(10) {
-	case 0:
-		c.went(p)
-		if c.random.IntN(2) == 0 {
-			p.seat.Lost()
-			return p.id + " is cut off"
+	for kind := EventAdmitted; kind <= EventHandedOver; kind++ {
+		if kind != EventEnded && happened[kind] < 5 {
+			t.Errorf("the crowd did too little to show anything: %d events of kind %d", happened[kind], kind)
 		}
-		p.seat.Leave()
-		return p.id + " leaves"
-	case 1:
-		c.host.Remove(visitID, p.invitation, c.clock.Now().Add(-time.Duration(c.random.IntN(3))*time.Millisecond))
-		return p.invitation + " is withdrawn"
-	case 2, 3, 4, 5:
-		if i := slices.IndexFunc(c.here, func(o *player) bool { return o.role == auth.Clinician && o.place == Visit }); i >= 0 && c.random.IntN(3) > 0 {
-			p = c.here[i]
+	}
+}
+
+// bytesDice decide by what a fuzzer made up; when that is used up, always alike.
+type bytesDice struct{ left []byte }
+
+func (d *bytesDice) IntN(n int) int {
+	if len(d.left) == 0 {
+		return 0
+	}
+	b := d.left[0]
+	d.left = d.left[1:]
+	return int(b) % n
+}
+
+// FuzzRoom lets a fuzzer decide what a crowd does, and checks the same as the test with seeds.
+func FuzzRoom(f *testing.F) {
+	for seed := range uint64(4) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		b := make([]byte, 300)
+		for i := range b {
+			b[i] = byte(random.Uint32())
 		}
-		err, done = p.seat.Admit(c.ctx, other.id), p.id+" admits "+other.id
-	case 6:
-		err, done = p.seat.Chat(c.ctx, fmt.Sprint(n), "x"), p.id+" says something"
-	default:
-		p.media = Media{Microphone: c.random.IntN(2) == 0, Camera: c.random.IntN(2) == 0}
-		err, done = p.seat.SetMedia(c.ctx, p.media), p.id+" switches"
+		f.Add(b)
 	}
-	if err != nil && !errors.Is(err, fault.NotAllowed) && !errors.Is(err, ErrFull) {
-		c.t.Errorf("%s: %v", done, err)
-	}
-	return done
-}
-
-// where asks the room for the place of somebody who is away and was told nothing of it.
-func (c *crowd) where(p *player) Place {
-	place, err := ask(c.ctx, c.room(), func() (Place, error) { return p.seat.member.place, nil })
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return place
-}
-
-// lineBreaks loses a connection, or brings one back, perhaps before the room knows that it was lost.
-func (c *crowd) lineBreaks(p *player) string {
-	if !p.away && c.random.IntN(4) > 0 {
-		p.away = true
-		p.seat.Detach(p.box)
-		return p.id + " is away"
-	}
-	p.away = false
-	p.attach(0)
-	p.read = 0
-	if updates, _, _ := p.box.look(); len(updates) < 2 || kinds(updates[:2]) != "[Resumed Slots]" {
-		c.t.Errorf("%s is back and told %s first", p.id, kinds(updates))
-	}
-	return p.id + " is back"
-}
-
-// arrives lets one of a few people come, on one of a few devices, who may be here already.
-func (c *crowd) arrives() string {
-	roles := []auth.Role{auth.Clinician, auth.Clinician, auth.Patient, auth.Guardian, auth.Observer, auth.Interpreter, auth.Guest}
-	person := c.random.IntN(len(roles))
-	p := &player{
-		guest:      &guest{h: c.house, id: fmt.Sprintf("person-%d-device-%d", person, c.random.IntN(4)), box: newInbox(0)},
-		invitation: fmt.Sprint("person-", person), role: roles[person], roster: map[string]Place{},
-		media: Media{Microphone: c.random.IntN(3) > 0, Camera: c.random.IntN(3) > 0},
-	}
-	if p.role == auth.Observer {
-		p.media = Media{}
-	}
-	var err error
-	if p.peer, err = c.engine.NewPeer(sfu.PeerEvents{}); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() { _ = p.peer.Close() })
-	if _, err = p.peer.Answer(c.ctx, c.offer); err != nil {
-		c.t.Fatal(err)
-	}
-	c.clock.turn(time.Millisecond) // later than any withdrawal
-	p.seat, err = c.room().Join(c.ctx, Arrival{
-		Session: p.id, Invitation: p.invitation, Name: "x", Role: p.role, Checked: c.clock.Now(),
-		Peer: p.peer, Sources: c.mids, Media: p.media, Outbox: p.box,
+	engine := newEngine(f)
+	f.Cleanup(func() { _ = engine.Close() })
+	stages := []*stage{newStage(f, engine, 2), newStage(f, engine, 5)}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		limits, dice := Limits{InVisit: 5, Waiting: 6, Chat: 20}, &bytesDice{b[1:]}
+		newCrowd(newHouseOn(t, engine, limits), stages[int(b[0])%len(stages)], limits, dice).play(func() bool { return len(dice.left) > 0 })
 	})
-	if errors.Is(err, ErrFull) {
-		return p.id + " is refused"
-	}
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.here = append(c.here, p)
-	return p.id + " arrives"
 }
 
-func (c *crowd) went(p *player) {
-	c.here = slices.DeleteFunc(c.here, func(o *player) bool { return o == p })
-	c.gone = append(c.gone, p)
+// play does steps, as long as there is something to go by, and checks after each.
+func (c *crowd) play(goOn func() bool) {
+	for step := 0; step < steps && goOn(); step++ {
+		done := c.step(step)
+		c.look()
+		if c.check(); c.t.Failed() {
+			c.t.Fatalf("after step %d: %s", step, done)
+		}
+	}
+	for _, p := range slices.Clone(c.here) {
+		p.seat.Leave()
+		c.went(p)
+	}
+	c.look()
+	c.check()
 }
 
-// check compares everything that members were told, and everything their slots show, with where they are.
+// check compares everything that members were told, and everything their slots show, with where they are. Where that is, it takes from what they
+// were told themselves, and compares that with what the room has.
 func (c *crowd) check() {
 	for _, p := range slices.Clone(c.here) {
-		if _, closed, _ := p.box.look(); closed != 0 {
+		if _, closed, _ := p.box.look(); closed != 0 && !c.facts[p.id].away {
 			c.went(p)
 		}
 	}
 	for _, p := range c.here {
-		if updates, _, _ := p.box.look(); p.away && len(updates) > p.read {
-			c.t.Errorf("%s is away, but was told %s", p.id, kinds(updates[p.read:]))
-		}
-		if c.readOn(p); p.away {
-			p.place = c.where(p)
-		}
+		c.readOn(p)
+		c.checkPlace(p)
 	}
 	owners := map[*sfu.Publication]*player{}
 	for _, p := range c.here {
@@ -194,11 +102,16 @@ func (c *crowd) check() {
 			owners[pub] = p
 		}
 	}
+	sharing := 0
 	for _, p := range c.here {
 		c.checkSlots(p, owners)
-		if !p.away {
-			c.checkRoster(p)
+		c.checkRoster(p)
+		if p.media.Screen {
+			sharing++
 		}
+	}
+	if sharing > 1 || len(c.facts) != len(c.here) {
+		c.t.Errorf("%d share a screen; %d are here, the room has %d", sharing, len(c.here), len(c.facts))
 	}
 	for _, p := range c.gone {
 		for _, slot := range p.peer.Slots() {
@@ -206,6 +119,35 @@ func (c *crowd) check() {
 				c.t.Errorf("%s has gone, but is shown something", p.id)
 			}
 		}
+		c.stage.free = append(c.stage.free, p.peer)
+	}
+	c.gone = nil
+}
+
+// checkPlace wants everybody to know where they are and what they send, the walls of private time to hold, and nobody to be kept out once they are down.
+func (c *crowd) checkPlace(p *player) {
+	f := c.facts[p.id]
+	if f.away {
+		p.place, p.media = f.place, f.media // nobody could tell them
+		clear(p.roster)
+	}
+	if p.place != f.place || p.media != f.media {
+		c.t.Errorf("%s believes to be in %s sending %+v, but is in %s sending %+v", p.id, p.place, p.media, f.place, f.media)
+	}
+	if p.place == Waiting && p.media.Screen {
+		c.t.Errorf("%s shares a screen while waiting", p.id)
+	}
+	if c.walled(p.role) && p.place == Visit {
+		c.t.Errorf("%s, a %s, is in the visit during private time", p.id, p.role)
+	}
+	inVisit := 0
+	for _, o := range c.facts {
+		if o.place == Visit {
+			inVisit++
+		}
+	}
+	if p.place == Waiting && f.admitted && !c.walled(p.role) && inVisit < c.limits.InVisit {
+		c.t.Errorf("%s was admitted, and waits without a reason", p.id)
 	}
 }
 
@@ -213,89 +155,188 @@ func (c *crowd) check() {
 func (c *crowd) readOn(p *player) {
 	updates, _, _ := p.box.look()
 	for _, u := range updates[p.read:] {
+		if c.tellsPlace(p, u) {
+			continue
+		}
 		switch u := u.(type) {
-		case Joined:
-			p.takePosition(u.Position)
-			continue
-		case Resumed:
-			p.takePosition(u.Position)
-			continue
-		case Slots:
-			if p.place != Visit && len(u) == 0 {
-				continue
-			}
-		case Moved:
-			p.takePosition(u.Position)
-			continue
 		case Changed:
-			p.roster[u.Member.ID] = u.Member.Place
+			p.roster[u.Member.ID] = u.Member
 		case Left:
 			delete(p.roster, u.Member)
+		case Said:
+			c.checkLine(p, u)
 		}
-		if p.place != Visit {
+		if p.place != Visit && !c.toWaiting(p, u) {
 			c.t.Errorf("%s waits, but was told %s", p.id, kinds([]Update{u}))
+		}
+		if note, ok := u.(Told); ok && p.place == Visit && c.notices[note.ID].by != p.id {
+			c.t.Errorf("%s is in the visit, but was told what others said to those who wait", p.id)
 		}
 	}
 	p.read = len(updates)
-	if !p.away && p.place != Visit && len(p.roster) > 0 {
+	if p.place != Visit && len(p.roster) > 0 {
 		c.t.Errorf("%s waits, but knows who is here", p.id)
 	}
 }
 
-func (p *player) takePosition(at Position) {
-	p.place, p.roster = at.Place, map[string]Place{}
+// toWaiting says whether somebody who waits may be told this: what is said to them, that they share no screen, that no slot shows anything.
+func (c *crowd) toWaiting(p *player, u Update) bool {
+	switch u := u.(type) {
+	case Told:
+		return c.notices[u.ID].to[p.id] && u.Member == p.id
+	case Switched:
+		p.media = u.Media
+		return !u.Media.Screen
+	case Slots:
+		return len(u) == 0
+	}
+	return false
+}
+
+// tellsPlace follows an update that says where a player is; false: it says something else.
+func (c *crowd) tellsPlace(p *player, u Update) bool {
+	var at Position
+	switch u := u.(type) {
+	case Joined:
+		at = u.Position
+	case Resumed:
+		at = u.Position
+	case Moved:
+		at = u.Position
+	case Switched:
+		p.media = u.Media
+		return false
+	default:
+		return false
+	}
+	p.place, p.roster = at.Place, map[string]Member{}
 	for _, m := range at.Members {
-		p.roster[m.ID] = m.Place
+		p.roster[m.ID] = m
+	}
+	for _, line := range at.Chat {
+		c.checkLine(p, line)
+	}
+	for _, note := range at.Told {
+		if !c.notices[note.ID].to[p.id] {
+			c.t.Errorf("%s was told what was said to another", p.id)
+		}
+	}
+	if at.Place == Visit {
+		if len(at.Told) > 0 || at.Why != "" || at.Private.IsZero() == c.private {
+			c.t.Errorf("%s came into the visit with %+v", p.id, at)
+		}
+	} else if len(at.May)+len(at.Members)+len(at.Chat) > 0 || !at.Private.IsZero() || !at.Started.IsZero() {
+		c.t.Errorf("%s waits with %+v", p.id, at)
+	}
+	return true
+}
+
+// checkLine wants a line of chat to reach those alone who were in the visit when it was said, or expected back there.
+func (c *crowd) checkLine(p *player, line Said) {
+	if !c.lines[line.ID][p.id] {
+		c.t.Errorf("%s was told line %s, which is not for them", p.id, line.ID)
 	}
 }
 
-// checkSlots wants every slot to show what it may and nothing else: everything that others in the visit send, if
-// the player is there too.
+// wanted lists what a player is to be shown, with its rank: what everybody else in the visit sends, as far as they want to see it.
+func (c *crowd) wanted(p *player, owners map[*sfu.Publication]*player) map[*sfu.Publication]rank {
+	wanted := map[*sfu.Publication]rank{}
+	for pub, owner := range owners {
+		source := c.stage.mids[pub.MID()]
+		unseen := source.Kind() == sfu.Video && p.view == ViewNone
+		if owner == p || p.place != Visit || owner.place != Visit || !owner.media.on(source) || unseen {
+			continue
+		}
+		wanted[pub] = rankOther
+		switch {
+		case owner.role == auth.Interpreter && (source == Microphone || source == Camera && c.facts[owner.id].view.Signing):
+			wanted[pub] = rankFirst
+		case source == Screen || source == ScreenAudio:
+			wanted[pub] = rankScreen
+		}
+	}
+	return wanted
+}
+
+// checkSlots wants every slot to show what it may and nothing else, as much as there are slots for, and nothing that matters less than something left
+// out. Somebody who is away is shown no more than before.
 func (c *crowd) checkSlots(p *player, owners map[*sfu.Publication]*player) {
-	shown := map[*sfu.Publication]bool{}
+	wanted := c.wanted(p, owners)
+	slots, shown := map[sfu.Kind]int{}, map[*sfu.Publication]bool{}
 	for _, slot := range p.peer.Slots() {
+		slots[slot.Kind()]++
 		pub := slot.Showing()
 		if pub == nil {
 			continue
 		}
-		owner := owners[pub]
-		switch {
-		case owner == nil:
-			c.t.Errorf("%s is shown somebody who has gone", p.id)
-			continue
-		case owner == p, p.place != Visit, owner.place != Visit, shown[pub]:
-			c.t.Errorf("%s in %s is shown %s in %s (twice: %v)", p.id, p.place, owner.id, owner.place, shown[pub])
-		case !owner.media.on(c.mids[pub.MID()]):
-			c.t.Errorf("%s is shown the %s of %s, which is off", p.id, c.mids[pub.MID()], owner.id)
+		if _, ok := wanted[pub]; !ok || shown[pub] {
+			whose := "somebody who has gone"
+			if owner := owners[pub]; owner != nil {
+				whose = owner.id + " in " + string(owner.place)
+			}
+			c.t.Errorf("%s in %s is shown the %s of %s (twice: %v)", p.id, p.place, c.stage.mids[pub.MID()], whose, shown[pub])
 		}
 		shown[pub] = true
 	}
-	for pub, owner := range owners {
-		if p.away {
-			break // is shown nothing new
+	if c.facts[p.id].away {
+		return
+	}
+	if p.view == ViewOne {
+		slots[sfu.Video] = min(1, slots[sfu.Video])
+	}
+	for _, kind := range []sfu.Kind{sfu.Audio, sfu.Video} {
+		least, most, n, all := rankOther, rankFirst, 0, 0 // the least that matters of what is left out, the most of what is shown
+		for pub, r := range wanted {
+			switch {
+			case pub.Kind() != kind:
+				continue
+			case shown[pub]:
+				most = max(most, r)
+				n++
+			default:
+				least = min(least, r)
+			}
+			all++
 		}
-		wanted := owner != p && p.place == Visit && owner.place == Visit && owner.media.on(c.mids[pub.MID()]) && owner.role != auth.Observer
-		if wanted && !shown[pub] {
-			c.t.Errorf("%s is not shown the %s of %s", p.id, c.mids[pub.MID()], owner.id)
+		if n != min(all, slots[kind]) || most > least {
+			c.t.Errorf("%s is shown %d of %d (kind %d) in %d slots; rank %d is shown, rank %d left out", p.id, n, all, kind, slots[kind], most, least)
 		}
 	}
 }
 
-// checkRoster wants the player to know of exactly those they may.
+// checkRoster wants the player to know of exactly those they may, as they are, and nothing that is not for them.
 func (c *crowd) checkRoster(p *player) {
-	want := map[string]Place{}
+	if c.facts[p.id].away {
+		return
+	}
+	want := map[string]Member{}
 	for _, o := range c.here {
 		if o != p && p.place == Visit && (o.place == Visit || p.role == auth.Clinician) {
-			want[o.id] = o.place
+			m := c.facts[o.id].view
+			if p.role != auth.Clinician {
+				m.Hearing = ""
+			}
+			want[o.id] = m
 		}
 	}
 	if len(want) != len(p.roster) {
 		c.t.Errorf("%s in %s knows of %v, should of %v", p.id, p.place, p.roster, want)
 		return
 	}
-	for id, place := range want {
-		if p.roster[id] != place {
-			c.t.Errorf("%s believes %s in %q, who is in %q", p.id, id, p.roster[id], place)
+	leads := 0
+	for id, m := range want {
+		got := p.roster[id]
+		if got != m {
+			c.t.Errorf("%s believes %+v, but it is %+v", p.id, got, m)
 		}
+		if got.Hearing != "" && !c.private || got.Check != nil && got.Place != Waiting || got.Place == Waiting && got.Media != (Media{}) {
+			c.t.Errorf("%s was told too much: %+v", p.id, got)
+		}
+		if got.Lead {
+			leads++
+		}
+	}
+	if leads > 1 {
+		c.t.Errorf("%s believes that %d lead", p.id, leads)
 	}
 }

@@ -3,6 +3,8 @@ package signaling
 import (
 	"errors"
 
+	"github.com/gorilla/websocket"
+
 	"housecall/platform/fault"
 	"housecall/rooms"
 	"housecall/sfu"
@@ -21,6 +23,7 @@ var (
 	closeTooLarge = closing{1009, "The message is too large."}
 	closeMessage  = closing{4400, "The message is not as described in the protocol."}
 	closePass     = closing{4401, "The pass was refused."}
+	closeNothing  = closing{4404, "There is nothing to resume. Please join again."}
 	closeSilent   = closing{4408, "Nothing was heard from you in time."}
 	closeReplaced = closing{4409, "You joined from somewhere else."}
 	closeEnded    = closing{4410, "The visit has ended."}
@@ -48,6 +51,25 @@ func closingFor(r rooms.Reason) closing {
 	return closeStopping
 }
 
+// resumable says whether a connection closed like this may be taken up by another: the client has not heard enough, or was not heard.
+func (c closing) resumable() bool { return c == closeSilent || c == closeSlow }
+
+// closingOfSession says how a connection closes after what ended its reading.
+func closingOfSession(err error) closing {
+	var ended *websocket.CloseError
+	switch {
+	case errors.Is(err, errBye):
+		return closeBye
+	case errors.Is(err, websocket.ErrReadLimit):
+		return closeTooLarge
+	case errors.Is(err, errSilent), errors.Is(err, errCut):
+		return closeSilent
+	case errors.As(err, &ended):
+		return closeBye
+	}
+	return closingOf(err)
+}
+
 // closingOf turns an error on the way in into the way a connection ends. This is the one place for it.
 func closingOf(err error) closing {
 	switch {
@@ -61,6 +83,8 @@ func closingOf(err error) closing {
 		return closeFull
 	case errors.Is(err, errPass):
 		return closePass
+	case errors.Is(err, errNothing):
+		return closeNothing
 	}
 	return closeAway
 }

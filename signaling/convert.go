@@ -8,11 +8,19 @@ import (
 	"housecall/rooms"
 )
 
-// messageOf turns what a room tells a member into a message. answer is that of the member's first offer, which joined carries.
-func messageOf(u rooms.Update, answer string) ToClient {
+// credentials are what a client needs for its connection beside what the room tells.
+type credentials struct {
+	answer string // to the first offer
+	token  string // takes the connection up when it is lost
+}
+
+// messageOf turns what a room tells a member into a message.
+func messageOf(u rooms.Update, c credentials) ToClient {
 	switch u := u.(type) {
 	case rooms.Joined:
-		return Joined{You: You{ID: u.You.ID, Name: u.You.Name, Role: u.You.Role}, Answer: answer, Position: positionOf(u.Position)}
+		return Joined{You: You(u.You), Token: c.token, Answer: c.answer, Position: positionOf(u.Position)}
+	case rooms.Resumed:
+		return Resumed{You: You(u.You), Token: c.token, Position: positionOf(u.Position)}
 	case rooms.Moved:
 		return Moved{positionOf(u.Position)}
 	case rooms.Need:

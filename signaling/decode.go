@@ -50,6 +50,7 @@ func Decode(b []byte) (FromClient, error) {
 // readers has how to read each type of message.
 var readers = map[string]func([]byte) (FromClient, error){
 	Join{}.kind():       decodeAs[Join],
+	Resume{}.kind():     decodeAs[Resume],
 	Offer{}.kind():      decodeAs[Offer],
 	SetMedia{}.kind():   decodeAs[SetMedia],
 	Chat{}.kind():       decodeAs[Chat],
@@ -129,6 +130,13 @@ func (m Join) check() error {
 		return refuse("join without a pass or an offer")
 	}
 	return checkSources(m.Sources)
+}
+
+func (m Resume) check() error {
+	if m.Token == "" || len(m.Token) > maxToken {
+		return refuse("resume with a token that is empty or too long")
+	}
+	return nil
 }
 
 func (m Offer) check() error {

@@ -24,39 +24,40 @@ func (s *Session) do(m FromClient) error {
 
 // ask asks the room for what a message wants.
 func (s *Session) ask(m FromClient) error {
+	seat := s.participant.seat
 	switch m := m.(type) {
 	case Offer:
 		return s.offer(m)
 	case SetMedia:
-		return s.seat.SetMedia(s.ctx, rooms.Media(m.Media))
+		return seat.SetMedia(s.ctx, rooms.Media(m.Media))
 	case SetView:
-		return s.seat.SetView(s.ctx, m.Video)
+		return seat.SetView(s.ctx, m.Video)
 	case SetLine:
-		return s.seat.SetLine(s.ctx, m.Line)
+		return seat.SetLine(s.ctx, m.Line)
 	case SetCheck:
-		return s.seat.SetCheck(s.ctx, rooms.Check(m.Check))
+		return seat.SetCheck(s.ctx, rooms.Check(m.Check))
 	case Chat:
-		return s.seat.Chat(s.ctx, m.ID, m.Text)
+		return seat.Chat(s.ctx, m.ID, m.Text)
 	case Admit:
-		return s.seat.Admit(s.ctx, m.Member)
+		return seat.Admit(s.ctx, m.Member)
 	case Return:
-		return s.seat.Return(s.ctx, m.Member)
+		return seat.Return(s.ctx, m.Member)
 	case Decline:
-		return s.seat.Decline(s.ctx, m.Member)
+		return seat.Decline(s.ctx, m.Member)
 	case Remove:
-		return s.seat.Remove(s.ctx, m.Member)
+		return seat.Remove(s.ctx, m.Member)
 	case SetPrivate:
-		return s.seat.SetPrivate(s.ctx, m.On)
+		return seat.SetPrivate(s.ctx, m.On)
 	case SetHearing:
-		return s.seat.SetHearing(s.ctx, m.Answer)
+		return seat.SetHearing(s.ctx, m.Answer)
 	case Tell:
-		return s.seat.Tell(s.ctx, m.ID, m.Member, m.Text)
+		return seat.Tell(s.ctx, m.ID, m.Member, m.Text)
 	case Lead:
-		return s.seat.HandOver(s.ctx, m.Member)
+		return seat.HandOver(s.ctx, m.Member)
 	case Sign:
-		return s.seat.Sign(s.ctx, m.Member, m.On)
+		return seat.Sign(s.ctx, m.Member, m.On)
 	case End:
-		return s.seat.End(s.ctx)
+		return seat.End(s.ctx)
 	}
-	return refuse("join a second time")
+	return refuse("join or resume a second time")
 }

@@ -1,6 +1,6 @@
 // Package signaling speaks docs/protocol.md: it turns a websocket into a seat in a room, and a room's updates into messages.
-// Each connection is a Session with one goroutine that reads and one that writes; the Handler owns the sessions, and everything about
-// who is where belongs to rooms.
+// Each connection is a Session with one goroutine that reads and one that writes; behind it is a participant, who outlives a connection that
+// is lost. The Handler owns both, and everything about who is where belongs to rooms.
 // It must never decide who may do what, never wait for a slow client, and never log a name, a pass or a line of chat.
 package signaling
 
@@ -60,6 +60,7 @@ type Limits struct {
 	PingEvery      time.Duration // 3 s
 	SilentFor      time.Duration // without an answer to a ping; 9 s
 	WriteWithin    time.Duration // for one message; 5 s
+	ResumeWithin   time.Duration // after a connection was lost; 45 s
 	Unread         int           // messages a client may leave unread; 256
 	Strangers      int           // connections without a valid pass, in all; 1024
 	StrangersEach  int           // and from one network; 128
@@ -70,7 +71,7 @@ func (l Limits) orDefault() Limits {
 	for _, d := range []struct {
 		field   *time.Duration
 		seconds int
-	}{{&l.JoinWithin, 10}, {&l.PingEvery, 3}, {&l.SilentFor, 9}, {&l.WriteWithin, 5}} {
+	}{{&l.JoinWithin, 10}, {&l.PingEvery, 3}, {&l.SilentFor, 9}, {&l.WriteWithin, 5}, {&l.ResumeWithin, 45}} {
 		if *d.field == 0 {
 			*d.field = time.Duration(d.seconds) * time.Second
 		}
@@ -95,10 +96,12 @@ type Handler struct {
 	upgrader websocket.Upgrader
 	work     sync.WaitGroup
 
-	mu        sync.Mutex
-	sessions  map[*Session]struct{}
-	strangers []*Session // without a valid pass yet, oldest first
-	closed    bool
+	mu           sync.Mutex
+	sessions     map[*Session]struct{}
+	strangers    []*Session // without a valid pass or token yet, oldest first
+	participants map[*participant]struct{}
+	tokens       map[tokenHash]*participant // what takes each of them up
+	closed       bool
 }
 
 // New returns a handler. Close ends it.
@@ -111,7 +114,7 @@ func New(c Config) *Handler {
 			// Origins were looked at before: see ServeHTTP. No compression: a read limit counts compressed bytes.
 			CheckOrigin: func(*http.Request) bool { return true },
 		},
-		sessions: map[*Session]struct{}{},
+		sessions: map[*Session]struct{}{}, participants: map[*participant]struct{}{}, tokens: map[tokenHash]*participant{},
 	}
 }
 
@@ -186,7 +189,7 @@ func (h *Handler) enter(s *Session) bool {
 
 // dismiss closes a stranger. The caller holds mu.
 func (h *Handler) dismiss(s *Session) {
-	h.strangers = slices.DeleteFunc(h.strangers, func(o *Session) bool { return o == s })
+	h.forgetStranger(s)
 	s.shut(closeSilent)
 }
 
@@ -194,6 +197,11 @@ func (h *Handler) dismiss(s *Session) {
 func (h *Handler) known(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.forgetStranger(s)
+}
+
+// forgetStranger is known for a caller that holds mu.
+func (h *Handler) forgetStranger(s *Session) {
 	h.strangers = slices.DeleteFunc(h.strangers, func(o *Session) bool { return o == s })
 }
 
@@ -206,13 +214,16 @@ func (h *Handler) leave(s *Session) {
 	h.work.Done()
 }
 
-// Close closes all connections with 1001, takes no new ones, and returns when all are over, or with an error when the
+// Close closes all connections with 1001, those that could be resumed too, takes no new ones, and returns when all are over, or with an error when the
 // context is over before.
 func (h *Handler) Close(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
 	for s := range h.sessions {
 		s.shut(closeStopping)
+	}
+	for p := range h.participants {
+		h.end(p, closeStopping)
 	}
 	h.mu.Unlock()
 	finished := make(chan struct{})

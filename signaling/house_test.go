@@ -37,7 +37,7 @@ const visitID = "0193a1f0-7c3e-7b1a-8f00-0000000000aa"
 
 // house is the handler with everything real around it: engine, rooms, passes, sockets.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	config  Config
 	handler *Handler
@@ -79,7 +79,7 @@ func (h *house) Person(_ context.Context, visit, session string) (Person, error)
 	return p, nil
 }
 
-func newHouse(t *testing.T, limits Limits) *house {
+func newHouse(t testing.TB, limits Limits) *house {
 	t.Helper()
 	// A machine that is busy with other things must not look like a client that is silent, unless that is what is tested.
 	for _, d := range []*time.Duration{&limits.JoinWithin, &limits.SilentFor, &limits.WriteWithin} {
@@ -129,7 +129,7 @@ func newHouse(t *testing.T, limits Limits) *house {
 }
 
 // sub makes the house fail the given subtest, until it is over.
-func (h *house) sub(t *testing.T) {
+func (h *house) sub(t testing.TB) {
 	parent := h.t
 	h.t = t
 	t.Cleanup(func() { h.t = parent })
@@ -194,7 +194,7 @@ type message map[string]jsontext.Value
 func (m message) kind() string { return strings.Trim(string(m["type"]), `"`) }
 
 // into decodes a message.
-func into[M any](t *testing.T, m message) M {
+func into[M any](t testing.TB, m message) M {
 	t.Helper()
 	var out M
 	b, err := json.Marshal(m)

@@ -13,7 +13,7 @@ import (
 // join turns a valid pass and an offer into a seat in the visit's room. Everything slow or dangerous (signatures, SQL, parsing
 // SDP) happens here, on the session's goroutine and not on the room's.
 func (s *Session) join(m Join) error {
-	ctx, cancel := context.WithTimeout(s.ctx, s.handler.config.Limits.JoinWithin)
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits.JoinWithin)
 	defer cancel()
 	arrival, room, err := s.identify(ctx, m.Pass)
 	if err != nil {
@@ -23,16 +23,22 @@ func (s *Session) join(m Join) error {
 	if err := sfu.CheckOffer(m.Offer); err != nil {
 		return fmt.Errorf("joining: %w", err)
 	}
-	s.peer, err = s.handler.config.Engine.NewPeer(sfu.PeerEvents{Lost: func() { s.shut(closeSilent) }})
+	p, ok := s.handler.begin(s)
+	if !ok {
+		return fmt.Errorf("joining: %w", rooms.ErrClosed)
+	}
+	s.participant = p
+	defer close(p.seated)
+	p.peer, err = s.handler.config.Engine.NewPeer(sfu.PeerEvents{Lost: func() { p.end(closeSilent) }})
 	if err != nil {
 		return fmt.Errorf("joining: %w", err)
 	}
-	s.answer, err = s.peer.Answer(ctx, m.Offer)
+	p.answer, err = p.peer.Answer(ctx, m.Offer)
 	if err != nil {
 		return fmt.Errorf("joining: %w", err)
 	}
-	arrival.Peer, arrival.Sources, arrival.Media, arrival.Outbox = s.peer, m.Sources, rooms.Media(m.Media), s
-	s.seat, err = room.Join(ctx, arrival)
+	arrival.Peer, arrival.Sources, arrival.Media, arrival.Outbox = p.peer, m.Sources, rooms.Media(m.Media), s
+	p.seat, err = room.Join(ctx, arrival)
 	if err != nil {
 		return fmt.Errorf("joining: %w", err)
 	}

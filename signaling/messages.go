@@ -25,6 +25,7 @@ const (
 	maxMID       = 32     // bytes; browsers count from 0
 	maxID        = 64     // bytes of a member's id
 	maxBrowser   = 60     // characters
+	maxToken     = 64     // bytes of what takes a connection up
 	maxRoundTrip = 60_000 // milliseconds
 )
 
@@ -61,6 +62,11 @@ type Join struct {
 	Offer   string                  `json:"offer"`
 	Sources map[string]rooms.Source `json:"sources"`
 	Media   Media                   `json:"media"`
+}
+
+// Resume takes up a connection that was lost. It is the first message on another one.
+type Resume struct {
+	Token string `json:"token"`
 }
 
 // Offer is a new offer on the same connection.
@@ -199,7 +205,15 @@ type Notice struct {
 // Joined answers Join.
 type Joined struct {
 	You    You    `json:"you"`
+	Token  string `json:"token"`
 	Answer string `json:"answer"`
+	Position
+}
+
+// Resumed answers Resume.
+type Resumed struct {
+	You   You    `json:"you"`
+	Token string `json:"token"`
 	Position
 }
 
@@ -288,6 +302,7 @@ type Refused struct {
 }
 
 func (Join) kind() string       { return "join" }
+func (Resume) kind() string     { return "resume" }
 func (Offer) kind() string      { return "offer" }
 func (SetMedia) kind() string   { return "media" }
 func (Chat) kind() string       { return "chat" }
@@ -307,6 +322,7 @@ func (End) kind() string        { return "end" }
 func (Bye) kind() string        { return "bye" }
 
 func (Joined) name() string   { return "joined" }
+func (Resumed) name() string  { return "resumed" }
 func (Moved) name() string    { return "place" }
 func (Answer) name() string   { return "answer" }
 func (Need) name() string     { return "need" }

@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"housecall/auth"
+	"housecall/rooms"
 )
 
 // forge signs a pass of ones own making: a good one but for what change does to it.
@@ -367,7 +368,7 @@ func TestSilentSockets(t *testing.T) {
 }
 
 func TestEachPingIsAnsweredOnce(t *testing.T) {
-	s := &Session{pings: []int64{3, 5, 5, 9}}
+	s := &socket{pings: []int64{3, 5, 5, 9}}
 	for _, c := range []struct {
 		count int64
 		want  bool
@@ -429,12 +430,15 @@ func TestSlowReader(t *testing.T) {
 		doctor.send(Chat{ID: fmt.Sprint(i), Text: "x"})
 		await(doctor, "the line", func(m Said) bool { return m.ID == fmt.Sprint(i) })
 	}
-	await(doctor, "the slow one leaving", func(m Left) bool { return m.Member == "slow" })
+	await(doctor, "the slow one being away", func(m Changed) bool { return m.Member.ID == "slow" && m.Member.Away })
 	slow.conn.SetPingHandler(func(string) error { return nil }) // too late to answer: the server has gone
 	go slow.read()                                              // at last
 	slow.awaitClosed(4429)
 	if n := len(all[Said](doctor)); n != 60 {
 		t.Errorf("the other heard %d lines of 60", n)
+	}
+	if _, resumed := h.resume(all[Joined](slow)[0].Token); resumed.Place != rooms.Visit || len(resumed.Chat) != 60 {
+		t.Errorf("the slow one came back to %s and %d lines of 60", resumed.Place, len(resumed.Chat))
 	}
 }
 

@@ -162,7 +162,7 @@ func TestBackToTheSamePlace(t *testing.T) {
 	if joined.Place != rooms.Visit {
 		t.Errorf("came back to %s", joined.Place)
 	}
-	_ = second.conn.Close() // as a lost network does
+	second.leavePage()
 	await(doctor, "the patient leaving", func(m Left) bool { return m.Member == "patient" })
 	if _, joined := h.lurk("patient", auth.Patient); joined.Place != rooms.Visit {
 		t.Errorf("came back to %s", joined.Place)
@@ -183,8 +183,8 @@ func TestOtherDeviceWaitsForBye(t *testing.T) {
 	if joined := await(tablet, "joined", anyOf[Joined]); joined.Place != rooms.Waiting {
 		t.Fatalf("the second device came to %s", joined.Place)
 	}
-	_ = desk.conn.Close() // as a lost network does
-	await(patient, "the clinician leaving", func(m Left) bool { return m.Member == "desk" })
+	desk.cut()
+	await(patient, "the clinician being away", func(m Changed) bool { return m.Member.ID == "desk" && m.Member.Away })
 	desk, joined := h.lurk("desk", auth.Clinician)
 	if joined.Place != rooms.Visit || len(all[Moved](tablet)) != 0 {
 		t.Fatalf("the clinician came back to %s; the second device was moved %d times", joined.Place, len(all[Moved](tablet)))

@@ -30,9 +30,18 @@ type desk struct {
 
 const deskPassword = "wobbly-green-teapot"
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T, change ...func(*hospital)) *desk {
 	t.Helper()
-	h := newHospital(t)
+	return newDeskOf(t, newHospital(t), change...)
+}
+
+// newDeskOf is the desk of a hospital after a change of it, as after a restart: accounts and sessions stay.
+func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
+	t.Helper()
+	for _, c := range change {
+		c(h)
+		h.Service = h.service(h.db)
+	}
 	book, err := catalogues.Load(static.Locales())
 	if err != nil {
 		t.Fatal(err)

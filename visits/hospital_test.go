@@ -89,6 +89,7 @@ func (h *hospital) config(db *store.DB) visits.Config {
 	return visits.Config{
 		DB:        db,
 		LinkKey:   h.ring.Link(),
+		Chat:      h.ring.Chat(),
 		Passes:    auth.Issuer{Kid: kid, Key: key, Issuer: "https://visits.example", Now: h.now},
 		PublicURL: "https://visits.example",
 		Site:      "Example Children's Hospital",

@@ -181,11 +181,17 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 	view := d.service.newVisitView(v, opened, zone, own)
 	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
 	view.Languages = d.pages.Languages()
+	consents, err := d.service.consented(r.Context(), actor, v.ID)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	for i, p := range view.People {
 		if tag := v.Invitations[i].Language; tag != "" {
 			p.Language = d.pages.In(tag).Name
 			view.People[i] = p
 		}
+		view.People[i].Consent = d.consentView(v.Invitations[i], consents, zone, own)
 	}
 	view.Invite = f
 	switch done := r.URL.Query().Get("done"); done {

@@ -97,7 +97,7 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
 		f.wrong("minutes", "minutes.odd")
 	}
-	if f.AskBirthDate {
+	if f.AskBirthDate || f.Day+f.Month+f.Year != "" {
 		r.BirthDate = phi.Text(f.readBirthDate(now))
 	}
 	for _, p := range []struct{ field, typed string }{{"service", f.Service}, {"patient", f.Patient}, {"clinician", f.Clinician}} {

@@ -39,7 +39,7 @@ func TestDeskSpeaksLanguages(t *testing.T) {
 var keyShape = regexp.MustCompile(`\b(desk|page|problem|role|signin|setup|date|zone)\.[a-z_.]+[a-z]`)
 
 func TestDeskShowsNoKeys(t *testing.T) {
-	d := newDesk(t)
+	d := newDesk(t, asksConsent("1", "en"))
 	r := d.signIn(auth.Scheduler)
 	v, _ := d.visit(askBirthDate)
 	path := "/desk/visits/" + v.ID

@@ -49,28 +49,29 @@ type dayView struct {
 
 // visitView is one visit, in words.
 type visitView struct {
-	Path        string
-	Title       string // service and time
-	Service     string
-	When        string // day and time
-	Starts      string // 15:00
-	Ends        string
-	StartsAt    time.Time
-	Opens       string
-	Closes      string
-	State       stateView
-	BirthDate   string // in words; "" when not asked for
-	People      []personView
-	Zone        zoneView
-	Over        bool // links work no more
-	MayCancel   bool // by its state
-	Full        bool // no more people can be invited
-	MaySchedule bool // by the reader's role
-	MayRevoke   bool
-	Invite      inviteForm
-	Roles       []roleChoice
-	Languages   []*words.Words
-	Done        string // what has just been done, in words
+	Path          string
+	Title         string // service and time
+	Service       string
+	When          string // day and time
+	Starts        string // 15:00
+	Ends          string
+	StartsAt      time.Time
+	Opens         string
+	Closes        string
+	State         stateView
+	BirthDate     string // in words; "" when not known
+	AsksBirthDate bool   // links ask for it
+	People        []personView
+	Zone          zoneView
+	Over          bool // links work no more
+	MayCancel     bool // by its state
+	Full          bool // no more people can be invited
+	MaySchedule   bool // by the reader's role
+	MayRevoke     bool
+	Invite        inviteForm
+	Roles         []roleChoice
+	Languages     []*words.Words
+	Done          string // what has just been done, in words
 }
 
 // stateView is a state in words, and the tone of its tag: "", brand, good, warn or danger.
@@ -80,8 +81,9 @@ type stateView struct{ Text, Tone string }
 type personView struct {
 	Path, Name, Role string
 	Link             stateView
-	When             string // more about the link's state
-	Language         string // that the person reads, by its own name; "": not known
+	When             string       // more about the link's state
+	Consent          *consentView // nil: nothing was asked of this person
+	Language         string       // that the person reads, by its own name; "": not known
 	Revoked          bool
 }
 
@@ -157,6 +159,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 		State: s.stateWords(v, own), Zone: newZoneView(zone, own), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(),
 		Full: v.invited() >= MaxPeople, Roles: roleChoices(own),
 	}
+	view.AsksBirthDate = v.AskBirthDate
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)

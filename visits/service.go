@@ -18,6 +18,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/platform/web"
 )
@@ -35,11 +36,13 @@ type Presence interface {
 	InVisit(ctx context.Context, visit, session string) (bool, error)
 }
 
-// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Presence, Limiter and RequireKey only for Routes.
+// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Presence, Limiter and RequireKey only for Routes,
+// Chat only for what is said in visits.
 type Config struct {
 	DB         *store.DB
 	LinkKey    []byte // HMAC key of the codes in links
 	Passes     auth.Issuer
+	Chat       keys.Vault     // seals what is said
 	PublicURL  string         // where people reach the server, as in https://visits.example.org
 	Site       string         // the hospital's name, shown to families
 	Version    string         // of the program, for the API's description

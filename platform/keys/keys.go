@@ -28,6 +28,7 @@ var migrationFiles embed.FS
 const (
 	purposeLink = "link" // 32 bytes, HMAC-SHA256 of visit links
 	purposePass = "pass" // 32 bytes, the seed of an Ed25519 key
+	purposeChat = "chat" // 32 bytes, AES-256 of what is said in visits
 )
 
 const keySize = 32 // bytes, of every key here
@@ -40,6 +41,7 @@ type Ring struct {
 	link    []byte
 	signing string                        // kid of the newest pass key
 	passes  map[string]ed25519.PrivateKey // by kid
+	chat    Vault
 }
 
 // Open reads the master key at masterPath and unwraps the keys in db. On a database without keys it makes them, and the master key's file
@@ -66,7 +68,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -92,6 +94,9 @@ func (r *Ring) Passes() (kid string, key ed25519.PrivateKey) {
 	return r.signing, r.passes[r.signing]
 }
 
+// Chat seals what is said in visits.
+func (r *Ring) Chat() Vault { return r.chat }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -114,6 +119,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 		case purposePass:
 			r.signing = row.id
 			r.passes[row.id] = ed25519.NewKeyFromSeed(key)
+		case purposeChat:
+			if err := r.chat.add(row.id, key); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

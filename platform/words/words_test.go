@@ -108,7 +108,7 @@ func TestDatesInWords(t *testing.T) {
 		"en":      {"Tuesday 24 November 2026", "24 November", "24 November 2026 at 15:05"},
 		"es":      {"martes, 24 de noviembre de 2026", "24 de noviembre", "24 de noviembre de 2026 a las 15:05"},
 		"pt":      {"terça-feira, 24 de novembro de 2026", "24 de novembro", "24 de novembro de 2026 às 15:05"},
-		"ar":      {"الثلاثاء، 24 نوفمبر 2026", "24 نوفمبر", "24 نوفمبر 2026 في الساعة 15:05"},
+		"ar":      {"الثلاثاء، 24 نوفمبر 2026", "24 نوفمبر", "24 نوفمبر 2026 الساعة 15:05"},
 		"ht":      {"madi 24 novanm 2026", "24 novanm", "24 novanm 2026 a 15:05"},
 		"zh-Hans": {"2026年11月24日星期二", "11月24日", "2026年11月24日 15:05"},
 	} {

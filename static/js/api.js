@@ -145,3 +145,23 @@ export async function giveConsent(path, given) {
   if (body.code === "conflict" || body.code === "over" || body.code === "revoked") return body.code;
   return status === 401 || status === 404 ? "gone" : "away";
 }
+
+/**
+ * Begins a test of the connection to the media port.
+ * @param {string} path "/v/ID/"
+ * @param {import("./negotiation.js").Offered} offered
+ * @returns {Promise<{id: string, answer: string} | null>} null: not now
+ */
+export async function beginCheck(path, offered) {
+  const reply = await call(`${path}check`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(offered),
+  });
+  return reply?.status === 200 ? reply.body : null;
+}
+
+/** Ends a test; the server does so by itself soon. @param {string} path "/v/ID/" @param {string} id */
+export async function endCheck(path, id) {
+  await call(`${path}check/${id}`, { method: "DELETE", keepalive: true });
+}

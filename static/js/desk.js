@@ -37,17 +37,6 @@ function addShow(field) {
   field.after(button);
 }
 
-/** Shows what a checkbox is about only while it is checked. @param {HTMLInputElement} box */
-function reveal(box) {
-  const part = document.getElementById(box.dataset.reveals ?? '');
-  if (!part) return;
-  const show = () => {
-    part.hidden = !box.checked;
-  };
-  box.addEventListener('change', show);
-  show();
-}
-
 /** Makes a copy button work. @param {HTMLButtonElement} button */
 function addCopy(button) {
   const source = document.getElementById(button.dataset.copy ?? '');
@@ -95,7 +84,6 @@ function each(selector, kind, act) {
 
 takeCode();
 each('input[data-can-show]', HTMLInputElement, addShow);
-each('input[data-reveals]', HTMLInputElement, reveal);
 each('button[data-copy]', HTMLButtonElement, addCopy);
 each('form[data-once]', HTMLFormElement, sendOnce);
 each('[data-select]', HTMLElement, (field) => {

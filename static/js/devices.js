@@ -2,6 +2,8 @@
 // Touches no DOM.
 
 /** @typedef {"microphone" | "camera"} Device */
+/** A device that was pulled out, and the name of the one that has taken its place.
+ * @typedef {{device: Device | "speaker", label: string}} Replaced */
 /** @typedef {"denied" | "denied_by_system" | "missing" | "in_use" | "insecure" | "unsupported" | "failed"} Fault */
 
 /**
@@ -31,6 +33,9 @@ export function faultOf(error) {
       return "failed";
   }
 }
+
+/** A device is replaced by another so often at most (milliseconds). */
+const replaceEvery = 3000;
 
 /** Echo and noise are taken out by the browser: families sit in kitchens. @param {string} id @returns {MediaTrackConstraints} */
 function microphoneAsked(id) {
@@ -78,19 +83,24 @@ export class Devices {
   faults = {};
   /** @type {"user" | "environment"} */
   facing = "user";
-  /** Chosen devices, "" for the browser's choice. */
-  chosen = { microphone: "", camera: "" };
+  /** Chosen devices, "" for the browser's choice. The speaker is for all sound: whoever plays some takes it from here. */
+  chosen = { microphone: "", camera: "", speaker: "" };
   /** @type {MediaDeviceInfo[]} */
   list = [];
 
+  /** Called when a device was pulled out and another has taken its place. @type {(replaced: Replaced) => void} */
+  replaced = () => undefined;
+
   #changed;
+  /** When each device was last replaced by another (milliseconds): one that goes away again at once is let go. */
+  #replacedAt = { microphone: -Infinity, camera: -Infinity };
   /** Openings run one after the other: a phone has one camera at a time. @type {Promise<unknown>} */
   #queue = Promise.resolve();
 
   /** @param {() => void} changed called after anything here changed */
   constructor(changed) {
     this.#changed = changed;
-    navigator.mediaDevices?.addEventListener?.("devicechange", () => void this.look());
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => void this.#devicesChanged());
   }
 
   /** What is sent: a muted microphone still has its track. @returns {{microphone: boolean, camera: boolean}} */
@@ -179,6 +189,12 @@ export class Devices {
     await this.#reopen(source);
   }
 
+  /** All sound comes from there. @param {string} id "" for the browser's choice */
+  chooseSpeaker(id) {
+    this.chosen.speaker = id;
+    this.#changed();
+  }
+
   /** Who only watches is asked for no device, now or later. */
   watchOnly() {
     this.canSend = false;
@@ -212,6 +228,9 @@ export class Devices {
     // Phones open one camera at a time: the old one must be let go first.
     return this.#next(async () => {
       this.#keep(source, null);
+      const gone = (await this.#ask([source])) === "missing" && this.chosen[source] !== "";
+      if (!gone) return;
+      this.chosen[source] = "";
       await this.#ask([source]);
     }).then(() => this.look());
   }
@@ -256,7 +275,34 @@ export class Devices {
       this[source] = null; // pulled out, or taken away by the system
       this.faults[source] = "in_use";
       this.#changed();
+      void this.#replace(source);
     };
+  }
+
+  /** Another device takes the place of one that is gone: the browser's choice. @param {Device} source */
+  async #replace(source) {
+    const now = performance.now();
+    if (now - this.#replacedAt[source] < replaceEvery) return;
+    this.#replacedAt[source] = now;
+    this.chosen[source] = "";
+    await this.#reopen(source);
+    const label = this[source]?.label;
+    if (label !== undefined) this.replaced({ device: source, label });
+  }
+
+  /** Something was plugged in or pulled out. */
+  async #devicesChanged() {
+    await this.look();
+    const { list, chosen } = this;
+    if (chosen.speaker && list.length > 0 && !list.some((each) => each.kind === "audiooutput" && each.deviceId === chosen.speaker)) {
+      this.chooseSpeaker("");
+      const label = list.find((each) => each.kind === "audiooutput" && each.deviceId === "default")?.label ?? "";
+      this.replaced({ device: "speaker", label });
+    }
+    // What was missing may be there now. It is opened where that asks nothing.
+    for (const source of /** @type {const} */ (["microphone", "camera"])) {
+      if (this.canSend && this.faults[source] === "missing" && (await permission(source)) === "granted") await this.#reopen(source);
+    }
   }
 
   /** @param {() => Promise<void>} work @returns {Promise<void>} */

@@ -3,7 +3,8 @@
 
 /** @import {Quality} from "./protocol.js" */
 
-/** What one slot has received so far. @typedef {{kind: string, packets: number, lost: number, jitter: number, freezes: number, frames: number}} Received */
+/** What one slot has received so far. `again`: packets that were sent again.
+ * @typedef {{kind: string, packets: number, lost: number, again: number, bytes: number, jitter: number, freezes: number, frames: number}} Received */
 
 /** The counters of one moment. `rtt` and `jitter` in milliseconds; `lossOut` a share of 1; `room`: what the line carries toward the server, bits
  * a second; `pinched`: pictures are sent smaller because of the line; null: not known.
@@ -62,8 +63,17 @@ export function sampleOf(reports, at) {
 }
 
 /** @param {any} report @returns {Received} */
-function receivedOf({ kind, packetsReceived = 0, packetsLost = 0, jitter = 0, freezeCount = 0, framesDecoded = 0 }) {
-  return { kind, packets: packetsReceived, lost: packetsLost, jitter: 1000 * jitter, freezes: freezeCount, frames: framesDecoded };
+function receivedOf(report) {
+  return {
+    kind: report.kind,
+    packets: report.packetsReceived ?? 0,
+    lost: report.packetsLost ?? 0,
+    again: report.retransmittedPacketsReceived ?? 0,
+    bytes: report.bytesReceived ?? 0,
+    jitter: 1000 * (report.jitter ?? 0),
+    freezes: report.freezeCount ?? 0,
+    frames: report.framesDecoded ?? 0,
+  };
 }
 
 export class Line {
@@ -76,7 +86,7 @@ export class Line {
   #samples = [];
   /** How the last judgements in a row differ from `mine`. @type {{worse: number, better: number}} */
   #runs = { worse: 0, better: 0 };
-  /** Since when my line is bad (milliseconds), 0 while it is not. */
+  /** Since when each judgement was bad (milliseconds), 0 where the last was not. */
   #badSince = 0;
   #proposed = false;
 
@@ -131,7 +141,7 @@ export class Line {
       this.mine = /** @type {Quality} */ (step);
       this.#runs = { worse: 0, better: 0 };
     }
-    if (this.mine !== "bad") this.#badSince = 0;
+    if (judged !== "bad") this.#badSince = 0;
     else this.#badSince ||= now;
   }
 }

@@ -220,6 +220,7 @@ export function afterClose(code) {
     case 1009:
     case 4400:
       return "broken";
+    case 1001:
     case 4401:
     case 4404:
       return "rejoin";
@@ -233,7 +234,7 @@ export function afterClose(code) {
       return "declined";
     case 4503:
       return "busy";
-    default: // 1001, 1006, 4408, 4429 and whatever the network makes up
+    default: // 1006, 4408, 4429 and whatever the network makes up
       return "resume";
   }
 }

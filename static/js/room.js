@@ -5,10 +5,10 @@
 
 /** What a change means to somebody who listens rather than looks. `moved`: to another place, and why; `private`: private time began or
  * ended; `lead`: somebody (perhaps I) leads now; `away` and `back`: a connection was lost, and is there again; `told`: I, who wait, was told
- * something; `hearing`: the patient said who can hear them; `signing` and `shares`: an interpreter signs, a screen is shared, or no more.
+ * something; `delivered`: what I told `to` was; `hearing`: the patient said who can hear them; `signing` and `shares`: an interpreter signs, a screen is shared, or no more.
  * @typedef {{what: "came" | "left" | "waits" | "away" | "back" | "hearing", member: Member} | {what: "said", line: Line}
  *   | {what: "moved", place: Place, why: Why} | {what: "private", on: boolean} | {what: "lead", member: Person, me: boolean}
- *   | {what: "told", note: Note} | {what: "signing" | "shares", member: Member, on: boolean}} Happening */
+ *   | {what: "told", note: Note} | {what: "delivered", note: Note, to: string} | {what: "signing" | "shares", member: Member, on: boolean}} Happening */
 
 export class Room {
   constructor() {
@@ -199,7 +199,8 @@ export class Room {
 
   /** Only words to me are kept; what I told others is acknowledged so. @param {string} member @param {Note} note @returns {Happening[]} */
   #told(member, note) {
-    if (member !== this.you.id || this.told.some((each) => each.id === note.id)) return [];
+    if (member !== this.you.id) return [{ what: "delivered", note, to: member }];
+    if (this.told.some((each) => each.id === note.id)) return [];
     this.told = [...this.told, note];
     return [{ what: "told", note }];
   }

@@ -5,6 +5,8 @@ import { redeem, session } from "./api.js";
 import { Devices } from "./devices.js";
 import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
+import { measure } from "./check.js";
+import { keepPlace, placeIn } from "./comeback.js";
 import { Language } from "./language.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
@@ -84,13 +86,13 @@ class Page {
       join: () => void this.join(),
     });
     this.consent = new Consent(words, this.screens, this.message, () => this.#check());
-    this.checks = new Checks(words, this.devices, { measure: async () => unmeasured, changed: () => this.call.checked() });
+    this.checks = new Checks(words, this.devices, { measure: (signal) => this.#measure(signal), changed: () => this.call.checked() });
     this.check = new Check(words, this.devices, this.checks, {
       join: () => void this.join(),
       joinWithSound: () => void this.joinWithSound(),
-      speaker: (id) => this.call.views.speaker(id),
       link: giveBack,
     });
+    window.addEventListener("pagehide", () => this.#keepPlace());
   }
 
   /** Finds out which visit this is, by the code or by this browser's session. */
@@ -179,30 +181,53 @@ class Page {
     if (!this.#visit) return;
     this.check.describe(this.#visit, Date.now());
     this.screens.show("check");
+    const before = placeIn(this.#visit.visit);
+    if (before) {
+      if (this.devices.canSend) this.devices.wanted = { microphone: before.microphone, camera: before.camera };
+      this.#soundOnly = before.sound;
+      return void this.join();
+    }
     this.check.show();
     void this.check.arrive();
   }
 
-  /** In the tap: the elements first, since phones let them play only if made now; then the devices, which may ask. */
+  /** In the tap, or when coming back: the elements first, since phones let them play only if made now; then the devices, which may ask. */
   async join() {
     if (this.call.running || !this.#visit) return;
     this.call.views.unlock();
     this.screens.show("check");
     this.check.busy(true);
-    if (await this.check.ready()) this.call.start();
-    else this.check.busy(false);
+    if (await this.check.ready()) {
+      this.call.start(this.#soundOnly);
+      this.#keepPlace();
+    } else this.check.busy(false);
+    this.#soundOnly = false;
   }
 
   /** No picture goes out or comes in: for a weak line, or somebody who would rather not be seen. */
   async joinWithSound() {
     this.call.views.unlock(); // in the tap, before anything is waited for
+    this.#soundOnly = true;
     await this.devices.setCamera(false);
     await this.join();
   }
 
+  #soundOnly = false;
+
+  /** @param {AbortSignal} signal */
+  async #measure(signal) {
+    return this.#visit ? measure(this.#visit.path, signal) : unmeasured;
+  }
+
   #devicesChanged() {
     if (["check", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();
+    this.#keepPlace();
     this.call.devicesChanged();
+  }
+
+  /** So that a reload comes back by itself, and as I am now. */
+  #keepPlace() {
+    if (this.call.running && this.#visit) keepPlace(this.#visit.visit, { ...this.devices.wanted, sound: this.call.soundOnly });
   }
 }
 

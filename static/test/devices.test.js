@@ -5,7 +5,7 @@ import { Devices } from "../js/devices.js";
 
 class Track {
   constructor(kind, deviceId) {
-    Object.assign(this, { kind, enabled: true, stopped: false, onended: null, settings: { deviceId, facingMode: "user" } });
+    Object.assign(this, { kind, label: `${kind} ${deviceId}`, enabled: true, stopped: false, onended: null, settings: { deviceId, facingMode: "user" } });
   }
   stop() {
     this.stopped = true;
@@ -20,14 +20,18 @@ function machine({ microphone = true, camera = true, refuse = "", states = null 
   const asked = [];
   const mediaDevices = {
     asked,
-    addEventListener: () => undefined,
-    enumerateDevices: async () => [],
+    has: { microphone, camera },
+    list: [],
+    addEventListener: (_, call) => (mediaDevices.plug = call),
+    enumerateDevices: async () => mediaDevices.list,
     getUserMedia: async ({ audio, video }) => {
       asked.push([audio && "microphone", video && "camera"].filter(Boolean).join("+"));
       const barred = states && ((audio && states.microphone !== "granted") || (video && states.camera !== "granted"));
       if (barred) throw Object.assign(new Error("refused"), { name: "NotAllowedError" });
       if (refuse) throw Object.assign(new Error("refused"), { name: refuse });
-      if ((audio && !microphone) || (video && !camera)) throw Object.assign(new Error("missing"), { name: "NotFoundError" });
+      if ((audio && !mediaDevices.has.microphone) || (video && !mediaDevices.has.camera)) throw Object.assign(new Error("missing"), { name: "NotFoundError" });
+      const id = audio?.deviceId?.exact ?? video?.deviceId?.exact;
+      if (id && mediaDevices.gone === id) throw Object.assign(new Error("gone"), { name: "OverconstrainedError" });
       const tracks = [audio && new Track("audio", "m"), video && new Track("video", video.facingMode ?? video.deviceId?.exact)].filter(Boolean);
       return {
         getAudioTracks: () => tracks.filter((t) => t.kind === "audio"),
@@ -133,6 +137,70 @@ test("flipping lets the old camera go before it asks for the other", async () =>
   assert.equal(devices.camera.settings.deviceId, "environment");
   await devices.choose("camera", "desk");
   assert.equal(devices.camera.settings.deviceId, "desk");
+});
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+test("another device takes the place of one that is pulled out, and says so", async () => {
+  const { asked } = machine();
+  const devices = new Devices(() => undefined);
+  const replaced = [];
+  devices.replaced = (each) => replaced.push(each);
+  await devices.open();
+  await devices.choose("microphone", "headset");
+  assert.equal(devices.chosen.microphone, "headset");
+  const { microphone } = devices;
+  microphone.onended();
+  assert.equal(devices.microphone, null);
+  await settle();
+  assert.notEqual(devices.microphone, microphone);
+  assert.deepEqual([devices.chosen.microphone, devices.faults, devices.media.microphone], ["", {}, true]);
+  assert.deepEqual(replaced, [{ device: "microphone", label: "audio m" }]);
+  const before = asked.length;
+  devices.microphone.onended();
+  await settle();
+  assert.equal(asked.length, before, "one that goes away at once is not replaced over and over");
+  assert.equal(devices.faults.microphone, "in_use");
+});
+
+test("a device that is gone when it is chosen leaves the browser's choice", async () => {
+  const media = machine();
+  const devices = new Devices(() => undefined);
+  await devices.open();
+  media.gone = "desk";
+  await devices.choose("camera", "desk");
+  assert.deepEqual([devices.chosen.camera, devices.media.camera, devices.faults], ["", true, {}]);
+});
+
+test("what was missing is opened when it is plugged in, unless that would ask", async () => {
+  for (const [state, opened] of [["granted", true], ["prompt", false]]) {
+    const media = machine({ microphone: false });
+    navigator.permissions = { query: async () => ({ state }) };
+    const devices = new Devices(() => undefined);
+    await devices.open();
+    assert.equal(devices.faults.microphone, "missing");
+    media.has.microphone = true;
+    media.plug();
+    await settle();
+    assert.equal(devices.microphone !== null, opened, state);
+  }
+});
+
+test("a speaker that is pulled out leaves the browser's choice, and says so", async () => {
+  const media = machine();
+  const devices = new Devices(() => undefined);
+  const replaced = [];
+  devices.replaced = (each) => replaced.push(each);
+  media.list = [{ kind: "audiooutput", deviceId: "default", label: "Default" }, { kind: "audiooutput", deviceId: "desk", label: "Desk" }];
+  devices.chooseSpeaker("desk");
+  media.plug();
+  await settle();
+  assert.equal(devices.chosen.speaker, "desk");
+  media.list.pop();
+  media.plug();
+  await settle();
+  assert.equal(devices.chosen.speaker, "");
+  assert.deepEqual(replaced, [{ device: "speaker", label: "Default" }]);
 });
 
 test("a device pulled out is noticed", async () => {

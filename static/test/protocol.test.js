@@ -102,7 +102,8 @@ test("every close code of the protocol has its outcome", () => {
   assert.ok(described.length >= 10);
   for (const [code, back] of described) {
     const outcome = afterClose(code);
-    if (back.startsWith("yes") || back.startsWith("with")) assert.ok(["resume", "rejoin", "busy"].includes(outcome), `${code} ${outcome}`);
+    if (back.startsWith("resume")) assert.equal(outcome, "resume", `${code}`);
+    else if (/^(yes|with|join anew)/.test(back)) assert.ok(["resume", "rejoin", "busy"].includes(outcome), `${code} ${outcome}`);
     else assert.ok(!["resume", "rejoin", "busy"].includes(outcome), `${code} ${outcome}`);
   }
   assert.equal(afterClose(1006), "resume");

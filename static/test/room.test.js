@@ -141,6 +141,7 @@ test("those who listen are told of private time, leaders, signing, screens, and 
     "shares i true",
     "came p",
     "hearing p",
+    "delivered n",
   ]);
   assert.deepEqual([room.sharer?.id, room.told.length], ["i", 0]);
 });

@@ -6,6 +6,18 @@ import { box, button, byId } from "./dom.js";
 
 /** @typedef {{ok: true, date: string} | {ok: false, why: "empty" | "no_such_day" | "future"}} Read */
 
+/** Digits as people type them in Arabic, Persian and with Chinese keyboards: where each ten of them begins. */
+const zeros = [0x0660, 0x06f0, 0xff10];
+
+/** Digits of any script as 0 to 9. @param {string} text */
+function plainDigits(text) {
+  return text.replace(/\p{Nd}/gu, (digit) => {
+    const code = digit.codePointAt(0) ?? 0;
+    const zero = zeros.find((each) => code >= each && code < each + 10);
+    return zero === undefined ? digit : String(code - zero);
+  });
+}
+
 /**
  * A date from what somebody typed.
  * @param {string} day
@@ -15,7 +27,7 @@ import { box, button, byId } from "./dom.js";
  * @returns {Read} date: YYYY-MM-DD
  */
 export function readDate(day, month, year, now) {
-  const typed = [day, month, year].map((each) => each.trim());
+  const typed = [day, month, year].map((each) => plainDigits(each.trim()));
   if (typed.some((each) => each === "")) return { ok: false, why: "empty" };
   if (!typed.every((each) => /^\d+$/.test(each)) || typed[2].length !== 4) return { ok: false, why: "no_such_day" };
   const [d, m, y] = typed.map(Number);

@@ -54,6 +54,7 @@ export class Call {
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
     this.ends = new Ends(parts.message, parts.join);
     this.#wire();
+    devices.replaced = ({ device, label }) => live.toast(words.t(`device.replaced.${device}`, { label }));
     words.follow(() => this.render());
     setInterval(() => this.render(), tick);
   }
@@ -69,10 +70,15 @@ export class Call {
     return this.#session !== null && !this.#session.over;
   }
 
-  /** Begins; the elements have been made in the tap before. */
-  start() {
+  /** Whether no picture is to come in or go out. */
+  get soundOnly() {
+    return this.#attendance?.data === "audio";
+  }
+
+  /** Begins; the elements have been made in the tap before. @param {boolean} [soundOnly] whether no picture is to come in or go out */
+  start(soundOnly = false) {
     if (this.running) return;
-    const { visit, devices } = this.parts;
+    const { visit, devices, checks } = this.parts;
     this.#attendance = new Attendance({
       path: visit().path,
       devices,
@@ -83,7 +89,8 @@ export class Call {
         propose: () => undefined,
       },
     });
-    this.#attendance.start();
+    if (soundOnly) void this.#attendance.use("audio");
+    this.#attendance.start(checks().result());
     this.#awake.keep(true);
   }
 
@@ -96,11 +103,13 @@ export class Call {
 
   /** The device check has another result. */
   checked() {
-    // told with what `session` knows of it
+    const session = this.#session;
+    if (session && !session.over && session.room.place !== "visit") session.check(this.parts.checks().result());
   }
 
   /** My devices changed. */
   devicesChanged() {
+    this.views.speaker(this.parts.devices.chosen.speaker);
     const session = this.#session;
     if (!session || session.over) return;
     const { devices, live, words } = this.parts;

@@ -12,7 +12,7 @@ import { Preview } from "./preview.js";
 /** @import {VisitSeen} from "../api.js" */
 /** @import {Words} from "../i18n.js" */
 
-/** @typedef {{join: () => void, joinWithSound: () => void, speaker: (id: string) => void, link: () => string}} Acts `link`: this page's own, to be
+/** @typedef {{join: () => void, joinWithSound: () => void, link: () => string}} Acts `link`: this page's own, to be
  * opened elsewhere, "" where it is not known any more */
 
 export class Check {
@@ -42,10 +42,7 @@ export class Check {
       select.addEventListener("change", () => void devices.choose(source, select.value));
     }
     const speaker = byId("choose-speaker", HTMLSelectElement);
-    speaker.addEventListener("change", () => {
-      checks.speaker.speaker = speaker.value;
-      acts.speaker(speaker.value);
-    });
+    speaker.addEventListener("change", () => devices.chooseSpeaker(speaker.value));
     words.follow(() => this.#again());
   }
 
@@ -159,7 +156,7 @@ export class Check {
         select.replaceChildren(...devices.map((each, i) => el("option", { value: each.deviceId }, each.label || this.#words.t("check.unnamed", { number: i + 1 }))));
         if (kind === "audiooutput") select.prepend(el("option", { value: "" }, this.#words.t("check.default")));
       }
-      if (value && kind !== "audiooutput") select.value = value;
+      if (value || kind === "audiooutput") select.value = value;
       const field = select.closest(".field");
       const few = kind === "audiooutput" ? devices.length === 0 || !("setSinkId" in HTMLMediaElement.prototype) : devices.length < 2;
       if (field instanceof HTMLElement) field.hidden = few;
@@ -168,7 +165,7 @@ export class Check {
     const any = [
       fill("choose-camera", "videoinput", chosen.camera || current.camera),
       fill("choose-microphone", "audioinput", chosen.microphone || current.microphone),
-      fill("choose-speaker", "audiooutput", ""),
+      fill("choose-speaker", "audiooutput", chosen.speaker),
     ];
     box("check-choices").hidden = !this.#asked || !this.#devices.canSend || !any.includes(true);
   }

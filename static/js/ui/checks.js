@@ -68,6 +68,7 @@ export class Checks {
     this.#microphone.show(sound, heard);
     this.#microphone.more.hidden = !measured;
     this.#meter.follow(measured ? microphone : null);
+    this.speaker.speaker = this.#devices.chosen.speaker;
     this.speaker.show();
     this.line.show();
     const told = JSON.stringify(this.result());

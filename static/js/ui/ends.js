@@ -1,6 +1,8 @@
 // What the page says when somebody's part in a visit is over, for whatever reason: what has happened, what comes next, how to go on. Pure but for
 // showing it.
 
+import { leavePlace } from "../comeback.js";
+
 /** @import {Action, Message} from "./message.js" */
 
 /** What is known of somebody whose visit is over on this page. `visited`: they were in it, and did not only wait.
@@ -29,6 +31,7 @@ export class Ends {
 
   /** @param {string} state an end of a session @param {Past} past */
   show(state, past) {
+    leavePlace();
     /** @type {Record<string, Action[]>} */
     const actions = {
       left: [{ words: "action.back", primary: true, act: this.#join }],

@@ -31,7 +31,7 @@ export function browserOf(agent, touches) {
 export function browserName(agent, touches) {
   const browsers = [
     [/\bEdg(?:A|iOS)?\/(\d+)/, "Edge"], [/\bSamsungBrowser\/(\d+)/, "Samsung Internet"], [/\b(?:Firefox|FxiOS)\/(\d+)/, "Firefox"],
-    [/\b(?:Chrome|Chromium|CriOS)\/(\d+)/, "Chrome"], [/\bVersion\/(\d+)[\d.]* .*Safari\//, "Safari"],
+    [/(?:Chrome|Chromium|CriOS)\/(\d+)/, "Chrome"], [/\bVersion\/(\d+)[\d.]* .*Safari\//, "Safari"],
   ];
   const systems = [
     [/iPhone|iPod/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/Windows/, "Windows"], [/CrOS/, "ChromeOS"],

@@ -71,7 +71,7 @@ export class Message {
     box("message-sign").replaceChildren(icon(signs[state] ?? "link"));
     box("message-title").textContent = this.#texts(state, variant, ["title"], values)[0];
     const next = this.#texts(state, variant, ["next1", "next2", "next3"], values).map((each) => el("li", {}, each));
-    const texts = ["body", "more"].flatMap((part) => this.#texts(state, variant, [part], values));
+    const texts = this.#texts(state, variant, ["body", "more"], values);
     box("message-body").replaceChildren(...texts.map((each) => el("p", {}, each)));
     if (next.length > 0) box("message-body").append(el("h2", {}, words.t("message.next")), el("ul", { class: "next" }, ...next));
     box("message-actions").replaceChildren(

@@ -73,10 +73,12 @@ export class Waiting {
     this.#help(visit, lostAt > 0 && now - lostAt >= lostLong ? "lost" : isLate(reason, since, start, now) ? "late" : "");
     box("waiting-device").hidden = reason !== "usual";
     // Who was in the visit knows that it works.
-    box("waiting-works").hidden = reason === "private" || reason === "returned";
+    const known = reason === "private" || reason === "returned";
+    box("waiting-works").hidden = known;
     this.#preview.show(true);
     this.#checks().place(box("waiting-works"), box("waiting-line"));
-    this.#checks().show();
+    if (known) this.#checks().rest();
+    else this.#checks().show();
   }
 
   hide() {

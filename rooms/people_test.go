@@ -1,0 +1,229 @@
+package rooms
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+)
+
+func TestTell(t *testing.T) {
+	s := newScene(newHouse(t, Limits{}), auth.Patient, Waiting)
+	must(s, s.doctor.seat.Tell(s.ctx, "1", "actor", "soon"))
+	want := Told{ID: "1", Member: "actor", Text: "soon", At: s.clock.Now()}
+	if got := all[Told](s.actor); len(got) != 1 || got[0] != want {
+		t.Fatalf("told %+v", got)
+	}
+	if got := latest[Told](s.doctor); got != want {
+		t.Errorf("the clinician got %+v", got)
+	}
+	if got := all[Told](s.waiting); len(got) != 0 {
+		t.Error("another heard it")
+	}
+	must(s, s.doctor.seat.Tell(s.ctx, "1", "actor", "soon")) // sent again: the answer was lost
+	if len(all[Told](s.actor)) != 1 || len(all[Told](s.doctor)) != 2 {
+		t.Error("told twice, or not answered twice")
+	}
+	must(s, s.doctor.seat.Tell(s.ctx, "2", "", "all"))
+	if latest[Told](s.actor).Member != "actor" || latest[Told](s.waiting).Member != "waiting" || latest[Told](s.doctor).Member != "" {
+		t.Error("not all were told, or not as themselves")
+	}
+	if n := len(all[Told](s.in)) + len(all[Told](s.interpreter)); n != 0 {
+		t.Error("somebody in the visit heard what others said to those who wait")
+	}
+	if got := s.seenEvents(EventTold); len(got) != 3 || got[0].Session != "actor" || got[0].By != "invitation-of-doctor" {
+		t.Errorf("events %+v", got)
+	}
+	for id, to := range map[string]string{"somebody in the visit": "in", "nobody": "nobody", "oneself": "doctor"} {
+		if err := s.doctor.seat.Tell(s.ctx, "x", to, "x"); !errors.Is(err, fault.NotFound) {
+			t.Errorf("telling %s: %v", id, err)
+		}
+	}
+	for i := range 20 {
+		must(s, s.doctor.seat.Tell(s.ctx, fmt.Sprint("more-", i), "actor", "x"))
+	}
+	s.actor.seat.Lost()
+	again := s.join("actor", how{role: auth.Patient, invitation: "actor"})
+	got := latest[Joined](again).Told
+	if len(got) != maxTold || got[0].ID != "more-10" || got[9].ID != "more-19" {
+		t.Errorf("told again %+v", got)
+	}
+	s.doctor.admit(again)
+	must(s, s.doctor.seat.Return(s.ctx, "actor"))
+	if got := latest[Moved](again).Told; len(got) != 0 {
+		t.Errorf("what was told before the visit is told after it: %+v", got)
+	}
+	s.doctor.seat.Leave()
+	s.waiting.seat.Leave()
+	again.seat.Leave()
+	colleague := s.join("colleague", how{role: auth.Clinician})
+	if err := colleague.seat.Tell(s.ctx, "x", "", "x"); !errors.Is(err, fault.NotFound) {
+		t.Errorf("telling an empty waiting room: %v", err)
+	}
+}
+
+// A link in other hands cannot make the room remember without end, nor forget those who are here.
+func TestWaitersAreFew(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor, patient := h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient})
+	must2(t, doctor.seat.Tell(h.ctx, "1", "patient", "soon"))
+	for i := range 2 * maxWaiters {
+		must2(t, h.join(fmt.Sprint("stranger-", i), how{role: auth.Guest, invitation: "strangers"}).seat.SetCheck(h.ctx, Check{}))
+	}
+	h.settle()
+	if n := len(h.room().waiters); n != maxWaiters {
+		t.Errorf("remembers %d", n)
+	}
+	patient.seat.Lost()
+	if got := latest[Joined](h.join("patient", how{role: auth.Patient})).Told; len(got) != 1 || got[0].Text != phi.Text("soon") {
+		t.Errorf("the patient is told again %+v", got)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor, patient := h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient})
+	other := h.join("other", how{role: auth.Guest})
+	doctor.admit(other)
+	check := Check{Camera: FindingFault, Microphone: FindingOK, Speaker: FindingUnknown, RTTMS: 40, LossPct: 2, Network: NetworkPoor, Browser: "Firefox"}
+	told := count(other)
+	must2(t, patient.seat.SetCheck(h.ctx, check), patient.seat.SetLine(h.ctx, QualityWeak))
+	got := latest[Changed](doctor).Member
+	if got.Check == nil || *got.Check != check || got.Line != QualityWeak {
+		t.Errorf("the clinician sees %+v", got)
+	}
+	h.join("patient", how{role: auth.Patient})
+	if got := latest[Changed](doctor).Member; got.Check == nil || *got.Check != check || got.Line != "" {
+		t.Errorf("after a reload the clinician sees %+v", got)
+	}
+	if news := after(other, told); len(news) > 0 {
+		t.Errorf("somebody else in the visit was told %s", kinds(news))
+	}
+	doctor.admit(patient)
+	if got := latest[Changed](doctor).Member; got.Check != nil {
+		t.Errorf("of somebody in the visit the clinician sees %+v", got)
+	}
+}
+
+// leads says whom a viewer believes to lead.
+func leads(g *guest) string {
+	lead := ""
+	updates, _, _ := g.box.look()
+	for _, u := range updates {
+		switch u := u.(type) {
+		case Joined:
+			for _, m := range u.Members {
+				if m.Lead {
+					lead = m.ID
+				}
+			}
+		case Changed:
+			if u.Member.Lead {
+				lead = u.Member.ID
+			} else if lead == u.Member.ID {
+				lead = ""
+			}
+		case Left:
+			if lead == u.Member {
+				lead = ""
+			}
+		}
+	}
+	return lead
+}
+
+func TestLead(t *testing.T) {
+	h := newHouse(t, Limits{})
+	first := h.join("first", how{role: auth.Clinician})
+	patient := h.join("patient", how{role: auth.Patient})
+	first.admit(patient)
+	second, third := h.join("second", how{role: auth.Clinician}), h.join("third", how{role: auth.Clinician})
+	want := func(when, id string) {
+		t.Helper()
+		h.tick()
+		if got := leads(patient); got != id {
+			t.Errorf("%s: %q leads, want %q", when, got, id)
+		}
+	}
+	patient = h.join("patient", how{role: auth.Patient})
+	want("at first", "first")
+	must2(t, first.seat.HandOver(h.ctx, "third"), first.seat.HandOver(h.ctx, "third"))
+	want("handed over", "third")
+	for id, err := range map[string]error{"patient": fault.NotAllowed, "nobody": fault.NotFound} {
+		if got := first.seat.HandOver(h.ctx, id); !errors.Is(got, err) {
+			t.Errorf("handing over to %s: %v", id, got)
+		}
+	}
+	tablet := h.join("tablet", how{role: auth.Clinician, invitation: "invitation-of-third"})
+	first.admit(tablet)
+	want("on another device", "tablet")
+	tablet.seat.Lost()
+	want("with the lead gone for a moment", "")
+	tablet = h.join("tablet", how{role: auth.Clinician, invitation: "invitation-of-third"})
+	want("back again", "tablet")
+	tablet.seat.Lost()
+	h.settle()
+	h.clock.turn(deviceGrace)
+	want("away for long", "first")
+	first.seat.Leave()
+	want("left on purpose", "second")
+	second.seat.Leave()
+	want("with no clinician", "")
+	h.join("tablet", how{role: auth.Clinician, invitation: "invitation-of-third"})
+	want("with the next who comes", "tablet")
+	_ = third
+	if got := h.seenEvents(EventHandedOver); len(got) != 1 || got[0].Session != "third" || got[0].By != "invitation-of-first" {
+		t.Errorf("events %+v", got)
+	}
+}
+
+func TestStarted(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	if got := latest[Joined](doctor).Started; !got.IsZero() {
+		t.Errorf("started %v with nobody but a clinician", got)
+	}
+	h.clock.turn(time.Minute)
+	patient := h.join("patient", how{role: auth.Patient})
+	doctor.admit(patient)
+	began := h.clock.Now()
+	h.clock.turn(time.Minute)
+	if got := latest[Moved](patient).Started; !got.Equal(began) {
+		t.Errorf("started %v", got)
+	}
+	patient.seat.Leave()
+	if got := latest[Joined](h.join("doctor", how{role: auth.Clinician})).Started; !got.Equal(began) {
+		t.Errorf("after the patient left, started %v", got)
+	}
+}
+
+func TestDevice(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
+	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
+	device := func() (known map[string]bool) {
+		known = map[string]bool{}
+		for _, u := range all[Changed](doctor) {
+			known[u.Member.ID] = u.Member.Device
+		}
+		return known
+	}
+	if got := device(); got["phone"] || got["laptop"] {
+		t.Errorf("with nobody in the visit: %v", got)
+	}
+	doctor.admit(phone)
+	if got := device(); got["phone"] || !got["laptop"] {
+		t.Errorf("with the phone in the visit: %v", got)
+	}
+	phone.seat.Leave()
+	h.settle()
+	if got := device(); got["laptop"] {
+		t.Errorf("with the phone gone: %v", got)
+	}
+	doctor.admit(laptop)
+}

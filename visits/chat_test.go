@@ -1,0 +1,234 @@
+package visits_test
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// lineOf is a line of somebody, said to these.
+func (h *hospital) lineOf(e visits.Entry, id, text string, to ...visits.Entry) visits.ChatLine {
+	line := visits.ChatLine{Visit: e.Visit.ID, Session: e.Session, ID: id, Text: phi.Text(text), At: h.now(), Audience: []string{e.Session}}
+	for _, other := range to {
+		line.Audience = append(line.Audience, other.Session)
+	}
+	return line
+}
+
+func (h *hospital) keep(epoch int64, line visits.ChatLine) visits.ChatLine {
+	h.t.Helper()
+	kept, err := h.KeepLine(h.t.Context(), epoch, line)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return kept
+}
+
+// openChat gives the ids of the lines a host finds.
+func (h *hospital) openChat(s *visits.Service, visit string, epoch int64, latest int) []visits.ChatLine {
+	h.t.Helper()
+	lines, err := s.OpenChat(h.t.Context(), visit, epoch, latest)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return lines
+}
+
+func TestChatLasts(t *testing.T) {
+	h := newHospital(t)
+	v, people := h.everybody()
+	patient, clinician, guardian := people[auth.Patient], people[auth.Clinician], people[auth.Guardian]
+	if got := h.openChat(h.Service, v.ID, 7, 10); len(got) != 0 {
+		t.Fatalf("a new visit has %d lines", len(got))
+	}
+	h.keep(7, h.lineOf(clinician, "1", "Canary first"))
+	h.keep(7, h.lineOf(patient, "1", "Canary second", clinician)) // another's id may be the same
+	h.at(noon.Add(time.Minute))
+	h.keep(7, h.lineOf(clinician, "2|3", "Canary third", patient, guardian))
+
+	after := h.service(h.open()) // a restart
+	lines := h.openChat(after, v.ID, 8, 10)
+	if len(lines) != 3 {
+		t.Fatalf("%d lines of 3", len(lines))
+	}
+	for i, want := range []visits.ChatLine{h.lineOf(clinician, "1", "Canary first"), h.lineOf(patient, "1", "Canary second", clinician),
+		h.lineOf(clinician, "2|3", "Canary third", patient, guardian)} {
+		got := lines[i]
+		if got.ID != want.ID || got.Session != want.Session || got.Text != want.Text || !slices.Equal(got.Audience, want.Audience) {
+			t.Errorf("line %d is %+v", i, got)
+		}
+		if got.Name != "Sample" || i == 1 && got.Role != auth.Patient || i == 2 && !got.At.Equal(noon.Add(time.Minute)) {
+			t.Errorf("line %d is %+v", i, got)
+		}
+	}
+	if last := h.openChat(after, v.ID, 9, 2); len(last) != 2 || last[1].ID != "2|3" {
+		t.Errorf("the last two are %+v", last)
+	}
+
+	if n := h.audited("chat.say", store.Allowed); n != 3 {
+		t.Errorf("%d audit rows of 3", n)
+	}
+	if got := h.column(`SELECT actor_kind || ' ' || actor_id || ' ' || actor_role || ' ' || subject_id || ' ' || detail FROM audit WHERE action = 'chat.say' ORDER BY id`); got[1] != "invitation "+patient.You.ID+" patient "+v.ID+" line 2" {
+		t.Errorf("audited %q", got[1])
+	}
+	for _, name := range []string{h.path, h.path + "-wal"} {
+		if b, err := os.ReadFile(name); err != nil || strings.Contains(string(b), "Canary") {
+			t.Errorf("%s has what was said: %v", name, err)
+		}
+	}
+	if strings.Contains(h.logs.String(), "Canary") {
+		t.Error("what was said is in the log")
+	}
+}
+
+// However often a line is sent, it is kept once, as it was first.
+func TestChatOnce(t *testing.T) {
+	h := newHospital(t)
+	v, people := h.everybody()
+	patient, guardian := people[auth.Patient], people[auth.Guardian]
+	first := h.keep(1, h.lineOf(patient, "1", "first"))
+	h.at(noon.Add(time.Hour))
+	again := h.keep(1, h.lineOf(patient, "1", "second", guardian))
+	if again.Text != "first" || !again.At.Equal(first.At) || !slices.Equal(again.Audience, first.Audience) {
+		t.Errorf("sent again, it is kept as %+v", again)
+	}
+	var at sync.WaitGroup
+	for range 8 {
+		at.Go(func() {
+			if _, err := h.KeepLine(t.Context(), 1, h.lineOf(patient, "2", "at once")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	at.Wait()
+	if n, audited := h.count(`visit_chat WHERE visit_id = ?`, v.ID), h.audited("chat.say", store.Allowed); n != 2 || audited != 2 {
+		t.Errorf("%d lines and %d audit rows of 2", n, audited)
+	}
+}
+
+func TestChatRefuses(t *testing.T) {
+	h := newHospital(t)
+	v, people := h.everybody()
+	other, _ := h.visit()
+	patient := people[auth.Patient]
+	h.openChat(h.Service, v.ID, 20, 10)
+	for name, c := range map[string]struct {
+		epoch  int64
+		change func(*visits.ChatLine)
+		want   error
+	}{
+		"a host of before":          {19, func(*visits.ChatLine) {}, visits.ErrNotHost},
+		"nobody's session":          {20, func(l *visits.ChatLine) { l.Session = store.NewID() }, fault.NotFound},
+		"a session of another":      {20, func(l *visits.ChatLine) { l.Visit = other.ID }, fault.NotFound},
+		"a visit that never was":    {20, func(l *visits.ChatLine) { l.Visit = store.NewID() }, fault.NotFound},
+		"the control: a good one":   {20, func(*visits.ChatLine) {}, nil},
+		"a host that is newer, too": {21, func(l *visits.ChatLine) { l.ID = "2" }, nil},
+	} {
+		line := h.lineOf(patient, "1", "x")
+		c.change(&line)
+		if _, err := h.KeepLine(t.Context(), c.epoch, line); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := h.OpenChat(t.Context(), v.ID, 19, 10); !errors.Is(err, visits.ErrNotHost) || !errors.Is(err, fault.TryAgain) {
+		t.Errorf("opening behind another host: %v", err)
+	}
+	if highest, err := h.HighestEpoch(t.Context()); err != nil || highest != 20 {
+		t.Errorf("the highest epoch is %d, %v", highest, err)
+	}
+	if err := h.Cancel(t.Context(), h.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.KeepLine(t.Context(), 20, h.lineOf(patient, "3", "x")); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("after the end: %v", err)
+	}
+	if n, audited := h.count(`visit_chat`), h.audited("chat.say", store.Allowed); n != 2 || audited != 2 {
+		t.Errorf("%d lines and %d audit rows of 2", n, audited)
+	}
+}
+
+// While another process holds the database a line is refused, and nothing of it is left; sent again later, it is kept once.
+func TestChatWhileTheDatabaseIsAway(t *testing.T) {
+	h := newHospital(t)
+	v, people := h.everybody()
+	patient := people[auth.Patient]
+	db, err := store.Open(t.Context(), h.path, store.Options{BusyTimeout: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	impatient := h.service(db)
+	for n := range 3 {
+		holder, release := h.lock()
+		line := h.lineOf(patient, fmt.Sprint(n), "x")
+		if _, err := impatient.KeepLine(t.Context(), 1, line); !errors.Is(err, fault.TryAgain) {
+			t.Errorf("while it is locked: %v", err)
+		}
+		if _, err := impatient.OpenChat(t.Context(), v.ID, 1, 10); !errors.Is(err, fault.TryAgain) {
+			t.Errorf("opening while it is locked: %v", err)
+		}
+		release(holder)
+		for range 2 {
+			if _, err := impatient.KeepLine(t.Context(), 1, line); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if n, audited := h.count(`visit_chat`), h.audited("chat.say", store.Allowed); n != 3 || audited != 3 {
+		t.Errorf("%d lines and %d audit rows of 3", n, audited)
+	}
+}
+
+// lock takes the database's write lock as another process would.
+func (h *hospital) lock() (holder *sql.Conn, release func(*sql.Conn)) {
+	h.t.Helper()
+	other, err := sql.Open("sqlite", h.path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	holder, err = other.Conn(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := holder.ExecContext(h.t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		h.t.Fatal(err)
+	}
+	return holder, func(c *sql.Conn) {
+		_, err := c.ExecContext(h.t.Context(), "ROLLBACK")
+		if err := errors.Join(err, c.Close(), other.Close()); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+// A line that cannot be opened any more is left out, and is no reason not to hold the visit.
+func TestDamagedChat(t *testing.T) {
+	h := newHospital(t)
+	v, people := h.everybody()
+	for _, id := range []string{"1", "2", "3"} {
+		h.keep(1, h.lineOf(people[auth.Patient], id, "Canary "+id))
+	}
+	// The text of one line in the place of another.
+	if _, err := h.db.ExecContext(t.Context(), `UPDATE visit_chat SET text = (SELECT text FROM visit_chat WHERE seq = 1) WHERE seq = 2`); err != nil {
+		t.Fatal(err)
+	}
+	lines := h.openChat(h.Service, v.ID, 2, 10)
+	if len(lines) != 2 || lines[0].ID != "1" || lines[1].ID != "3" {
+		t.Errorf("%d lines", len(lines))
+	}
+	if logs := h.logs.String(); !strings.Contains(logs, "left out") || strings.Contains(logs, "Canary") {
+		t.Error("the log doesn't say that a line is left out, or says what it was")
+	}
+}
