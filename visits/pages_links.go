@@ -95,7 +95,7 @@ func (c asked) aboutPerson(i Invitation) fact { return fact{roleWords(c.own, i.R
 
 // question asks in the words of a group of keys.
 func (c asked) question(group string, texts ...string) question {
-	say := func(key string) string { return c.own.T("desk." + group + "." + key) }
+	say := func(key string) string { return c.own.T(group + "." + key) }
 	q := question{Title: say("title"), Yes: say("yes"), No: say("no")}
 	for _, text := range texts {
 		q.Text = append(q.Text, say(text))
@@ -108,7 +108,7 @@ func cancelQuestion(c asked) question {
 	if c.visit.State == InProgress {
 		texts = append([]string{"going_on"}, texts...)
 	}
-	q := c.question("cancel", texts...)
+	q := c.question("desk.cancel", texts...)
 	q.Danger, q.About = true, c.aboutVisit()
 	if _, ok := next(c.visit.State, eventCancel); !ok || c.visit.State.Over() {
 		q.Stop = c.own.T("problem.visit_over.cancel")
@@ -122,7 +122,7 @@ func cancelQuestion(c asked) question {
 }
 
 func revokeQuestion(c asked) question {
-	q := c.question("revoke", "at_once", "again")
+	q := c.question("desk.revoke", "at_once", "again")
 	q.Danger, q.About = true, append([]fact{c.aboutPerson(c.person)}, c.aboutVisit()...)
 	if c.person.Revoked() {
 		q.Stop = c.own.T("desk.revoke.stop")
@@ -131,7 +131,7 @@ func revokeQuestion(c asked) question {
 }
 
 func newLinkQuestion(c asked) question {
-	q := c.question("renew", "at_once", "when")
+	q := c.question("desk.renew", "at_once", "when")
 	q.About = append([]fact{c.aboutPerson(c.person)}, c.aboutVisit()...)
 	switch {
 	case c.person.Revoked():

@@ -169,14 +169,18 @@ func (w *Words) T(key string, values ...any) string {
 func (w *Words) N(key string, count int, values ...any) string {
 	values = append(values, "count", count)
 	for in := w; in != nil; in = in.fallback {
-		form := forms[plural.Cardinal.MatchPlural(in.tag, max(count, -count), 0, 0, 0, 0)]
-		for _, form := range []string{form, "other"} {
+		for _, form := range []string{in.Form(count), "other"} {
 			if text, ok := in.texts[key+"."+form]; ok {
 				return w.fill(text, values)
 			}
 		}
 	}
 	return key
+}
+
+// Form is the name of the plural form for a number of things: one, few, other.
+func (w *Words) Form(count int) string {
+	return forms[plural.Cardinal.MatchPlural(w.tag, max(count, -count), 0, 0, 0, 0)]
 }
 
 // forms are CLDR's names of the plural forms. https://unicode.org/reports/tr35/tr35-numbers.html#Language_Plural_Rules
