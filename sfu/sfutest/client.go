@@ -229,6 +229,21 @@ func (c *Client) AddSlots(audio, video int) error {
 	return nil
 }
 
+// AddSources adds send-only lines to the next offer.
+func (c *Client) AddSources(microphones, cameras int) error {
+	for range microphones {
+		if err := c.addLine(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverDirectionSendonly); err != nil {
+			return err
+		}
+	}
+	for range cameras {
+		if err := c.addLine(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverDirectionSendonly); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Offer makes an offer and sets it as local description, without waiting for candidates. One that was not answered is given again.
 func (c *Client) Offer() (string, error) { return c.offer(nil) }
 

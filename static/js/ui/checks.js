@@ -7,6 +7,7 @@ import { LineCheck } from "./linecheck.js";
 import { Meter } from "./meter.js";
 import { Row } from "./row.js";
 import { SpeakerTest } from "./speakertest.js";
+import { watchNetwork } from "../network.js";
 
 /** @import {Devices} from "../devices.js" */
 /** @import {Checked, Works} from "../protocol.js" */
@@ -39,6 +40,7 @@ export class Checks {
     this.line = new LineCheck(words, acts.measure, () => this.show());
     this.#title.id = "works-title";
     words.follow(() => this.show());
+    watchNetwork({ changed: () => this.line.renew(), shown: () => undefined });
     const rows = [this.#camera, this.#microphone, this.speaker.row, this.line.row].map(({ item }) => item);
     this.element = el("section", { class: "works", "aria-labelledby": "works-title" }, this.#title, el("ul", {}, ...rows));
   }

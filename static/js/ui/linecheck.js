@@ -38,6 +38,8 @@ export class LineCheck {
   /** @type {AbortController | null} */
   #running = null;
   #shown = "";
+  /** Between start() and stop(). */
+  #on = false;
 
   /** @param {Words} words @param {Measure} measure @param {() => void} changed */
   constructor(words, measure, changed) {
@@ -55,6 +57,7 @@ export class LineCheck {
 
   /** Measures, unless that is under way. */
   async start() {
+    this.#on = true;
     if (this.#running) return;
     const running = new AbortController();
     this.#running = running;
@@ -66,8 +69,14 @@ export class LineCheck {
     this.#changed();
   }
 
+  /** The network is another: measures again what did not do well. */
+  renew() {
+    if (this.#on && !this.#running && this.#line.network !== "ok") void this.start();
+  }
+
   /** Leaves the network alone. */
   stop() {
+    this.#on = false;
     this.#running?.abort();
     this.#running = null;
   }

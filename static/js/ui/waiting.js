@@ -61,11 +61,12 @@ export class Waiting {
     const reason = reasonOf(room.why, room.you.role);
     setText(box("waiting-title"), words.t(`waiting.${reason}.title`));
     setText(box("waiting-known"), words.t(`waiting.${reason}.known`));
-    setText(box("waiting-stay"), words.t(`waiting.${reason}.stay`));
     const minutes = Math.floor((now - since) / 60_000);
     const waited = minutes < 1 ? words.t("waiting.just") : words.t("waiting.for", { time: words.span(minutes * 60_000) });
-    setText(box("waiting-since"), lostAt ? words.t("waiting.lost") : waited);
-    box("waiting-alive").classList.toggle("lost", lostAt > 0);
+    const blocked = this.#checks().line.result.network === "blocked";
+    setText(box("waiting-stay"), blocked ? "" : words.t(`waiting.${reason}.stay`)); // there is something to do
+    setText(box("waiting-since"), lostAt ? words.t("waiting.lost") : blocked ? words.t("waiting.blocked") : waited);
+    box("waiting-alive").classList.toggle("lost", lostAt > 0 || blocked);
     setText(box("waiting-visit"), words.t("waiting.where", { service: visit.service, site: visit.site }));
     setText(box("waiting-time"), words.sentence(words.moment(start, now)));
     setText(box("waiting-name"), room.you.name);
