@@ -20,6 +20,8 @@ const window = 4;
 /** A line is called worse after so many judgements in a row, and better after so many. */
 const worseAfter = 2;
 const betterAfter = 8;
+/** A browser begins with a low guess of what a line carries, and finds out in so many samples. */
+const guessing = 8;
 /** A line that has been bad for so long cannot carry video (milliseconds). */
 const hopelessAfter = 6000;
 
@@ -84,6 +86,8 @@ export class Line {
 
   /** @type {Sample[]} */
   #samples = [];
+  /** How many samples the link has given. */
+  #count = 0;
   /** How the last judgements in a row differ from `mine`. @type {{worse: number, better: number}} */
   #runs = { worse: 0, better: 0 };
   /** Since when each judgement was bad (milliseconds), 0 where the last was not. */
@@ -93,6 +97,7 @@ export class Line {
   /** The counters begin anew: another link plays. */
   restart() {
     this.#samples = [];
+    this.#count = 0;
     this.halting = new Map();
   }
 
@@ -103,7 +108,8 @@ export class Line {
    * @param {boolean} silent nothing at all arrives
    */
   take(sample, others, silent) {
-    this.#samples = [...this.#samples, sample].slice(-window);
+    const known = ++this.#count > guessing ? sample : { ...sample, room: null };
+    this.#samples = [...this.#samples, known].slice(-window);
     const first = this.#samples[0];
     const received = others.map((other) => ({ other, ...during(first, sample, other.mids) }));
     const healthy = received.filter(({ other }) => !suffers(other));

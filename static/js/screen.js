@@ -32,6 +32,8 @@ export class Screen {
   stopped = "";
 
   #changed;
+  /** The person is being asked. */
+  #asking = false;
 
   /** @param {() => void} changed called after anything here changed */
   constructor(changed) {
@@ -44,7 +46,8 @@ export class Screen {
 
   /** Asks the person what to show, in the tap. Never throws: what failed is in `fault`. @returns {Promise<boolean>} whether it is shown */
   async start() {
-    if (this.on) return true;
+    if (this.on || this.#asking) return this.on;
+    this.#asking = true;
     this.fault = "";
     this.stopped = "";
     try {
@@ -54,6 +57,7 @@ export class Screen {
       const fault = canShare() ? faultOf(error) : "unsupported";
       this.fault = fault === "denied" ? "" : fault;
     }
+    this.#asking = false;
     this.#changed();
     return this.on;
   }

@@ -51,6 +51,7 @@ test("my line is judged by delay, loss and room, with patience", () => {
     ["much delay", [{ for: 8 }, { for: 6, rtt: 3000 }], ["good", "bad"]],
     ["delay that differs from packet to packet", [{ for: 8 }, { for: 8, jitter: 150 }], ["good", "weak"]],
     ["my picture is small because of my line", [{ for: 8 }, { for: 14, room: 60_000, pinched: true }], ["good", "bad", "proposes"]],
+    ["the browser's first guess is low", [{ for: 6, room: 90_000, pinched: true }, { for: 8 }], ["good"]],
     ["my picture is small, but not because of my line", [{ for: 8 }, { for: 8, room: 60_000 }], ["good"]],
     ["nothing arrives", [{ for: 8 }, { for: 4, silent: true }], ["good", "bad"]],
     ["better is believed later than worse, step by step", [{ for: 8 }, { for: 5, lossOut: 0.2 }, { for: 30 }], ["good", "bad", "weak", "good"]],
