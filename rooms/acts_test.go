@@ -3,6 +3,7 @@ package rooms
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"housecall/auth"
@@ -128,6 +129,7 @@ func TestWhatEverybodyMay(t *testing.T) {
 func TestReturn(t *testing.T) {
 	s := newScene(newHouse(t, Limits{}), auth.Patient, Visit)
 	must(s, s.doctor.seat.Chat(s.ctx, "1", "before"))
+	s.settle()
 	must(s, s.doctor.seat.Return(s.ctx, "actor"))
 	if got := latest[Moved](s.actor); got.Place != Waiting || got.Why != WhyReturned || len(got.Members)+len(got.Chat)+len(got.May) != 0 {
 		t.Fatalf("moved to %+v", got.Position)
@@ -144,8 +146,9 @@ func TestReturn(t *testing.T) {
 		t.Errorf("after a reload: %+v", got.Position)
 	}
 	must(s, s.doctor.seat.Chat(s.ctx, "2", "meanwhile"))
+	s.settle()
 	s.doctor.admit(again)
-	if got := latest[Moved](again); got.Place != Visit || got.Why != "" || len(got.Chat) != 0 {
+	if got := latest[Moved](again); got.Place != Visit || got.Why != "" || !slices.Equal(idsOf(got.Chat), []string{"1"}) {
 		t.Errorf("admitted again: %+v", got.Position)
 	}
 	if got := s.seenEvents(EventReturned); len(got) != 1 || got[0].Session != "actor" || got[0].By != "invitation-of-doctor" {

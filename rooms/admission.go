@@ -18,7 +18,6 @@ type admission struct {
 	invitation string
 	role       auth.Role // empty when known from a snapshot alone
 	checked    time.Time // when the session was last checked against SQL; zero when known from a snapshot alone
-	heardFrom  int       // number of the first line of chat that was said since
 	away       time.Time // since when the session is not here; zero while it is
 	left       bool      // the session left on purpose
 	signing    bool      // an interpreter who signs

@@ -91,7 +91,7 @@ func (r *Room) position(m *member) Position {
 			p.Members = append(p.Members, r.view(other).seenBy(m))
 		}
 	}
-	p.Chat = append(p.Chat, r.saidSince(m.id)...)
+	p.Chat = append(p.Chat, r.saidTo(m.id)...)
 	p.Private, p.Started = r.private, r.started
 	return p
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 )
 
 // Config is what a Host needs from outside.
@@ -17,6 +18,11 @@ type Config struct {
 	Leases Leases
 	Now    func() time.Time
 	Events func(Event) // must not block: it is called on rooms' goroutines
+
+	Transcript Transcript
+	// End makes the end of a visit last, before anybody in it is told. It returns when it does, or when it can't now.
+	End func(context.Context, Event) error
+
 	Logger *slog.Logger
 	Limits Limits
 }
@@ -110,6 +116,9 @@ type hosted struct {
 
 // NewHost returns a host and starts its heartbeat. Close ends it.
 func NewHost(c Config) *Host {
+	if c.Transcript == nil || c.End == nil {
+		panic("rooms: a host without a transcript, or without a way to end visits, would lose what it acknowledges")
+	}
 	c.Limits = c.Limits.orDefault()
 	if c.Events == nil {
 		c.Events = func(Event) {}
@@ -168,14 +177,42 @@ func (h *Host) refuses(visit string) error {
 	return nil
 }
 
-// open acquires the lease and starts the room of an entry that is this caller's to open.
-func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, error) {
+// openWithin bounds the opening of a room's transcript.
+const openWithin = 5 * time.Second
+
+// acquire gets what it takes to open a room: the lease on it, and what was said there.
+func (h *Host) acquire(ctx context.Context, visit string) (Lease, []Line, error) {
 	lease, err := h.config.Leases.Acquire(ctx, h.config.Node, visit)
+	if err != nil {
+		return Lease{}, nil, fmt.Errorf("opening a room: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	said, err := h.config.Transcript.Open(ctx, visit, lease.Epoch, h.config.Limits.Chat)
+	if err != nil {
+		h.giveBack(lease)
+		return Lease{}, nil, fmt.Errorf("opening a room: %w", fault.Away(err))
+	}
+	return lease, said, nil
+}
+
+// outside runs act apart from any room's goroutine, with so much time.
+func (h *Host) outside(within time.Duration, act func(context.Context)) {
+	h.work.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		act(ctx)
+	})
+}
+
+// open starts the room of an entry that is this caller's to open.
+func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, error) {
+	lease, said, err := h.acquire(ctx, visit)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
 		h.forget(visit, entry)
-		return nil, fmt.Errorf("opening a room: %w", err)
+		return nil, err
 	}
 	if err := h.refuses(visit); err != nil { // since the lease was asked for
 		h.mu.Unlock()
@@ -184,7 +221,7 @@ func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, er
 		h.forget(visit, entry)
 		return nil, err
 	}
-	room := newRoom(h, visit, lease.Admitted)
+	room := newRoom(h, lease, said)
 	entry.room, entry.lease = room, lease
 	close(entry.settled)
 	h.work.Go(func() {
@@ -267,11 +304,11 @@ func (h *Host) Remove(visit, invitation string, at time.Time) {
 	}
 }
 
-// End ends the visit for everyone, from the desk.
+// End ends the visit for everyone who is in it: it is over already, by the desk's doing or another node's.
 func (h *Host) End(visit string) {
 	h.markEnded(visit)
 	if r := h.hostedRoom(visit); r != nil {
-		r.tell(func() { r.end("") })
+		r.tell(r.endedElsewhere)
 	}
 }
 

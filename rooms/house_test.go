@@ -86,6 +86,7 @@ type house struct {
 	ctx    context.Context
 	clock  *clock
 	leases Leases
+	db     *records
 	host   *Host
 	engine *sfu.Engine
 
@@ -123,7 +124,7 @@ func newHouseOn(t *testing.T, engine *sfu.Engine, limits Limits) *house {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
-	h := &house{t: t, ctx: ctx, engine: engine, clock: &clock{now: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}}
+	h := &house{t: t, ctx: ctx, engine: engine, db: &records{}, clock: &clock{now: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}}
 	h.leases = NewMemoryLeases(h.clock.Now) // turned by hand: a busy machine misses no heartbeat
 	if limits.Tick == 0 {
 		limits.Tick = 5 * time.Millisecond
@@ -135,6 +136,7 @@ func newHouseOn(t *testing.T, engine *sfu.Engine, limits Limits) *house {
 func (h *house) newHost(node string, limits Limits) *Host {
 	host := NewHost(Config{
 		Node: node, Leases: h.leases, Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler), Limits: limits,
+		Transcript: h.db, End: h.db.end,
 		Events: func(e Event) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -358,12 +360,19 @@ func latest[U Update](g *guest) U {
 	return none
 }
 
-// settle returns when the room has done everything asked of it before.
+// settle returns when the room has done everything asked of it before, also what it has done elsewhere.
 func (h *house) settle() {
 	h.t.Helper()
-	if _, err := ask(h.ctx, h.room(), func() (int, error) { return 0, nil }); err != nil {
-		h.t.Fatal(err)
-	}
+	h.until("the room is done", func() bool {
+		busy, err := ask(h.ctx, h.room(), func() (bool, error) {
+			r := h.host.hostedRoom(visitID)
+			return r != nil && (len(r.unkept) > 0 || r.ending), nil
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return !busy
+	})
 }
 
 // tick lets the room look at its clock, and returns when it has.

@@ -17,6 +17,7 @@ type MemoryLeases struct {
 	mu    sync.Mutex
 	beats map[string]time.Time   // node → when its heartbeat is gone
 	rooms map[string]*roomRecord // room → what is remembered of it
+	after int64                  // epochs are higher
 	swept time.Time
 }
 
@@ -31,6 +32,13 @@ type roomRecord struct {
 // NewMemoryLeases returns leases that live as long as the process. now is the clock of heartbeats and epochs.
 func NewMemoryLeases(now func() time.Time) *MemoryLeases {
 	return &MemoryLeases{now: now, beats: map[string]time.Time{}, rooms: map[string]*roomRecord{}, swept: now()}
+}
+
+// After makes all epochs from now on higher than this one, which was given by leases that are forgotten.
+func (m *MemoryLeases) After(epoch int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.after = epoch
 }
 
 // Beat implements Leases.
@@ -65,7 +73,7 @@ func (m *MemoryLeases) Acquire(_ context.Context, node, room string) (Lease, err
 			return record.lease(room), ErrHeld
 		}
 		record.host = node
-		record.epoch = max(record.epoch+1, now.UnixMicro())
+		record.epoch = max(record.epoch+1, m.after+1, now.UnixMicro())
 	}
 	record.forget = now.Add(LeaseMemory)
 	m.beats[node] = now.Add(HeartbeatTTL)

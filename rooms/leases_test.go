@@ -352,3 +352,16 @@ func TestMemoryLeasesForget(t *testing.T) {
 		t.Errorf("after a day: %d heartbeats, %d rooms; want 1 and 0", len(m.beats), len(m.rooms))
 	}
 }
+
+// Leases that forget with their process go on above what was given before, also when the clock was set back meanwhile.
+func TestEpochsGoOnAfterARestart(t *testing.T) {
+	clock := &clock{now: time.Now()}
+	leases := NewMemoryLeases(clock.Now)
+	before := clock.Now().Add(time.Hour).UnixMicro()
+	leases.After(before)
+	for _, room := range []string{"room-1", "room-2"} {
+		if lease, err := leases.Acquire(t.Context(), "node-1", room); err != nil || lease.Epoch <= before {
+			t.Errorf("epoch %d, %v, after %d", lease.Epoch, err, before)
+		}
+	}
+}

@@ -102,7 +102,7 @@ func (r *Room) settleIn(m *member, by string) {
 	if r.started.IsZero() && !m.rights[auth.VisitEnter] {
 		r.started = r.now()
 	}
-	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, role: m.role, checked: m.checked, heardFrom: r.saidAll})
+	r.admitted = append(r.admitted, admission{session: m.id, invitation: m.invitation, role: m.role, checked: m.checked})
 	r.remember()
 	r.emit(Event{Kind: EventAdmitted, Session: m.id, Invitation: m.invitation, Role: m.role, By: by})
 }

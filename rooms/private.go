@@ -40,14 +40,10 @@ func (r *Room) beginPrivate(by *member) {
 	r.emit(Event{Kind: EventPrivateStarted, By: by.invitation})
 }
 
-// endPrivate lets those back in who had been admitted. What was said meanwhile is not for them.
+// endPrivate lets those back in who had been admitted. What was said meanwhile was not said to them.
 func (r *Room) endPrivate(by *member) {
 	for i := range r.admitted {
-		a := &r.admitted[i]
-		a.hearing = ""
-		if !r.hears(*a) {
-			a.heardFrom = r.saidAll
-		}
+		r.admitted[i].hearing = ""
 	}
 	r.private = time.Time{}
 	r.remember()

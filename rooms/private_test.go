@@ -74,6 +74,7 @@ func TestPrivateTime(t *testing.T) {
 	told := count(a.mother)
 	a.clock.turn(time.Minute)
 	must2(t, a.teen.seat.Chat(a.ctx, "secret", "x"), a.teen.seat.SetMedia(a.ctx, allOn), a.doctor.seat.SetLine(a.ctx, QualityGood))
+	a.settle()
 	a.tick()
 	if news := after(a.mother, told); len(news) > 0 {
 		t.Errorf("meanwhile the guardian was told %s", kinds(news))
@@ -268,7 +269,7 @@ func TestPrivateTimeOutlivesTheNode(t *testing.T) {
 // A snapshot that another version wrote keeps the wall up when it speaks of private time at all.
 func TestRecall(t *testing.T) {
 	h := newHouse(t, Limits{})
-	r := newRoom(h.host, visitID, []string{":private:soon", ":unknown:x", ":started:1764000000000", "session:invitation:left", "other:invitation"})
+	r := newRoom(h.host, Lease{Room: visitID, Admitted: []string{":private:soon", ":unknown:x", ":started:1764000000000", "session:invitation:left", "other:invitation"}}, nil)
 	if r.private.IsZero() || r.started.UnixMilli() != 1764000000000 || len(r.admitted) != 2 || !r.admitted[0].left || r.admitted[1].session != "other" {
 		t.Errorf("recalled %v %v %+v", r.private, r.started, r.admitted)
 	}

@@ -26,6 +26,8 @@ var (
 	ErrCutOff = fmt.Errorf("the store of leases is away: %w", fault.TryAgain)
 	// ErrPrivate says that private time keeps somebody out.
 	ErrPrivate = fmt.Errorf("private time is on: %w", fault.NotAllowed)
+	// ErrNotKept says that what must last cannot be written now, and so did not happen.
+	ErrNotKept = fmt.Errorf("what must last cannot be kept now: %w", fault.TryAgain)
 	// ErrClosed says that the room, or this seat in it, is closed.
 	ErrClosed = fmt.Errorf("the room is closed: %w", fault.TryAgain)
 )
@@ -36,6 +38,7 @@ const mailboxSize = 64
 // Room is one live visit. Its goroutine, run, owns every field under "owned by run"; all others reach them by a command.
 type Room struct {
 	visit  string
+	epoch  int64 // of the lease
 	host   *Host
 	limits Limits
 	now    func() time.Time
@@ -50,8 +53,9 @@ type Room struct {
 	members  []*member            // in the order of their arrival in their place
 	admitted []admission          // who may come back into the visit, oldest first
 	removed  map[string]time.Time // invitation → when it was withdrawn
-	said     []Said               // the last of the chat, oldest first
-	saidAll  int                  // how much was said in all; numbers the lines of said
+	said     []Line               // the last of the chat, oldest first; all kept
+	unkept   []Line               // lines on their way to the transcript, the first under way
+	ending   bool                 // the visit's end is on its way to where it lasts
 	floor    floor                // who speaks
 	private  time.Time            // since when private time is on; zero: it is off
 	started  time.Time            // when the first person came in who had to be admitted; zero: nobody did
@@ -62,22 +66,24 @@ type Room struct {
 	over     bool                 // run ends after the current command
 }
 
-// newRoom starts a room that goes on from a snapshot.
-func newRoom(h *Host, visit string, notes []string) *Room {
+// newRoom starts a room that goes on from the snapshot of its lease, and from what was said.
+func newRoom(h *Host, lease Lease, said []Line) *Room {
 	r := &Room{
-		visit:   visit,
+		visit:   lease.Room,
+		epoch:   lease.Epoch,
 		host:    h,
 		limits:  h.config.Limits,
 		now:     h.config.Now,
-		log:     h.config.Logger.With("visit", visit),
+		log:     h.config.Logger.With("visit", lease.Room),
 		mailbox: make(chan func(), mailboxSize),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 		removed: map[string]time.Time{},
+		said:    said,
 		empty:   h.config.Now(),
 	}
 	r.shut = sync.OnceFunc(func() { close(r.stop) })
-	r.recall(notes)
+	r.recall(lease.Admitted)
 	return r
 }
 
@@ -163,19 +169,13 @@ func (r *Room) closeAll(reason Reason) {
 	r.over = true
 }
 
-// end ends the visit for everyone. by is the invitation of whoever did, empty for the desk.
-func (r *Room) end(by string) {
-	r.host.markEnded(r.visit)
-	r.admitted, r.private, r.started, r.lead = nil, time.Time{}, time.Time{}, ""
-	r.remember()
-	r.closeAll(Ended)
-	r.emit(Event{Kind: EventEnded, By: by})
-}
-
 // emit tells whoever keeps the appointment what happened.
-func (r *Room) emit(e Event) {
+func (r *Room) emit(e Event) { r.host.config.Events(r.event(e)) }
+
+// event is something that happens in this room now.
+func (r *Room) event(e Event) Event {
 	e.Visit, e.At = r.visit, r.now()
-	r.host.config.Events(e)
+	return e
 }
 
 // send puts an update into a member's outbox. A member whose outbox is full is cut off after the current command.

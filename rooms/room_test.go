@@ -31,6 +31,7 @@ func TestWaitingThenAdmitted(t *testing.T) {
 	if err := doctor.seat.Chat(h.ctx, "1", "before"); err != nil {
 		t.Fatal(err)
 	}
+	h.settle()
 	h.clock.turn(time.Minute)
 	doctor.admit(patient)
 	moved := latest[Moved](patient)
@@ -97,6 +98,7 @@ func TestChat(t *testing.T) {
 		if err := g.seat.Chat(h.ctx, id, phi.Text(text)); err != nil {
 			t.Fatal(err)
 		}
+		h.settle()
 	}
 	say(doctor, "1", "alone")
 	doctor.admit(patient)
@@ -296,8 +298,8 @@ func TestEndForEveryone(t *testing.T) {
 	for _, g := range []*guest{doctor, patient, waiting} {
 		g.awaitClosed(Ended)
 	}
-	if got := h.seenEvents(EventEnded); len(got) != 1 || got[0].By != "invitation-of-doctor" {
-		t.Errorf("events %+v", got)
+	if ends, events := h.db.ends, h.seenEvents(EventEnded); len(ends) != 1 || ends[0].By != "invitation-of-doctor" || ends[0].Visit != visitID || len(events) != 0 {
+		t.Errorf("ended by %+v, and events of it %+v", ends, events)
 	}
 	if _, err := h.host.Room(h.ctx, visitID); !errors.Is(err, ErrEnded) {
 		t.Errorf("the room after the end: %v", err)
@@ -408,6 +410,7 @@ func TestSlowMember(t *testing.T) {
 		if err := doctor.seat.Chat(h.ctx, fmt.Sprint(i), "x"); err != nil {
 			t.Fatal(err)
 		}
+		h.settle()
 	}
 	slow.awaitClosed(Slow)
 	await(other, "the slow one being away", func(u Changed) bool { return u.Member.ID == "slow" && u.Member.Away })
@@ -433,6 +436,7 @@ func TestAllSlowAtOnce(t *testing.T) {
 		if err := doctor.seat.Chat(h.ctx, fmt.Sprint(i), "x"); err != nil {
 			t.Fatal(err)
 		}
+		h.settle()
 	}
 	for _, g := range slow {
 		g.awaitClosed(Slow)

@@ -2,10 +2,7 @@ package rooms
 
 import (
 	"context"
-	"fmt"
 
-	"housecall/auth"
-	"housecall/platform/fault"
 	"housecall/platform/phi"
 )
 
@@ -63,7 +60,8 @@ func (s *Seat) SetCheck(ctx context.Context, check Check) error {
 	})
 }
 
-// Chat says something to everybody in the visit. The id is the sender's own; sent twice, it is told once.
+// Chat says something to everybody in the visit. The id is the sender's own; sent twice, it is told once. It is told when it is kept; when it
+// cannot be, the outbox gets Refused. Errors: ErrNotKept.
 func (s *Seat) Chat(ctx context.Context, id string, text phi.Text) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
 }
@@ -113,15 +111,9 @@ func (s *Seat) Sign(ctx context.Context, id string, on bool) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.sign(m, id, on) })
 }
 
-// End ends the visit for everyone.
+// End ends the visit for everyone, when that lasts. When it cannot, the outbox gets Refused and the visit goes on.
 func (s *Seat) End(ctx context.Context) error {
-	return s.ask(ctx, func(r *Room, m *member) error {
-		if !m.may(auth.VisitEnd) {
-			return fmt.Errorf("ending the visit: %w", fault.NotAllowed)
-		}
-		r.end(m.invitation)
-		return nil
-	})
+	return s.ask(ctx, func(r *Room, m *member) error { return r.askEnd(m) })
 }
 
 // Detach says that the connection behind an outbox is lost. The member keeps its place and what it sends and sees; it is told nothing until

@@ -43,6 +43,7 @@ func TestStateInsteadOfReplay(t *testing.T) {
 		if err := doctor.seat.Chat(h.ctx, id, "x"); err != nil {
 			t.Fatal(err)
 		}
+		h.settle()
 	}
 	guest.seat.Leave()
 	h.settle()

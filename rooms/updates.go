@@ -111,6 +111,13 @@ type Private struct{ Since time.Time }
 // Switched says that the room changed what the member sends: somebody else took over the screen.
 type Switched struct{ Media Media }
 
+// Refused says that something the member asked for did not happen after all.
+type Refused struct {
+	Action auth.Action
+	About  string // the id of the line; empty: of none
+	Err    error
+}
+
 // Speaking lists who speaks now, loudest first.
 type Speaking []string
 
@@ -125,4 +132,5 @@ func (Said) update()     {}
 func (Told) update()     {}
 func (Private) update()  {}
 func (Switched) update() {}
+func (Refused) update()  {}
 func (Speaking) update() {}

@@ -96,7 +96,7 @@ func refusalOf(err error) (r Refused, ok bool) {
 		return Refused{Code: "private", Message: "During private time neither those moved out nor another device can be let in."}, true
 	case errors.Is(err, rooms.ErrFull):
 		return Refused{Code: "full", Message: "The visit is full. Somebody has to leave before another can come in."}, true
-	case errors.Is(err, rooms.ErrCutOff):
+	case errors.Is(err, rooms.ErrCutOff), errors.Is(err, rooms.ErrNotKept):
 		return Refused{Code: fault.CodeTryLater, Message: "A part of the service is away. Please try again soon."}, true
 	case errors.Is(err, fault.NotAllowed):
 		return Refused{Code: fault.CodeNotAllowed, Message: "You can’t do that in this visit."}, true

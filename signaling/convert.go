@@ -43,6 +43,10 @@ func messageOf(u rooms.Update, c credentials) ToClient {
 		return Private{momentOf(u.Since)}
 	case rooms.Switched:
 		return Switched{Media(u.Media)}
+	case rooms.Refused:
+		refused, _ := refusalOf(u.Err)
+		refused.Asked, refused.About = namesOf(u.Action)[0], u.About
+		return refused
 	case rooms.Speaking:
 		return Speaking{append([]string{}, u...)}
 	}

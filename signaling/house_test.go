@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +105,8 @@ func newHouse(t testing.TB, limits Limits) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host := rooms.NewHost(rooms.Config{Node: "node-1", Leases: rooms.NewMemoryLeases(time.Now), Now: time.Now, Logger: logger})
+	host := rooms.NewHost(rooms.Config{Node: "node-1", Leases: rooms.NewMemoryLeases(time.Now), Now: time.Now, Logger: logger,
+		Transcript: &records{}, End: func(context.Context, rooms.Event) error { return nil }})
 	h := &house{t: t, ctx: ctx, logs: logs, people: map[string]Person{}}
 	h.issuer = auth.Issuer{Kid: "key-1", Key: private, Issuer: "https://visits.example.org", Now: time.Now}
 	h.config = Config{
@@ -126,6 +128,25 @@ func newHouse(t testing.TB, limits Limits) *house {
 		h.server.Close()
 	})
 	return h
+}
+
+// records keep what is said in memory.
+type records struct {
+	mu    sync.Mutex
+	lines []rooms.Line
+}
+
+func (d *records) Open(_ context.Context, _ string, _ int64, latest int) ([]rooms.Line, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lines[max(0, len(d.lines)-latest):]), nil
+}
+
+func (d *records) Keep(_ context.Context, _ string, _ int64, line rooms.Line) (rooms.Line, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, line)
+	return line, nil
 }
 
 // sub makes the house fail the given subtest, until it is over.

@@ -100,7 +100,8 @@ func (s *Server) start(ctx context.Context) error {
 	kid, key := ring.Passes()
 	events := newEventQueue(s.config.Logger)
 	s.onClose(events.close)
-	host := rooms.NewHost(rooms.Config{Node: uuid.NewString(), Leases: leases, Now: s.config.Now, Logger: s.config.Logger, Events: events.put})
+	host := rooms.NewHost(rooms.Config{Node: uuid.NewString(), Leases: leases, Now: s.config.Now, Logger: s.config.Logger, Events: events.put,
+		Transcript: records{s}, End: records{s}.end})
 	s.onClose(host.Close)
 
 	book, err := words.Load(static.Locales())
@@ -120,11 +121,14 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
+	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
 		Languages: book.Tags(), Consent: consent, Placer: host, Presence: host, Limiter: once, RequireKey: s.Accounts.RequireKey,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
+		return err
+	}
+	if err := s.goOn(ctx, leases); err != nil {
 		return err
 	}
 	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone)

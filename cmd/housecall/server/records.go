@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"housecall/rooms"
+	"housecall/visits"
+)
+
+// records is where rooms keep what must last: visits, of a server that is made when the first room opens.
+type records struct{ server *Server }
+
+// Open implements rooms.Transcript.
+func (r records) Open(ctx context.Context, visit string, epoch int64, latest int) ([]rooms.Line, error) {
+	kept, err := r.server.Visits.OpenChat(ctx, visit, epoch, latest)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]rooms.Line, 0, len(kept))
+	for _, l := range kept {
+		lines = append(lines, rooms.Line{Audience: l.Audience, Said: rooms.Said{ID: l.ID, Text: l.Text, At: l.At,
+			From: rooms.Person{ID: l.Session, Name: l.Name, Role: l.Role}}})
+	}
+	return lines, nil
+}
+
+// Keep implements rooms.Transcript.
+func (r records) Keep(ctx context.Context, visit string, epoch int64, line rooms.Line) (rooms.Line, error) {
+	kept, err := r.server.Visits.KeepLine(ctx, epoch, visits.ChatLine{Visit: visit, Session: line.From.ID, ID: line.ID, Text: line.Text, At: line.At,
+		Audience: line.Audience})
+	if err != nil {
+		return rooms.Line{}, err
+	}
+	line.Text, line.At, line.Audience = kept.Text, kept.At, kept.Audience
+	return line, nil
+}
+
+// end makes the end of a visit last.
+func (r records) end(ctx context.Context, e rooms.Event) error {
+	return r.server.Visits.OnRoomEvent(ctx, visits.RoomEvent{Kind: visits.RoomEnded, Visit: e.Visit, At: e.At, By: e.By})
+}
+
+// goOn has leases that forget at every start give epochs higher than those that what is kept was fenced with, whatever the clock says.
+func (s *Server) goOn(ctx context.Context, leases rooms.Leases) error {
+	memory, ok := leases.(*rooms.MemoryLeases)
+	if !ok {
+		return nil
+	}
+	highest, err := s.Visits.HighestEpoch(ctx)
+	if err != nil {
+		return fmt.Errorf("going on after the last start: %w", err)
+	}
+	memory.After(highest)
+	return nil
+}

@@ -1,0 +1,94 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"housecall/platform/fault"
+)
+
+// records are where things last in tests: in memory, of one database for all hosts.
+type records struct {
+	mu    sync.Mutex
+	away  bool          // nothing can be kept
+	held  chan struct{} // while not nil, and not closed, keeping waits
+	lines []Line
+	epoch int64
+	ends  []Event
+}
+
+var errAway = fault.Away(errors.New("gone"))
+
+func (d *records) Open(_ context.Context, _ string, epoch int64, latest int) ([]Line, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away || epoch < d.epoch {
+		return nil, errAway
+	}
+	d.epoch = epoch
+	return slices.Clone(d.lines[max(0, len(d.lines)-latest):]), nil
+}
+
+func (d *records) Keep(ctx context.Context, _ string, epoch int64, line Line) (Line, error) {
+	d.wait(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away || epoch < d.epoch {
+		return Line{}, errAway
+	}
+	if i := slices.IndexFunc(d.lines, func(l Line) bool { return l.ID == line.ID && l.From.ID == line.From.ID }); i >= 0 {
+		return d.lines[i], nil
+	}
+	d.lines = append(d.lines, line)
+	return line, nil
+}
+
+func (d *records) end(ctx context.Context, e Event) error {
+	d.wait(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return errAway
+	}
+	d.ends = append(d.ends, e)
+	return nil
+}
+
+// wait is how slow a database may be.
+func (d *records) wait(ctx context.Context) {
+	d.mu.Lock()
+	held := d.held
+	d.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-ctx.Done():
+	}
+}
+
+// goAway lets everything fail, or work again.
+func (d *records) goAway(away bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.away = away
+}
+
+// hold makes keeping wait until release.
+func (d *records) hold() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held := make(chan struct{})
+	d.held = held
+	return func() { close(held) }
+}
+
+// kept returns all lines.
+func (d *records) kept() []Line {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lines)
+}
