@@ -12,7 +12,7 @@ import { Negotiation } from "./negotiation.js";
 import { Wire } from "./wire.js";
 
 /** @import {Clock} from "./alarm.js" */
-/** @import {ClientMessage, Sending, ServerMessage} from "./protocol.js" */
+/** @import {ClientMessage, Media, ServerMessage} from "./protocol.js" */
 /** @import {Counts, Negotiated, Offered} from "./negotiation.js" */
 /** @import {Socket} from "./wire.js" */
 
@@ -42,7 +42,7 @@ import { Wire } from "./wire.js";
 
 /** sending: what I mean to send; take: a message came, joined and resumed first; linked: a link has taken the place of another; cut: nothing
  * can be said now; changed: the state, or what is lost.
- * @typedef {{sending: () => Sending, take: (message: ServerMessage) => void, linked: (link: Link) => void, cut: () => void,
+ * @typedef {{sending: () => Media, take: (message: ServerMessage) => void, linked: (link: Link) => void, cut: () => void,
  *   changed: () => void}} Hearer */
 
 /** A join that has brought no answer by then is given up (milliseconds). */

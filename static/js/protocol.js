@@ -5,7 +5,6 @@
 /** @typedef {"" | "private" | "returned"} Why why somebody waits: for private time, moved back by a clinician, or as everybody does */
 /** @typedef {"microphone" | "camera" | "screen" | "screen_audio"} Source */
 /** @typedef {{microphone: boolean, camera: boolean, screen: boolean}} Media what somebody sends; `screen` is its sound, too */
-/** @typedef {{microphone: boolean, camera: boolean, screen?: boolean}} Sending the same, as I say it; what is left out is off */
 /** @typedef {"" | "good" | "weak" | "bad"} Quality how somebody's line does; "" while that is not known */
 /** @typedef {"nobody" | "somebody" | "signal"} Hearing the patient's answer to "can anyone hear you?" */
 /** @typedef {"all" | "one" | "none"} View what video I want: everything, one picture, nothing */
@@ -45,10 +44,10 @@
  *   | Refusal} ServerMessage */
 
 /** @typedef {Record<string, Source>} Sources by mid */
-/** @typedef {{type: "join", pass: string, offer: string, sources: Sources, media: Sending}} Join */
+/** @typedef {{type: "join", pass: string, offer: string, sources: Sources, media: Media}} Join */
 /** @typedef {{type: "offer", offer: string, sources: Sources}} Offer */
 /** @typedef {{type: "admit" | "return" | "decline" | "remove" | "lead", member: string}} AboutMember */
-/** @typedef {Join | Offer | AboutMember | {type: "resume", token: string} | {type: "media", media: Sending} | {type: "chat", id: string, text: string}
+/** @typedef {Join | Offer | AboutMember | {type: "resume", token: string} | {type: "media", media: Media} | {type: "chat", id: string, text: string}
  *   | {type: "tell", id: string, member: string, text: string} | {type: "private", on: boolean} | {type: "hearing", answer: Hearing}
  *   | {type: "sign", member: string, on: boolean} | {type: "view", video: View} | {type: "line", line: "good" | "weak" | "bad"}
  *   | {type: "check", check: Checked} | {type: "end"} | {type: "bye"}} ClientMessage */
@@ -103,8 +102,8 @@ const list = (item) => (value, where) => {
   return value.map((each, i) => item(each, `${where}[${i}]`));
 };
 
-/** A field that may be left out, as servers did before they knew it. @type {(shape: Shape, otherwise: any) => Shape} */
-const maybe = (shape, otherwise) => (value, where) => (value === undefined ? otherwise : shape(value, where));
+/** A field that may be left out. @type {(shape: Shape) => Shape} */
+const maybe = (shape) => (value, where) => (value === undefined ? undefined : shape(value, where));
 
 /** Takes the named fields and leaves out others: a newer server may say more than this page knows.
  * @type {(fields: Record<string, Shape>) => Shape} */
@@ -126,7 +125,7 @@ const person = object({ id: text, name: text, role: text });
 const author = object({ id: text, name: text });
 const line = object({ id: text, from: author, text, at: text });
 const note = object({ id: text, text, at: text });
-const media = object({ microphone: flag, camera: flag, screen: maybe(flag, false) });
+const media = object({ microphone: flag, camera: flag, screen: flag });
 const check = object({
   camera: works,
   microphone: works,
@@ -143,29 +142,29 @@ const member = object({
   place,
   since: text,
   media,
-  line: maybe(oneOf("", "good", "weak", "bad"), ""),
-  away: maybe(flag, false),
-  lead: maybe(flag, false),
-  signing: maybe(flag, false),
-  device: maybe(flag, false),
-  hearing: maybe(oneOf("", "nobody", "somebody", "signal"), ""),
-  check: maybe(check, undefined),
+  line: oneOf("", "good", "weak", "bad"),
+  away: flag,
+  lead: flag,
+  signing: flag,
+  device: flag,
+  hearing: oneOf("", "nobody", "somebody", "signal"),
+  check: maybe(check),
 });
 const position = {
   place,
-  why: maybe(oneOf("", "private", "returned"), ""),
+  why: oneOf("", "private", "returned"),
   since: text,
   may: list(text),
   members: list(member),
   chat: list(line),
-  told: maybe(list(note), []),
-  private: maybe(text, ""),
-  started: maybe(text, ""),
+  told: list(note),
+  private: text,
+  started: text,
 };
 
 /** @type {Record<string, Record<string, Shape>>} */
 const messages = {
-  joined: { you: person, ...position, token: maybe(text, ""), answer: text },
+  joined: { you: person, ...position, token: text, answer: text },
   resumed: { you: person, ...position, token: text },
   place: position,
   answer: { answer: text },
@@ -178,7 +177,7 @@ const messages = {
   private: { since: text },
   media: { media },
   speaking: { members: list(text) },
-  error: { code: text, message: text, asked: maybe(text, ""), about: maybe(text, "") },
+  error: { code: text, message: text, asked: text, about: text },
 };
 
 /**

@@ -6,7 +6,7 @@ import { Outbox } from "./outbox.js";
 import { Room } from "./room.js";
 
 /** @import {Link, Outside} from "./connection.js" */
-/** @import {Checked, ClientMessage, Hearing, Media, Sending, ServerMessage, View} from "./protocol.js" */
+/** @import {Checked, ClientMessage, Hearing, Media, ServerMessage, View} from "./protocol.js" */
 /** @import {Happening} from "./room.js" */
 
 /** @typedef {{
@@ -23,16 +23,14 @@ const sleptLong = 10_000;
 
 export class Session {
   room = new Room();
-  /** What I send, or mean to. @type {Sending} */
-  media = { microphone: false, camera: false };
+  /** What I send, or mean to. @type {Media} */
+  media = { microphone: false, camera: false, screen: false };
 
   #outside;
   #watcher;
   #connection;
   /** Acts of a moment in which the websocket was lost and nobody could know. @type {ClientMessage[]} */
   #kept = [];
-  /** The type of the message sent last. */
-  #asked = "";
   /** What was told of my media last. */
   #told = "";
   /** @type {View} */
@@ -82,7 +80,7 @@ export class Session {
     return this.#connection.lostAt;
   }
 
-  /** Joins, in the tap. @param {Sending} media what I mean to send */
+  /** Joins, in the tap. @param {Media} media what I mean to send */
   start(media) {
     this.media = media;
     this.#connection.start();
@@ -110,7 +108,7 @@ export class Session {
     if (hiddenFor >= sleptLong) this.#connection.doubt();
   }
 
-  /** What I send has changed. @param {Sending} media */
+  /** What I send has changed. @param {Media} media */
   setMedia(media) {
     this.media = media;
     if (this.#connection.open) this.#sayMedia();
@@ -213,7 +211,7 @@ export class Session {
 
   /** @param {ServerMessage} message */
   #take(message) {
-    if (message.type === "error") return this.#refused(message.code, message.asked || this.#asked, message.about);
+    if (message.type === "error") return this.#refused(message.code, message.asked, message.about);
     const happenings = this.room.apply(message);
     const me = this.room.you.id;
     switch (message.type) {
@@ -287,7 +285,6 @@ export class Session {
 
   /** @param {ClientMessage} message */
   #say(message) {
-    this.#asked = message.type;
     this.#connection.say(message);
   }
 }
