@@ -4,7 +4,9 @@ import test from "node:test";
 import { Attendance } from "../js/attendance.js";
 
 globalThis.location = { href: "https://visits.example.org/v/1/" };
-globalThis.fetch = () => new Promise(() => undefined); // no pass comes
+globalThis.fetch = async () => {
+  throw new TypeError("no network");
+};
 
 function make(camera = true) {
   const devices = { canSend: true, camera: null, microphone: null, wanted: { microphone: true, camera }, media: { microphone: true, camera } };
