@@ -8,7 +8,7 @@ DATA ?= housecall-data
 FUZZTIME ?= 1m
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: help build run test test-go test-js lint bench fuzz deps
+.PHONY: help build run test test-go test-js deadlock lint bench fuzz deps
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,7 +31,11 @@ test-js: deps
 # The browsers come last and alone: they need the machine for themselves.
 test-go: deps
 	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e)
+	scripts/deadlock-test
 	$(GO) test -race -timeout 15m -p 1 ./e2e/...
+
+deadlock: ## rooms, signaling and sfu with a detector in the place of every mutex
+	scripts/deadlock-test
 
 lint: deps ## gofmt, vet, staticcheck, the law of imports, dead code, tsc
 	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }

@@ -3,6 +3,7 @@ package sfu
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -198,17 +199,19 @@ func (p *Peer) learn(offered, answered description) {
 
 // addSlots makes new slots known; false: the peer was closed meanwhile.
 func (p *Peer) addSlots(added []*Slot) bool {
+	outgoing := map[uint32]*Slot{} // before the peer's lock: a slot that writes may come to want that, holding its own
+	for _, s := range added {
+		for _, ssrc := range s.sources() {
+			outgoing[ssrc] = s
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return false
 	}
 	p.slots = append(slices.Clone(p.slots), added...)
-	for _, s := range added {
-		for _, ssrc := range s.sources() {
-			p.outgoing[ssrc] = s
-		}
-	}
+	maps.Copy(p.outgoing, outgoing)
 	return true
 }
 
