@@ -40,10 +40,7 @@ export class Message {
   constructor(words, screens) {
     this.#words = words;
     this.#screens = screens;
-    words.follow(() => {
-      this.#fill();
-      screens.title();
-    });
+    words.follow(() => this.#fill());
   }
 
   /**

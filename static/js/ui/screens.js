@@ -12,7 +12,8 @@ export class Screens {
   /** @param {Words} words */
   constructor(words) {
     this.#words = words;
-    words.follow(() => this.title());
+    // When everybody has said their words anew; a visit names its page itself.
+    words.follow(() => queueMicrotask(() => this.#shown !== "visit" && this.title()));
   }
 
   /** @param {string} site the hospital's name, for the masthead and the title */
