@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -148,5 +150,39 @@ func TestTheVisitPageIsLight(t *testing.T) {
 	t.Logf("the visit page is %d bytes", total)
 	if total > 150<<10 {
 		t.Errorf("the visit page is %d bytes gzipped, more than 150 KB", total)
+	}
+}
+
+// TestThePageIsDrawnInEveryLanguage: the first words somebody sees are their own, and every language is there to be chosen.
+func TestThePageIsDrawnInEveryLanguage(t *testing.T) {
+	plain, err := embedded.ReadFile("visit.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, once := range []string{pageLanguage, pageOption, pageWords} {
+		if n := bytes.Count(plain, []byte(once)); n != 1 {
+			t.Errorf("%d times in visit.html: %s", n, once)
+		}
+	}
+	for _, tag := range slices.Sorted(maps.Keys(load().pages)) {
+		r := get(t, Page(func(*http.Request) string { return tag }), "/v")
+		page := string(body(t, r))
+		for _, want := range []string{`<html lang="` + tag + `" dir="`, `<option value="` + tag + `" lang="` + tag + `" selected>`, "/locales/" + tag + ".json"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: lacks %s", tag, want)
+			}
+		}
+		if n := strings.Count(page, "<option value=") - strings.Count(string(plain), "<option value="); n != len(load().pages)-1 {
+			t.Errorf("%s: %d more languages to choose", tag, n)
+		}
+		if english := strings.Contains(page, ">Opening your visit…<"); english != (tag == "en") {
+			t.Errorf("%s: begins in English: %v", tag, english)
+		}
+		if vary := strings.Join(r.Header.Values("Vary"), ","); !strings.Contains(vary, "Accept-Language") || !strings.Contains(vary, "Cookie") {
+			t.Errorf("Vary: %s", vary)
+		}
+	}
+	if r := get(t, Page(func(*http.Request) string { return "xx" }), "/v"); !bytes.Equal(body(t, r), VisitPage()) {
+		t.Error("an unknown language is not English")
 	}
 }
