@@ -220,6 +220,9 @@ func (w *Words) isolate(value any) string {
 		return strconv.Itoa(n)
 	}
 	text := fmt.Sprint(value)
+	if strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://") {
+		return text // an address runs its own way anyhow, and whoever copies it must not take a sign along
+	}
 	against := runsLeft
 	if w.Direction == "rtl" {
 		against = func(r rune) bool { return unicode.IsLetter(r) && !runsLeft(r) }

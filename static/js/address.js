@@ -15,8 +15,8 @@ export function codeIn(hash) {
   } catch {
     // keep it as it is: it has not the shape of a code either way
   }
-  // Messengers like to take a full stop, a bracket or a space along.
-  code = code.trim().replace(/[.,;:!?)\]>'"»]+$/, "");
+  // Messengers like to take a full stop, a bracket, a space or an unseen sign along.
+  code = code.trim().replace(/[.,;:!?)\]>'"»\u2066-\u2069\u200e\u200f]+$/, "");
   if (code === "") return { kind: "none" };
   return codeShape.test(code) ? { kind: "code", code } : { kind: "garbled" };
 }

@@ -74,6 +74,8 @@ export class Words {
    */
   #put(value) {
     if (typeof value === "number") return this.numbers.format(value);
+    // An address runs its own way anyhow, and whoever copies it must not take a sign along.
+    if (/^https?:\/\//.test(value)) return value;
     return (this.direction === "rtl" ? runsRight : runsLeft).test(value) ? `\u2068${value}\u2069` : value;
   }
 

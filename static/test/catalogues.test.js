@@ -126,6 +126,7 @@ test("what runs the other way keeps its place", () => {
   const arabic = new Words(catalogues.ar, "ar");
   assert.equal(arabic.t("check.who", { name: "Sam Example" }), catalogues.ar["check.who"].replace("{name}", "\u2068Sam Example\u2069"));
   assert.equal(arabic.t("check.who", { name: "سامي" }), catalogues.ar["check.who"].replace("{name}", "سامي"));
+  assert.equal(arabic.t("check.who", { name: "https://example.org/v#AA" }), catalogues.ar["check.who"].replace("{name}", "https://example.org/v#AA"));
   assert.equal(arabic.direction, "rtl");
   assert.equal(new Words(en, "en").t("people.you", { name: "سامي" }), "\u2068سامي\u2069 (you)");
 });

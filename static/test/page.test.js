@@ -91,7 +91,7 @@ test("text and edges stand out from their grounds, in light and dark", () => {
 
 test("a code is found in the address, whatever a messenger hung on it", () => {
   const code = "AAAAAAAAAAAAAAAAAAAAA_";
-  for (const hash of [`#${code}`, `#${code}.`, `#${code})`, `#${code}%20`]) assert.deepEqual(codeIn(hash), { kind: "code", code });
+  for (const hash of [`#${code}`, `#${code}.`, `#${code})`, `#${code}%20`, `#${code}%E2%81%A9`, `#${code}\u200f`]) assert.deepEqual(codeIn(hash), { kind: "code", code });
   for (const hash of ["", "#"]) assert.equal(codeIn(hash).kind, "none");
   for (const hash of ["#short", "#AAAAAAAAAAAAAAAAAAAAAA/<b>", "#%E0%A4%A", `#${"A".repeat(200)}`]) assert.equal(codeIn(hash).kind, "garbled");
   assert.equal(visitPathIn("/v/0193a1f0-7c3e/"), "/v/0193a1f0-7c3e/");
