@@ -84,7 +84,6 @@ export function figuresOf(samples) {
   const last = samples[samples.length - 1];
   const first = samples.find((each) => each.at - samples[0].at >= settleFor) ?? samples[0];
   const rtts = samples.map((each) => each.rtt).filter((each) => each !== null);
-  const out = samples.map((each) => each.lossOut).filter((each) => each !== null);
   const back = [...last.slots].map(([mid, slot]) => during(first.slots.get(mid), slot));
   // Pictures that were lost are sent again; how many were, is in the sound. Where the browser hums nothing, those sent again count.
   const counted = back.find((each) => each.kind === "audio" && each.packets > 0) ?? back.find((each) => each.packets > 0);
@@ -92,7 +91,7 @@ export function figuresOf(samples) {
   const seconds = Math.max(0.001, (last.at - first.at) / 1000);
   const kbps = Math.round((8 * (back.find((each) => each.kind === "video")?.bytes ?? 0)) / 1000 / seconds);
   const rtt_ms = rtts.length > 0 ? Math.round([...rtts].sort((a, b) => a - b)[rtts.length >> 1]) : -1;
-  const lossOut = out.length > 0 ? out.reduce((sum, each) => sum + each, 0) / out.length : 0;
+  const lossOut = Math.max(0, last.lost - first.lost) / Math.max(1, last.sent - first.sent);
   const loss_pct = Math.min(100, Math.round(100 * Math.max(lossOut, lossBack)));
   const poor = rtt_ms >= poorRTT || loss_pct >= poorLoss || kbps < poorRate;
   return { network: poor ? "poor" : "ok", rtt_ms, loss_pct, kbps };

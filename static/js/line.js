@@ -6,9 +6,9 @@
 /** What one slot has received so far. `again`: packets that were sent again.
  * @typedef {{kind: string, packets: number, lost: number, again: number, bytes: number, jitter: number, freezes: number, frames: number}} Received */
 
-/** The counters of one moment. `rtt` and `jitter` in milliseconds; `lossOut` a share of 1; `room`: what the line carries toward the server, bits
- * a second; `pinched`: pictures are sent smaller because of the line; null: not known.
- * @typedef {{at: number, rtt: number | null, lossOut: number | null, room: number | null, pinched: boolean, slots: Map<string, Received>}} Sample */
+/** The counters of one moment. `rtt` and `jitter` in milliseconds; `sent` and `lost`: packets so far, as the server counts what is
+ * missing; `room`: what the line carries toward the server, bits a second; `pinched`: pictures are sent smaller because of the line; null: not known.
+ * @typedef {{at: number, rtt: number | null, sent: number, lost: number, room: number | null, pinched: boolean, slots: Map<string, Received>}} Sample */
 
 /** Somebody else in the visit: their slots, whether a picture of theirs should be moving, and what their own page says of their line.
  * @typedef {{id: string, mids: string[], moving: boolean, line: Quality, away: boolean}} Other */
@@ -19,7 +19,9 @@
 const window = 4;
 /** A line is called worse after so many judgements in a row, and better after so many. */
 const worseAfter = 2;
-const betterAfter = 8;
+const betterAfter = 5;
+/** What is wrong only with what comes from the one other person may be their line, of which we hear a little later. */
+const worseByOneAfter = 6;
 /** A browser begins with a low guess of what a line carries, and finds out in so many samples. */
 const guessing = 8;
 /** A line that has been bad for so long cannot carry video (milliseconds). */
@@ -40,7 +42,7 @@ const order = ["good", "weak", "bad"];
  */
 export function sampleOf(reports, at) {
   /** @type {Sample} */
-  const sample = { at, rtt: null, lossOut: null, room: null, pinched: false, slots: new Map() };
+  const sample = { at, rtt: null, sent: 0, lost: 0, room: null, pinched: false, slots: new Map() };
   const all = [...reports];
   const chosen = all.find((each) => each.type === "transport")?.selectedCandidatePairId;
   for (const each of all) {
@@ -51,10 +53,11 @@ export function sampleOf(reports, at) {
         if (each.availableOutgoingBitrate > 0) sample.room = each.availableOutgoingBitrate;
         break;
       case "remote-inbound-rtp":
-        if (each.fractionLost >= 0) sample.lossOut = Math.max(sample.lossOut ?? 0, each.fractionLost);
+        sample.lost += Math.max(0, each.packetsLost ?? 0);
         if (sample.rtt === null && each.roundTripTime > 0) sample.rtt = 1000 * each.roundTripTime;
         break;
       case "outbound-rtp":
+        sample.sent += each.packetsSent ?? 0;
         sample.pinched ||= each.qualityLimitationReason === "bandwidth";
         break;
       case "inbound-rtp":
@@ -118,8 +121,9 @@ export class Line {
     const jitter = least(healthy.filter((each) => each.packets > 0).map((each) => each.jitter));
     const full = this.#samples.length === window;
     const stopped = healthy.filter((each) => full && each.other.moving && each.frames === 0);
+    const own = silent ? "bad" : judge(this.#samples, 0, 0, false);
     const judged = silent ? "bad" : judge(this.#samples, lossIn, jitter, stopped.length > 0 && stopped.length === healthy.length);
-    this.#weigh(judged, sample.at);
+    this.#weigh(judged, sample.at, judged !== own && healthy.length === 1 ? worseByOneAfter : worseAfter);
     this.halting = new Map();
     for (const { other, freezes, frames } of received) {
       if (!other.away && !(other.moving && full && (frames === 0 || freezes > 0))) continue;
@@ -134,14 +138,14 @@ export class Line {
     return true;
   }
 
-  /** @param {string} judged @param {number} now */
-  #weigh(judged, now) {
+  /** @param {string} judged @param {number} now @param {number} patience judgements that make it worse */
+  #weigh(judged, now, patience) {
     const difference = order.indexOf(judged) - order.indexOf(this.mine);
     const runs = this.#runs;
     runs.worse = difference > 0 ? runs.worse + 1 : 0;
     runs.better = difference < 0 ? runs.better + 1 : 0;
     const known = this.mine !== "" || this.#samples.length === window;
-    if (known && (this.mine === "" || runs.worse >= worseAfter || runs.better >= betterAfter)) {
+    if (known && (this.mine === "" || runs.worse >= patience || runs.better >= betterAfter)) {
       // From bad it is one step to weak: one good moment after another is needed to be called good.
       const step = runs.better >= betterAfter ? order[order.indexOf(this.mine) - 1] : judged;
       this.mine = /** @type {Quality} */ (step);
@@ -177,7 +181,9 @@ function during(first, last, mids) {
  */
 function judge(samples, lossIn, jitter, stopped) {
   const rtt = median(samples.map((each) => each.rtt).filter((each) => each !== null));
-  const lossOut = median(samples.map((each) => each.lossOut).filter((each) => each !== null));
+  const [first, last] = [samples[0], samples[samples.length - 1]];
+  const sent = last.sent - first.sent;
+  const lossOut = sent >= fewPackets ? (last.lost - first.lost) / sent : 0;
   const rooms = samples.map((each) => (each.pinched && each.room !== null ? each.room : Infinity));
   const room = Math.max(...rooms);
   /** @param {typeof weak} limit */

@@ -13,7 +13,7 @@ function samples({ rtt = 30, lossOut = 0, lossBack = 0, kbps = 800, sound = true
       return { kind, packets: Math.round(sent) - lost + repaired, lost: lost - repaired, again: repaired, bytes: (i / 5) * bytes, jitter: 1, freezes: 0, frames: 0 };
     };
     const slots = new Map([["2", slot("audio", sound ? 50 : 0, 4000)], ["3", slot("video", 100, (kbps * 1000) / 8)]]);
-    return { at: 1000 + 200 * i, rtt, lossOut, room: null, pinched: false, slots };
+    return { at: 1000 + 200 * i, rtt, sent: 30 * i, lost: 30 * i * lossOut, room: null, pinched: false, slots };
   });
 }
 
@@ -28,7 +28,7 @@ test("a line is judged by delay, loss either way, and by what it carries", () =>
     [{ kbps: 90 }, { network: "poor", rtt_ms: 30, loss_pct: 0, kbps: 90 }],
   ];
   for (const [line, want] of cases) assert.deepEqual(figuresOf(samples(line)), want, JSON.stringify(line));
-  const unknown = samples({}).map((each) => ({ ...each, rtt: null, lossOut: null }));
+  const unknown = samples({}).map((each) => ({ ...each, rtt: null }));
   assert.equal(figuresOf(unknown).rtt_ms, -1);
 });
 

@@ -26,8 +26,10 @@ function play(line, scenes, others = [other("a"), other("b")]) {
       }
       play.now += 1000;
       const { rtt, lossOut, room, pinched } = { ...good, ...scene };
+      counts.sent = (counts.sent ?? 0) + 70;
+      counts.missing = (counts.missing ?? 0) + 70 * lossOut;
       const slots = new Map([...counts].map(([mid, count]) => [mid, { ...count }]));
-      line.take({ at: play.now, rtt, lossOut, room, pinched, slots }, scene.others ?? others, scene.silent ?? false);
+      line.take({ at: play.now, rtt, sent: counts.sent, lost: counts.missing, room, pinched, slots }, scene.others ?? others, scene.silent ?? false);
       if (line.mine && words.findLast((word) => word !== "proposes") !== line.mine) words.push(line.mine);
       if (line.proposes(play.now)) words.push("proposes");
     }
@@ -42,8 +44,8 @@ const other = (id, more) => ({ id, mids: [`${id}0`, `${id}1`], moving: true, lin
 test("my line is judged by delay, loss and room, with patience", () => {
   const cases = [
     ["nothing is wrong", [{ for: 20 }], ["good"]],
-    ["one bad second is no news", [{ for: 8 }, { for: 1, lossOut: 0.5 }, { for: 8 }], ["good"]],
-    ["what I send is lost", [{ for: 8 }, { for: 5, lossOut: 0.2 }], ["good", "bad"]],
+    ["one bad second is no news", [{ for: 8 }, { for: 1, rtt: 2000 }, { for: 8 }], ["good"]],
+    ["what I send is lost", [{ for: 8 }, { for: 5, lossOut: 0.25 }], ["good", "bad"]],
     ["what I send is lost a little", [{ for: 8 }, { for: 5, lossOut: 0.07 }], ["good", "weak"]],
     ["what I receive is lost, from everybody", [{ for: 8 }, { for: 8, loss: { a: 0.08, b: 0.1 } }], ["good", "weak"]],
     ["what I receive is lost, from one", [{ for: 8 }, { for: 8, loss: { a: 0.3 } }], ["good"]],
@@ -54,7 +56,7 @@ test("my line is judged by delay, loss and room, with patience", () => {
     ["the browser's first guess is low", [{ for: 6, room: 90_000, pinched: true }, { for: 8 }], ["good"]],
     ["my picture is small, but not because of my line", [{ for: 8 }, { for: 8, room: 60_000 }], ["good"]],
     ["nothing arrives", [{ for: 8 }, { for: 4, silent: true }], ["good", "bad"]],
-    ["better is believed later than worse, step by step", [{ for: 8 }, { for: 5, lossOut: 0.2 }, { for: 30 }], ["good", "bad", "weak", "good"]],
+    ["better is believed later than worse, step by step", [{ for: 8 }, { for: 5, rtt: 2000 }, { for: 30 }], ["good", "bad", "weak", "good"]],
     ["nobody else is there", [{ for: 8, others: [] }], ["good"]],
   ];
   for (const [what, scenes, words] of cases) {
@@ -86,6 +88,15 @@ test("loss from somebody whose own line is weak is not held against mine", () =>
   assert.equal(line.mine, "good");
 });
 
+test("with one other alone what arrives badly is held against my line later than against theirs", () => {
+  const alone = (line) => [other("a", { line })];
+  const line = new Line();
+  play(line, [{ for: 8, others: alone("good") }, { for: 4, loss: { a: 0.3 }, others: alone("good") }, { for: 10, loss: { a: 0.3 }, others: alone("bad") }]);
+  assert.equal(line.mine, "good");
+  play(line, [{ for: 8, loss: { a: 0.3 }, others: alone("good") }]);
+  assert.equal(line.mine, "bad");
+});
+
 test("going on without video is proposed once, when the line has been bad for six seconds", () => {
   const line = new Line();
   const words = play(line, [{ for: 8 }, { for: 6, lossOut: 0.3 }, { for: 20 }, { for: 7, lossOut: 0.3 }, { for: 20 }, { for: 20, lossOut: 0.3 }]);
@@ -105,23 +116,25 @@ test("a browser's counters are read", () => {
     { type: "transport", id: "T", selectedCandidatePairId: "P2" },
     { type: "candidate-pair", id: "P1", currentRoundTripTime: 9, state: "failed" },
     { type: "candidate-pair", id: "P2", currentRoundTripTime: 0.05, availableOutgoingBitrate: 300_000, nominated: true, state: "succeeded" },
-    { type: "remote-inbound-rtp", fractionLost: 0.1, roundTripTime: 0.06 },
-    { type: "remote-inbound-rtp", fractionLost: 0.02 },
-    { type: "outbound-rtp", qualityLimitationReason: "bandwidth" },
+    { type: "remote-inbound-rtp", packetsLost: 10, roundTripTime: 0.06 },
+    { type: "remote-inbound-rtp", packetsLost: 2 },
+    { type: "outbound-rtp", packetsSent: 300, qualityLimitationReason: "bandwidth" },
+    { type: "outbound-rtp", packetsSent: 100 },
     { type: "inbound-rtp", mid: "3", kind: "video", packetsReceived: 10, packetsLost: 1, jitter: 0.004, freezeCount: 2, framesDecoded: 7, bytesReceived: 9, retransmittedPacketsReceived: 1 },
     { type: "inbound-rtp", kind: "video" },
   ];
   assert.deepEqual(sampleOf(chromium, 5), {
     at: 5,
     rtt: 50,
-    lossOut: 0.1,
+    sent: 400,
+    lost: 12,
     room: 300_000,
     pinched: true,
     slots: new Map([["3", { kind: "video", packets: 10, lost: 1, again: 1, bytes: 9, jitter: 4, freezes: 2, frames: 7 }]]),
   });
   const firefox = [
     { type: "candidate-pair", id: "P1", selected: true, state: "succeeded", nominated: true },
-    { type: "remote-inbound-rtp", fractionLost: 0, roundTripTime: 0.06 },
+    { type: "remote-inbound-rtp", roundTripTime: 0.06 },
     { type: "inbound-rtp", mid: "0", kind: "audio", packetsReceived: 3 },
   ];
   const { rtt, room, slots } = sampleOf(firefox, 5);
