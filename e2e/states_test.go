@@ -78,7 +78,7 @@ var visitStates = []state{
 }
 
 // languages that the visit page is looked at in.
-var languages = []string{"en"}
+var languages = []string{"en", "ar"}
 
 // TestStates goes through every state of the visit page.
 func TestStates(t *testing.T) {

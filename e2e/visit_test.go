@@ -25,6 +25,11 @@ func TestTwoMeet(t *testing.T) {
 			patient.arrives(visit.link(t, robin), "waiting")
 			doctor.arrives(visit.link(t, drAda), "visit")
 			doctor.press("button", "Admit "+robin)
+			// Seen by the clinician, after the link was opened and what was pressed since.
+			t.Logf("MUST SHOW: activations from the message to the clinician's waiting list: the link, %q", patient.notes("pressed"))
+			if n := 1 + len(patient.notes("pressed")); n != 2 {
+				t.Errorf("it took %d activations", n)
+			}
 			patient.reaches("visit")
 			patient.meets(doctor)
 			doctor.meets(patient)
@@ -100,8 +105,8 @@ func TestFourMeet(t *testing.T) {
 		}
 	}
 	for _, one := range people {
-		if offers := len(one.notes("offer")); offers != 1 || one.said("join") != 1 || one.said("offer") != 0 {
-			t.Errorf("participant %d made %d offers and sent %d", one.who, offers, one.said("join")+one.said("offer"))
+		if joins, offers := one.said("join"), one.said("offer"); joins != 1 || offers != 0 {
+			t.Errorf("participant %d joined %d times and offered %d times more", one.who, joins, offers)
 		}
 	}
 	for _, one := range people[:3] {

@@ -1,5 +1,5 @@
-// Runs in every page before its own scripts and notes what the tests want to know: frames of websockets, offers made, peer
-// connections, breaches of the content security policy. It changes nothing of what the page can do.
+// Runs in every page before its own scripts and notes what the tests want to know: frames of websockets, peer connections, what is pressed,
+// breaches of the content security policy. It changes nothing of what the page can do.
 (report) => {
 	const tell = (kind, text) => report(JSON.stringify({kind, text: String(text), at: Date.now()}));
 
@@ -27,11 +27,22 @@
 			super(...args);
 			peers.push(this);
 		}
-		createOffer(...args) {
-			tell("offer", "created");
-			return super.createOffer(...args);
-		}
 	};
+
+	// What a person presses, with whatever.
+	addEventListener("click", (e) => e.isTrusted && tell("pressed", e.target.closest("button, a, label, summary")?.textContent.trim() ?? ""), {capture: true});
+
+	// When the banner of a lost connection comes and goes.
+	addEventListener("DOMContentLoaded", () => {
+		const banner = document.querySelector("#banner");
+		if (!banner) return;
+		let hidden = banner.hidden;
+		new MutationObserver(() => {
+			if (banner.hidden === hidden) return;
+			hidden = banner.hidden;
+			tell("banner", hidden ? "" : banner.textContent);
+		}).observe(banner, {attributes: true});
+	});
 
 	// A probe of the page's media, for functions that the tests run in the page.
 	let ears;
@@ -39,6 +50,59 @@
 	window.witness = {
 		peers,
 		sockets,
+
+		// From now on notes when each frame of others' cameras comes to the screen (milliseconds of Unix time), by its video element.
+		frames: new Map(),
+		follow() {
+			this.frames.clear();
+			if (this.following) return;
+			const attach = () => {
+				for (const video of document.querySelectorAll("#stage video:not(.own)")) {
+					if (attached.has(video)) continue;
+					attached.add(video);
+					const frame = () => {
+						if (!this.frames.has(video)) this.frames.set(video, []);
+						this.frames.get(video).push(Date.now());
+						video.requestVideoFrameCallback(frame);
+					};
+					video.requestVideoFrameCallback(frame);
+				}
+			};
+			const attached = new WeakSet();
+			this.following = setInterval(attach, 50);
+			attach();
+		},
+
+		// When the nth frame since a time came, of any camera; 0 for not yet.
+		nthFrame(n, since) {
+			const after = [...this.frames.values()].flat().filter((at) => at >= since);
+			return after.sort((a, b) => a - b)[n - 1] ?? 0;
+		},
+
+		// The longest time without a frame of one video, since follow() or the time given until now.
+		longest(video, since = 0) {
+			const times = (this.frames.get(video) ?? []).filter((at) => at >= since);
+			return Math.max(...[...times, Date.now()].map((at, i, all) => at - (i ? all[i - 1] : since || at)));
+		},
+
+		// What all peer connections have received of others so far.
+		async received() {
+			const sum = {packets: 0, lost: 0, frames: 0, freezes: 0, frozen: 0, concealed: 0, samples: 0};
+			for (const peer of peers) {
+				if (peer.connectionState === "closed") continue;
+				for (const each of (await peer.getStats()).values()) {
+					if (each.type !== "inbound-rtp") continue;
+					sum.packets += each.packetsReceived ?? 0;
+					sum.lost += each.packetsLost ?? 0;
+					sum.frames += each.framesDecoded ?? 0;
+					sum.freezes += each.freezeCount ?? 0;
+					sum.frozen += each.totalFreezesDuration ?? 0;
+					sum.concealed += each.concealedSamples ?? 0;
+					sum.samples += each.totalSamplesReceived ?? 0;
+				}
+			}
+			return sum;
+		},
 
 		// The four quadrants of what a video element shows, each [red, green, blue] of 0 to 255, after two new frames; null without.
 		async quadrants(video) {

@@ -140,6 +140,26 @@ func (p *Page) Keys(ctx context.Context, text string) error {
 	return p.perform(ctx, map[string]any{"type": "key", "id": "keyboard", "actions": strokes})
 }
 
+// Focused tells whether the element with this role and accessible name has the focus, and whether that can be seen.
+func (p *Page) Focused(ctx context.Context, role, name string) (focused, seen bool, err error) {
+	ids, err := p.find(ctx, role, name)
+	if err != nil {
+		return false, false, err
+	}
+	for _, id := range ids {
+		var found struct{ Focused, Seen bool }
+		err := p.call(ctx, &found, `(node) => {
+			const style = getComputedStyle(node);
+			return {focused: node === document.activeElement, seen: node.matches(":focus-visible") &&
+				(style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none")};
+		}`, id)
+		if err != nil || found.Focused {
+			return found.Focused, found.Seen, err
+		}
+	}
+	return false, false, nil
+}
+
 // perform plays one input source's actions and lets go of whatever it held.
 func (p *Page) perform(ctx context.Context, source any) error {
 	err := p.browser.conn.command(ctx, "input.performActions", map[string]any{"context": p.context, "actions": []any{source}}, nil)
