@@ -11,7 +11,7 @@ import (
 func TestTooEarlyOpensByItself(t *testing.T) {
 	h := openHouse(t)
 	p := chromium(t, 1, robin, bidi.Phone)
-	p.allowed = []string{"status of 425", "425 to POST"}
+	p.allows("status of 425", "425 to POST")
 	// On a slow machine the page may come only after the visit has opened: then once more, with more time.
 	for early := 8 * time.Second; ; early *= 2 {
 		p.goTo(h.book(30*time.Minute+early).link(t, robin))
@@ -62,7 +62,7 @@ func TestWithoutDevices(t *testing.T) {
 func TestDateOfBirth(t *testing.T) {
 	h := openHouse(t)
 	p := chromium(t, 1, robin, bidi.Phone)
-	p.allowed = []string{"status of 403", "403 to POST", "status of 423", "423 to POST"}
+	p.allows("status of 403", "403 to POST", "status of 423", "423 to POST")
 	visit := h.bookAsking("2012-05-31", 0)
 	enter := func(day, month, year string) {
 		t.Helper()

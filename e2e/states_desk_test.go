@@ -45,8 +45,8 @@ func TestDeskStates(t *testing.T) {
 		t.Run(language, func(t *testing.T) {
 			tour := newTour(t, language)
 			p := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
-			p.allowed = []string{"status of 422", "422 to POST", "status of 410", "410 to GET", "status of 404", "404 to GET", "status of 429", "429 to POST",
-				"status of 401", "401 to POST"}
+			p.allows("status of 422", "422 to POST", "status of 410", "410 to GET", "status of 404", "404 to GET", "status of 429", "429 to POST",
+				"status of 401", "401 to POST")
 			tour.account(p)
 			tour.deskVisit(p)
 			tour.deskEnds(p)
@@ -100,7 +100,7 @@ func (tour *tour) account(p *Person) {
 	tour.see(p, "/setup", "already-set-up")
 
 	other := tour.takes(p.device(bidi.Laptop))
-	other.allowed = p.allowed
+	other.allows(p.allowed...)
 	tour.see(other, "/sign-in?why=expired", "sign-in-expired")
 	tour.see(other, "/sign-in", "sign-in")
 	for i := range 6 {

@@ -19,7 +19,7 @@ import (
 func (tour *tour) closedLinks() {
 	t, h := tour.t, tour.House
 	p := tour.takes(chromium(t, 1, robin, bidi.Phone))
-	p.allowed = []string{"status of 404", "404 to", "status of 410", "410 to POST", "status of 425", "425 to POST"}
+	p.allows("status of 404", "404 to", "status of 410", "410 to POST", "status of 425", "425 to POST")
 	at := func(url, state string) {
 		t.Helper()
 		p.goTo(url)
@@ -39,7 +39,7 @@ func (tour *tour) closedLinks() {
 	at(cancelled.link(t, robin), "over")
 	p.await("keep no code in the address", `() => !location.href.includes("#")`)
 	stranger := tour.takes(p.device(bidi.Phone))
-	stranger.allowed = p.allowed
+	stranger.allows(p.allowed...)
 	stranger.goTo(h.url + "/v/" + replaced.ID + "/")
 	stranger.reaches("gone")
 	stranger.examine("gone")
@@ -50,7 +50,7 @@ func (tour *tour) closedLinks() {
 func (tour *tour) troublesOnTheWay() {
 	t, h := tour.t, tour.House
 	p := tour.takes(chromium(t, 1, robin, bidi.Phone))
-	p.allowed = []string{"ERR_FAILED"}
+	p.allows("ERR_FAILED")
 	link := h.book(0).link(t, robin)
 	asked := p.holdsBack("/api/v1/join")
 	p.goTo(link)
@@ -62,7 +62,7 @@ func (tour *tour) troublesOnTheWay() {
 	p.examine("away")
 
 	p = tour.takes(p.device(bidi.Phone))
-	p.allowed = []string{"ERR_FAILED"}
+	p.allows("ERR_FAILED")
 	asked = p.holdsBack(static.Path("js/visit.js"))
 	p.within("begin to open the link", func(ctx context.Context) error { return p.page.Begin(ctx, link) })
 	held = asked()
@@ -105,7 +105,7 @@ func (p *Person) holdsBack(path string) func() bidi.Blocked {
 func (tour *tour) datesOfBirth() {
 	t, h := tour.t, tour.House
 	p := tour.takes(chromium(t, 1, robin, bidi.Phone))
-	p.allowed = []string{"status of 403", "403 to POST", "status of 423", "423 to POST"}
+	p.allows("status of 403", "403 to POST", "status of 423", "423 to POST")
 	p.goTo(h.bookAsking("2012-05-31", 0).link(t, robin))
 	p.reaches("asked-birth-date")
 	p.examine("asked-birth-date")
@@ -143,7 +143,7 @@ func (tour *tour) consents() {
 	t := tour.t
 	h := openHouse(t, withConsent(t))
 	p := tour.takes(chromium(t, 1, robin, bidi.Phone))
-	p.allowed = []string{"status of 409", "409 to POST"}
+	p.allows("status of 409", "409 to POST")
 	visit := h.book(0)
 	p.goTo(visit.link(t, robin))
 	p.reaches("consent")

@@ -205,7 +205,7 @@ func TestLeaveAndEnd(t *testing.T) {
 	doctor.reaches("ended")
 	patient.reaches("ended")
 
-	patient.allowed = append(patient.allowed, "410")
+	patient.allows("410")
 	patient.goTo(visit.link(t, robin))
 	patient.reaches("over")
 }

@@ -33,6 +33,21 @@ test("the words in the page are those of the catalogue", () => {
   assert.ok(words > 30);
 });
 
+test("the short words on a control are among those of its name, for whoever speaks the name to press it (WCAG 2.2, 2.5.3)", () => {
+  for (const file of readdirSync(new URL("locales/", root))) {
+    const words = JSON.parse(read(`locales/${file}`));
+    let pairs = 0;
+    for (const [key, short] of Object.entries(words)) {
+      const [, name] = /^(.+)[._]short$/.exec(key) ?? [];
+      const full = name && !serverOnly.test(key) ? (words[name] ?? words[`${name}.title`]) : undefined;
+      if (full === undefined) continue;
+      assert.ok(full.toLowerCase().includes(short.toLowerCase()), `${file}: ${key}: ${short} is not in ${full}`);
+      pairs++;
+    }
+    assert.ok(pairs > 5);
+  }
+});
+
 test("no words stand in the page outside the catalogue", () => {
   const rest = html
     .replace(/<!--[\s\S]*?-->/g, "")
