@@ -31,6 +31,7 @@ test("every end has words for everybody it can happen to", () => {
   assert.equal(variantOf("ended", { role: "patient", visited: false }), "unseen");
   assert.equal(variantOf("ended", { role: "patient", visited: true }), "");
   assert.equal(variantOf("left", { role: "clinician", visited: true }), "clinician");
+  assert.equal(variantOf("ended", { role: "interpreter", visited: false }), "helper");
 });
 
 test("a text of consent is drawn as paragraphs, headings and lists, and as nothing else", () => {

@@ -16,6 +16,7 @@ import { leavePlace } from "../comeback.js";
 export function variantOf(state, { role, visited }) {
   if (state === "revoked") return "removed"; // somebody whose link was good until now
   if (role === "clinician") return "clinician";
+  if (role === "interpreter" || role === "observer") return "helper"; // who is not there to be seen
   return visited ? "" : "unseen";
 }
 
