@@ -48,7 +48,7 @@ export class Call {
     const { words, devices, live } = parts;
     this.views = new SlotViews(box("stage"), () => this.render());
     this.stage = new Stage(words, devices, this.views, () => this.#session?.room ?? this.#noRoom);
-    this.waiting = new Waiting(words, devices, parts.checks, () => this.#session?.leave());
+    this.waiting = new Waiting(words, devices, parts.checks, { leave: () => this.#session?.leave(), hurry: () => this.#session?.hurry() });
     this.people = new People(words, (member) => this.#session?.admit(member));
     this.chat = new ChatPanel(words, live, (text) => this.#session?.say(text));
     this.buttons = new DeviceButtons(words, devices, box("call-devices"));
@@ -193,7 +193,9 @@ export class Call {
       this.#lostAt = now;
       setTimeout(() => this.render(), adviseAfter);
     }
-    live.banner(words.t(now - this.#lostAt >= adviseAfter ? "banner.network" : "banner.reconnecting"));
+    // The waiting room has room for advice, and for a number to call.
+    const advise = this.#session?.room.place === "visit" && now - this.#lostAt >= adviseAfter;
+    live.banner(words.t(advise ? "banner.network" : "banner.reconnecting"));
   }
 
   /** @param {string} state */

@@ -14,8 +14,8 @@ import { Preview } from "./preview.js";
 
 /** After so long past its time a visit is late, and a call may help (milliseconds). Private time takes what it takes. */
 const late = { usual: 10 * 60_000, private: 25 * 60_000 };
-/** After so long without a connection a call may help (milliseconds). */
-const lostLong = 30_000;
+/** After so long without a connection we say what may help (milliseconds). */
+const lostLong = 9_500;
 
 /**
  * Why somebody waits, as it is told them. Clinicians come in by right: one who waits has another device in the visit.
@@ -45,13 +45,13 @@ export class Waiting {
   #checks;
   #preview;
 
-  /** @param {Words} words @param {Devices} devices @param {() => Checks} checks @param {() => void} leave */
-  constructor(words, devices, checks, leave) {
+  /** @param {Words} words @param {Devices} devices @param {() => Checks} checks @param {{leave: () => void, hurry: () => void}} acts */
+  constructor(words, devices, checks, acts) {
     this.#words = words;
     this.#checks = checks;
     this.#preview = new Preview(words, devices, box("waiting-preview"));
-    box("waiting-leave").addEventListener("click", leave);
-    button("waiting-reload").addEventListener("click", () => location.reload());
+    box("waiting-leave").addEventListener("click", acts.leave);
+    button("waiting-hurry").addEventListener("click", acts.hurry);
   }
 
   /** @param {VisitSeen} visit @param {Room} room @param {number} now milliseconds @param {number} lostAt since when the connection is lost (milliseconds), 0: it is not */
@@ -60,18 +60,22 @@ export class Waiting {
     const [start, since] = [Date.parse(visit.starts_at), Date.parse(room.since)];
     const reason = reasonOf(room.why, room.you.role);
     setText(box("waiting-title"), words.t(`waiting.${reason}.title`));
-    setText(box("waiting-known"), words.t(`waiting.${reason}.known`));
     const minutes = Math.floor((now - since) / 60_000);
     const waited = minutes < 1 ? words.t("waiting.just") : words.t("waiting.for", { time: words.span(minutes * 60_000) });
+    const lost = lostAt > 0;
     const blocked = this.#checks().line.result.network === "blocked";
-    setText(box("waiting-stay"), blocked ? "" : words.t(`waiting.${reason}.stay`)); // there is something to do
-    setText(box("waiting-since"), lostAt ? words.t("waiting.lost") : blocked ? words.t("waiting.blocked") : waited);
-    box("waiting-alive").classList.toggle("lost", lostAt > 0 || blocked);
+    setText(box("waiting-known"), words.t(lost ? "waiting.lost.known" : `waiting.${reason}.known`));
+    // Where there is something to do, nothing else is said.
+    setText(box("waiting-stay"), lost ? words.t("waiting.lost.stay") : blocked ? "" : words.t(`waiting.${reason}.stay`));
+    box("waiting-note").classList.toggle("warn", lost);
+    setText(box("waiting-since"), blocked ? words.t("waiting.blocked") : waited);
+    box("waiting-alive").classList.toggle("lost", blocked);
+    box("waiting-alive").hidden = box("waiting-line").hidden = lost;
     setText(box("waiting-visit"), words.t("waiting.where", { service: visit.service, site: visit.site }));
     setText(box("waiting-time"), words.sentence(words.moment(start, now)));
     setText(box("waiting-name"), room.you.name);
     this.#tell(room);
-    this.#help(visit, lostAt > 0 && now - lostAt >= lostLong ? "lost" : isLate(reason, since, start, now) ? "late" : "");
+    this.#help(visit, lost && now - lostAt >= lostLong ? "lost" : isLate(reason, since, start, now) ? "late" : "");
     box("waiting-device").hidden = reason !== "usual";
     // Who was in the visit knows that it works.
     const known = reason === "private" || reason === "returned";
@@ -112,7 +116,7 @@ export class Waiting {
     if (what === "") return;
     setText(box("waiting-help-title"), this.#words.t(`waiting.${what}.title`));
     setText(box("waiting-help-body"), this.#words.t(`waiting.${what}.body`));
-    button("waiting-reload").hidden = what !== "lost";
+    button("waiting-hurry").hidden = what !== "lost";
     box("waiting-phone").replaceChildren(...phoneLine(this.#words, visit.phone ?? ""));
   }
 }
