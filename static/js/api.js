@@ -165,3 +165,17 @@ export async function beginCheck(path, offered) {
 export async function endCheck(path, id) {
   await call(`${path}check/${id}`, { method: "DELETE", keepalive: true });
 }
+
+/** @typedef {{kind: "invited", link: string} | {kind: "refused" | "later"}} Invited */
+
+/**
+ * Invites another person to the visit that is going on.
+ * @param {string} path "/v/ID/"
+ * @param {{name: string, role: string, language: string}} who `language`: "" where it is not known
+ * @returns {Promise<Invited>}
+ */
+export async function invite(path, who) {
+  const reply = await call(`${path}invitations`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(who) });
+  if (reply?.status === 201) return { kind: "invited", link: String(reply.body.link) };
+  return { kind: reply && reply.status < 500 && reply.status !== 429 ? "refused" : "later" };
+}

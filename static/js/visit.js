@@ -76,6 +76,7 @@ class Page {
     });
     this.call = new Call({
       words,
+      language,
       screens: this.screens,
       live,
       message: this.message,

@@ -33,16 +33,54 @@ test("one other person fills the stage, with me in the corner", () => {
   }
 });
 
+test("large pictures and the strip share the stage, for a pinned person, one who signs beside the speaker, and a screen", () => {
+  for (const [name, [width, height]] of Object.entries(screens)) {
+    for (const wish of [{ large: 1 }, { large: 2 }, { large: 1, screen: true }, { large: 2, screen: true }, { large: 1, self: false }, { large: 2, screen: true, self: false }]) {
+      for (let pictures = Math.max(2, wish.large); pictures < 11; pictures++) {
+        const { tiles, self, corner } = layout(pictures, width, height, "ltr", wish);
+        const where = `${name}, ${JSON.stringify(wish)}, ${pictures} pictures`;
+        assert.equal(tiles.length, pictures, where);
+        assert.equal(self === null, wish.self === false, where);
+        const all = self && !corner ? [...tiles, self] : tiles;
+        for (const [i, tile] of all.entries()) {
+          assert.ok(tile.left >= 0 && tile.top >= 0 && tile.left + tile.width <= width && tile.top + tile.height <= height, where);
+          assert.ok(tile.width >= 48 && tile.height >= 48, `${where}: ${tile.width}×${tile.height}`);
+          for (const other of all.slice(i + 1)) assert.ok(apart(tile, other), where);
+        }
+        const small = Math.max(0, ...all.slice(wish.large).map((tile) => tile.width * tile.height));
+        for (const tile of tiles.slice(0, wish.large)) assert.ok(tile.width * tile.height > small * 1.2, `${where}: large is larger`);
+      }
+    }
+  }
+});
+
+test("nothing lies over a screen, not even my own picture", () => {
+  for (const [width, height] of Object.values(screens)) {
+    const { tiles, self, corner } = layout(2, width, height, "ltr", { large: 1, screen: true });
+    assert.equal(corner, false);
+    assert.ok(apart(tiles[0], self) && apart(tiles[0], tiles[1]));
+    assert.ok(tiles[0].width * tiles[0].height > width * height * 0.55);
+  }
+});
+
+test("who does not want to see themselves is not shown, and leaves no hole", () => {
+  assert.deepEqual(layout(1, 390, 760, "ltr", { self: false }), { tiles: [{ left: 0, top: 0, width: 390, height: 760 }], self: null, corner: false });
+  assert.deepEqual(layout(2, 1440, 830, "ltr", { self: false }).tiles, grid(2, 1440, 830));
+  assert.equal(layout(0, 390, 760, "ltr", { self: false }).self, null);
+});
+
 test("in a language that runs from right to left everything is turned around", () => {
   for (const [width, height] of Object.values(screens)) {
-    for (let others = 1; others < 10; others++) {
-      const [there, here] = [layout(others, width, height), layout(others, width, height, "rtl")];
-      for (const [i, tile] of [...there.tiles, there.self].entries()) {
-        const turned = [...here.tiles, here.self][i];
-        assert.deepEqual({ ...turned, left: width - turned.left - turned.width }, tile);
+    for (const wish of [{}, { large: 1 }, { large: 2, screen: true }]) {
+      for (let others = Math.max(1, wish.large ?? 0); others < 10; others++) {
+        const [there, here] = [layout(others, width, height, "ltr", wish), layout(others, width, height, "rtl", wish)];
+        for (const [i, tile] of [...there.tiles, there.self].entries()) {
+          const turned = [...here.tiles, here.self][i];
+          assert.deepEqual({ ...turned, left: width - turned.left - turned.width }, tile);
+        }
+        if (!there.corner) continue;
+        assert.equal(plateEnd(here.tiles[0], here.self, "rtl"), plateEnd(there.tiles[0], there.self));
       }
-      if (!there.corner) continue;
-      assert.equal(plateEnd(here.tiles[0], here.self, "rtl"), plateEnd(there.tiles[0], there.self));
     }
   }
 });

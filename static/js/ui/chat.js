@@ -9,7 +9,9 @@ import { longestText } from "../protocol.js";
 /** @import {Words} from "../i18n.js" */
 /** @import {Live} from "./live.js" */
 
-/** @typedef {{key: string, name: string, own: boolean, text: string, at: string}} Row `at`: a time of day, or that it is being sent */
+/** `at`: a time of day, or what became of it; `state`: "" once it is said.
+ * @typedef {{key: string, id: string, name: string, own: boolean, text: string, at: string, state: string}} Row */
+/** @typedef {{say: (text: string) => void, again: (id: string) => void, drop: (id: string) => void}} Acts */
 
 /** Which of the others' lines have been seen; also after leaving and coming back. */
 export class Unread {
@@ -35,15 +37,15 @@ function keyOf({ id, from }) {
 export class ChatPanel {
   #words;
   #live;
-  #say;
+  #acts;
   #text = byId("chat-text", HTMLTextAreaElement);
   #unread = new Unread();
 
-  /** @param {Words} words @param {Live} live @param {(text: string) => void} say */
-  constructor(words, live, say) {
+  /** @param {Words} words @param {Live} live @param {Acts} acts */
+  constructor(words, live, acts) {
     this.#words = words;
     this.#live = live;
-    this.#say = say;
+    this.#acts = acts;
     byId("chat-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -56,27 +58,28 @@ export class ChatPanel {
     });
   }
 
-  /** @param {Room} room @param {Map<string, Unsent>} pending not acknowledged yet */
-  show(room, pending) {
+  /** @param {Room} room @param {Map<string, Unsent>} pending not acknowledged yet @param {boolean} connected */
+  show(room, pending, connected) {
     const words = this.#words;
     const open = !box("chat").hidden;
     /** @type {Row[]} */
     const rows = room.chat.map(({ id, from, text, at }) => {
       const own = from.id === room.you.id;
-      return { key: keyOf({ id, from }), own, name: own ? words.t("chat.you") : from.name, text, at: words.time(Date.parse(at)) };
+      return { key: keyOf({ id, from }), id, own, name: own ? words.t("chat.you") : from.name, text, at: words.time(Date.parse(at)), state: "" };
     });
     for (const { id, text, state } of pending.values()) {
-      const at = words.t(state === "refused" ? "chat.not_sent" : "chat.sending");
-      rows.push({ key: `${room.you.id} ${id}`, own: true, name: words.t("chat.you"), text, at });
+      const shown = stateOf(state, connected);
+      rows.push({ key: `${room.you.id} ${id}`, id, own: true, name: words.t("chat.you"), text, at: words.t(`chat.${shown}`), state: shown });
     }
+    box("chat-private").hidden = room.private === "";
     const lines = box("chat-lines");
     const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
     const before = lines.childElementCount;
     const may = room.may.has("chat");
     button("open-chat").hidden = !may && rows.length === 0;
     byId("chat-form", HTMLFormElement).hidden = !may;
-    if (rows.length === 0 && may) rows.push({ key: "", own: false, name: "", text: words.t("chat.empty"), at: "" });
-    keyed(lines, rows, (row) => row.key, makeRow, fillRow);
+    if (rows.length === 0 && may) rows.push({ key: "", id: "", own: false, name: "", text: words.t("chat.empty"), at: "", state: "" });
+    keyed(lines, rows, (row) => row.key, (row) => this.#make(row), fillRow);
     if (open) this.#unread.see(room.chat);
     if (open && (atEnd || before !== lines.childElementCount)) lines.scrollTop = lines.scrollHeight;
     this.#showUnread(this.#unread.count(room.chat, room.you.id));
@@ -93,6 +96,26 @@ export class ChatPanel {
     this.#text.value = "";
   }
 
+  /** @param {Row} row */
+  #make(row) {
+    if (row.key === "") return el("li", { class: "chat-empty" });
+    const li = el("li", { class: row.own ? "own" : "" }, el("span", { class: "chat-head" }, el("strong", {}), el("span", {})), el("p", {}));
+    if (!row.own) return li;
+    /** @param {string} key @param {() => void} act */
+    const choice = (key, act) => {
+      const made = el("button", { type: "button", class: "button small quiet", "data-t": key }, this.#words.t(key));
+      made.addEventListener("click", () => {
+        this.#text.focus(); // the button goes
+        act();
+      });
+      return made;
+    };
+    const again = choice("action.again", () => this.#acts.again(row.id));
+    const drop = choice("chat.drop", () => this.#acts.drop(row.id));
+    li.append(el("span", { class: "row", hidden: true }, again, drop));
+    return li;
+  }
+
   /** @param {number} count */
   #showUnread(count) {
     // A badge that style sheets draw: a number among the button's own words would make it another button to those who speak its name.
@@ -107,22 +130,29 @@ export class ChatPanel {
     const over = [...text].length - longestText;
     if (over > 0) return this.#live.toast(this.#words.t("chat.too_long", { count: over }));
     this.#text.value = "";
-    this.#say(text);
+    this.#acts.say(text);
     this.#text.focus();
   }
 }
 
-/** @param {Row} row */
-function makeRow(row) {
-  if (row.key === "") return el("li", { class: "chat-empty" });
-  return el("li", { class: row.own ? "own" : "" }, el("span", { class: "chat-head" }, el("strong", {}, row.name), el("span", {})), el("p", {}));
+/**
+ * What is said of words that the server has not acknowledged.
+ * @param {Unsent["state"]} state
+ * @param {boolean} connected
+ * @returns {"sending" | "waiting" | "not_sent"}
+ */
+export function stateOf(state, connected) {
+  if (state === "refused") return "not_sent";
+  return state === "sending" && connected ? "sending" : "waiting";
 }
 
 /** @param {HTMLElement} li @param {Row} row */
 function fillRow(li, row) {
   if (row.key === "") return setText(li, row.text);
-  const [head, text] = li.children;
+  const [head, text, again] = li.children;
+  li.dataset.state = row.state;
   setText(/** @type {Element} */ (head.firstElementChild), row.name);
   setText(/** @type {Element} */ (head.lastElementChild), row.at);
   setText(text, row.text);
+  if (again instanceof HTMLElement) again.hidden = row.state !== "not_sent";
 }

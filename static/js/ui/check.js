@@ -1,7 +1,8 @@
 // The screen before joining: who and when, one large button, and, for those who want it, a look at camera and microphone first.
 
 import { copyLink } from "./copylink.js";
-import { box, button, byId, el, icon, setText } from "./dom.js";
+import { DeviceChoices } from "./choices.js";
+import { box, button, el, icon, setText } from "./dom.js";
 import { browserOf, explain } from "./faults.js";
 import { canMeasure } from "./meter.js";
 import { phoneLine } from "./phone.js";
@@ -26,6 +27,7 @@ export class Check {
   /** Whether the person saw what is wrong and joins all the same. */
   #without = false;
   #fault = "";
+  #choices;
 
   /** @param {Words} words @param {Devices} devices @param {Checks} checks @param {Acts} acts */
   constructor(words, devices, checks, acts) {
@@ -37,12 +39,7 @@ export class Check {
     button("join").addEventListener("click", () => acts.join());
     button("join-sound").addEventListener("click", () => acts.joinWithSound());
     button("check-open").addEventListener("click", () => void this.open(true));
-    for (const source of /** @type {const} */ (["microphone", "camera"])) {
-      const select = byId(`choose-${source}`, HTMLSelectElement);
-      select.addEventListener("change", () => void devices.choose(source, select.value));
-    }
-    const speaker = byId("choose-speaker", HTMLSelectElement);
-    speaker.addEventListener("change", () => devices.chooseSpeaker(speaker.value));
+    this.#choices = new DeviceChoices(words, devices, box("check-choices"), "choose");
     words.follow(() => this.#again());
   }
 
@@ -51,7 +48,6 @@ export class Check {
     if (!this.#visit) return;
     this.#describe(this.#visit, Date.now());
     this.#fault = "";
-    for (const id of ["camera", "microphone", "speaker"]) delete byId(`choose-${id}`, HTMLSelectElement).dataset.seen;
     if (!box("check-preview").closest("[hidden]")) this.show();
   }
 
@@ -134,40 +130,14 @@ export class Check {
     button("join-sound").hidden = !this.#devices.canSend || button("join").getAttribute("aria-busy") === "true";
     this.#checks.place(box("check-works"), box("check-line"));
     this.#checks.show();
-    this.#showChoices();
+    const any = this.#choices.show();
+    box("check-choices").hidden = !this.#asked || !this.#devices.canSend || !any;
     this.#showFaults();
   }
 
   /** Lets go of the picture. */
   hide() {
     this.#preview.hide();
-  }
-
-  #showChoices() {
-    const { list, chosen, microphone, camera } = this.#devices;
-    const current = { microphone: microphone?.getSettings().deviceId ?? "", camera: camera?.getSettings().deviceId ?? "" };
-    /** @param {string} id @param {MediaDeviceKind} kind @param {string} value */
-    const fill = (id, kind, value) => {
-      const select = byId(id, HTMLSelectElement);
-      const devices = list.filter((each) => each.kind === kind && each.deviceId !== "");
-      const seen = devices.map((each) => each.deviceId + each.label).join();
-      if (select.dataset.seen !== seen) {
-        select.dataset.seen = seen;
-        select.replaceChildren(...devices.map((each, i) => el("option", { value: each.deviceId }, each.label || this.#words.t("check.unnamed", { number: i + 1 }))));
-        if (kind === "audiooutput") select.prepend(el("option", { value: "" }, this.#words.t("check.default")));
-      }
-      if (value || kind === "audiooutput") select.value = value;
-      const field = select.closest(".field");
-      const few = kind === "audiooutput" ? devices.length === 0 || !("setSinkId" in HTMLMediaElement.prototype) : devices.length < 2;
-      if (field instanceof HTMLElement) field.hidden = few;
-      return !few;
-    };
-    const any = [
-      fill("choose-camera", "videoinput", chosen.camera || current.camera),
-      fill("choose-microphone", "audioinput", chosen.microphone || current.microphone),
-      fill("choose-speaker", "audiooutput", chosen.speaker),
-    ];
-    box("check-choices").hidden = !this.#asked || !this.#devices.canSend || !any.includes(true);
   }
 
   #showFaults() {

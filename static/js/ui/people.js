@@ -1,75 +1,117 @@
-// Who is here, as a list; and for clinicians who waits to come in, with the button that lets them.
+// Who is in the visit, as a list: what they are, how they are, and what I may do about them.
 
 import { box, button, el, keyed, setText } from "./dom.js";
+import { choices, Menu } from "./menu.js";
 
+/** @import {Choice} from "./menu.js" */
+/** @import {Member, Media} from "../protocol.js" */
 /** @import {Room} from "../room.js" */
-/** @import {Member} from "../protocol.js" */
 /** @import {Words} from "../i18n.js" */
+
+/** Somebody in the list; of me less is known. @typedef {Pick<Member, "id" | "name" | "role"> & Partial<Omit<Member, "media">> & {media: Media}} Listed */
+
+/**
+ * What is said of somebody under their name, as keys of the catalogue, the lasting first.
+ * @param {Listed} person
+ * @param {Room} room
+ * @returns {string[]}
+ */
+export function statesOf({ id, media, away, line, signing, hearing }, room) {
+  const states = [];
+  if (room.leader === id && room.others.some((each) => each.role === "clinician")) states.push("people.leads");
+  if (hearing) states.push(`hearing.${hearing}`);
+  if (away) return [...states, "visit.away"];
+  if (signing) states.push("people.signs");
+  if (media.screen) states.push("people.shares");
+  if (room.speaking.includes(id) && media.microphone) states.push("visit.speaking");
+  if (!media.microphone) states.push("visit.muted");
+  if (!media.camera) states.push("visit.camera_off");
+  if (line === "weak" || line === "bad") states.push("people.line_weak");
+  return states;
+}
+
+/** @typedef {{choose: (choice: Choice, member: Member) => void, signs: (on: boolean) => void, invite: () => void}} Acts */
 
 export class People {
   #words;
-  #admit;
+  #acts;
+  /** @type {Map<string, {menu: Menu, member: Member}>} */
+  #menus = new Map();
+  /** Whether I, an interpreter, sign. */
+  #signing = false;
 
-  /** @param {Words} words @param {(member: string) => void} admit */
-  constructor(words, admit) {
+  /** @param {Words} words @param {Acts} acts */
+  constructor(words, acts) {
     this.#words = words;
-    this.#admit = admit;
+    this.#acts = acts;
+    button("invite").addEventListener("click", acts.invite);
   }
 
-  /** @param {Room} room @param {{microphone: boolean, camera: boolean}} media mine @param {number} now milliseconds */
-  show(room, media, now) {
+  /** @param {Room} room @param {Media} media mine @param {string} pinned */
+  show(room, media, pinned) {
     const words = this.#words;
-    const me = { ...room.you, name: words.t("people.you", { name: room.you.name }), media };
+    box("invite-part").hidden = !room.may.has("invite");
+    /** @type {Listed} */
+    const me = { ...room.you, name: words.t("people.you", { name: room.you.name }), media, signing: this.#signing };
     keyed(
       box("people-list"),
       [me, ...room.others],
       (each) => each.id,
-      () => el("li", {}, el("strong", {}), el("span", { class: "small soft" })),
+      (each) => (each === me ? this.#me(room) : this.#other(/** @type {Member} */ (each))),
       (li, each) => {
-        setText(/** @type {Element} */ (li.firstElementChild), each.name);
-        const states = [
-          words.has(`role.${each.role}`) ? words.t(`role.${each.role}`) : "",
-          room.speaking.includes(each.id) && each.media.microphone ? words.t("visit.speaking") : "",
-          each.media.microphone ? "" : words.t("visit.muted"),
-          each.media.camera ? "" : words.t("visit.camera_off"),
-        ];
-        setText(/** @type {Element} */ (li.lastElementChild), states.filter(Boolean).join(" · "));
+        const role = words.has(`role.${each.role}`) ? words.t(`role.${each.role}`) : "";
+        set(li, ".name", each.name);
+        set(li, ".states", [role, ...statesOf(each, room).map((key) => words.t(key))].filter(Boolean).join(" · "));
+        const mine = this.#menus.get(each.id);
+        if (!mine || each === me) return;
+        mine.member = /** @type {Member} */ (each);
+        mine.menu.show(each.name, choices(mine.member, room.may, pinned));
       },
     );
-    this.#showWaiting(room, now);
+    for (const id of this.#menus.keys()) if (!room.members.has(id)) this.#menus.delete(id);
+    const sign = box("people-list").querySelector(".signs");
+    if (sign) sign.setAttribute("aria-pressed", String(this.#signing));
   }
 
-  /** @param {Room} room @param {number} now */
-  #showWaiting(room, now) {
-    const words = this.#words;
-    const waiting = room.may.has("admit") ? room.waiting : [];
-    const place = box("knocking");
-    place.hidden = waiting.length === 0;
-    if (!place.firstChild) place.append(el("h2", { "data-t": "knocking.title" }, words.t("knocking.title")), el("ul", {}));
-    keyed(
-      /** @type {Element} */ (place.lastElementChild),
-      waiting,
-      (each) => each.id,
-      (each) => this.#knocker(each),
-      (li, each) => {
-        const minutes = Math.floor((now - Date.parse(each.since)) / 60_000);
-        const since = minutes < 1 ? words.t("knocking.since_now") : words.t("knocking.since", { time: words.span(minutes * 60_000) });
-        setText(/** @type {Element} */ (li.querySelector(".since")), since);
-        const role = words.has(`role.${each.role}`) ? `${words.t(`role.${each.role}`)} · ` : "";
-        setText(/** @type {Element} */ (li.querySelector(".role")), role);
-        setText(/** @type {Element} */ (li.querySelector("button")), words.t("knocking.admit", { name: each.name }));
-      },
-    );
+  /** Forgets everybody. */
+  clear() {
+    this.#menus.clear();
+    this.#signing = false;
+  }
+
+  /** An interpreter says of themselves whether they sign. @param {Room} room */
+  #me(room) {
+    const li = row();
+    if (room.you.role !== "interpreter" || !room.may.has("sign")) return li;
+    const sign = el("button", { type: "button", class: "button small signs", "aria-pressed": "false", "data-t": "people.i_sign" }, this.#words.t("people.i_sign"));
+    sign.addEventListener("click", () => {
+      this.#signing = !this.#signing;
+      sign.setAttribute("aria-pressed", String(this.#signing));
+      this.#acts.signs(this.#signing);
+    });
+    li.append(sign);
+    return li;
   }
 
   /** @param {Member} member */
-  #knocker(member) {
-    const admit = el("button", { type: "button", class: "button primary" });
-    admit.addEventListener("click", () => {
-      this.#admit(member.id);
-      button("open-people").focus(); // this row is about to go; the focus must not fall off the page
+  #other(member) {
+    const li = row();
+    const menu = new Menu(this.#words, (choice) => {
+      const now = this.#menus.get(member.id)?.member;
+      if (now) this.#acts.choose(choice, now);
     });
-    const line = el("span", { class: "small" }, el("span", { class: "role" }), el("span", { class: "since" }));
-    return el("li", {}, el("span", { class: "who" }, el("strong", {}, member.name), line), admit);
+    this.#menus.set(member.id, { menu, member });
+    li.firstElementChild?.append(menu.opener);
+    menu.hang(li);
+    return li;
   }
+}
+
+function row() {
+  return el("li", {}, el("div", { class: "person" }, el("span", { class: "who" }, el("strong", { class: "name" }), el("span", { class: "states small soft" }))));
+}
+
+/** @param {HTMLElement} li @param {string} part @param {string} text */
+function set(li, part, text) {
+  setText(/** @type {Element} */ (li.querySelector(part)), text);
 }

@@ -5,13 +5,16 @@
 /** @import {Slot} from "../media.js" */
 /** @import {Room} from "../room.js" */
 
-/** @typedef {{mid: string, element: HTMLVideoElement, shows: string, blank: boolean, turn: number}} Picture */
+/** `shows`: a member's id and a source, "" for nothing; `still`: no new frame for a while, of somebody whose connection is lost.
+ * @typedef {{mid: string, element: HTMLVideoElement, shows: string, blank: boolean, still: boolean, frames: number, turn: number}} Picture */
 /** @typedef {{mid: string, element: HTMLAudioElement}} Sound */
 
 /** Elements made in the tap: nine others and a few to spare. */
 const made = 12;
 /** How often to look for a frame where the browser does not tell (milliseconds). */
 const frameLook = 80;
+/** A picture without a new frame for so long stands still (milliseconds). */
+const stillAfter = 1000;
 
 export class SlotViews {
   /** @type {Picture[]} */
@@ -24,6 +27,8 @@ export class SlotViews {
   #place;
   #changed;
   #speaker = "";
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #looking;
 
   /** @param {HTMLElement} place where the videos lie @param {() => void} changed a picture came, went or changed its shape */
   constructor(place, changed) {
@@ -64,17 +69,40 @@ export class SlotViews {
 
   /** Points the pictures at whom the room says. @param {Room} room */
   show(room) {
+    let away = false;
     for (const picture of this.pictures) {
       const entry = room.slots.get(picture.mid);
-      const member = entry?.source === "camera" && room.members.get(entry.member);
-      const shows = member && member.place === "visit" && member.media.camera ? member.id : "";
+      const member = entry && room.members.get(entry.member);
+      const shows = entry && member?.place === "visit" && showable(entry.source) && member.media[entry.source] ? keyOf(member.id, entry.source) : "";
       if (shows !== picture.shows) this.#point(picture, shows);
+      if (shows && member?.away) away = true;
+      else picture.still = false;
     }
+    if (!away) clearInterval(this.#looking);
+    if (away && !this.#watching) this.#looking = setInterval(() => this.#look(room), stillAfter);
+    this.#watching = away;
   }
 
-  /** The picture of a member, if any. @param {string} member */
-  of(member) {
-    return this.pictures.find((picture) => picture.shows === member);
+  #watching = false;
+
+  /** Finds out which pictures of people whose connection is lost stand still. @param {Room} room */
+  #look(room) {
+    let changed = false;
+    for (const picture of this.pictures) {
+      const away = room.members.get(room.slots.get(picture.mid)?.member ?? "")?.away ?? false;
+      const frames = picture.element.getVideoPlaybackQuality().totalVideoFrames;
+      const still = away && frames === picture.frames;
+      changed ||= still !== picture.still;
+      picture.still = still;
+      picture.frames = frames;
+    }
+    if (changed) this.#changed();
+  }
+
+  /** The picture of a member, if any. @param {string} member @param {"camera" | "screen"} [source] */
+  of(member, source = "camera") {
+    const shows = keyOf(member, source);
+    return this.pictures.find((picture) => picture.shows === shows);
   }
 
   /** Plays the sound after all; called in a tap. */
@@ -95,14 +123,15 @@ export class SlotViews {
     this.bind([]);
   }
 
-  /** @param {Picture} picture @param {string} member "" for nobody */
-  #point(picture, member) {
-    picture.shows = member;
+  /** @param {Picture} picture @param {string} shows "" for nothing */
+  #point(picture, shows) {
+    picture.shows = shows;
     picture.blank = true;
+    picture.still = false;
     picture.element.dataset.blank = "";
-    picture.element.hidden = member === "";
+    picture.element.hidden = shows === "";
     const turn = ++picture.turn;
-    if (member) {
+    if (shows) {
       nextFrame(picture.element, () => turn === picture.turn, () => {
         picture.blank = false;
         delete picture.element.dataset.blank;
@@ -121,7 +150,7 @@ export class SlotViews {
     element.setAttribute("aria-hidden", "true");
     element.addEventListener("resize", this.#changed);
     this.#place.append(element);
-    this.pictures.push({ mid: "", element, shows: "", blank: true, turn: 0 });
+    this.pictures.push({ mid: "", element, shows: "", blank: true, still: false, frames: 0, turn: 0 });
   }
 
   #addSound() {
@@ -146,6 +175,12 @@ export class SlotViews {
     if ("setSinkId" in element && element.sinkId !== this.#speaker) element.setSinkId(this.#speaker).catch(() => undefined);
   }
 }
+
+/** @param {string} member @param {"camera" | "screen"} source */
+const keyOf = (member, source) => `${member} ${source}`;
+
+/** @param {import("../protocol.js").Source} source @returns {source is "camera" | "screen"} */
+const showable = (source) => source === "camera" || source === "screen";
 
 /** @param {HTMLMediaElement} element @param {Slot | undefined} slot */
 function same(element, slot) {
