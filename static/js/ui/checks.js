@@ -4,7 +4,7 @@
 import { el, setText } from "./dom.js";
 import { browserName } from "./faults.js";
 import { LineCheck } from "./linecheck.js";
-import { Meter } from "./meter.js";
+import { canMeasure, Meter } from "./meter.js";
 import { Row } from "./row.js";
 import { SpeakerTest } from "./speakertest.js";
 import { watchNetwork } from "../network.js";
@@ -71,7 +71,7 @@ export class Checks {
     this.#microphone.more.hidden = !measured;
     this.#meter.follow(measured ? microphone : null);
     this.speaker.speaker = this.#devices.chosen.speaker;
-    this.speaker.show();
+    this.speaker.show(canMeasure(this.#devices.list));
     this.line.show();
     const told = JSON.stringify(this.result());
     if (told === this.#told) return;

@@ -20,8 +20,11 @@ export class Row {
   constructor(kind, words, key, aloud = false) {
     this.#words = words;
     this.#key = key;
-    if (aloud) this.#word.setAttribute("role", "status");
     const line = el("div", { class: "works-line" }, this.#name, " ", this.#word);
+    if (aloud) {
+      line.setAttribute("role", "status");
+      line.setAttribute("aria-atomic", "true"); // of what, and how it does
+    }
     this.item = el("li", { "data-kind": kind, tabindex: "-1" }, this.#sign, line, this.more);
   }
 

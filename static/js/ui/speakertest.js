@@ -39,11 +39,12 @@ export class SpeakerTest {
     return this.#step === "heard" ? "ok" : this.#step === "unheard" ? "fault" : "unknown";
   }
 
-  show() {
+  /** @param {boolean} can whether making a sound is safe in this browser: see canMeasure in meter.js */
+  show(can) {
     const words = this.#words;
     const step = this.#step;
     this.row.show(step === "playing" ? "busy" : this.works, words.t(`speaker.${step}`));
-    this.row.item.hidden = typeof AudioContext === "undefined";
+    this.row.item.hidden = !can;
     setText(this.#playWord, words.t(step === "untried" ? "speaker.play" : "speaker.again"));
     this.#play.setAttribute("aria-disabled", String(step === "playing"));
     setText(this.#yes, words.t("speaker.yes"));
