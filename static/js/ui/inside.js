@@ -79,11 +79,15 @@ export class Inside {
       stateOf: (id) => this.#session?.notes.words.get(id)?.state ?? "",
       changed: render,
     });
-    this.people = new People(words, {
-      choose: (choice, member) => this.#choose(choice, member),
-      signs: (on) => this.#session?.sign(this.#room.you.id, on),
-      invite: () => this.invite.open(),
-    });
+    this.people = new People(
+      words,
+      {
+        choose: (choice, member) => this.#choose(choice, member),
+        signs: (on) => this.#session?.sign(this.#room.you.id, on),
+        invite: () => this.invite.open(),
+      },
+      kept,
+    );
     this.waiters = new Waiters(
       words,
       {
@@ -124,7 +128,7 @@ export class Inside {
     this.buttons.show();
     this.stage.show();
     this.pip.follow();
-    this.people.show(room, { ...devices.media, screen: sharing }, this.stage.pinned);
+    this.people.show(room, { media: { ...devices.media, screen: sharing }, line: line?.mine ?? "" }, this.stage.pinned);
     this.tell.show();
     this.waiters.show(room, now);
     this.chat.show(room, this.#session?.lines.words ?? new Map(), this.#session?.state === "in");

@@ -4,7 +4,8 @@ import { box, button, el, keyed, setText } from "./dom.js";
 import { choices, Menu } from "./menu.js";
 
 /** @import {Choice} from "./menu.js" */
-/** @import {Member, Media} from "../protocol.js" */
+/** @import {Media, Member} from "../protocol.js" */
+/** @import {Kept} from "./view.js" */
 /** @import {Room} from "../room.js" */
 /** @import {Words} from "../i18n.js" */
 
@@ -30,6 +31,9 @@ export function statesOf({ id, media, away, line, signing, hearing }, room) {
   return states;
 }
 
+/** Where this tab keeps that I sign: nobody is told of themselves, and a reload must not show another state than the others see. */
+const key = "housecall.signing";
+
 /** @typedef {{choose: (choice: Choice, member: Member) => void, signs: (on: boolean) => void, invite: () => void}} Acts */
 
 export class People {
@@ -37,22 +41,22 @@ export class People {
   #acts;
   /** @type {Map<string, {menu: Menu, member: Member}>} */
   #menus = new Map();
-  /** Whether I, an interpreter, sign. */
-  #signing = false;
+  #kept;
 
-  /** @param {Words} words @param {Acts} acts */
-  constructor(words, acts) {
+  /** @param {Words} words @param {Acts} acts @param {Kept} kept */
+  constructor(words, acts, kept) {
     this.#words = words;
     this.#acts = acts;
+    this.#kept = kept;
     button("invite").addEventListener("click", acts.invite);
   }
 
-  /** @param {Room} room @param {Media} media mine @param {string} pinned */
-  show(room, media, pinned) {
+  /** @param {Room} room @param {Pick<Member, "media" | "line">} mine what I send, and how my line does @param {string} pinned */
+  show(room, mine, pinned) {
     const words = this.#words;
     box("invite-part").hidden = !room.may.has("invite");
     /** @type {Listed} */
-    const me = { ...room.you, name: words.t("people.you", { name: room.you.name }), media, signing: this.#signing };
+    const me = { ...room.you, ...mine, name: words.t("people.you", { name: room.you.name }), signing: this.#signs(room) };
     keyed(
       box("people-list"),
       [me, ...room.others],
@@ -62,21 +66,20 @@ export class People {
         const role = words.has(`role.${each.role}`) ? words.t(`role.${each.role}`) : "";
         set(li, ".name", each.name);
         set(li, ".states", [role, ...statesOf(each, room).map((key) => words.t(key))].filter(Boolean).join(" · "));
-        const mine = this.#menus.get(each.id);
-        if (!mine || each === me) return;
-        mine.member = /** @type {Member} */ (each);
-        mine.menu.show(each.name, choices(mine.member, room.may, pinned));
+        const theirs = this.#menus.get(each.id);
+        if (!theirs || each === me) return;
+        theirs.member = /** @type {Member} */ (each);
+        theirs.menu.show(each.name, choices(theirs.member, room.may, pinned));
       },
     );
     for (const id of this.#menus.keys()) if (!room.members.has(id)) this.#menus.delete(id);
     const sign = box("people-list").querySelector(".signs");
-    if (sign) sign.setAttribute("aria-pressed", String(this.#signing));
+    sign?.setAttribute("aria-pressed", String(this.#signs(room)));
   }
 
   /** Forgets everybody. */
   clear() {
     this.#menus.clear();
-    this.#signing = false;
   }
 
   /** An interpreter says of themselves whether they sign. @param {Room} room */
@@ -85,12 +88,22 @@ export class People {
     if (room.you.role !== "interpreter" || !room.may.has("sign")) return li;
     const sign = el("button", { type: "button", class: "button small signs", "aria-pressed": "false", "data-t": "people.i_sign" }, this.#words.t("people.i_sign"));
     sign.addEventListener("click", () => {
-      this.#signing = !this.#signing;
-      sign.setAttribute("aria-pressed", String(this.#signing));
-      this.#acts.signs(this.#signing);
+      const signs = !this.#signs(room);
+      try {
+        this.#kept.setItem(key, signs ? room.you.id : "");
+      } catch {
+        // storage is full or off
+      }
+      sign.setAttribute("aria-pressed", String(signs));
+      this.#acts.signs(signs);
     });
     li.append(sign);
     return li;
+  }
+
+  /** Whether I, an interpreter, sign. @param {Room} room */
+  #signs(room) {
+    return this.#kept.getItem(key) === room.you.id;
   }
 
   /** @param {Member} member */
