@@ -35,7 +35,7 @@ test("there are six languages at least, each with its head", () => {
   }
 });
 
-test("every language has every key, in one order and in the same groups", { todo: true }, () => {
+test("every language has every key, in one order and in the same groups", () => {
   for (const tag of others) {
     const missing = order(en).filter((key) => !order(catalogues[tag]).includes(key));
     const left = order(catalogues[tag]).filter((key) => !order(en).includes(key));
@@ -68,7 +68,7 @@ test("every text has the places of the English one", () => {
   }
 });
 
-test("every text that counts has the forms its language needs, and no others", { todo: true }, () => {
+test("every text that counts has the forms its language needs, and no others", () => {
   for (const tag of tags) {
     const rules = Intl.PluralRules.supportedLocalesOf(tag).length > 0 ? new Intl.PluralRules(tag) : null;
     const forms = [...new Set([...Array(201).keys(), 1_000_000].map((count) => rules?.select(count) ?? "other"))].sort();
