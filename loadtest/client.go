@@ -41,6 +41,7 @@ type Steps struct {
 // Counts is what came on one slot.
 type Counts struct {
 	Packets, Bytes    uint64 // RTP as read, repaired packets included; bytes of payload
+	Missing           uint64 // RTP numbers between the first and the newest that did not come, or not yet
 	Frames, KeyFrames uint64 // whole ones, of video
 	// On the clock of Steps; zero: none yet.
 	FirstPacket, FirstKeyFrame time.Duration
@@ -51,6 +52,8 @@ type State struct {
 	You       string         // member id; empty before `joined`
 	Place     string         // "waiting" or "visit"; empty before `joined`
 	Slots     []Slot         // as the server said last
+	Lines     []Line         // of chat, in the order in which they stand or came since
+	Doubled   int            // lines that came though they were there
 	Offers    int            // sent, the first included
 	Messages  map[string]int // received, by type
 	Steps     Steps
@@ -61,17 +64,20 @@ type State struct {
 	CloseCode int // of the websocket, when the server closed it
 }
 
-// Client is one connection of a visitor to a visit.
+// Client is one connection of a visitor to a visit, whose websocket may be lost and resumed.
 type Client struct {
-	peer   *peer
-	socket *websocket.Conn
-	begin  time.Time
+	visitor *Visitor
+	peer    *peer
+	begin   time.Time
 
-	writing sync.Mutex // gorilla allows one writer at a time
+	writing sync.Mutex      // gorilla allows one writer at a time
+	socket  *websocket.Conn // guarded by writing
 
 	mu      sync.Mutex
 	state   State
 	changed chan struct{} // closed and replaced whenever state changes
+	token   string        // takes the connection up when the websocket is lost
+	said    []chatMessage // what may not have been heard yet, oldest first
 	linked  bool          // DTLS is done
 	err     error         // why the reader ended, when it was not the server's close
 
@@ -87,7 +93,22 @@ func (v *Visitor) Join(ctx context.Context, pass Pass, options Options) (*Client
 	if options.Video == 0 {
 		options.Video = pass.Video
 	}
-	c := &Client{begin: time.Now(), changed: make(chan struct{}), state: State{Messages: map[string]int{}}}
+	c := &Client{visitor: v, begin: time.Now(), changed: make(chan struct{}), state: State{Messages: map[string]int{}}}
+	socket, err := v.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.socket = socket
+	c.step(func(s *Steps) *time.Duration { return &s.Dialed })
+	if err := c.join(pass, options, isLoopback(v.base.Hostname())); err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	c.reading.Go(func() { c.read(socket) })
+	return c, nil
+}
+
+// dial opens a websocket to the visit.
+func (v *Visitor) dial(ctx context.Context) (*websocket.Conn, error) {
 	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: writeWithin}
 	socket, response, err := dialer.DialContext(ctx, v.websocketURL(), v.header())
 	if err != nil {
@@ -96,14 +117,8 @@ func (v *Visitor) Join(ctx context.Context, pass Pass, options Options) (*Client
 		}
 		return nil, fmt.Errorf("open the websocket: %w", err)
 	}
-	c.socket = socket
 	socket.SetReadLimit(maxMessage)
-	c.step(func(s *Steps) *time.Duration { return &s.Dialed })
-	if err := c.join(pass, options, isLoopback(v.base.Hostname())); err != nil {
-		return nil, errors.Join(err, socket.Close())
-	}
-	c.reading.Go(c.read)
-	return c, nil
+	return socket, nil
 }
 
 // join makes the peer and sends its offer.
@@ -120,7 +135,7 @@ func (c *Client) join(pass Pass, options Options, local bool) error {
 		return err
 	}
 	c.peer = p
-	offer, sources, err := p.offer()
+	offer, sources, err := p.offer(false)
 	if err == nil {
 		err = c.write(joinMessage{
 			Type: "join", Pass: pass.Token, Offer: offer, Sources: sources,
@@ -182,7 +197,7 @@ func (s State) Shows(member, source string) (Counts, bool) {
 func (c *Client) State() State {
 	c.mu.Lock()
 	state := c.state
-	state.Slots = slices.Clone(state.Slots)
+	state.Slots, state.Lines = slices.Clone(state.Slots), slices.Clone(state.Lines)
 	state.Messages = maps.Clone(state.Messages)
 	c.mu.Unlock()
 
@@ -208,11 +223,11 @@ func (c *Client) Close() error {
 }
 
 // read takes the server's messages until the socket is closed.
-func (c *Client) read() {
+func (c *Client) read(socket *websocket.Conn) {
 	var err error
 	for err == nil {
 		var frame []byte
-		if _, frame, err = c.socket.ReadMessage(); err == nil {
+		if _, frame, err = socket.ReadMessage(); err == nil {
 			err = c.take(frame)
 		}
 	}
@@ -236,7 +251,7 @@ func (c *Client) take(frame []byte) error {
 	}
 	var m received
 	switch kind.Type {
-	case "joined", "place", "answer", "need", "slots":
+	case "joined", "resumed", "place", "answer", "need", "slots", "chat":
 		if err := json.Unmarshal(frame, &m); err != nil {
 			return fmt.Errorf("read a message: %w", err)
 		}
@@ -254,14 +269,20 @@ func (c *Client) take(frame []byte) error {
 	c.change(func() {
 		c.state.Messages[kind.Type]++
 		switch kind.Type {
-		case "joined":
-			c.state.You, c.state.Place = m.You.ID, m.Place
+		case "joined", "resumed":
+			c.state.You, c.token = m.You.ID, m.Token
+			c.state.Place, c.state.Lines = m.Place, m.lines()
 		case "place":
-			c.state.Place = m.Place
+			c.state.Place, c.state.Lines = m.Place, m.lines()
 		case "slots":
 			c.state.Slots = m.Slots
+		case "chat":
+			c.hear(Line{m.ID, m.From.ID})
 		}
 	})
+	if err == nil && kind.Type == "resumed" {
+		err = c.catchUp()
+	}
 	return err
 }
 
@@ -270,12 +291,11 @@ func (c *Client) offerAgain(audio, video int) error {
 	if err := c.peer.widen(audio, video); err != nil {
 		return err
 	}
-	offer, sources, err := c.peer.offer()
+	offer, sources, err := c.peer.offer(false)
 	if err != nil {
 		return err
 	}
-	c.change(func() { c.state.Offers++ })
-	return c.write(offerMessage{Type: "offer", Offer: offer, Sources: sources})
+	return c.sendOffer(offer, sources)
 }
 
 // step notes the time of a step, the first time it is done.
@@ -298,10 +318,10 @@ func (c *Client) change(act func()) {
 	c.changed = make(chan struct{})
 }
 
-// settle lets the peer send when it may: in the visit, connected, and not closed. The caller holds mu.
+// settle lets the peer send when it may: in the visit, connected, and not closed by the server. The caller holds mu.
 func (c *Client) settle() {
 	if c.peer != nil {
-		c.peer.sending.Store(c.state.Place == placeVisit && c.linked && !c.state.Closed)
+		c.peer.sending.Store(c.state.Place == placeVisit && c.linked && c.state.CloseCode == 0)
 	}
 }
 

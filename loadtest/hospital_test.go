@@ -3,10 +3,12 @@ package loadtest
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -21,27 +23,56 @@ const people = 10
 type hospital struct {
 	url, key string
 	http     *http.Client
+	config   server.Config
+	server   *server.Server
 }
 
 // openHospital starts a server that ends with the test.
-func openHospital(t testing.TB) *hospital {
+func openHospital(t testing.TB, change ...func(*server.Config)) *hospital {
 	t.Helper()
-	s, err := server.New(t.Context(), server.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
+	h := &hospital{http: &http.Client{Transport: &http.Transport{}}, config: server.Config{Listen: "127.0.0.1:0", Data: t.TempDir()}}
+	for _, f := range change {
+		f(&h.config)
+	}
+	h.start(t)
+	t.Cleanup(func() { h.stop(t) })
+	t.Cleanup(h.http.CloseIdleConnections)
+	var err error
+	if h.key, _, err = h.server.Accounts.CreateKey(t.Context(), auth.Operator(), "load"); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *hospital) start(t testing.TB) {
+	t.Helper()
+	var err error
+	if h.server, err = server.New(t.Context(), h.config); err != nil {
+		t.Fatal(err)
+	}
+	h.url = h.server.URL()
+}
+
+func (h *hospital) stop(t testing.TB) {
+	t.Helper()
+	if err := h.server.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// database opens the server's database beside it, as another process would.
+func (h *hospital) database(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(h.config.Data, "housecall.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	key, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), "load")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &http.Client{Transport: &http.Transport{}}
-	t.Cleanup(client.CloseIdleConnections)
-	return &hospital{url: s.URL(), key: key, http: client}
+	return db
 }
 
 // plan makes a visit that starts now and returns the links of a patient and so many clinicians.

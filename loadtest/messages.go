@@ -33,6 +33,17 @@ type offerMessage struct {
 	Sources map[string]string `json:"sources"`
 }
 
+type resumeMessage struct {
+	Type  string `json:"type"`
+	Token string `json:"token"`
+}
+
+type chatMessage struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
 type byeMessage struct {
 	Type string `json:"type"`
 }
@@ -42,13 +53,32 @@ type received struct {
 	Type string `json:"type"`
 	You  struct {
 		ID string `json:"id"`
-	} `json:"you"` // joined
-	Place  string `json:"place"`  // joined, place
-	Answer string `json:"answer"` // joined, answer
-	Audio  int    `json:"audio"`  // need
-	Video  int    `json:"video"`  // need
-	Slots  []Slot `json:"slots"`  // slots
-	Code   string `json:"code"`   // error
+	} `json:"you"` // joined, resumed
+	Token  string    `json:"token"`  // joined, resumed
+	Place  string    `json:"place"`  // joined, resumed, place
+	Chat   []chatRow `json:"chat"`   // joined, resumed, place
+	Answer string    `json:"answer"` // joined, answer
+	Audio  int       `json:"audio"`  // need
+	Video  int       `json:"video"`  // need
+	Slots  []Slot    `json:"slots"`  // slots
+	Code   string    `json:"code"`   // error
+	chatRow
+}
+
+// chatRow is a line of chat without what was said: a message of its own, or one of those that a place comes with.
+type chatRow struct {
+	ID   string `json:"id"`
+	From struct {
+		ID string `json:"id"`
+	} `json:"from"`
+}
+
+func (m received) lines() []Line {
+	var lines []Line
+	for _, row := range m.Chat {
+		lines = append(lines, Line{row.ID, row.From.ID})
+	}
+	return lines
 }
 
 // Slot says what a slot shows.

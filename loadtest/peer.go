@@ -21,6 +21,8 @@ const (
 	loudness      = 20                                            // dBov below full scale: somebody speaks
 	// helloAgain is after how long a lost DTLS flight is sent again, about as browsers do; Pion's own default is a second.
 	helloAgain = 100 * time.Millisecond
+	// checks is how often a way is tried before it is given up: for 15 s, about as browsers do.
+	checks = 75
 )
 
 // peerEvents are called from Pion's goroutines.
@@ -106,6 +108,7 @@ func newAPI(local bool) (*webrtc.API, error) {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetDTLSRetransmissionInterval(helloAgain)
+	settings.SetICEMaxBindingRequests(checks)
 	if local {
 		settings.SetIncludeLoopbackCandidate(true)
 		settings.SetIPFilter(net.IP.IsLoopback)
@@ -143,14 +146,18 @@ func (p *peer) widen(audio, video int) error {
 	return p.addSlots(max(audio, 0), max(video, 0))
 }
 
-// offer makes the next offer. It has no candidates: the server learns them from the checks.
-func (p *peer) offer() (sdp string, sources map[string]string, err error) {
-	description, err := p.connection.CreateOffer(nil)
-	if err != nil {
-		return "", nil, fmt.Errorf("make an offer: %w", err)
-	}
-	if err := p.connection.SetLocalDescription(description); err != nil {
-		return "", nil, fmt.Errorf("take the own offer: %w", err)
+// offer makes the next offer, or gives the last one again when it was not answered. It has no candidates: the server learns them from the checks.
+func (p *peer) offer(restart bool) (sdp string, sources map[string]string, err error) {
+	description := p.connection.PendingLocalDescription()
+	if description == nil {
+		made, err := p.connection.CreateOffer(&webrtc.OfferOptions{ICERestart: restart})
+		if err != nil {
+			return "", nil, fmt.Errorf("make an offer: %w", err)
+		}
+		if err := p.connection.SetLocalDescription(made); err != nil {
+			return "", nil, fmt.Errorf("take the own offer: %w", err)
+		}
+		description = &made
 	}
 	sources = map[string]string{}
 	if p.microphone != nil {

@@ -100,7 +100,7 @@ func TestPeer(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	offer, sources, err := p.offer()
+	offer, sources, err := p.offer(false)
 	if err != nil {
 		t.Fatal(err)
 	}

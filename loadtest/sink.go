@@ -14,16 +14,23 @@ const askAgain = 200 * time.Millisecond
 // sink counts what arrives on one slot.
 type sink struct {
 	packets, bytes, frames, keyFrames atomic.Uint64
+	numbers                           atomic.Uint64 // from the first to the newest
 	firstPacket, firstKeyFrame        atomic.Int64  // time.Duration on the peer's clock; 0: none yet
 	asked                             time.Duration // when a key frame was asked for last; used by the slot's reader alone
 
-	watch frameWatch // used by the slot's reader alone
+	newest uint16     // number; used by the slot's reader alone
+	watch  frameWatch // used by the slot's reader alone
 }
 
 // take counts a packet that came at a time on the peer's clock, and says whether it completes a key frame.
 func (s *sink) take(packet *rtp.Packet, video bool, at time.Duration) (key bool) {
 	if s.packets.Add(1) == 1 {
 		s.firstPacket.Store(int64(at))
+		s.newest = packet.SequenceNumber - 1
+	}
+	if ahead := packet.SequenceNumber - s.newest; ahead < 1<<15 { // modulo 2^16
+		s.numbers.Add(uint64(ahead))
+		s.newest = packet.SequenceNumber
 	}
 	s.bytes.Add(uint64(len(packet.Payload)))
 	if !video {
@@ -50,8 +57,9 @@ func (s *sink) mustAsk(at time.Duration) bool {
 }
 
 func (s *sink) counts() Counts {
+	packets, numbers := s.packets.Load(), s.numbers.Load()
 	return Counts{
-		Packets: s.packets.Load(), Bytes: s.bytes.Load(), Frames: s.frames.Load(), KeyFrames: s.keyFrames.Load(),
+		Packets: packets, Missing: max(numbers, packets) - packets, Bytes: s.bytes.Load(), Frames: s.frames.Load(), KeyFrames: s.keyFrames.Load(),
 		FirstPacket: time.Duration(s.firstPacket.Load()), FirstKeyFrame: time.Duration(s.firstKeyFrame.Load()),
 	}
 }
