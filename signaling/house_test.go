@@ -45,6 +45,7 @@ type house struct {
 	server  *httptest.Server
 	issuer  auth.Issuer
 	logs    *lockedBuffer
+	db      *records
 
 	mu     sync.Mutex
 	people map[string]Person // by session
@@ -105,9 +106,10 @@ func newHouse(t testing.TB, limits Limits) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db := &records{}
 	host := rooms.NewHost(rooms.Config{Node: "node-1", Leases: rooms.NewMemoryLeases(time.Now), Now: time.Now, Logger: logger,
-		Transcript: &records{}, End: func(context.Context, rooms.Event) error { return nil }})
-	h := &house{t: t, ctx: ctx, logs: logs, people: map[string]Person{}}
+		Transcript: db, End: db.end})
+	h := &house{t: t, ctx: ctx, db: db, logs: logs, people: map[string]Person{}}
 	h.issuer = auth.Issuer{Kid: "key-1", Key: private, Issuer: "https://visits.example.org", Now: time.Now}
 	h.config = Config{
 		Rooms: host, Engine: engine, Once: rooms.NewMemoryOnce(time.Now), People: h, Logger: logger, Now: time.Now, Limits: limits,
@@ -130,10 +132,27 @@ func newHouse(t testing.TB, limits Limits) *house {
 	return h
 }
 
-// records keep what is said in memory.
+// records keep what must last in memory.
 type records struct {
 	mu    sync.Mutex
+	away  bool
 	lines []rooms.Line
+}
+
+// goAway lets everything fail, or work again.
+func (d *records) goAway(away bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.away = away
+}
+
+func (d *records) end(context.Context, rooms.Event) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return fault.Away(errors.New("gone"))
+	}
+	return nil
 }
 
 func (d *records) Open(_ context.Context, _ string, _ int64, latest int) ([]rooms.Line, error) {
@@ -145,6 +164,9 @@ func (d *records) Open(_ context.Context, _ string, _ int64, latest int) ([]room
 func (d *records) Keep(_ context.Context, _ string, _ int64, line rooms.Line) (rooms.Line, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.away {
+		return rooms.Line{}, fault.Away(errors.New("gone"))
+	}
 	d.lines = append(d.lines, line)
 	return line, nil
 }

@@ -241,6 +241,46 @@ func TestMovedWhileAway(t *testing.T) {
 	}
 }
 
+// Whoever is moved out for private time while the connection is lost hears of nothing but that, and is back when it ends.
+func TestPrivateTimeWhileAway(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor, _ := h.lurk("doctor", auth.Clinician)
+	mother, joined := h.lurk("mother", auth.Guardian)
+	doctor.send(Admit{Member: "mother"})
+	await(mother, "admission", anyOf[Moved])
+	doctor.send(Chat{ID: "to-her", Text: "x"})
+	await(mother, "the line", anyOf[Said])
+	mother.cut()
+	await(doctor, "the mother being away", func(m Changed) bool { return m.Member.Away })
+	doctor.send(SetPrivate{On: true})
+	doctor.send(Chat{ID: "secret", Text: "Canary secret"})
+	await(doctor, "the line", func(m Said) bool { return m.ID == "secret" })
+
+	back, resumed := h.resume(joined.Token)
+	if resumed.Place != rooms.Waiting || resumed.Why != rooms.WhyPrivate || len(resumed.Members)+len(resumed.Chat)+len(resumed.May) != 0 || resumed.Private != "" {
+		t.Errorf("came back to %+v", resumed.Position)
+	}
+	if slots := await(back, "the slots", anyOf[Slots]); len(slots.Slots) != 0 {
+		t.Errorf("is shown %v", slots)
+	}
+	back.cut()
+	await(doctor, "the mother being away again", func(m Changed) bool { return m.Member.Place == rooms.Waiting && m.Member.Away })
+	doctor.send(SetPrivate{On: false})
+	await(doctor, "the end of private time", func(m Private) bool { return m.Since == "" })
+	again, resumed := h.resume(resumed.Token)
+	if resumed.Place != rooms.Visit || len(resumed.Chat) != 1 || resumed.Chat[0].ID != "to-her" {
+		t.Errorf("came back to %s with %d lines", resumed.Place, len(resumed.Chat))
+	}
+	for _, c := range []*caller{mother, back, again} {
+		messages, _, _ := c.look()
+		for _, m := range messages {
+			if b, err := json.Marshal(m); err != nil || strings.Contains(string(b), "secret") {
+				t.Errorf("a message of type %s tells of private time: %v", m.kind(), err)
+			}
+		}
+	}
+}
+
 // A connection that seems alive gives way at once to the client's next.
 func TestResumeBeforeTheOldSocketIsGone(t *testing.T) {
 	h := newHouse(t, Limits{})

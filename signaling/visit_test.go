@@ -231,3 +231,25 @@ func TestRefusalsSayWhat(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be kept is refused in so many words, and the visit goes on.
+func TestRefusedWhenNotKept(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor, _ := h.lurk("doctor", auth.Clinician)
+	h.db.goAway(true)
+	doctor.send(Chat{ID: "1", Text: "x"})
+	doctor.send(End{})
+	for asked, about := range map[string]string{"chat": "1", "end": ""} {
+		await(doctor, "no to "+asked, func(m Refused) bool {
+			return m.Asked == asked && m.About == about && m.Code == "try_later" && m.Message != ""
+		})
+	}
+	h.db.goAway(false)
+	doctor.send(Chat{ID: "1", Text: "x"})
+	await(doctor, "the line", func(m Said) bool { return m.ID == "1" })
+	doctor.send(End{})
+	doctor.awaitClosed(4410)
+	if n := len(all[Said](doctor)); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+}
