@@ -32,6 +32,7 @@ type participant struct {
 	// guarded by the handler's mu
 	session *Session    // the connection now; nil: it is lost
 	token   tokenHash   // of the token that takes the connection up
+	former  tokenHash   // of the one that took it up last, which does so again until the client has read what came after it
 	expiry  *time.Timer // runs while the connection is lost
 	onLeave bool        // they said bye
 	over    bool
@@ -69,12 +70,21 @@ func (h *Handler) begin(s *Session) (*participant, bool) {
 	return p, true
 }
 
-// renew gives the participant's connection a token in the place of the one before. The caller holds mu.
+// renew gives the participant's connection another token. The caller holds mu.
 func (h *Handler) renew(p *participant, s *Session) {
-	delete(h.tokens, p.token)
 	s.token = newToken()
 	p.token = hashToken(s.token)
 	h.tokens[p.token] = p
+}
+
+// heard ends the token that took this connection up: its client has the one that came with it.
+func (p *participant) heard(s *Session) {
+	h := p.handler
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.session == s {
+		delete(h.tokens, p.former)
+	}
 }
 
 // errNothing says that a token takes nothing up: it was used before, its time is over, or it never was one.
@@ -111,12 +121,13 @@ func (s *Session) resume(m Resume) error {
 	return nil
 }
 
-// takeUp gives the participant of a token, which is spent by it, another connection, and says which one it had. Nil: the token takes
-// nothing up.
+// takeUp gives the participant of a token another connection, and says which one it had. Every other token of theirs is spent by it, and this one
+// as soon as the client is known to have its next: the answer may be lost on the way. Nil: the token takes nothing up.
 func (h *Handler) takeUp(s *Session, token string) (p *participant, old *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p = h.tokens[hashToken(token)]
+	used := hashToken(token)
+	p = h.tokens[used]
 	if p == nil || p.visit != s.visit || h.closed {
 		return nil, nil
 	}
@@ -125,6 +136,12 @@ func (h *Handler) takeUp(s *Session, token string) (p *participant, old *Session
 		p.expiry.Stop()
 		p.expiry = nil
 	}
+	for _, token := range []tokenHash{p.token, p.former} {
+		if token != used {
+			delete(h.tokens, token)
+		}
+	}
+	p.former = used
 	h.renew(p, s)
 	h.forgetStranger(s)
 	return p, old
@@ -180,6 +197,7 @@ func (h *Handler) end(p *participant, c closing) {
 	}
 	p.over = true
 	delete(h.tokens, p.token)
+	delete(h.tokens, p.former)
 	delete(h.participants, p)
 	if p.expiry != nil {
 		p.expiry.Stop()

@@ -150,7 +150,7 @@ func (g *gapWatch) missing() (missing, all int) {
 }
 
 func TestNothingToResume(t *testing.T) {
-	h := newHouse(t, Limits{ResumeWithin: patience})
+	h := newHouse(t, Limits{ResumeWithin: patience, PingEvery: 20 * time.Millisecond})
 	doctor, joined := h.lurk("doctor", auth.Clinician)
 	refused := func(t *testing.T, token string) {
 		t.Helper()
@@ -167,6 +167,7 @@ func TestNothingToResume(t *testing.T) {
 	})
 	next, resumed := h.resume(joined.Token) // none of that spent it
 	doctor.awaitClosed(4408)
+	h.until("the token is spent", func() bool { _, n := h.tokens(); return n == 1 })
 	t.Run("spent", func(t *testing.T) { refused(t, joined.Token) })
 	t.Run("of a page that was closed", func(t *testing.T) {
 		patient, joined := h.lurk("patient", auth.Patient)
@@ -206,6 +207,35 @@ func TestNothingToResume(t *testing.T) {
 		refused(t, resumed.Token)
 	})
 	h.until("nothing is left", func() bool { p, n := h.tokens(); return p+n == 0 })
+}
+
+// An answer that is lost on the way costs nobody the seat: the same token takes it up again, until the client is known to have its next.
+func TestResumeWhoseAnswerIsLost(t *testing.T) {
+	h := newHouse(t, Limits{PingEvery: 20 * time.Millisecond})
+	doctor, _ := h.lurk("doctor", auth.Clinician)
+	patient, joined := h.lurk("patient", auth.Patient)
+	seen := func(what string, away bool, times int) { // of the patient, by the clinician
+		h.until(what, func() bool {
+			changes := slices.DeleteFunc(all[Changed](doctor), func(m Changed) bool { return m.Member.Away != away })
+			return len(changes) == times
+		})
+	}
+	patient.cut()
+	for i := range 3 {
+		seen("the patient is away", true, i+1)
+		deaf := h.dialDeaf(visitID) // never reads
+		deaf.send(Resume{Token: joined.Token})
+		seen("the patient is back", false, i+2)
+		if i < 2 { // the last time the server hears of it by the next connection alone
+			deaf.cut()
+		}
+	}
+	_, resumed := h.resume(joined.Token)
+	h.until("one token is left of each", func() bool { p, n := h.tokens(); return p == 2 && n == 2 })
+	late := h.dial()
+	late.send(Resume{Token: joined.Token})
+	late.awaitClosed(4404)
+	h.resume(resumed.Token)
 }
 
 // Who does not come back in time has left, and everything of theirs is gone.

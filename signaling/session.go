@@ -100,7 +100,13 @@ func (s *Session) serve() error {
 		return err
 	}
 	s.conn.SetReadLimit(maxOfferFrame)
-	s.conn.SetPongHandler(s.ponged)
+	s.conn.SetPongHandler(func(payload string) error {
+		if err := s.ponged(payload); err != nil || s.read.Load() == 0 {
+			return err
+		}
+		s.participant.heard(s) // what it has read begins with its token
+		return nil
+	})
 	if err := s.extend(); err != nil {
 		return fmt.Errorf("after join: %w", err)
 	}
