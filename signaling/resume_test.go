@@ -1,11 +1,13 @@
 package signaling
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,6 +238,50 @@ func TestResumeWhoseAnswerIsLost(t *testing.T) {
 	late.send(Resume{Token: joined.Token})
 	late.awaitClosed(4404)
 	h.resume(resumed.Token)
+}
+
+// goingContext is over as soon as somebody has seen that it is not.
+type goingContext struct {
+	context.Context
+	looked atomic.Bool
+}
+
+func (c *goingContext) Err() error {
+	if c.looked.Swap(true) {
+		return context.Canceled
+	}
+	return nil
+}
+
+func (c *goingContext) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+// An offer whose connection is lost while it is answered is answered when it comes again.
+func TestOfferAgainAfterItsConnectionWasLost(t *testing.T) {
+	h := newHouse(t, Limits{})
+	patient, _ := h.join("patient", auth.Patient)
+	if err := patient.client.AddSlots(1, 1); err != nil {
+		t.Fatal(err)
+	}
+	offer, err := patient.client.Offer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := Offer{Offer: offer, Sources: sourcesOf(patient.client)}
+	lost := newSession(h.handler, patient.conn, visitID, "")
+	lost.ctx = &goingContext{Context: h.ctx}
+	h.handler.mu.Lock()
+	for p := range h.handler.participants {
+		lost.participant = p
+	}
+	h.handler.mu.Unlock()
+	<-lost.participant.seated
+	_ = lost.offer(again)
+	patient.send(again)
+	await(patient, "the answer", anyOf[Answer])
 }
 
 // Who does not come back in time has left, and everything of theirs is gone.

@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,12 +130,15 @@ func (s *Session) serve() error {
 	return fmt.Errorf("closed: %w", s.ctx.Err())
 }
 
-// offer answers another offer. The answer is queued before the room points the new slots, so the client knows them when it hears.
+// offer answers another offer. The answer is queued before the room points the new slots, so the client knows them when it hears. A connection that
+// is lost meanwhile doesn't leave the peer half negotiated: the client sends the same offer again over its next.
 func (s *Session) offer(m Offer) error {
 	if err := sfu.CheckOffer(m.Offer); err != nil {
 		return fmt.Errorf("another offer: %w", err)
 	}
-	answer, err := s.participant.peer.Answer(s.ctx, m.Offer)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), s.limits.JoinWithin)
+	defer cancel()
+	answer, err := s.participant.peer.Answer(ctx, m.Offer)
 	if err != nil {
 		return fmt.Errorf("answering another offer: %w", err)
 	}
