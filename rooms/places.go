@@ -40,7 +40,7 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 	noScreen := r.takesScreenAway(m)
 	r.send(m, Joined{You: m.person(), Position: r.position(m)})
 	if noScreen {
-		r.send(m, Switched{m.media})
+		r.switchOff(m)
 	}
 	r.announce(m)
 	r.arrived(m)

@@ -99,6 +99,24 @@ func TestScreenTakenWhileAway(t *testing.T) {
 	}
 }
 
+// Who comes in with a screen that may not be shared hears of it again over the next connection, as long as they have not said that they know.
+func TestScreenRefusedAndUnheard(t *testing.T) {
+	h := newHouse(t, Limits{})
+	bob := h.joinSharing("bob", auth.Patient, 3, Media{Camera: true, Screen: true})
+	for range 2 {
+		bob.detach()
+		bob.attach(0)
+		if got := all[Switched](bob); len(got) != 1 || got[0].Media != (Media{Camera: true}) {
+			t.Errorf("told %v", got)
+		}
+	}
+	must2(t, bob.seat.SetMedia(h.ctx, Media{Camera: true}))
+	bob.attach(0)
+	if got := all[Switched](bob); len(got) != 0 {
+		t.Errorf("told %v, which is known", got)
+	}
+}
+
 func TestViews(t *testing.T) {
 	h := newHouse(t, Limits{})
 	ann := h.joinSharing("ann", auth.Clinician, 4, allOn)
