@@ -115,5 +115,8 @@ func TestInvitingOverHTTP(t *testing.T) {
 	wantProblem(t, "no name", invite(`{"role":"guest"}`, e.Token), 422, "not_valid")
 	wantProblem(t, "another field", invite(`{"name":"Sample","role":"guest","admit":true}`, e.Token), 422, "not_valid")
 	wantProblem(t, "a stranger", invite(aunt, strings.Repeat("A", 43)), 404, "not_found")
-	wantProblem(t, "nobody", f.do("POST", "/v/"+v.ID+"/invitations", aunt), 404, "not_found")
+	for _, body := range []string{aunt, "", `{"name":1}`, `{"name":"` + strings.Repeat("x", 8<<10) + `"}`} {
+		wantProblem(t, "nobody", f.do("POST", "/v/"+v.ID+"/invitations", body), 404, "not_found")
+		wantProblem(t, "nobody's consent", f.do("POST", "/v/"+v.ID+"/consent", body), 404, "not_found")
+	}
 }

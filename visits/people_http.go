@@ -1,9 +1,11 @@
 package visits
 
 import (
+	"errors"
 	"net/http"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
 )
@@ -28,7 +30,7 @@ func (s *Service) serveConsentGiven(w http.ResponseWriter, r *http.Request) {
 		Language string `json:"language"`
 		For      string `json:"for"`
 	}
-	if err := web.ReadJSON(w, r, maxBody, &in); err != nil {
+	if err := s.readOwn(w, r, &in); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -45,7 +47,7 @@ func (s *Service) serveInvite(w http.ResponseWriter, r *http.Request) {
 		Role     auth.Role `json:"role"`
 		Language string    `json:"language"`
 	}
-	if err := web.ReadJSON(w, r, maxBody, &in); err != nil {
+	if err := s.readOwn(w, r, &in); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -59,4 +61,12 @@ func (s *Service) serveInvite(w http.ResponseWriter, r *http.Request) {
 		Role auth.Role `json:"role"`
 		Link string    `json:"link"`
 	}{link.Invitation.Name, link.Invitation.Role, link.URL})
+}
+
+// readOwn reads the body of a request that needs a session's cookie. Strangers are not even told what is wrong with it.
+func (s *Service) readOwn(w http.ResponseWriter, r *http.Request, to any) error {
+	if _, err := s.Caller(r); errors.Is(err, fault.NotFound) {
+		return err
+	}
+	return web.ReadJSON(w, r, maxBody, to)
 }
