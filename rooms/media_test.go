@@ -52,6 +52,22 @@ func (g *guest) getsMore(other *guest, source Source) {
 	}
 }
 
+// A picture that is here already is from before somebody came in: another is asked for.
+func TestNobodyIsShownWhatWasBefore(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.come("doctor", how{role: auth.Clinician, lines: both(3)})
+	patient := h.come("patient", how{role: auth.Patient, lines: both(3)})
+	doctor.admit(patient)
+	if err := patient.client.WaitReceived(h.ctx, patient.slotOf(doctor, Camera), 1); err != nil {
+		t.Fatal(err)
+	}
+	camera := doctor.client.CameraMIDs()[0]
+	before := doctor.client.KeyFrameRequests(camera)
+	must2(t, doctor.seat.Return(h.ctx, patient.id))
+	doctor.admit(patient)
+	h.until("another picture was asked for", func() bool { return doctor.client.KeyFrameRequests(camera) > before })
+}
+
 // The wall: on the wire and in the outbox, somebody waiting gets nothing, and nothing of theirs gets in. A third person shows
 // all the while that media flows.
 func TestWall(t *testing.T) {

@@ -34,6 +34,7 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 	}
 	if m.place == Visit {
 		r.settleIn(m, "")
+		m.peer.BeginAfresh()
 	}
 	r.members = append(r.members, m)
 	r.empty = time.Time{}
@@ -76,6 +77,7 @@ func (r *Room) moveIn(m *member, by string) error {
 	r.settleIn(m, by)
 	r.members = append(slices.DeleteFunc(r.members, func(o *member) bool { return o == m }), m)
 	m.place, m.since = Visit, r.now()
+	m.peer.BeginAfresh()
 	r.send(m, Moved{r.position(m)})
 	r.announce(m)
 	r.arrived(m)

@@ -174,19 +174,32 @@ const (
 	lateStartPackets = 96
 )
 
-// start finds the key frame in the ring from which a receiver can start now with nothing missing up to packet `upTo`, the newest.
-func (e *encoding) start(upTo uint64, now int64) (first uint64, ok bool) {
+// start finds the key frame in the ring from which a receiver can start now with nothing missing up to packet `upTo`, the newest, and nothing that
+// came before `since`.
+func (e *encoding) start(upTo uint64, now, since int64) (first uint64, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.keyAt == 0 || now-e.keyAt > int64(lateStartAge) || e.key > upTo || upTo-e.key >= lateStartPackets {
 		return 0, false
 	}
 	for ext := e.key; ext <= upTo; ext++ {
-		if e.ring.get(ext) == nil {
+		if c := e.ring.get(ext); c == nil || c.at < since {
 			return 0, false
 		}
 	}
 	return e.key, true
+}
+
+// allSince says whether no packet of the ring from this number on came before `since`.
+func (e *encoding) allSince(from uint64, since int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for ext := from; ext <= e.seq.highest; ext++ {
+		if c := e.ring.get(ext); c != nil && c.at < since {
+			return false
+		}
+	}
+	return true
 }
 
 // newest is the highest number that came.

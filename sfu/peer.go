@@ -26,6 +26,7 @@ type Peer struct {
 
 	up         atomic.Bool  // packets can be sent
 	trip       atomic.Int64 // round trip, ns; 0: unknown
+	fresh      atomic.Int64 // what came before this, by the engine's clock, is not shown to the peer any more, nor what it sent; 0: all may be
 	negotiated atomic.Pointer[numbers]
 	feedback   feedback
 
@@ -228,6 +229,10 @@ func (p *Peer) Slots() []*Slot {
 	defer p.mu.Unlock()
 	return p.slots
 }
+
+// BeginAfresh keeps whatever came before now from the peer, and what it sent before now from all others: no slot that is pointed from now on begins
+// with a picture that is here already. Call it for somebody who comes in, before slots are pointed.
+func (p *Peer) BeginAfresh() { p.fresh.Store(p.engine.clock()) }
 
 // Close ends the peer: its slots show nothing, and no slot shows what it published. It waits until nothing of it runs any more, except
 // events under way. Calling it again does nothing.

@@ -115,14 +115,14 @@ func (p *Publication) remove(s *Slot) {
 	p.slots.Store(&next)
 }
 
-// welcome sees to it that a new receiver gets a key frame soon: from the ring, or by asking for one.
-func (p *Publication) welcome() {
+// welcome sees to it that a new receiver, who is shown nothing that came before `since`, gets a key frame soon: from the ring, or by asking for one.
+func (p *Publication) welcome(since int64) {
 	if p.kind != Video {
 		return
 	}
 	now := p.peer.engine.clock()
 	for _, e := range *p.encodings.Load() {
-		if _, ok := e.start(e.newest(), now); !ok {
+		if _, ok := e.start(e.newest(), now, since); !ok {
 			e.requestKeyFrame()
 		}
 	}

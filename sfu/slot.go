@@ -90,7 +90,7 @@ func (s *Slot) point(pub *Publication) {
 	}
 	s.showing.Store(pub)
 	if pub != nil {
-		pub.welcome()
+		pub.welcome(s.since(pub))
 	}
 }
 
@@ -159,20 +159,23 @@ func (s *Slot) forward(e *encoding, a *arrival) {
 			s.begin(a)
 			s.send(a)
 		}
-	case a.vp8.keyFrame:
+	case a.vp8.keyFrame && (a.newest || e.allSince(a.ext+1, s.since(e.pub))):
 		s.begin(a)
 		s.send(a)
 		if !a.newest { // a repaired beginning: what followed it is in the ring
 			s.replay(a.ext+1, e.newest())
 		}
 	case a.newest:
-		if first, ok := e.start(a.ext, a.at); ok {
+		if first, ok := e.start(a.ext, a.at, s.since(e.pub)); ok {
 			s.replay(first, a.ext)
 		} else {
 			e.requestKeyFrame()
 		}
 	}
 }
+
+// since is when the later of the two came in, whoever sends and whoever receives: nothing from before is shown.
+func (s *Slot) since(pub *Publication) int64 { return max(s.peer.fresh.Load(), pub.peer.fresh.Load()) }
 
 // begin joins the source to what the receiver saw before. Called with mu held.
 func (s *Slot) begin(a *arrival) {

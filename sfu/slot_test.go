@@ -157,6 +157,41 @@ func TestLateReceiverStartsFromTheRing(t *testing.T) {
 	}
 }
 
+// Who comes in sees nothing of what came before, and nothing of theirs from before is seen, however it comes to be here: not from the ring, and not
+// behind a key frame that was repaired.
+func TestBeginAfresh(t *testing.T) {
+	t.Run("receiver", func(t *testing.T) { testBeginAfresh(t, func(b *bench) *Peer { return b.video[0].peer }) })
+	t.Run("publisher", func(t *testing.T) { testBeginAfresh(t, func(b *bench) *Peer { return b.publisher }) })
+}
+
+func testBeginAfresh(t *testing.T, who func(*bench) *Peer) {
+	t.Helper()
+	b := newBench(t, 1, true)
+	newcomer := who(b)
+	b.frame(10, true)
+	b.frame(11, false)
+	b.now = b.now.Add(time.Millisecond)
+	newcomer.BeginAfresh()
+	b.video[0].Show(b.camera)
+	b.frame(12, false)
+	b.in[Video].receive(packetBytes(cameraSSRC, typeVP8, 14, 42_000, picture(14, false, 100)))
+	if n := len(b.wires[0].packets); n != 0 {
+		t.Fatalf("%d packets, of which some came before", n)
+	}
+	b.now = b.now.Add(time.Millisecond)
+	newcomer.BeginAfresh()
+	b.repairs.receive(packetBytes(repairSSRC, typeRepair, 1, 39_000, append([]byte{0, 13}, picture(13, true, 100)...)))
+	b.frame(15, false)
+	if n := len(b.wires[0].packets); n != 0 {
+		t.Fatalf("%d packets, of which some came before", n)
+	}
+	b.frame(16, true)
+	b.frame(17, false)
+	if n := len(b.wires[0].packets); n != 2 {
+		t.Errorf("%d packets since the key frame", n)
+	}
+}
+
 func TestRepairedBeginningIsCaughtUp(t *testing.T) {
 	b := newBench(t, 1, true)
 	b.frame(9, false)
