@@ -125,14 +125,14 @@ func (r *Room) attach(m *member, outbox Outbox) {
 	m.outbox, m.away, m.slow = outbox, time.Time{}, false
 	m.asked, m.untold = Need{}, m.place == Visit
 	r.send(m, Resumed{You: m.person(), Position: r.position(m)})
-	if m.switched {
-		r.switchOff(m)
-	}
 	if m.place == Visit {
 		r.pointAll()
 		r.send(m, r.speaking())
 	} else {
 		r.send(m, m.slotsNow())
+	}
+	if m.switched {
+		r.switchOff(m)
 	}
 	if was {
 		r.announce(m)

@@ -118,6 +118,7 @@ func (s *Session) resume(m Resume) error {
 	if err != nil {
 		return fmt.Errorf("resuming: %w", err)
 	}
+	s.log.Info("connection resumed")
 	return nil
 }
 
