@@ -37,8 +37,8 @@ func acts() []act {
 		{"private", auth.VisitPrivate, nil, func(s *scene) error { return s.actor.seat.SetPrivate(s.ctx, true) }},
 		{"end of private", auth.VisitPrivate, on, func(s *scene) error { return s.actor.seat.SetPrivate(s.ctx, false) }},
 		{"hearing", auth.VisitHearing, on, func(s *scene) error { return s.actor.seat.SetHearing(s.ctx, HearingNobody) }},
-		{"tell one", auth.VisitTell, nil, func(s *scene) error { return s.actor.seat.Tell(s.ctx, "1", "waiting", "x") }},
-		{"tell all", auth.VisitTell, nil, func(s *scene) error { return s.actor.seat.Tell(s.ctx, "1", "", "x") }},
+		{"tell one", auth.VisitTell, nil, func(s *scene) error { return s.actor.seat.Tell(s.ctx, "waiting", Note{ID: "1", Text: "x"}) }},
+		{"tell all", auth.VisitTell, nil, func(s *scene) error { return s.actor.seat.Tell(s.ctx, "", Note{ID: "1", Text: "x"}) }},
 		{"lead", auth.VisitLead, nil, func(s *scene) error { return s.actor.seat.HandOver(s.ctx, "doctor") }},
 		{"share", auth.VisitShare, nil, func(s *scene) error { return s.actor.seat.SetMedia(s.ctx, Media{Screen: true}) }},
 	}

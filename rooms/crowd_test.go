@@ -240,7 +240,7 @@ func (c *crowd) tells(id string, p, other *player, all bool) error {
 		note.to[session] = f.place == Waiting && (all || session == to)
 	}
 	c.notices[id] = note
-	return p.seat.Tell(c.ctx, id, to, "x")
+	return p.seat.Tell(c.ctx, to, Note{ID: id, Text: "x"})
 }
 
 // audience is whom a line said now may ever reach: whoever is in the visit, or was when they went, but for those whom private time keeps out.

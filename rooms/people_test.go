@@ -13,8 +13,8 @@ import (
 
 func TestTell(t *testing.T) {
 	s := newScene(newHouse(t, Limits{}), auth.Patient, Waiting)
-	must(s, s.doctor.seat.Tell(s.ctx, "1", "actor", "soon"))
-	want := Told{ID: "1", Member: "actor", Text: "soon", At: s.clock.Now()}
+	must(s, s.doctor.seat.Tell(s.ctx, "actor", Note{ID: "1", Text: "soon"}))
+	want := Told{Note: Note{ID: "1", Text: "soon"}, Member: "actor", At: s.clock.Now()}
 	if got := all[Told](s.actor); len(got) != 1 || got[0] != want {
 		t.Fatalf("told %+v", got)
 	}
@@ -24,11 +24,11 @@ func TestTell(t *testing.T) {
 	if got := all[Told](s.waiting); len(got) != 0 {
 		t.Error("another heard it")
 	}
-	must(s, s.doctor.seat.Tell(s.ctx, "1", "actor", "soon")) // sent again: the answer was lost
+	must(s, s.doctor.seat.Tell(s.ctx, "actor", Note{ID: "1", Text: "soon"})) // sent again: the answer was lost
 	if len(all[Told](s.actor)) != 1 || len(all[Told](s.doctor)) != 2 {
 		t.Error("told twice, or not answered twice")
 	}
-	must(s, s.doctor.seat.Tell(s.ctx, "2", "", "all"))
+	must(s, s.doctor.seat.Tell(s.ctx, "", Note{ID: "2", Text: "all"}))
 	if latest[Told](s.actor).Member != "actor" || latest[Told](s.waiting).Member != "waiting" || latest[Told](s.doctor).Member != "" {
 		t.Error("not all were told, or not as themselves")
 	}
@@ -39,12 +39,12 @@ func TestTell(t *testing.T) {
 		t.Errorf("events %+v", got)
 	}
 	for id, to := range map[string]string{"somebody in the visit": "in", "nobody": "nobody", "oneself": "doctor"} {
-		if err := s.doctor.seat.Tell(s.ctx, "x", to, "x"); !errors.Is(err, fault.NotFound) {
+		if err := s.doctor.seat.Tell(s.ctx, to, Note{ID: "x", Text: "x"}); !errors.Is(err, fault.NotFound) {
 			t.Errorf("telling %s: %v", id, err)
 		}
 	}
 	for i := range 20 {
-		must(s, s.doctor.seat.Tell(s.ctx, fmt.Sprint("more-", i), "actor", "x"))
+		must(s, s.doctor.seat.Tell(s.ctx, "actor", Note{ID: fmt.Sprint("more-", i), Text: "x"}))
 	}
 	s.actor.seat.Lost()
 	again := s.join("actor", how{role: auth.Patient, invitation: "actor"})
@@ -61,7 +61,7 @@ func TestTell(t *testing.T) {
 	s.waiting.seat.Leave()
 	again.seat.Leave()
 	colleague := s.join("colleague", how{role: auth.Clinician})
-	if err := colleague.seat.Tell(s.ctx, "x", "", "x"); !errors.Is(err, fault.NotFound) {
+	if err := colleague.seat.Tell(s.ctx, "", Note{ID: "x", Text: "x"}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("telling an empty waiting room: %v", err)
 	}
 }
@@ -70,7 +70,7 @@ func TestTell(t *testing.T) {
 func TestWaitersAreFew(t *testing.T) {
 	h := newHouse(t, Limits{})
 	doctor, patient := h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient})
-	must2(t, doctor.seat.Tell(h.ctx, "1", "patient", "soon"))
+	must2(t, doctor.seat.Tell(h.ctx, "patient", Note{ID: "1", Text: "soon"}))
 	for i := range 2 * maxWaiters {
 		must2(t, h.join(fmt.Sprint("stranger-", i), how{role: auth.Guest, invitation: "strangers"}).seat.SetCheck(h.ctx, Check{}))
 	}

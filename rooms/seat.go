@@ -97,8 +97,8 @@ func (s *Seat) SetHearing(ctx context.Context, answer Hearing) error {
 }
 
 // Tell says something to a member who waits, or to nobody in particular and so to all who wait. Errors: fault.NotFound when nobody is told.
-func (s *Seat) Tell(ctx context.Context, id, to string, text phi.Text) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.tellWaiting(m, id, to, text) })
+func (s *Seat) Tell(ctx context.Context, to string, note Note) error {
+	return s.ask(ctx, func(r *Room, m *member) error { return r.tellWaiting(m, to, note) })
 }
 
 // HandOver gives the lead of the visit to a member who may have it. Errors: fault.NotFound when nobody of that id is in the visit.

@@ -6,7 +6,6 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
-	"housecall/platform/phi"
 )
 
 const (
@@ -59,7 +58,7 @@ func (r *Room) forgetWaiter(session string) {
 
 // tellWaiting says something to somebody who waits, with nobody named to all who wait. Whoever is told learns no name. The sender gets it
 // too, for an answer. Sent again with the same id, it is told once.
-func (r *Room) tellWaiting(by *member, id, to string, text phi.Text) error {
+func (r *Room) tellWaiting(by *member, to string, note Note) error {
 	if !by.may(auth.VisitTell) {
 		return fmt.Errorf("telling who waits: %w", fault.NotAllowed)
 	}
@@ -70,10 +69,10 @@ func (r *Room) tellWaiting(by *member, id, to string, text phi.Text) error {
 		}
 		found = true
 		w := r.waiterOf(m.id)
-		if slices.ContainsFunc(w.told, func(n notice) bool { return n.ID == id && n.by == by.id }) {
+		if slices.ContainsFunc(w.told, func(n notice) bool { return n.ID == note.ID && n.by == by.id }) {
 			continue
 		}
-		n := notice{Told{ID: id, Member: m.id, Text: text, At: r.now()}, by.id}
+		n := notice{Told{Note: note, Member: m.id, At: r.now()}, by.id}
 		w.told = append(w.told[max(0, len(w.told)+1-maxTold):], n)
 		r.send(m, n.Told)
 		r.emitAbout(EventTold, m, by)
@@ -81,7 +80,7 @@ func (r *Room) tellWaiting(by *member, id, to string, text phi.Text) error {
 	if !found {
 		return fmt.Errorf("telling who waits: %w", fault.NotFound)
 	}
-	r.send(by, Told{ID: id, Member: to, Text: text, At: r.now()})
+	r.send(by, Told{Note: note, Member: to, At: r.now()})
 	return nil
 }
 

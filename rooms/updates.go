@@ -99,10 +99,16 @@ type Said struct {
 // Told is a message to somebody who waits. It carries no sender: nothing of the visit reaches the waiting room. Whoever wrote it gets it
 // too, for an answer.
 type Told struct {
-	ID     string // made by the sender
+	Note
 	Member string // who is told; empty, for the sender alone: all who wait
-	Text   phi.Text
 	At     time.Time
+}
+
+// Note is what somebody who waits is told.
+type Note struct {
+	ID    string // made by the sender
+	Text  phi.Text
+	Ready string // names words that every page has in its reader's language, which stand for Text there; empty: the sender's own
 }
 
 // Private says since when private time is on; zero: it has ended.

@@ -38,7 +38,7 @@ func messageOf(u rooms.Update, c credentials) ToClient {
 	case rooms.Said:
 		return Said{lineOf(u)}
 	case rooms.Told:
-		return Told{ID: u.ID, Member: u.Member, Text: u.Text, At: wireTime(u.At)}
+		return Told{ID: u.ID, Member: u.Member, Text: u.Text, Ready: u.Ready, At: wireTime(u.At)}
 	case rooms.Private:
 		return Private{momentOf(u.Since)}
 	case rooms.Switched:
@@ -68,7 +68,7 @@ func positionOf(p rooms.Position) Position {
 		out.Chat = append(out.Chat, lineOf(s))
 	}
 	for _, t := range p.Told {
-		out.Told = append(out.Told, Notice{ID: t.ID, Text: t.Text, At: wireTime(t.At)})
+		out.Told = append(out.Told, Notice{ID: t.ID, Text: t.Text, Ready: t.Ready, At: wireTime(t.At)})
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -180,6 +181,9 @@ func (m Tell) check() error {
 	}
 	if !between(m.Text.Reveal(), 1, maxTellText) {
 		return refuse("tell with a text that is empty or too long")
+	}
+	if len(m.Ready) > maxReady || strings.ContainsFunc(m.Ready, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		return refuse("tell with a name of ready words that is none")
 	}
 	return nil
 }

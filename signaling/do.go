@@ -51,7 +51,7 @@ func (s *Session) ask(m FromClient) error {
 	case SetHearing:
 		return seat.SetHearing(s.ctx, m.Answer)
 	case Tell:
-		return seat.Tell(s.ctx, m.ID, m.Member, m.Text)
+		return seat.Tell(s.ctx, m.Member, rooms.Note{ID: m.ID, Text: m.Text, Ready: m.Ready})
 	case Lead:
 		return seat.HandOver(s.ctx, m.Member)
 	case Sign:

@@ -21,6 +21,7 @@ const (
 	maxLineID    = 36   // characters
 	maxChatText  = 2000 // characters
 	maxTellText  = 500  // characters
+	maxReady     = 32   // bytes
 	maxSources   = 8
 	maxMID       = 32     // bytes; browsers count from 0
 	maxID        = 64     // bytes of a member's id
@@ -121,6 +122,7 @@ type Tell struct {
 	ID     string   `json:"id"`
 	Member string   `json:"member"`
 	Text   phi.Text `json:"text"`
+	Ready  string   `json:"ready"`
 }
 
 // Lead hands the visit over.
@@ -197,9 +199,10 @@ type moment string
 
 // Notice is something a waiting person was told, as they read it again.
 type Notice struct {
-	ID   string    `json:"id"`
-	Text phi.Text  `json:"text"`
-	At   time.Time `json:"at"`
+	ID    string    `json:"id"`
+	Text  phi.Text  `json:"text"`
+	Ready string    `json:"ready"`
+	At    time.Time `json:"at"`
 }
 
 // Joined answers Join.
@@ -275,6 +278,7 @@ type Told struct {
 	ID     string    `json:"id"`
 	Member string    `json:"member"`
 	Text   phi.Text  `json:"text"`
+	Ready  string    `json:"ready"`
 	At     time.Time `json:"at"`
 }
 

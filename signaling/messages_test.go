@@ -194,6 +194,7 @@ func TestBounds(t *testing.T) {
 		{`{"type":"tell","id":"1","text":"` + pad(500) + `"}`, `{"type":"tell","id":"1","text":"` + pad(501) + `"}`},
 		{`{"type":"tell","id":"1","member":"x","text":"x"}`, `{"type":"tell","id":"1","member":"` + strings.Repeat("x", maxID+1) + `","text":"x"}`},
 		{`{"type":"tell","id":"1","member":"","text":"x"}`, `{"type":"tell","id":"1","member":"","text":""}`},
+		{`{"type":"tell","id":"1","text":"x","ready":"running_late"}`, `{"type":"tell","id":"1","text":"x","ready":"Running late"}`},
 		{check(`,"rtt_ms":60000`), check(`,"rtt_ms":60001`)},
 		{check(`,"rtt_ms":-1`), check(`,"rtt_ms":-2`)},
 		{check(`,"loss_pct":100`), check(`,"loss_pct":101`)},

@@ -7,7 +7,8 @@ import { backoff } from "./backoff.js";
 /** @import {Clock} from "./alarm.js" */
 
 /** `sending`: the server has not answered yet; `waiting`: will be tried again; `refused`: will not, unless its writer wants to.
- * @typedef {{id: string, text: string, member: string, state: "sending" | "waiting" | "refused"}} Unsent `member`: to whom, "" for all */
+ * @typedef {{id: string, text: string, member: string, ready: string, state: "sending" | "waiting" | "refused"}} Unsent `member`: to whom, "" for all;
+ * `ready`: the name of words of the catalogue, "" for one's own */
 
 /** Words that are neither acknowledged nor refused by then make us doubt the connection (milliseconds). */
 const overdueAfter = 5000;
@@ -29,9 +30,9 @@ export class Outbox {
     this.#alarm = new Alarm(outside);
   }
 
-  /** @param {string} id @param {string} text @param {string} member */
-  add(id, text, member = "") {
-    this.words.set(id, { id, text, member, state: "waiting" });
+  /** @param {string} id @param {string} text @param {string} [member] @param {string} [ready] */
+  add(id, text, member = "", ready = "") {
+    this.words.set(id, { id, text, member, ready, state: "waiting" });
     this.#next();
   }
 
@@ -72,7 +73,7 @@ export class Outbox {
     const words = this.words.get(id);
     if (words?.state !== "refused") return;
     this.words.delete(id);
-    this.add(id, words.text, words.member);
+    this.add(id, words.text, words.member, words.ready);
   }
 
   /** Gives refused words up. @param {string} id */

@@ -19,7 +19,8 @@
  * @typedef {{id: string, name: string, role: string, place: Place, since: string, media: Media, line: Quality, away: boolean, lead: boolean,
  *   signing: boolean, device: boolean, hearing: "" | Hearing, check?: Checked}} Member */
 /** @typedef {{id: string, from: Author, text: string, at: string}} Line one line of chat; `at` is RFC 3339 */
-/** @typedef {{id: string, text: string, at: string}} Note what somebody who waits was told; nobody's name is with it */
+/** @typedef {{id: string, text: string, ready: string, at: string}} Note what somebody who waits was told, in the sender's words; `ready` names words of the
+ * catalogue that stand for them, "" for none. Nobody's name is with it */
 /** @typedef {{mid: string, member: string, source: Source}} SlotEntry */
 
 /** What a place looks like. `private` and `started` are RFC 3339, or "": private time is off, nobody was admitted yet.
@@ -34,7 +35,7 @@
 /** @typedef {{type: "member", member: Member}} MemberChanged */
 /** @typedef {{type: "left", member: string}} Left */
 /** @typedef {{type: "chat", id: string, from: Author, text: string, at: string}} Chat */
-/** @typedef {{type: "told", id: string, member: string, text: string, at: string}} Told to me, who waits; or by me, acknowledged */
+/** @typedef {{type: "told", id: string, member: string, text: string, ready: string, at: string}} Told to me, who waits; or by me, acknowledged */
 /** @typedef {{type: "private", since: string}} Private */
 /** @typedef {{type: "media", media: Media}} MediaChanged by the room */
 /** @typedef {{type: "speaking", members: string[]}} Speaking */
@@ -48,7 +49,7 @@
 /** @typedef {{type: "offer", offer: string, sources: Sources}} Offer */
 /** @typedef {{type: "admit" | "return" | "decline" | "remove" | "lead", member: string}} AboutMember */
 /** @typedef {Join | Offer | AboutMember | {type: "resume", token: string} | {type: "media", media: Media} | {type: "chat", id: string, text: string}
- *   | {type: "tell", id: string, member: string, text: string} | {type: "private", on: boolean} | {type: "hearing", answer: Hearing}
+ *   | {type: "tell", id: string, member: string, text: string, ready: string} | {type: "private", on: boolean} | {type: "hearing", answer: Hearing}
  *   | {type: "sign", member: string, on: boolean} | {type: "view", video: View} | {type: "line", line: "good" | "weak" | "bad"}
  *   | {type: "check", check: Checked} | {type: "end"} | {type: "bye"}} ClientMessage */
 
@@ -124,7 +125,7 @@ const works = oneOf("ok", "fault", "unknown");
 const person = object({ id: text, name: text, role: text });
 const author = object({ id: text, name: text });
 const line = object({ id: text, from: author, text, at: text });
-const note = object({ id: text, text, at: text });
+const note = object({ id: text, text, ready: text, at: text });
 const media = object({ microphone: flag, camera: flag, screen: flag });
 const check = object({
   camera: works,
@@ -173,7 +174,7 @@ const messages = {
   member: { member },
   left: { member: text },
   chat: { id: text, from: author, text, at: text },
-  told: { id: text, member: text, text, at: text },
+  told: { id: text, member: text, text, ready: text, at: text },
   private: { since: text },
   media: { media },
   speaking: { members: list(text) },

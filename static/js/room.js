@@ -109,7 +109,7 @@ export class Room {
       case "chat":
         return this.#said({ id: message.id, from: message.from, text: message.text, at: message.at });
       case "told":
-        return this.#told(message.member, { id: message.id, text: message.text, at: message.at });
+        return this.#told(message.member, { id: message.id, text: message.text, ready: message.ready, at: message.at });
       case "private":
         return this.#private(message.since);
       case "speaking":

@@ -58,7 +58,7 @@ export class Session {
     /** What I said that the server has not acknowledged, to show below the chat. */
     this.lines = new Outbox({ ...outside, overdue, send: ({ id, text }) => this.#say({ type: "chat", id, text }) });
     /** The same of what I told those who wait. */
-    this.notes = new Outbox({ ...outside, overdue, send: ({ id, text, member }) => this.#say({ type: "tell", id, member, text }) });
+    this.notes = new Outbox({ ...outside, overdue, send: ({ id, text, member, ready }) => this.#say({ type: "tell", id, member, text, ready }) });
   }
 
   get state() {
@@ -127,10 +127,10 @@ export class Session {
     return id;
   }
 
-  /** @param {string} member who waits, "" for all of them @param {string} text @returns {string} its id in `notes` */
-  tell(member, text) {
+  /** @param {string} member who waits, "" for all of them @param {string} text @param {string} ready see Note @returns {string} its id in `notes` */
+  tell(member, text, ready = "") {
     const id = this.#outside.newID();
-    this.notes.add(id, text, member);
+    this.notes.add(id, text, member, ready);
     this.#watcher.changed();
     return id;
   }

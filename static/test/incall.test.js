@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { arrange, mainOf } from "../js/arrange.js";
+import { Words } from "../js/i18n.js";
 import { Room } from "../js/room.js";
 import { stateOf } from "../js/ui/chat.js";
 import { next } from "../js/ui/controls.js";
@@ -13,6 +14,7 @@ import { choices } from "../js/ui/menu.js";
 import { Lasting, notices } from "../js/ui/notices.js";
 import { statesOf } from "../js/ui/people.js";
 import { goesOut, reminds } from "../js/ui/private.js";
+import { noteWords } from "../js/ui/tell.js";
 import { ViewChoices } from "../js/ui/view.js";
 import { foundBy, heldBack } from "../js/ui/waiters.js";
 
@@ -196,4 +198,11 @@ test("how I want to see a visit outlives a reload, and a full or foreign storage
   const full = new ViewChoices({ getItem: () => null, setItem: () => { throw new Error("full"); } });
   full.set("captions", true);
   assert.equal(full.captions, true);
+});
+
+test("who waits reads ready words in their own language, and others as they were written", () => {
+  const spanish = new Words({ "tell.soon": "Enseguida le atendemos." }, "es");
+  assert.equal(noteWords(spanish, { text: "We’ll be with you in a few minutes.", ready: "soon" }), "Enseguida le atendemos.");
+  assert.equal(noteWords(spanish, { text: "Ten more minutes.", ready: "" }), "Ten more minutes.");
+  assert.equal(noteWords(spanish, { text: "From a newer page.", ready: "unheard_of" }), "From a newer page.");
 });

@@ -130,9 +130,9 @@ test("what was told to those who wait is acknowledged in its own way", async () 
   const world = new World();
   await world.join();
   const id = world.session.tell("w", "Five minutes more");
-  assert.deepEqual(world.socket.sent.at(-1), { type: "tell", id, member: "w", text: "Five minutes more" });
+  assert.deepEqual(world.socket.sent.at(-1), { type: "tell", id, member: "w", text: "Five minutes more", ready: "" });
   assert.equal(world.session.notes.words.size, 1);
-  await world.receive({ type: "told", id, member: "w", text: "Five minutes more", at: "2026-11-24T15:00:00Z" });
+  await world.receive({ type: "told", id, member: "w", text: "Five minutes more", ready: "", at: "2026-11-24T15:00:00Z" });
   assert.equal(world.session.notes.words.size, 0);
   assert.deepEqual(world.happened.map((h) => h.what), ["moved", "delivered"]);
 });
@@ -153,8 +153,8 @@ test("no order of messages and of what happens to the network throws", async () 
     { type: "member", member: { ...member, id: "me" } },
     { type: "left", member: "a" },
     chat("x", "y"),
-    { type: "told", id: "x", member: "me", text: "t", at: "s" },
-    { type: "told", id: "x", member: "a", text: "t", at: "s" },
+    { type: "told", id: "x", member: "me", text: "t", ready: "", at: "s" },
+    { type: "told", id: "x", member: "a", text: "t", ready: "", at: "s" },
     { type: "private", since: "s" },
     { type: "private", since: "" },
     { type: "media", media: { microphone: false, camera: false, screen: false } },

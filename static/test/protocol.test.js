@@ -32,7 +32,7 @@ test("what the page sends has the shape of the golden client messages", () => {
     chat: { type: "chat", id: "c", text: "t" },
     ...Object.fromEntries(["admit", "return", "decline", "remove", "lead"].map((type) => [type, { type, member: "m" }])),
     resume: { type: "resume", token: "t" },
-    tell: { type: "tell", id: "t", member: "m", text: "t" },
+    tell: { type: "tell", id: "t", member: "m", text: "t", ready: "" },
     private: { type: "private", on: true },
     hearing: { type: "hearing", answer: "signal" },
     sign: { type: "sign", member: "m", on: true },

@@ -127,7 +127,7 @@ test("those who listen are told of private time, leaders, signing, screens, and 
     { type: "member", member: member("i", "visit", { media: { microphone: true, camera: true, screen: true } }) },
     { type: "member", member: member("p", "visit", { hearing: "signal" }) },
     { type: "member", member: member("p", "visit", { hearing: "nobody" }) },
-    { type: "told", id: "n", member: "w", text: "Soon", at: "2026-11-24T15:00:00Z" },
+    { type: "told", id: "n", member: "w", text: "Soon", ready: "", at: "2026-11-24T15:00:00Z" },
   ].flatMap((message) => what(room.apply(message)));
   assert.deepEqual(told, [
     "private true",

@@ -75,7 +75,7 @@ export class Inside {
     this.sure = new Sure();
     this.invite = new Invite(words, visit, spoken);
     this.tell = new Tell(words, live, {
-      tell: (member, text) => this.#session?.tell(member, text) ?? "",
+      tell: (member, text, ready) => this.#session?.tell(member, text, ready) ?? "",
       stateOf: (id) => this.#session?.notes.words.get(id)?.state ?? "",
       changed: render,
     });

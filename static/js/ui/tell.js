@@ -9,9 +9,18 @@ import { longestNote } from "../protocol.js";
 
 /** `state`: "" once the server has it.
  * @typedef {{id: string, member: string, text: string, at: number, state: "" | "sending" | "waiting" | "refused"}} Sent */
-/** @typedef {{tell: (member: string, text: string) => string, stateOf: (id: string) => Sent["state"], changed: () => void}} Acts */
+/** @typedef {{tell: (member: string, text: string, ready: string) => string, stateOf: (id: string) => Sent["state"], changed: () => void}} Acts */
 
-const ready = ["tell.soon", "tell.late", "tell.sound"];
+/** Words that are ready in every language: who waits reads them in their own. */
+const ready = ["soon", "late", "sound"];
+
+/**
+ * What somebody who waits reads of a note.
+ * @param {Words} words @param {{text: string, ready: string}} note
+ */
+export function noteWords(words, note) {
+  return ready.includes(note.ready) ? words.t(`tell.${note.ready}`) : note.text;
+}
 
 export class Tell {
   #words;
@@ -28,9 +37,10 @@ export class Tell {
     this.#words = words;
     this.#acts = acts;
     box("tell-ready").append(
-      ...ready.map((key) => {
+      ...ready.map((name) => {
+        const key = `tell.${name}`;
         const made = el("button", { type: "button", class: "button", "data-t": key }, words.t(key));
-        made.addEventListener("click", () => this.#send(words.t(key)));
+        made.addEventListener("click", () => this.#send(words.t(key), name));
         return made;
       }),
     );
@@ -81,10 +91,10 @@ export class Tell {
     box("tell-sent").replaceChildren();
   }
 
-  /** @param {string} text */
-  #send(text) {
+  /** @param {string} text @param {string} name of ready words, "" for one's own */
+  #send(text, name = "") {
     const member = this.#to?.id ?? "";
-    const id = this.#acts.tell(member, text);
+    const id = this.#acts.tell(member, text, name);
     this.#sent.push({ id, member, text, at: 0, state: "sending" });
     this.#acts.changed();
   }

@@ -4,6 +4,7 @@
 import { box, button, el, keyed, setText } from "./dom.js";
 import { phoneLine } from "./phone.js";
 import { Preview } from "./preview.js";
+import { noteWords } from "./tell.js";
 
 /** @import {Checks} from "./checks.js" */
 /** @import {Devices} from "../devices.js" */
@@ -103,7 +104,7 @@ export class Waiting {
       () => el("li", {}, el("strong", {}), el("p", { dir: "auto" })),
       (item, note) => {
         setText(/** @type {Element} */ (item.firstElementChild), words.t("waiting.told", { time: words.time(Date.parse(note.at)) }));
-        setText(/** @type {Element} */ (item.lastElementChild), note.text);
+        setText(/** @type {Element} */ (item.lastElementChild), noteWords(words, note));
       },
     );
     if (list.childElementCount > before) list.lastElementChild?.scrollIntoView({ block: "nearest" });
