@@ -151,7 +151,7 @@ func TestWebsocketCut(t *testing.T) {
 			t.Errorf("participant %d reads %q", p.who, got)
 		}
 	}
-	doctor.within("reload", doctor.page.Reload)
+	doctor.reloads()
 	doctor.comesBack()
 	doctor.press("button", "Chat")
 	doctor.await("read the last line", `(line) => document.querySelector("#chat-lines li:last-child p")?.textContent === line`, said[len(said)-1])
@@ -231,7 +231,7 @@ func TestReloadAndKilledTab(t *testing.T) {
 	doctor.followsFrames()
 
 	began := time.Now()
-	patient.within("reload", patient.page.Reload)
+	patient.reloads()
 	patient.comesBack()
 	patient.followsFrames()
 	patient.in("reload: the others' picture is back", patient.seesAgain(began), reloadIn)

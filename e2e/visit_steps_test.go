@@ -80,6 +80,13 @@ func (p *Person) reads(text string) {
 	p.await(fmt.Sprintf("read %q", text), `(text) => document.body.innerText.includes(text)`, text)
 }
 
+// reloads loads the page anew, having looked at it.
+func (p *Person) reloads() {
+	p.t.Helper()
+	p.within("look at the page", p.page.Activate)
+	p.within("reload", p.page.Reload)
+}
+
 // port is the local UDP port that the page's media goes through.
 func (p *Person) port() uint16 {
 	p.t.Helper()

@@ -176,7 +176,7 @@ func TestChat(t *testing.T) {
 	doctor.reads("Is <b>this</b> better? 😀")
 
 	// A reload comes back to the visit, not to the waiting room, with all that was said.
-	patient.within("reload", patient.page.Reload)
+	patient.reloads()
 	patient.comesBack()
 	patient.meets(doctor)
 	doctor.meets(patient)

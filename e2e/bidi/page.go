@@ -71,6 +71,11 @@ func (p *Page) SetCookie(ctx context.Context, host, name, value string) error {
 	}, nil)
 }
 
+// Activate brings the window to the front: Firefox gives a camera to no other.
+func (p *Page) Activate(ctx context.Context) error {
+	return p.browser.conn.command(ctx, "browsingContext.activate", map[string]string{"context": p.context}, nil)
+}
+
 // Begin goes to url without waiting until the page is there.
 func (p *Page) Begin(ctx context.Context, url string) error {
 	return p.browser.conn.command(ctx, "browsingContext.navigate", map[string]any{"context": p.context, "url": url, "wait": "none"}, nil)

@@ -37,8 +37,8 @@ export class MediaLink {
   #sending = false;
   /** @type {{data: DataUse, people: number}} */
   #visit = { data: "full", people: 1 };
-  /** What the camera's sender was told last. */
-  #shaped = "";
+  /** What the senders of pictures were told last. */
+  #shaped = { camera: "", screen: "" };
   /** Changes of senders run one after the other. @type {Promise<unknown>} */
   #queue = Promise.resolve();
   /** @type {Partial<Record<Source, RTCRtpTransceiver>>} */
@@ -76,10 +76,10 @@ export class MediaLink {
   async offer({ audio, video }, restart) {
     if (this.#canSend && !this.#lines.microphone) {
       this.#lines.microphone = this.#add("audio", { direction: "sendonly" });
-      this.#lines.camera = this.#add("video", { direction: "sendonly", sendEncodings: [this.#shape()] });
+      this.#lines.camera = this.#add("video", { direction: "sendonly", sendEncodings: [this.#shape("camera")] });
     }
     if (this.lacks) {
-      this.#lines.screen = this.#add("video", { direction: "sendonly", sendEncodings: [screenEncoding] });
+      this.#lines.screen = this.#add("video", { direction: "sendonly", sendEncodings: [this.#shape("screen")] });
       this.#lines.screen_audio = this.#add("audio", { direction: "sendonly" });
       void this.refresh();
     }
@@ -155,21 +155,25 @@ export class MediaLink {
     this.#pc.close();
   }
 
-  /** @returns {Encoding} */
-  #shape() {
+  /** @param {"camera" | "screen"} source @returns {Encoding & {active: boolean}} */
+  #shape(source) {
     const { camera, screen } = this.#tracks();
-    return cameraEncoding({ ...this.#visit, sharing: Boolean(screen) }, camera?.getSettings() ?? {});
+    const encoding = source === "screen" ? screenEncoding : cameraEncoding({ ...this.#visit, sharing: Boolean(screen) }, camera?.getSettings() ?? {});
+    // Firefox still sends a black picture a second after its track was taken away, unless it is told to send none.
+    return { ...encoding, active: this.#sending && Boolean(this.#tracks()[source]) };
   }
 
   #reshape() {
     const work = async () => {
-      const sender = this.#lines.camera?.sender;
-      const shape = this.#shape();
-      if (!sender || JSON.stringify(shape) === this.#shaped || this.#pc.signalingState === "closed") return;
-      const parameters = sender.getParameters();
-      for (const encoding of parameters.encodings ?? []) Object.assign(encoding, shape);
-      await sender.setParameters(parameters);
-      this.#shaped = JSON.stringify(shape);
+      for (const source of /** @type {const} */ (["camera", "screen"])) {
+        const sender = this.#lines[source]?.sender;
+        const shape = this.#shape(source);
+        if (!sender || JSON.stringify(shape) === this.#shaped[source] || this.#pc.signalingState === "closed") continue;
+        const parameters = sender.getParameters();
+        for (const encoding of parameters.encodings ?? []) Object.assign(encoding, shape);
+        await sender.setParameters(parameters);
+        this.#shaped[source] = JSON.stringify(shape);
+      }
     };
     const done = this.#queue.then(work);
     this.#queue = done.catch(() => undefined);

@@ -107,12 +107,13 @@ test("another device or another use of data needs no offer; being moved out stop
   await link.refresh();
   await link.fit(2, "low");
   assert.equal(pc.lines[1].sender.track, tracks.camera);
-  assert.deepEqual(pc.lines[1].sender.getParameters().encodings[0], { maxBitrate: 120_000, maxFramerate: 12, scaleResolutionDownBy: 4 });
+  assert.deepEqual(pc.lines[1].sender.getParameters().encodings[0], { maxBitrate: 120_000, maxFramerate: 12, scaleResolutionDownBy: 4, active: true });
   await link.fit(2, "full");
   assert.equal(pc.lines[1].sender.getParameters().encodings[0].maxBitrate, 1_500_000);
   assert.deepEqual([pc.offers.length, pc.lines[0].sender.replaced], [1, 1], "what has not changed is left alone");
   await link.send(false);
   assert.deepEqual(pc.lines.slice(0, 2).map((line) => line.sender.track), [null, null]);
+  assert.equal(pc.lines[1].sender.getParameters().encodings[0].active, false, "no black picture either");
   link.close();
 });
 
