@@ -111,6 +111,9 @@ func (s *Session) resume(m Resume) error {
 	if p.seat == nil {
 		return errNothing
 	}
+	if err := p.pace.WaitN(ctx, resumeCost); err != nil {
+		return fmt.Errorf("resuming: %w", err)
+	}
 	err := p.seat.Attach(ctx, s)
 	if errors.Is(err, rooms.ErrClosed) {
 		return fmt.Errorf("%w: %w", errNothing, err)

@@ -433,14 +433,15 @@ func TestStrangersResume(t *testing.T) {
 	})
 }
 
-// The limit of messages is a person's, not a connection's.
+// The limit of messages is a person's, not a connection's; and resuming counts, since others are told of it.
 func TestResumingIsNoWayAroundTheLimit(t *testing.T) {
 	h := newHouse(t, Limits{MessagesPerSec: 0.001})
 	doctor, joined := h.lurk("doctor", auth.Clinician)
-	for i := range offerCost { // what may come at once
+	const atOnce = offerCost // of which the resuming takes its part
+	for i := range atOnce - resumeCost {
 		doctor.send(Chat{ID: fmt.Sprint(i), Text: "x"})
 	}
-	await(doctor, "the last", func(m Said) bool { return m.ID == fmt.Sprint(offerCost-1) })
+	await(doctor, "the last", func(m Said) bool { return m.ID == fmt.Sprint(atOnce-resumeCost-1) })
 	doctor.cut()
 	h.resume(joined.Token)
 	h.handler.mu.Lock()

@@ -13,8 +13,11 @@ import (
 	"housecall/sfu"
 )
 
-// offerCost is how many other messages an offer weighs, when a client sends faster than it may.
-const offerCost = 20
+// How many other messages an offer weighs, and a resumed connection, of which all others are told, when a client sends faster than it may.
+const (
+	offerCost  = 20
+	resumeCost = 5
+)
 
 // Session is one connection: run reads what the client asks and does it. The room reaches the client by Send and Close. Behind it is a
 // participant, who may come back by another connection when this one is lost.
