@@ -98,6 +98,15 @@ func TestKeyboardOnly(t *testing.T) {
 	patient.keys(bidi.Escape)
 	patient.hasFocus("button", "Chat")
 
+	doctor.keys(bidi.Escape)
+	doctor.tabsAndPresses("Who is here")
+	doctor.tabsAndPresses("More for " + robin)
+	doctor.tabsAndPresses("Move to waiting room")
+	patient.reaches("waiting")
+	doctor.hasFocus("heading", "Who is here")
+	doctor.tabsAndPresses("Admit " + robin)
+	patient.reaches("visit")
+
 	patient.tabsAndPresses("Leave visit")
 	patient.reaches("left")
 	patient.tabsAndPresses("Come back to the visit")

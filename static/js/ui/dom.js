@@ -56,6 +56,18 @@ export function setText(element, text) {
 }
 
 /**
+ * Does what may take away the control that has the focus, and then gives the focus to another place: it must not fall off the page.
+ * @param {Element} parent where controls may go
+ * @param {HTMLElement} next
+ * @param {() => void} change
+ */
+export function keepFocus(parent, next, change) {
+  const had = parent.contains(document.activeElement);
+  change();
+  if (had && !parent.contains(document.activeElement)) next.focus();
+}
+
+/**
  * Makes the children of a list agree with items, keeping the elements of those that stay, and so the focus.
  * @template T
  * @param {Element} parent

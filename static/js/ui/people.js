@@ -1,6 +1,6 @@
 // Who is in the visit, as a list: what they are, how they are, and what I may do about them.
 
-import { box, button, el, keyed, setText } from "./dom.js";
+import { box, button, el, keepFocus, keyed, setText } from "./dom.js";
 import { choices, Menu } from "./menu.js";
 
 /** @import {Choice} from "./menu.js" */
@@ -57,20 +57,22 @@ export class People {
     box("invite-part").hidden = !room.may.has("invite");
     /** @type {Listed} */
     const me = { ...room.you, ...mine, name: words.t("people.you", { name: room.you.name }), signing: this.#signs(room) };
-    keyed(
-      box("people-list"),
-      [me, ...room.others],
-      (each) => each.id,
-      (each) => (each === me ? this.#me(room) : this.#other(/** @type {Member} */ (each))),
-      (li, each) => {
-        const role = words.has(`role.${each.role}`) ? words.t(`role.${each.role}`) : "";
-        set(li, ".name", each.name);
-        set(li, ".states", [role, ...statesOf(each, room).map((key) => words.t(key))].filter(Boolean).join(" · "));
-        const theirs = this.#menus.get(each.id);
-        if (!theirs || each === me) return;
-        theirs.member = /** @type {Member} */ (each);
-        theirs.menu.show(each.name, choices(theirs.member, room.may, pinned));
-      },
+    keepFocus(box("people-list"), box("people-title"), () =>
+      keyed(
+        box("people-list"),
+        [me, ...room.others],
+        (each) => each.id,
+        (each) => (each === me ? this.#me(room) : this.#other(/** @type {Member} */ (each))),
+        (li, each) => {
+          const role = words.has(`role.${each.role}`) ? words.t(`role.${each.role}`) : "";
+          set(li, ".name", each.name);
+          set(li, ".states", [role, ...statesOf(each, room).map((key) => words.t(key))].filter(Boolean).join(" · "));
+          const theirs = this.#menus.get(each.id);
+          if (!theirs || each === me) return;
+          theirs.member = /** @type {Member} */ (each);
+          theirs.menu.show(each.name, choices(theirs.member, room.may, pinned));
+        },
+      ),
     );
     for (const id of this.#menus.keys()) if (!room.members.has(id)) this.#menus.delete(id);
     const sign = box("people-list").querySelector(".signs");

@@ -1,7 +1,7 @@
 // Who waits, for those who may let them in: a small card over the pictures to admit at once, and in the panel everything that is known of them
 // and can be done.
 
-import { box, button, el, keyed, setText } from "./dom.js";
+import { box, button, el, keepFocus, keyed, setText } from "./dom.js";
 import { goesOut } from "./private.js";
 
 /** @import {Checked, Member} from "../protocol.js" */
@@ -60,7 +60,10 @@ export class Waiters {
     this.#card(open ? [] : waiting.filter((each) => heldBack(each, room.private) === ""), now);
     box("waiting-part").hidden = waiting.length === 0;
     button("tell-all").hidden = waiting.length < 2 || !room.may.has("tell");
-    keyed(box("waiting-list"), open ? waiting : [], (each) => each.id, (each) => this.#row(each), (li, each) => this.#fill(li, each, room, now));
+    const list = box("waiting-list");
+    keepFocus(list, box("people-title"), () => {
+      keyed(list, open ? waiting : [], (each) => each.id, (each) => this.#row(each), (li, each) => this.#fill(li, each, room, now));
+    });
   }
 
   /** @param {Member[]} waiting @param {number} now */
