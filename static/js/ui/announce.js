@@ -42,12 +42,14 @@ export class Announcer {
         // Not what they answered: a loudspeaker would say it to the patient's room, too.
         return live.polite(words.t("hearing.answered", { name: happening.member.name }));
       case "lead":
-        return live.polite(happening.me ? words.t("lead.me") : words.t("lead.other", { name: happening.member.name }));
+        // Who has it now sees it too: nothing else on the screen changes for them.
+        return happening.me ? live.toast(words.t("lead.me")) : live.polite(words.t("lead.other", { name: happening.member.name }));
       case "signing":
         return happening.on ? live.polite(words.t("visit.signs", { name: happening.member.name })) : undefined;
       case "shares":
         return live.polite(words.t(happening.on ? "visit.shares" : "visit.shares_no_more", { name: happening.member.name }));
       case "moved":
+        if (this.#visited) live.forget();
         if (happening.place === "visit") live.polite(words.t("visit.in"));
         else if (this.#visited && happening.why === "") live.toast(words.t("visit.sent_out")); // else the waiting room says why
         this.#visited = happening.place === "visit";

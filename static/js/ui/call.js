@@ -193,7 +193,7 @@ export class Call {
     this.#attendance = null;
     this.#lostAt = 0;
     live.banner("");
-    live.quiet();
+    live.forget();
     devices.stop();
     this.views.clear();
     this.inside.hide();

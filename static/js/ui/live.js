@@ -36,6 +36,13 @@ export class Live {
     box("toast").hidden = true;
   }
 
+  /** Leaves nothing of what was said, hidden words neither: it was said inside, and who reads on is outside now. */
+  forget() {
+    clearTimeout(this.#toastTimer);
+    box("toast").hidden = true;
+    for (const place of ["toast", "polite"]) box(place).textContent = "";
+  }
+
   /** Shows a banner over everything until it is taken away with "". @param {string} text */
   banner(text) {
     const banner = box("banner");
