@@ -17,7 +17,7 @@ import { canFlip, showTrack } from "./preview.js";
 
 /** What a tile says. `source` is empty for my own.
  * @typedef {{key: string, id: string, name: string, title: string, source: "" | "camera" | "screen", muted: boolean, speaking: boolean,
- *   away: boolean, line: string, note: string}} Shown */
+ *   away: boolean, line: string, note: string, urgent: boolean}} Shown */
 
 export class Stage {
   /** Whom the person chose to see large, "" for nobody. */
@@ -124,16 +124,16 @@ export class Stage {
     const { id, name, away, line } = member;
     const speaking = room.speaking.includes(id) && !away;
     const common = { key, id, source, away, line: source === "camera" && !away ? line : "" };
-    if (source === "screen") return { ...common, name: words.t("visit.screen_of", { name }), title: name, muted: false, speaking: false, note: "" };
+    if (source === "screen") return { ...common, name: words.t("visit.screen_of", { name }), title: name, muted: false, speaking: false, note: "", urgent: false };
     const note = member.hearing ? words.t(`hearing.${member.hearing}`) : "";
-    return { ...common, name, title: name, muted: !member.media.microphone && !away, speaking, note };
+    return { ...common, name, title: name, muted: !member.media.microphone && !away, speaking, note, urgent: member.hearing === "signal" };
   }
 
   /** @param {Room} room @param {boolean} microphone @returns {Shown} */
   #me(room, microphone) {
     const { id, name } = room.you;
     const speaking = room.speaking.includes(id) && microphone;
-    return { key: id, id, source: "", name: this.#words.t("visit.you"), title: name, muted: !microphone, speaking, away: false, line: "", note: "" };
+    return { key: id, id, source: "", name: this.#words.t("visit.you"), title: name, muted: !microphone, speaking, away: false, line: "", note: "", urgent: false };
   }
 
   /** @param {Shown} each */
@@ -168,6 +168,7 @@ export class Stage {
     set(tile, ".cover-word", each.away && (bare || still) ? words.t("visit.away") : "");
     set(tile, ".name", each.name);
     set(tile, ".note", each.note);
+    tile.querySelector(".note")?.classList.toggle("urgent", each.urgent);
     // "Speaking" is seen and read; that somebody's camera is off is read only: the tile shows it.
     const state = each.speaking ? "visit.speaking" : each.away && !bare && !still ? "visit.away" : "";
     set(tile, ".state", state && words.t(state));
