@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { Announcer } from "../js/ui/announce.js";
 
-/** An announcer and what came of it. */
-function listening() {
+/** An announcer and what came of it. @param {string} role mine */
+function listening(role = "clinician") {
   const heard = [];
   const live = {
     polite: (text) => heard.push(`says ${text}`),
@@ -12,7 +12,7 @@ function listening() {
     forget: () => heard.push("forgets"),
   };
   const announcer = new Announcer({ t: (key, { name = "" } = {}) => [key, name].filter(Boolean).join(" ") }, live);
-  return { heard, happens: (...happenings) => announcer.tell(happenings.map((each) => ({ member: { name: "Kit" }, ...each })), {}) };
+  return { heard, happens: (...happenings) => announcer.tell(happenings.map((each) => ({ member: { name: "Kit" }, ...each })), { you: { role } }) };
 }
 
 test("whoever gets the lead sees it; the others hear of it", () => {
@@ -29,4 +29,12 @@ test("who goes outside takes no words of the visit along", () => {
   assert.deepEqual(heard, ["says visit.in", "says visit.came Kit", "forgets"]);
   happens({ what: "moved", place: "visit", why: "" }, { what: "moved", place: "waiting", why: "" });
   assert.deepEqual(heard.slice(3), ["says visit.in", "forgets", "shows visit.sent_out"]);
+});
+
+test("a patient in private time hears that they are asked; the others hear that it began", () => {
+  for (const [role, begins] of [["patient", "says private.on ask.title"], ["clinician", "says private.on"], ["interpreter", "says private.on"]]) {
+    const { heard, happens } = listening(role);
+    happens({ what: "private", on: true }, { what: "private", on: false });
+    assert.deepEqual(heard, [begins, "says private.off"], role);
+  }
 });

@@ -37,6 +37,8 @@ export class Announcer {
       case "waits":
         return live.polite(words.t("visit.waits", { name: happening.member.name }));
       case "private":
+        // The patient is asked something, which stands far from where they are on the page.
+        if (happening.on && room.you.role === "patient") return live.polite(`${words.t("private.on")} ${words.t("ask.title")}`);
         return live.polite(words.t(happening.on ? "private.on" : "private.off"));
       case "hearing":
         // Not what they answered: a loudspeaker would say it to the patient's room, too.
