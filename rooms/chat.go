@@ -13,11 +13,16 @@ import (
 
 // Transcript keeps what is said in visits where it lasts. Its methods may take as long as their context lets them.
 type Transcript interface {
-	// Open gives the last lines said in a visit, oldest first, to the host that opens its room; from then on lines of every host with a lower
-	// epoch are refused.
-	Open(ctx context.Context, visit string, epoch int64, latest int) ([]Line, error)
+	// Open gives what lasts of a visit to the host that opens its room; from then on whatever a host with a lower epoch wants kept is refused.
+	Open(ctx context.Context, visit string, epoch int64, latest int) (Record, error)
 	// Keep returns when a line is kept for good, and gives it as it is kept: when its sender has used the id before, that is the earlier one.
 	Keep(ctx context.Context, visit string, epoch int64, line Line) (Line, error)
+}
+
+// Record is what lasts of a visit's room, whoever hosted it.
+type Record struct {
+	Said    []Line    // the last lines, oldest first
+	Private time.Time // since when private time is on; zero: it is off
 }
 
 // Line is what was said, and to whom.

@@ -20,8 +20,9 @@ type Config struct {
 	Events func(Event) // must not block: it is called on rooms' goroutines
 
 	Transcript Transcript
-	// End makes the end of a visit last, before anybody in it is told. It returns when it does, or when it can't now.
-	End func(context.Context, Event) error
+	// Write makes what happened last, before anybody in the visit is told: its end, and the beginning and end of private time. It returns when it
+	// does, or when it can't now.
+	Write func(context.Context, Event) error
 
 	Logger *slog.Logger
 	Limits Limits
@@ -81,6 +82,7 @@ const (
 type Event struct {
 	Kind       EventKind
 	Visit      string
+	Epoch      int64 // of the room's host
 	At         time.Time
 	Session    string    // whom it is about, with Invitation and Role; empty: the whole visit
 	Invitation string    //
@@ -116,8 +118,8 @@ type hosted struct {
 
 // NewHost returns a host and starts its heartbeat. Close ends it.
 func NewHost(c Config) *Host {
-	if c.Transcript == nil || c.End == nil {
-		panic("rooms: a host without a transcript, or without a way to end visits, would lose what it acknowledges")
+	if c.Transcript == nil || c.Write == nil {
+		panic("rooms: a host without a transcript, or without a way to write, would lose what it acknowledges")
 	}
 	c.Limits = c.Limits.orDefault()
 	if c.Events == nil {
@@ -180,20 +182,20 @@ func (h *Host) refuses(visit string) error {
 // openWithin bounds the opening of a room's transcript.
 const openWithin = 5 * time.Second
 
-// acquire gets what it takes to open a room: the lease on it, and what was said there.
-func (h *Host) acquire(ctx context.Context, visit string) (Lease, []Line, error) {
+// acquire gets what it takes to open a room: the lease on it, and what lasts of it.
+func (h *Host) acquire(ctx context.Context, visit string) (Lease, Record, error) {
 	lease, err := h.config.Leases.Acquire(ctx, h.config.Node, visit)
 	if err != nil {
-		return Lease{}, nil, fmt.Errorf("opening a room: %w", err)
+		return Lease{}, Record{}, fmt.Errorf("opening a room: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	said, err := h.config.Transcript.Open(ctx, visit, lease.Epoch, h.config.Limits.Chat)
+	record, err := h.config.Transcript.Open(ctx, visit, lease.Epoch, h.config.Limits.Chat)
 	if err != nil {
 		h.giveBack(lease)
-		return Lease{}, nil, fmt.Errorf("opening a room: %w", fault.Away(err))
+		return Lease{}, Record{}, fmt.Errorf("opening a room: %w", fault.Away(err))
 	}
-	return lease, said, nil
+	return lease, record, nil
 }
 
 // outside runs act apart from any room's goroutine, with so much time.
@@ -207,7 +209,7 @@ func (h *Host) outside(within time.Duration, act func(context.Context)) {
 
 // open starts the room of an entry that is this caller's to open.
 func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, error) {
-	lease, said, err := h.acquire(ctx, visit)
+	lease, record, err := h.acquire(ctx, visit)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
@@ -221,7 +223,7 @@ func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, er
 		h.forget(visit, entry)
 		return nil, err
 	}
-	room := newRoom(h, lease, said)
+	room := newRoom(h, lease, record)
 	entry.room, entry.lease = room, lease
 	close(entry.settled)
 	h.work.Go(func() {

@@ -136,15 +136,23 @@ func newHouseOn(t *testing.T, engine *sfu.Engine, limits Limits) *house {
 func (h *house) newHost(node string, limits Limits) *Host {
 	host := NewHost(Config{
 		Node: node, Leases: h.leases, Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler), Limits: limits,
-		Transcript: h.db, End: h.db.end,
-		Events: func(e Event) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.events = append(h.events, e)
+		Transcript: h.db, Events: h.note,
+		Write: func(ctx context.Context, e Event) error {
+			err := h.db.write(ctx, e)
+			if err == nil && e.Kind != EventEnded {
+				h.note(e)
+			}
+			return err
 		},
 	})
 	h.t.Cleanup(func() { h.closeHost(host) })
 	return host
+}
+
+func (h *house) note(e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, e)
 }
 
 func (h *house) closeHost(host *Host) {

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -9,26 +10,62 @@ import (
 	"housecall/platform/fault"
 )
 
-// setPrivate begins or ends private time. Doing so twice changes nothing.
-func (r *Room) setPrivate(by *member, on bool) error {
+// writeWithin is how long the beginning or the end of private time may take to last before whoever asked is told that it did not happen.
+const writeWithin = 5 * time.Second
+
+// setPrivate begins or ends private time, once that lasts: a wall that a crash undoes is none, and whoever hosts the room next has to know of
+// it. Doing so twice changes nothing. It runs on the goroutine of whoever asks, and finishes what it began even when they go.
+func (s *Seat) setPrivate(ctx context.Context, on bool) error {
+	turn := Event{}
+	err := s.ask(ctx, func(r *Room, by *member) (err error) {
+		turn, err = r.askPrivate(by, on)
+		return err
+	})
+	if err != nil || turn.Kind == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
+	defer cancel()
+	unwritten := s.room.host.config.Write(ctx, turn)
+	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) { return struct{}{}, s.room.turnPrivate(turn, unwritten) })
+	return err
+}
+
+// askPrivate gives what has to last before private time begins or ends; nothing when it is so already.
+func (r *Room) askPrivate(by *member, on bool) (Event, error) {
 	if !by.may(auth.VisitPrivate) {
-		return fmt.Errorf("private time: %w", fault.NotAllowed)
+		return Event{}, fmt.Errorf("private time: %w", fault.NotAllowed)
+	}
+	if r.turning {
+		return Event{}, fmt.Errorf("private time, while somebody turns it: %w", ErrNotKept)
 	}
 	if on != r.private.IsZero() {
-		return nil
+		return Event{}, nil
 	}
+	r.turning = true
 	if on {
-		r.beginPrivate(by)
+		return r.event(Event{Kind: EventPrivateStarted, By: by.invitation}), nil
+	}
+	return r.event(Event{Kind: EventPrivateEnded, By: by.invitation}), nil
+}
+
+// turnPrivate begins or ends private time now that it lasts.
+func (r *Room) turnPrivate(turn Event, unwritten error) error {
+	r.turning = false
+	if unwritten != nil {
+		return fmt.Errorf("private time: %w: %w", ErrNotKept, unwritten)
+	}
+	if turn.Kind == EventPrivateStarted {
+		r.beginPrivate(turn.At)
 	} else {
-		r.endPrivate(by)
+		r.endPrivate()
 	}
 	return nil
 }
 
 // beginPrivate moves everybody out who may not stay. Their admissions still count, so that they come back when it ends.
-func (r *Room) beginPrivate(by *member) {
-	r.private = r.now()
-	r.remember()
+func (r *Room) beginPrivate(since time.Time) {
+	r.private = since
 	var out []*member
 	for _, m := range r.members {
 		if m.place == Visit && r.walls(m) {
@@ -37,18 +74,15 @@ func (r *Room) beginPrivate(by *member) {
 	}
 	r.moveOut(out...)
 	r.sendVisit(Private{r.private})
-	r.emit(Event{Kind: EventPrivateStarted, By: by.invitation})
 }
 
-// endPrivate lets those back in who had been admitted. What was said meanwhile was not said to them.
-func (r *Room) endPrivate(by *member) {
+// endPrivate lets those back in who had been admitted. What was said meanwhile is not for them.
+func (r *Room) endPrivate() {
 	for i := range r.admitted {
 		r.admitted[i].hearing = ""
 	}
 	r.private = time.Time{}
-	r.remember()
 	r.sendVisit(Private{})
-	r.emit(Event{Kind: EventPrivateEnded, By: by.invitation})
 	r.letIn()
 }
 

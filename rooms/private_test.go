@@ -266,11 +266,65 @@ func TestPrivateTimeOutlivesTheNode(t *testing.T) {
 	}
 }
 
-// A snapshot that another version wrote keeps the wall up when it speaks of private time at all.
+// What a snapshot of another version has besides is left out.
 func TestRecall(t *testing.T) {
 	h := newHouse(t, Limits{})
-	r := newRoom(h.host, Lease{Room: visitID, Admitted: []string{":private:soon", ":unknown:x", ":started:1764000000000", "session:invitation:left", "other:invitation"}}, nil)
-	if r.private.IsZero() || r.started.UnixMilli() != 1764000000000 || len(r.admitted) != 2 || !r.admitted[0].left || r.admitted[1].session != "other" {
-		t.Errorf("recalled %v %v %+v", r.private, r.started, r.admitted)
+	r := newRoom(h.host, Lease{Room: visitID, Admitted: []string{":unknown:x", ":started:1764000000000", "session:invitation:left", "other:invitation"}}, Record{})
+	if r.started.UnixMilli() != 1764000000000 || len(r.admitted) != 2 || !r.admitted[0].left || r.admitted[1].session != "other" {
+		t.Errorf("recalled %v %+v", r.started, r.admitted)
+	}
+}
+
+// Private time begins and ends when that lasts, and not before; while the database is away it does neither, and whoever asked is told.
+func TestPrivateTimeLasts(t *testing.T) {
+	a := newAdolescence(t)
+	a.db.goAway(true)
+	if err := a.doctor.seat.SetPrivate(a.ctx, true); !errors.Is(err, ErrNotKept) {
+		t.Errorf("with the database away: %v", err)
+	}
+	a.settle()
+	if got := latest[Moved](a.mother); got.Place != Visit || len(all[Private](a.teen)) != 0 {
+		t.Errorf("private time began all the same: the guardian is in %s", got.Place)
+	}
+	a.db.goAway(false)
+	release := a.db.hold()
+	began := make(chan error, 1)
+	go func() { began <- a.doctor.seat.SetPrivate(a.ctx, true) }()
+	awaitTurning(a)
+	if err := a.doctor.seat.SetPrivate(a.ctx, true); !errors.Is(err, ErrNotKept) {
+		t.Errorf("asked twice at once: %v", err)
+	}
+	if got := latest[Moved](a.mother).Place; got != Visit {
+		t.Errorf("before it lasts the guardian is in %s", got)
+	}
+	release()
+	if err := <-began; err != nil {
+		t.Fatal(err)
+	}
+	a.settle()
+	if got := latest[Moved](a.mother).Place; got != Waiting {
+		t.Errorf("when it lasts the guardian is in %s", got)
+	}
+	a.db.goAway(true)
+	if err := a.doctor.seat.SetPrivate(a.ctx, false); !errors.Is(err, ErrNotKept) {
+		t.Errorf("ending it with the database away: %v", err)
+	}
+	a.settle()
+	if got := latest[Moved](a.mother).Place; got != Waiting {
+		t.Errorf("it ended all the same: the guardian is in %s", got)
+	}
+}
+
+// awaitTurning waits until the room has asked for private time to last.
+func awaitTurning(a *adolescence) {
+	a.t.Helper()
+	for {
+		turning, err := ask(a.ctx, a.doctor.seat.room, func() (bool, error) { return a.doctor.seat.room.turning, nil })
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if turning {
+			return
+		}
 	}
 }

@@ -58,6 +58,7 @@ type Room struct {
 	ending   bool                 // the visit's end is on its way to where it lasts
 	floor    floor                // who speaks
 	private  time.Time            // since when private time is on; zero: it is off
+	turning  bool                 // private time is about to begin or end, once that lasts
 	started  time.Time            // when the first person came in who had to be admitted; zero: nobody did
 	lead     string               // the invitation of whoever leads the visit; empty: nobody did yet
 	waiters  []*waiter            // what is remembered of sessions that wait, oldest first
@@ -66,8 +67,8 @@ type Room struct {
 	over     bool                 // run ends after the current command
 }
 
-// newRoom starts a room that goes on from the snapshot of its lease, and from what was said.
-func newRoom(h *Host, lease Lease, said []Line) *Room {
+// newRoom starts a room that goes on from the snapshot of its lease, and from what lasts.
+func newRoom(h *Host, lease Lease, record Record) *Room {
 	r := &Room{
 		visit:   lease.Room,
 		epoch:   lease.Epoch,
@@ -79,7 +80,8 @@ func newRoom(h *Host, lease Lease, said []Line) *Room {
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
 		removed: map[string]time.Time{},
-		said:    said,
+		said:    record.Said,
+		private: record.Private,
 		empty:   h.config.Now(),
 	}
 	r.shut = sync.OnceFunc(func() { close(r.stop) })
@@ -174,7 +176,7 @@ func (r *Room) emit(e Event) { r.host.config.Events(r.event(e)) }
 
 // event is something that happens in this room now.
 func (r *Room) event(e Event) Event {
-	e.Visit, e.At = r.visit, r.now()
+	e.Visit, e.Epoch, e.At = r.visit, r.epoch, r.now()
 	return e
 }
 

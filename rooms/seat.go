@@ -86,10 +86,8 @@ func (s *Seat) Remove(ctx context.Context, id string) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.showOut(m, id) })
 }
 
-// SetPrivate begins or ends private time.
-func (s *Seat) SetPrivate(ctx context.Context, on bool) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.setPrivate(m, on) })
-}
+// SetPrivate begins or ends private time, when that lasts. Errors: ErrNotKept.
+func (s *Seat) SetPrivate(ctx context.Context, on bool) error { return s.setPrivate(ctx, on) }
 
 // SetHearing is the member's answer to whether anybody can hear them, in private time.
 func (s *Seat) SetHearing(ctx context.Context, answer Hearing) error {

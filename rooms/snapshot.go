@@ -8,7 +8,6 @@ import (
 
 // What a snapshot has besides admissions. No session's id begins with a colon, so none of these notes can be mistaken for an admission.
 const (
-	notePrivate = ":private:" // then since when, in milliseconds
 	noteStarted = ":started:" // then since when, in milliseconds
 	noteLead    = ":lead:"    // then whose invitation
 )
@@ -17,9 +16,6 @@ const (
 // host has to know to keep everybody in their place.
 func (r *Room) remember() {
 	var notes []string
-	if !r.private.IsZero() {
-		notes = append(notes, notePrivate+strconv.FormatInt(r.private.UnixMilli(), 10))
-	}
 	if !r.started.IsZero() {
 		notes = append(notes, noteStarted+strconv.FormatInt(r.started.UnixMilli(), 10))
 	}
@@ -32,12 +28,10 @@ func (r *Room) remember() {
 	r.host.remember(r, notes)
 }
 
-// recall takes in a snapshot. What it can't read it leaves out, except that private time is on whenever a note speaks of it.
+// recall takes in a snapshot. What it can't read it leaves out.
 func (r *Room) recall(notes []string) {
 	for _, note := range notes {
-		if since, ok := strings.CutPrefix(note, notePrivate); ok {
-			r.private = momentOf(since, r.now())
-		} else if since, ok := strings.CutPrefix(note, noteStarted); ok {
+		if since, ok := strings.CutPrefix(note, noteStarted); ok {
 			r.started = momentOf(since, r.now())
 		} else if lead, ok := strings.CutPrefix(note, noteLead); ok {
 			r.lead = lead

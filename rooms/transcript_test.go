@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"housecall/platform/fault"
 )
@@ -15,20 +16,21 @@ type records struct {
 	away  bool          // nothing can be kept
 	held  chan struct{} // while not nil, and not closed, keeping waits
 	lines []Line
+	since time.Time // of private time
 	epoch int64
 	ends  []Event
 }
 
 var errAway = fault.Away(errors.New("gone"))
 
-func (d *records) Open(_ context.Context, _ string, epoch int64, latest int) ([]Line, error) {
+func (d *records) Open(_ context.Context, _ string, epoch int64, latest int) (Record, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away || epoch < d.epoch {
-		return nil, errAway
+		return Record{}, errAway
 	}
 	d.epoch = epoch
-	return slices.Clone(d.lines[max(0, len(d.lines)-latest):]), nil
+	return Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):]), Private: d.since}, nil
 }
 
 func (d *records) Keep(ctx context.Context, _ string, epoch int64, line Line) (Line, error) {
@@ -45,14 +47,21 @@ func (d *records) Keep(ctx context.Context, _ string, epoch int64, line Line) (L
 	return line, nil
 }
 
-func (d *records) end(ctx context.Context, e Event) error {
+func (d *records) write(ctx context.Context, e Event) error {
 	d.wait(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
 		return errAway
 	}
-	d.ends = append(d.ends, e)
+	switch e.Kind {
+	case EventEnded:
+		d.ends = append(d.ends, e)
+	case EventPrivateStarted:
+		d.since = e.At
+	case EventPrivateEnded:
+		d.since = time.Time{}
+	}
 	return nil
 }
 

@@ -108,7 +108,7 @@ func newHouse(t testing.TB, limits Limits) *house {
 	}
 	db := &records{}
 	host := rooms.NewHost(rooms.Config{Node: "node-1", Leases: rooms.NewMemoryLeases(time.Now), Now: time.Now, Logger: logger,
-		Transcript: db, End: db.end})
+		Transcript: db, Write: db.write})
 	h := &house{t: t, ctx: ctx, db: db, logs: logs, people: map[string]Person{}}
 	h.issuer = auth.Issuer{Kid: "key-1", Key: private, Issuer: "https://visits.example.org", Now: time.Now}
 	h.config = Config{
@@ -146,7 +146,7 @@ func (d *records) goAway(away bool) {
 	d.away = away
 }
 
-func (d *records) end(context.Context, rooms.Event) error {
+func (d *records) write(context.Context, rooms.Event) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.away {
@@ -155,10 +155,10 @@ func (d *records) end(context.Context, rooms.Event) error {
 	return nil
 }
 
-func (d *records) Open(_ context.Context, _ string, _ int64, latest int) ([]rooms.Line, error) {
+func (d *records) Open(_ context.Context, _ string, _ int64, latest int) (rooms.Record, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.lines[max(0, len(d.lines)-latest):]), nil
+	return rooms.Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):])}, nil
 }
 
 func (d *records) Keep(_ context.Context, _ string, _ int64, line rooms.Line) (rooms.Line, error) {

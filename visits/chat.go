@@ -119,11 +119,11 @@ func (s *Service) scanLine(visit string, scan func(...any) error) (ChatLine, err
 	return line, nil
 }
 
-// OpenChat gives the last lines of a visit, oldest first, to the host that opens its room, and from then on refuses those of every host with a
-// lower epoch: so no line is kept that this host doesn't know.
-func (s *Service) OpenChat(ctx context.Context, visit string, epoch int64, latest int) ([]ChatLine, error) {
-	var lines []ChatLine
-	err := s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+// OpenRoom gives the last lines of a visit, oldest first, and since when private time is on, if it is, to the host that opens its room; from then
+// on it refuses whatever comes of a host with a lower epoch: so nothing is kept that this host doesn't know.
+func (s *Service) OpenRoom(ctx context.Context, visit string, epoch int64, latest int) (lines []ChatLine, private time.Time, err error) {
+	var since int64
+	err = s.config.DB.Tx(ctx, func(tx *store.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO visit_rooms (visit_id, epoch) VALUES (?, ?)
 			ON CONFLICT (visit_id) DO UPDATE SET epoch = excluded.epoch WHERE excluded.epoch > visit_rooms.epoch`, visit, epoch)
 		if err != nil {
@@ -132,16 +132,19 @@ func (s *Service) OpenChat(ctx context.Context, visit string, epoch int64, lates
 		if err := checkHost(ctx, tx, visit, epoch); err != nil {
 			return err
 		}
+		if err := tx.QueryRowContext(ctx, `SELECT private_since FROM visit_rooms WHERE visit_id = ?`, visit).Scan(&since); err != nil {
+			return fmt.Errorf("read whether private time is on: %w", err)
+		}
 		lines, err = store.Collect(ctx, tx, func(r *sql.Rows) (ChatLine, error) { return s.scanLineOrNone(ctx, visit, r.Scan) },
 			`SELECT `+lineColumns+` FROM `+lineTables+` WHERE c.visit_id = ? ORDER BY c.seq DESC LIMIT ?`, visit, latest)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open a visit's chat: %w", err)
+		return nil, time.Time{}, fmt.Errorf("open a visit's room: %w", err)
 	}
 	lines = slices.DeleteFunc(lines, func(l ChatLine) bool { return l.ID == "" })
 	slices.Reverse(lines)
-	return lines, nil
+	return lines, store.Time(since), nil
 }
 
 // scanLineOrNone is scanLine, but a text that cannot be opened, which must not keep a visit from taking place, gives an empty line.

@@ -39,7 +39,7 @@ func (h *hospital) keep(epoch int64, line visits.ChatLine) visits.ChatLine {
 // openChat gives the ids of the lines a host finds.
 func (h *hospital) openChat(s *visits.Service, visit string, epoch int64, latest int) []visits.ChatLine {
 	h.t.Helper()
-	lines, err := s.OpenChat(h.t.Context(), visit, epoch, latest)
+	lines, _, err := s.OpenRoom(h.t.Context(), visit, epoch, latest)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestChatRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := h.OpenChat(t.Context(), v.ID, 19, 10); !errors.Is(err, visits.ErrNotHost) || !errors.Is(err, fault.TryAgain) {
+	if _, _, err := h.OpenRoom(t.Context(), v.ID, 19, 10); !errors.Is(err, visits.ErrNotHost) || !errors.Is(err, fault.TryAgain) {
 		t.Errorf("opening behind another host: %v", err)
 	}
 	if highest, err := h.HighestEpoch(t.Context()); err != nil || highest != 20 {
@@ -176,7 +176,7 @@ func TestChatWhileTheDatabaseIsAway(t *testing.T) {
 		if _, err := impatient.KeepLine(t.Context(), 1, line); !errors.Is(err, fault.TryAgain) {
 			t.Errorf("while it is locked: %v", err)
 		}
-		if _, err := impatient.OpenChat(t.Context(), v.ID, 1, 10); !errors.Is(err, fault.TryAgain) {
+		if _, _, err := impatient.OpenRoom(t.Context(), v.ID, 1, 10); !errors.Is(err, fault.TryAgain) {
 			t.Errorf("opening while it is locked: %v", err)
 		}
 		release(holder)
@@ -230,5 +230,41 @@ func TestDamagedChat(t *testing.T) {
 	}
 	if logs := h.logs.String(); !strings.Contains(logs, "left out") || strings.Contains(logs, "Canary") {
 		t.Error("the log doesn't say that a line is left out, or says what it was")
+	}
+}
+
+// Private time is known to whoever hosts the room next, and turned by nobody who hosted it before.
+func TestPrivateTimeLasts(t *testing.T) {
+	h := newHospital(t)
+	v, _ := h.everybody()
+	turn := func(kind visits.RoomEventKind, epoch int64) error {
+		return h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: kind, Visit: v.ID, Epoch: epoch, At: noon})
+	}
+	open := func(epoch int64) time.Time {
+		t.Helper()
+		_, since, err := h.OpenRoom(t.Context(), v.ID, epoch, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return since
+	}
+	if since := open(10); !since.IsZero() {
+		t.Errorf("private time is on since %v before anybody asked", since)
+	}
+	began := noon
+	if err := turn(visits.RoomPrivateStarted, 10); err != nil {
+		t.Fatal(err)
+	}
+	if since := open(20); !since.Equal(began) {
+		t.Errorf("the next host finds private time on since %v", since)
+	}
+	if err := turn(visits.RoomPrivateEnded, 10); !errors.Is(err, visits.ErrNotHost) {
+		t.Errorf("ended by the host before: %v", err)
+	}
+	if err := turn(visits.RoomPrivateEnded, 20); err != nil {
+		t.Fatal(err)
+	}
+	if since := open(30); !since.IsZero() {
+		t.Errorf("after its end private time is on since %v", since)
 	}
 }

@@ -31,6 +31,7 @@ const (
 type RoomEvent struct {
 	Kind       RoomEventKind
 	Visit      string
+	Epoch      int64 // of the room's host
 	At         time.Time
 	Invitation string    // whom it is about; empty: the whole visit
 	Role       auth.Role // theirs
@@ -49,8 +50,13 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 			return err
 		}
 		a.Detail = "visit " + v.ID
-		if e.Kind == RoomRemoved {
+		switch e.Kind {
+		case RoomRemoved:
 			return s.withdraw(ctx, tx, v.ID, e.Invitation)
+		case RoomPrivateStarted:
+			return setPrivate(ctx, tx, e, e.At)
+		case RoomPrivateEnded:
+			return setPrivate(ctx, tx, e, time.Time{})
 		}
 		cause, moves := e.moves()
 		if !moves {
@@ -62,6 +68,17 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 		}
 		return s.setState(ctx, tx, v.ID, to, e.At)
 	}))
+}
+
+// setPrivate notes since when private time is on, or with no time that it is off, for whoever hosts the room next.
+func setPrivate(ctx context.Context, tx *store.Tx, e RoomEvent, since time.Time) error {
+	if err := checkHost(ctx, tx, e.Visit, e.Epoch); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE visit_rooms SET private_since = ? WHERE visit_id = ?`, store.Millis(since), e.Visit); err != nil {
+		return fmt.Errorf("note private time: %w", err)
+	}
+	return nil
 }
 
 // moves says what an event means for the appointment. Whoever may enter by right opens the visit; it is in progress once somebody was let in.

@@ -12,10 +12,12 @@ CREATE TABLE visit_chat (
     UNIQUE (session_id, line_id)
 );
 
--- The highest epoch that a host of a visit's room had. Whoever has a lower one was host before, and writes nothing more.
+-- The highest epoch that a host of a visit's room had: whoever has a lower one was host before, and writes nothing more. And what each host has to
+-- know of the one before.
 CREATE TABLE visit_rooms (
-    visit_id TEXT   NOT NULL PRIMARY KEY REFERENCES visits (id),
-    epoch    BIGINT NOT NULL
+    visit_id      TEXT   NOT NULL PRIMARY KEY REFERENCES visits (id),
+    epoch         BIGINT NOT NULL,
+    private_since BIGINT NOT NULL DEFAULT 0 -- 0: private time is off
 );
 
 -- +goose Down

@@ -83,8 +83,7 @@ func (q *eventQueue) close(ctx context.Context) error {
 // write hands one event over, again and again while the database is away, but only once after close.
 func (q *eventQueue) write(service *visits.Service, e rooms.Event) {
 	for {
-		err := service.OnRoomEvent(q.ctx, visits.RoomEvent{Kind: kinds[e.Kind], Visit: e.Visit, At: e.At,
-			Invitation: e.Invitation, Role: e.Role, By: e.By})
+		err := service.OnRoomEvent(q.ctx, eventOf(e))
 		if err == nil {
 			return
 		}
@@ -106,6 +105,11 @@ func (q *eventQueue) isOver() bool {
 	default:
 		return false
 	}
+}
+
+// eventOf is a room's event as visits know it.
+func eventOf(e rooms.Event) visits.RoomEvent {
+	return visits.RoomEvent{Kind: kinds[e.Kind], Visit: e.Visit, Epoch: e.Epoch, At: e.At, Invitation: e.Invitation, Role: e.Role, By: e.By}
 }
 
 // kinds gives visits' name of a room's event.

@@ -12,17 +12,17 @@ import (
 type records struct{ server *Server }
 
 // Open implements rooms.Transcript.
-func (r records) Open(ctx context.Context, visit string, epoch int64, latest int) ([]rooms.Line, error) {
-	kept, err := r.server.Visits.OpenChat(ctx, visit, epoch, latest)
+func (r records) Open(ctx context.Context, visit string, epoch int64, latest int) (rooms.Record, error) {
+	kept, private, err := r.server.Visits.OpenRoom(ctx, visit, epoch, latest)
 	if err != nil {
-		return nil, err
+		return rooms.Record{}, err
 	}
 	lines := make([]rooms.Line, 0, len(kept))
 	for _, l := range kept {
 		lines = append(lines, rooms.Line{Audience: l.Audience, Said: rooms.Said{ID: l.ID, Text: l.Text, At: l.At,
 			From: rooms.Person{ID: l.Session, Name: l.Name, Role: l.Role}}})
 	}
-	return lines, nil
+	return rooms.Record{Said: lines, Private: private}, nil
 }
 
 // Keep implements rooms.Transcript.
@@ -36,9 +36,9 @@ func (r records) Keep(ctx context.Context, visit string, epoch int64, line rooms
 	return line, nil
 }
 
-// end makes the end of a visit last.
-func (r records) end(ctx context.Context, e rooms.Event) error {
-	return r.server.Visits.OnRoomEvent(ctx, visits.RoomEvent{Kind: visits.RoomEnded, Visit: e.Visit, At: e.At, By: e.By})
+// write makes what happened in a room last.
+func (r records) write(ctx context.Context, e rooms.Event) error {
+	return r.server.Visits.OnRoomEvent(ctx, eventOf(e))
 }
 
 // goOn has leases that forget at every start give epochs higher than those that what is kept was fenced with, whatever the clock says.

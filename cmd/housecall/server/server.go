@@ -101,7 +101,7 @@ func (s *Server) start(ctx context.Context) error {
 	events := newEventQueue(s.config.Logger)
 	s.onClose(events.close)
 	host := rooms.NewHost(rooms.Config{Node: uuid.NewString(), Leases: leases, Now: s.config.Now, Logger: s.config.Logger, Events: events.put,
-		Transcript: records{s}, End: records{s}.end})
+		Transcript: records{s}, Write: records{s}.write})
 	s.onClose(host.Close)
 
 	book, err := words.Load(static.Locales())
