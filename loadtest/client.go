@@ -280,9 +280,6 @@ func (c *Client) take(frame []byte) error {
 			c.hear(Line{m.ID, m.From.ID})
 		}
 	})
-	if err == nil && kind.Type == "resumed" {
-		err = c.catchUp()
-	}
 	return err
 }
 

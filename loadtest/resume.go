@@ -32,8 +32,10 @@ func (c *Client) Resume(ctx context.Context) error {
 		return errors.Join(err, socket.Close())
 	}
 	c.reading.Go(func() { c.read(socket) })
-	_, err = c.Wait(ctx, func(s State) bool { return s.Messages["resumed"] > before })
-	return err
+	if _, err = c.Wait(ctx, func(s State) bool { return s.Messages["resumed"] > before }); err != nil {
+		return err
+	}
+	return c.catchUp() // before the caller says anything more
 }
 
 // use makes a websocket the client's.

@@ -102,7 +102,11 @@ func TestChatAcrossCuts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(s.Lines, want) || s.Doubled != 0 {
-			t.Errorf("client %d has %d lines, %d of them twice: %v", i, len(s.Lines), s.Doubled, s.Lines)
+			var ids []string
+			for _, line := range s.Lines {
+				ids = append(ids, line.ID)
+			}
+			t.Errorf("client %d has %d lines, %d of them twice: %v", i, len(s.Lines), s.Doubled, ids)
 		}
 		if s.Messages["resumed"] < 5 {
 			t.Errorf("client %d resumed only %d times", i, s.Messages["resumed"])

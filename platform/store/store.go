@@ -180,7 +180,9 @@ func (db *DB) Tx(ctx context.Context, f func(*Tx) error) (err error) {
 	if err := f(&Tx{tx}); err != nil {
 		return mapped(err)
 	}
-	if err := tx.Commit(); err != nil {
+	if err := tx.Commit(); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return fmt.Errorf("commit: %w", ctx.Err()) // its end was faster, and has undone everything
+	} else if err != nil {
 		return fmt.Errorf("commit: %w", mapped(err))
 	}
 	return nil
