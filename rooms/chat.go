@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -78,14 +79,21 @@ func (r *Room) keepNext() {
 	})
 }
 
-// wasKept tells the first of the unkept lines, or refuses it and those behind it: they would only wait as long and be refused as well.
+// wasKept tells the first of the unkept lines, or refuses it and, while nothing can be kept, those behind it: they would only wait as long and be
+// refused as well.
 func (r *Room) wasKept(kept Line, err error) {
 	if err != nil {
 		r.log.Warn("what was said cannot be kept", "lines", len(r.unkept), "cause", err)
-		refused := r.unkept
-		r.unkept = nil
+		refused := r.unkept[:1]
+		if errors.Is(err, fault.TryAgain) || errors.Is(err, context.DeadlineExceeded) {
+			refused = r.unkept
+		}
+		r.unkept = r.unkept[len(refused):]
 		for _, line := range refused {
 			r.refuse(line.From.ID, Refused{Action: auth.VisitChat, About: line.ID, Err: ErrNotKept})
+		}
+		if len(r.unkept) > 0 {
+			r.keepNext()
 		}
 		return
 	}

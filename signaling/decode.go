@@ -150,8 +150,8 @@ func (m Offer) check() error {
 func (SetMedia) check() error { return nil }
 
 func (m Chat) check() error {
-	if !between(m.ID, 1, maxLineID) {
-		return refuse("chat with an id that is empty or too long")
+	if !isLineID(m.ID) {
+		return refuse("chat with an id that is none")
 	}
 	if !between(m.Text.Reveal(), 1, maxChatText) {
 		return refuse("chat with a text that is empty or too long")
@@ -173,8 +173,8 @@ func (m SetHearing) check() error {
 }
 
 func (m Tell) check() error {
-	if !between(m.ID, 1, maxLineID) {
-		return refuse("tell with an id that is empty or too long")
+	if !isLineID(m.ID) {
+		return refuse("tell with an id that is none")
 	}
 	if len(m.Member) > maxID {
 		return refuse("tell with a member that is too long")
@@ -247,6 +247,11 @@ func checkSources(sources map[string]rooms.Source) error {
 		seen[source] = true
 	}
 	return nil
+}
+
+// isLineID says whether a line may have this id: one that every database and log can hold.
+func isLineID(id string) bool {
+	return id != "" && len(id) <= maxLineID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func between(s string, least, most int) bool {

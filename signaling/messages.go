@@ -18,7 +18,7 @@ const (
 	// have about forty.
 	maxOfferFrame = MaxOffer + MaxOffer/4
 
-	maxLineID    = 36   // characters
+	maxLineID    = 36   // bytes
 	maxChatText  = 2000 // characters
 	maxTellText  = 500  // characters
 	maxReady     = 32   // bytes
