@@ -12,6 +12,7 @@ import (
 
 const (
 	joinPath      = "/api/v1/join"
+	sitePath      = "/api/v1/site"
 	deviceCookie  = "housecall_device"
 	sessionCookie = "housecall_visit"
 	deviceLife    = 365 * 24 * time.Hour
@@ -25,6 +26,7 @@ const (
 func (s *Service) joinRoutes(mux *http.ServeMux) {
 	limit := web.Limit(s.config.Limiter, "join", joinLimit, joinWindow)
 	mux.Handle("POST "+joinPath, limit(http.HandlerFunc(s.serveJoin)))
+	mux.HandleFunc("GET "+sitePath, s.serveSite)
 	mux.HandleFunc("GET /v/{visit}/session", s.serveSession)
 	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
 	mux.HandleFunc("GET /v/{visit}/consent", s.serveConsent)
@@ -101,6 +103,14 @@ func (s *Service) entryJSON(e Entry) entryJSON {
 		out.PatientAge = &years
 	}
 	return out
+}
+
+// serveSite tells anybody whose server this is, and what number to call: whoever holds no link that works needs it most.
+func (s *Service) serveSite(w http.ResponseWriter, _ *http.Request) {
+	s.answer(w, http.StatusOK, struct {
+		Name  string `json:"name"`
+		Phone string `json:"phone"`
+	}{s.config.Site, s.config.Phone})
 }
 
 func (s *Service) serveSession(w http.ResponseWriter, r *http.Request) {

@@ -160,3 +160,12 @@ func TestCaller(t *testing.T) {
 	_, err := ask(v.ID, e.Token)
 	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
 }
+
+// Whoever holds no link that works is told whom to call, and nothing of any visit.
+func TestSiteOverHTTP(t *testing.T) {
+	f := newFront(t, "")
+	r := f.do("GET", "/api/v1/site", "")
+	if want := `{"name":"Example Children's Hospital","phone":"+1 617 555 0100"}` + "\n"; r.StatusCode != 200 || r.body != want {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+}

@@ -89,6 +89,12 @@ export async function redeem(code, birthDate) {
   return readRedeemed(reply, Date.now());
 }
 
+/** Who runs this server, for whoever holds no link that works. @returns {Promise<{name: string, phone: string}>} both "" while it can't be told */
+export async function site() {
+  const reply = await call("/api/v1/site", { method: "GET" });
+  return { name: reply?.body.name ?? "", phone: reply?.body.phone ?? "" };
+}
+
 /** The session this browser already has. @param {string} path "/v/ID/" @returns {Promise<Redeemed>} */
 export async function session(path) {
   return readRedeemed(await call(`${path}session`, { method: "GET" }), Date.now());

@@ -1,7 +1,7 @@
 // The visit page begins here: takes the code out of the address, finds out which visit it is for, and leads to the check screen.
 
 import { codeIn, visitPathIn } from "./address.js";
-import { redeem, session } from "./api.js";
+import { redeem, session, site } from "./api.js";
 import { Devices } from "./devices.js";
 import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
@@ -101,10 +101,20 @@ class Page {
     clearTimeout(this.#timer);
     const code = sessionStorage.getItem(kept);
     const path = visitPathIn(location.pathname);
-    if (code === "") return this.message.show("not-found");
+    if (code === "") return this.#deadEnd("not-found");
     if (code !== null) return this.#take(await redeem(code, this.#birthDate || undefined));
     if (path) return this.#take(await session(path));
-    this.message.show("no-link");
+    this.#deadEnd("no-link");
+  }
+
+  /** A page from which no way leads on, but to the hospital: whose number it is, and whose page, has to be asked. @param {string} state */
+  #deadEnd(state) {
+    this.message.show(state);
+    if (this.message.phone) return;
+    void site().then(({ name, phone }) => {
+      this.message.phone = phone;
+      if (name) this.screens.site = name;
+    });
   }
 
   /** @param {Redeemed} reply */
@@ -116,21 +126,21 @@ class Page {
       case "birth_date_needed":
         return this.screens.show("birth", "asked-birth-date");
       case "birth_date_wrong":
-        if (reply.triesLeft < 1) return this.message.show("locked");
+        if (reply.triesLeft < 1) return this.#deadEnd("locked");
         this.screens.show("birth", "asked-birth-date");
         return this.birth.wrong(this.words.n("birth.wrong", reply.triesLeft));
       case "too_early":
         return this.#tooEarly(Date.parse(reply.opensAt), Date.parse(reply.startsAt), reply.skew);
       case "not_found":
-        return this.message.show(sessionStorage.getItem(kept) === null ? "gone" : "not-found");
+        return this.#deadEnd(sessionStorage.getItem(kept) === null ? "gone" : "not-found");
       case "not_valid":
         if (this.#birthDate) return this.birth.wrong(this.words.t("birth.no_such_day"));
-        return this.message.show("not-found");
+        return this.#deadEnd("not-found");
       case "later":
         if (this.#birthDate) return this.birth.wrong(this.words.t("birth.away"));
         return this.#away(reply.after);
       default:
-        return this.message.show(reply.kind);
+        return this.#deadEnd(reply.kind);
     }
   }
 

@@ -27,9 +27,7 @@ const signs = {
 const atWork = new Set(["left", "ended", "replaced", "declined"]);
 
 export class Message {
-  /** The site's number of last resort, "" while none is known. */
-  phone = "";
-
+  #phone = "";
   #words;
   #screens;
   #shown = "";
@@ -41,6 +39,17 @@ export class Message {
     this.#words = words;
     this.#screens = screens;
     words.follow(() => this.#fill());
+  }
+
+  /** The site's number of last resort, "" while none is known. */
+  get phone() {
+    return this.#phone;
+  }
+
+  set phone(phone) {
+    if (phone === this.#phone) return;
+    this.#phone = phone;
+    this.#fill();
   }
 
   /**
