@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { blocksOf } from "../js/ui/consent.js";
+import { blocksOf, sameLanguage } from "../js/ui/consent.js";
 import { variantOf } from "../js/ui/ends.js";
 import { browserName } from "../js/ui/faults.js";
 import { adviceFor } from "../js/ui/linecheck.js";
@@ -86,4 +86,10 @@ test("there is advice for every line that does not do well, wherever the page is
   for (const where of [adviceFor("in_app", true), adviceFor("ios", true), adviceFor("chrome", false)]) {
     for (const state of ["poor", "blocked"]) assert.ok(catalogue[`line.${state}.${where}`], `${state} ${where}`);
   }
+});
+
+test("a text of consent in another language than the page's is said to be so", () => {
+  assert.ok(sameLanguage("es", "es-MX"));
+  assert.ok(sameLanguage("zh-Hans", "zh"));
+  assert.ok(!sameLanguage("en", "ar"));
 });

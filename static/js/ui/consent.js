@@ -103,6 +103,7 @@ export class Consent {
     box("consent-for").hidden = choice;
     setText(box("consent-for"), choice ? "" : this.#words.t(text.whom[0] === "patient" ? "consent.for_patient" : "consent.for_self"));
     box("consent-changed").hidden = !changed;
+    box("consent-other").hidden = sameLanguage(text.language, this.#words.locale);
     this.#say("");
     this.#busy(false);
     this.#screens.show("consent");
@@ -159,4 +160,10 @@ function chosen() {
 function drawn(block) {
   if (block.kind === "list") return el("ul", {}, ...block.items.map((item) => el("li", {}, item)));
   return el(block.kind === "heading" ? "h2" : "p", {}, block.text);
+}
+
+/** Whether whoever reads the one language reads the other: a region or a script aside. @param {string} a BCP 47 tag @param {string} b BCP 47 tag */
+export function sameLanguage(a, b) {
+  const [first, second] = [a, b].map((tag) => tag.toLowerCase().split("-")[0]);
+  return first === second;
 }
