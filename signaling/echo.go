@@ -157,6 +157,7 @@ func (e *Echo) begin(ctx context.Context, session, offer string) (id, answer str
 		t.stop()
 		return "", "", fmt.Errorf("testing a connection: %w", err)
 	}
+	time.AfterFunc(e.config.Lasts, t.stop) // from the answer on: a busy machine may take its time for that
 	mirror(peer)
 	return t.id, answer, nil
 }
@@ -189,7 +190,7 @@ func (e *Echo) enter(session string) (*echoTest, error) {
 		return nil, &fault.Problem{Kind: fault.TryAgain, Detail: "Many people test their connection just now. Please try again soon."}
 	}
 	t := &echoTest{id: uuid.NewString(), session: session}
-	t.lasting, t.stop = context.WithTimeout(context.Background(), e.config.Lasts)
+	t.lasting, t.stop = context.WithCancel(context.Background())
 	e.tests[session] = t
 	e.work.Add(1)
 	return t, nil
