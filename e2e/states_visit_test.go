@@ -135,6 +135,8 @@ func (tour *tour) others(visit Booked, doctor, family *Person) {
 	family.taps("action.back")
 	family.comesBack()
 	doctor.taps("visit.leave")
+	doctor.shows("#leave-dialog")
+	doctor.taps("leave.go")
 	doctor.reaches("left")
 	doctor.examine("left-clinician")
 	doctor.taps("action.back")

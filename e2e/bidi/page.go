@@ -18,11 +18,6 @@ type Page struct {
 // Browser is the one this page is a window of.
 func (p *Page) Browser() *Browser { return p.browser }
 
-// Beside makes another window that shares this one's cookies and storage.
-func (p *Page) Beside(ctx context.Context) (*Page, error) {
-	return p.browser.openIn(ctx, p.userContext)
-}
-
 // Close closes the window and all others that share its cookies, and forgets these.
 func (p *Page) Close(ctx context.Context) error {
 	err := p.browser.conn.command(ctx, "browser.removeUserContext", map[string]string{"userContext": p.userContext}, nil)
