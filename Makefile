@@ -8,7 +8,7 @@ DATA ?= housecall-data
 FUZZTIME ?= 1m
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: help build run test test-go test-js deadlock lint bench fuzz deps
+.PHONY: help build run test test-go test-js deadlock lint sbom bench fuzz deps
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,13 +37,20 @@ test-go: deps
 deadlock: ## rooms, signaling and sfu with a detector in the place of every mutex
 	scripts/deadlock-test
 
-lint: deps ## gofmt, vet, staticcheck, the law of imports, dead code, tsc
+lint: deps ## gofmt, vet, staticcheck, the law of imports, dead code, tsc, gosec, known vulnerabilities, licences
 	@fmt=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$fmt" ] || { echo "gofmt would change:"; echo "$$fmt"; exit 1; }
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(TOOL) depguard ./...
 	@dead=$$($(TOOL) deadcode -test ./...); [ -z "$$dead" ] || { echo "unreachable code:"; echo "$$dead"; exit 1; }
 	cd static && npm run --silent lint
+	cd tools && $(GO) vet ./...
+	$(TOOL) gosec -quiet -exclude=G104,G115,G124,G304 -exclude-dir=e2e -exclude-dir=static/node_modules ./...
+	@scripts/vulncheck
+	@scripts/sbom /dev/null
+
+sbom: build ## what the binary is made of, with licences: housecall.cdx.json (CycloneDX)
+	@scripts/sbom housecall.cdx.json
 
 bench: ## the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem ./sfu ./loadtest

@@ -17,7 +17,7 @@ const (
 	// MaxPassBytes is the longest pass that is looked at; a real one has about 500 bytes.
 	MaxPassBytes = 2048
 
-	passType     = "visit-pass+jwt"
+	passType     = "visit-pass+jwt" // #nosec G101 -- a media type
 	passAudience = "visit"
 )
 

@@ -17,7 +17,7 @@ type Impaired struct {
 
 // Impair wraps a socket that loses nothing yet.
 func Impair(conn net.PacketConn, seed uint64) *Impaired {
-	return &Impaired{PacketConn: conn, random: rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // chance, not secrecy
+	return &Impaired{PacketConn: conn, random: rand.New(rand.NewPCG(seed, seed))} // #nosec G404 -- chance, not secrecy
 }
 
 // Lose sets the share of packets (0 to 1) that are lost on reading and on writing.
