@@ -78,10 +78,10 @@ func (p *Page) control(ctx context.Context, role, name string) (string, error) {
 			}
 		}
 		switch {
+		case ctx.Err() != nil: // first: of several that were ready, time may have come to ask only one
+			return "", fmt.Errorf("%s %q: %s: %w", role, name, last, ctx.Err())
 		case len(ready) == 1:
 			return ready[0], nil
-		case ctx.Err() != nil:
-			return "", fmt.Errorf("%s %q: %s: %w", role, name, last, ctx.Err())
 		case errors.Is(err, errClosed):
 			return "", err
 		case err != nil:
