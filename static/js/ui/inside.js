@@ -83,7 +83,10 @@ export class Inside {
       words,
       {
         choose: (choice, member) => this.#choose(choice, member),
-        signs: (on) => this.#session?.sign(this.#room.you.id, on),
+        signs: (on) => {
+          this.#session?.sign(this.#room.you.id, on);
+          render(); // nobody is told of themselves
+        },
         invite: () => this.invite.open(),
       },
       kept,
