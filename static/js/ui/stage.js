@@ -143,7 +143,7 @@ export class Stage {
     const line = el("span", { class: "line-sign", hidden: true }, icon("line"), el("span", { class: "visually-hidden" }));
     tile.append(
       el("span", { class: "cover" }, el("span", { class: "initials", "aria-hidden": "true" }), el("span", { class: "cover-word" })),
-      el("span", { class: "plate" }, el("span", { class: "muted-sign" }), line, el("span", { class: "name" }), el("span", { class: "note" }), el("span", { class: "state" })),
+      el("span", { class: "plate" }, el("span", { class: "muted-sign" }), line, el("span", { class: "name", dir: "auto" }), el("span", { class: "note" }), el("span", { class: "state" })),
     );
     if (own) {
       const flip = el("button", { type: "button", class: "flip", "data-t-label": "camera.flip", "aria-label": this.#words.t("camera.flip") }, icon("flip"));
