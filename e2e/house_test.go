@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -170,11 +171,17 @@ func (b Booked) invited(t *testing.T, name string) string {
 // book schedules a visit that starts so long from now, for a clinician, a patient and whoever else (name, role, name, role …).
 func (h *House) book(in time.Duration, more ...string) Booked {
 	h.t.Helper()
-	return h.bookAsking("", in, more...)
+	return h.bookWith(nil, in, more...)
 }
 
-// bookAsking schedules a visit whose links ask for the patient's date of birth, unless that is empty.
+// bookAsking schedules a visit whose links ask for the patient's date of birth.
 func (h *House) bookAsking(birthDate string, in time.Duration, more ...string) Booked {
+	h.t.Helper()
+	return h.bookWith(map[string]any{"ask_birth_date": true, "birth_date": birthDate}, in, more...)
+}
+
+// bookWith schedules a visit of which more is known than who comes and when.
+func (h *House) bookWith(known map[string]any, in time.Duration, more ...string) Booked {
 	h.t.Helper()
 	people := []map[string]string{{"name": drAda, "role": "clinician"}, {"name": robin, "role": "patient"}}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -183,9 +190,7 @@ func (h *House) bookAsking(birthDate string, in time.Duration, more ...string) B
 	request := map[string]any{
 		"service": "Cardiology", "starts_at": time.Now().Add(in).UTC().Truncate(time.Second), "minutes": 30, "people": people,
 	}
-	if birthDate != "" {
-		request["ask_birth_date"], request["birth_date"] = true, birthDate
-	}
+	maps.Copy(request, known)
 	var booked Booked
 	h.api(http.MethodPost, "/api/v1/visits", request, &booked)
 	return booked

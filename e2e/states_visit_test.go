@@ -47,13 +47,18 @@ func (tour *tour) intoTheVisit() {
 	doctor.seesNobody(tile(robin))
 	doctor.examine("camera-off")
 	tour.theChat(doctor, family)
-	tour.lost(doctor, family)
+	waits := tour.takes(family.device(bidi.Phone))
+	waits.arrives(visit.link(t, kit), "waiting")
+	tour.lost(doctor, family, waits)
 	tour.others(visit, doctor, family)
-	tour.ends(visit, doctor, family)
+	tour.ends(visit, doctor, family, waits)
 }
 
-// theCheck is a look at the own picture and the choice of devices, and a server that takes its time.
+// theCheck is a look at the own picture and the choice of devices, a network that lets nothing through, and a server that takes its time.
 func (tour *tour) theCheck(visit Booked, family *Person) {
+	guardian := tour.takes(family.device(bidi.Phone))
+	guardian.isWalledIn()
+	guardian.goTo(visit.link(tour.t, kit)) // its test takes a while
 	family.goTo(visit.link(tour.t, robin))
 	family.reaches("check")
 	family.await("see themselves", `() => document.querySelector("#check-preview video")?.videoWidth > 0`)
@@ -70,6 +75,13 @@ func (tour *tour) theCheck(visit Booked, family *Person) {
 	family.taps("speaker.again")
 	family.taps("speaker.yes")
 	family.examine("check-works")
+	guardian.shows("#check-line .notice")
+	guardian.examine("check-blocked")
+	guardian.joins("waiting")
+	guardian.reads(guardian.word("waiting.blocked"))
+	guardian.examine("waiting-blocked")
+	guardian.taps("visit.leave")
+	guardian.reaches("left")
 	tour.door.hold(family.at)
 	family.taps("check.join")
 	family.reaches("joining")
@@ -77,39 +89,59 @@ func (tour *tour) theCheck(visit Booked, family *Person) {
 	tour.door.release(family.at)
 }
 
+// isWalledIn has this device, from the next page on, find no way for sound and pictures, as behind a firewall.
+func (p *Person) isWalledIn() {
+	p.t.Helper()
+	p.within("be walled in", func(ctx context.Context) error {
+		return p.page.Preload(ctx, `() => {
+			const Peer = RTCPeerConnection;
+			window.RTCPeerConnection = class extends Peer {
+				constructor(options) {
+					super({...options, iceTransportPolicy: "relay"}); // and there is no relay
+				}
+			};
+		}`)
+	})
+}
+
 // theChat has lines of both.
 func (tour *tour) theChat(doctor, family *Person) {
 	doctor.taps("chat.title")
 	doctor.shows("#chat")
 	doctor.examine("chat-empty")
-	write := func(p *Person, text string) {
-		p.fills("#chat-text", text)
-		p.taps("chat.send")
-		p.reads(text)
-	}
-	write(doctor, "Good morning! Can you hear me well?")
+	doctor.says("Good morning! Can you hear me well?")
 	family.shows("#toast")
 	family.examine("toast")
-	family.taps("chat.title")
-	write(family, "Yes. Is <b>this</b> better? A-long-word-that-goes-on-and-on-as-addresses-of-pages-do-and-never-ends-anywhere 😀")
+	family.says("Yes. Is <b>this</b> better? A-long-word-that-goes-on-and-on-as-addresses-of-pages-do-and-never-ends-anywhere 😀")
 	doctor.reads("Is <b>this</b> better?")
 	doctor.examine("chat")
 	family.examine("chat")
 	family.taps("panel.close")
 }
 
-// lost is a network that goes and takes its time to come back.
-func (tour *tour) lost(doctor, family *Person) {
+// lost is a network that goes and takes its time to come back, for one in the visit and one who waits.
+func (tour *tour) lost(doctor, family, waits *Person) {
 	tour.door.hold(family.at)
 	tour.wire.drop(doctor.port())
+	waits.reaches("reconnecting")
+	waits.examine("waiting-lost")
 	family.reaches("reconnecting")
 	family.shows("#banner")
 	said := family.text("#banner")
 	family.examine("reconnecting")
 	family.await("be advised", `(said) => document.querySelector("#banner").textContent !== said`, said)
 	family.examine("reconnecting-long")
+	waits.shows("#waiting-hurry")
+	waits.examine("waiting-lost-long")
+	family.chats()
+	family.fills("#chat-text", "Are you still there?")
+	family.taps("chat.send")
+	family.shows("#chat-lines [data-state=waiting]")
+	family.examine("chat-waiting")
+	family.taps("panel.close")
 	tour.wire.mend()
 	tour.door.release(family.at)
+	waits.reaches("waiting")
 	family.reaches("visit")
 	family.sees(doctor, tile(drAda))
 }
@@ -144,9 +176,7 @@ func (tour *tour) others(visit Booked, doctor, family *Person) {
 }
 
 // ends are all ways in which a visit can be over.
-func (tour *tour) ends(visit Booked, doctor, family *Person) {
-	waits := tour.takes(family.device(bidi.Phone))
-	waits.arrives(visit.link(tour.t, kit), "waiting")
+func (tour *tour) ends(visit Booked, doctor, family, waits *Person) {
 	withdrawn := tour.takes(family.device(bidi.Phone))
 	withdrawn.arrives(visit.link(tour.t, noor), "waiting")
 	tour.api(http.MethodDelete, "/api/v1/visits/"+visit.ID+"/invitations/"+visit.invited(tour.t, noor), nil, nil)
