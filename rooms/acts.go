@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"fmt"
 
 	"housecall/auth"
@@ -44,22 +45,43 @@ func (r *Room) decline(by *member, id string) error {
 	return nil
 }
 
-// showOut removes somebody, and everybody else who came by the same invitation: it counts as withdrawn from now on, here at once and in SQL as
-// soon as the event has come there. Nobody can show out themselves.
-func (r *Room) showOut(by *member, id string) error {
+// showOut removes somebody, and everybody else who came by the same invitation, once its withdrawal lasts: whoever is told that somebody is gone
+// must not see them come back by the same link after a crash. Nobody can show out themselves. It runs on the goroutine of whoever asks, and
+// finishes what it began even when they go.
+func (s *Seat) showOut(ctx context.Context, id string) error {
+	var removed Event
+	err := s.ask(ctx, func(r *Room, by *member) (err error) {
+		removed, err = r.askShowOut(by, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
+	defer cancel()
+	if err := s.room.host.config.Write(writing, removed); err != nil {
+		return fmt.Errorf("removing a member: %w: %w", ErrNotKept, err)
+	}
+	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) {
+		s.room.withdraw(removed.Invitation, s.room.now()) // whoever was checked while it was written goes, too
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// askShowOut gives what has to last before somebody is removed.
+func (r *Room) askShowOut(by *member, id string) (Event, error) {
 	if !by.may(auth.VisitRemove) {
-		return fmt.Errorf("removing a member: %w", fault.NotAllowed)
+		return Event{}, fmt.Errorf("removing a member: %w", fault.NotAllowed)
 	}
 	m := r.member(id)
 	switch {
 	case m == nil:
-		return fmt.Errorf("removing a member: %w", fault.NotFound)
+		return Event{}, fmt.Errorf("removing a member: %w", fault.NotFound)
 	case m.invitation == by.invitation:
-		return fmt.Errorf("removing oneself: %w", fault.NotAllowed)
+		return Event{}, fmt.Errorf("removing oneself: %w", fault.NotAllowed)
 	}
-	r.emitAbout(EventRemoved, m, by)
-	r.withdraw(m.invitation, r.now())
-	return nil
+	return r.event(about(EventRemoved, m, by)), nil
 }
 
 // sign notes whether an interpreter signs now. Interpreters say so of themselves alone.
@@ -88,6 +110,9 @@ func (r *Room) signing(m *member) bool {
 }
 
 // emitAbout tells that somebody did something to a member.
-func (r *Room) emitAbout(kind EventKind, m, by *member) {
-	r.emit(Event{Kind: kind, Session: m.id, Invitation: m.invitation, Role: m.role, By: by.invitation})
+func (r *Room) emitAbout(kind EventKind, m, by *member) { r.emit(about(kind, m, by)) }
+
+// about is something that somebody did to a member.
+func about(kind EventKind, m, by *member) Event {
+	return Event{Kind: kind, Session: m.id, Invitation: m.invitation, Role: m.role, By: by.invitation}
 }

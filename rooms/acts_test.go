@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -209,6 +210,35 @@ func TestShowOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody is shown out when that lasts, and not before; while the database is away they stay, and whoever asked is told.
+func TestShowOutLasts(t *testing.T) {
+	s := newScene(newHouse(t, Limits{}), auth.Patient, Visit)
+	s.db.goAway(true)
+	if err := s.doctor.seat.Remove(s.ctx, "actor"); !errors.Is(err, ErrNotKept) {
+		t.Errorf("with the database away: %v", err)
+	}
+	s.settle()
+	if _, reason, _ := s.actor.box.look(); reason != 0 || len(s.seenEvents(EventRemoved)) != 0 {
+		t.Errorf("removed all the same, for reason %d", reason)
+	}
+	s.db.goAway(false)
+	release := s.db.hold()
+	removed := make(chan error, 1)
+	go func() { removed <- s.doctor.seat.Remove(s.ctx, "actor") }()
+	s.until("it is being written", func() bool { return s.db.waiting() == 1 })
+	if _, reason, _ := s.actor.box.look(); reason != 0 {
+		t.Errorf("before it lasts they are gone, for reason %d", reason)
+	}
+	s.clock.turn(time.Second)
+	tablet := s.join("tablet", how{role: auth.Patient, invitation: "actor"}) // comes meanwhile
+	release()
+	if err := <-removed; err != nil {
+		t.Fatal(err)
+	}
+	s.actor.awaitClosed(Removed)
+	tablet.awaitClosed(Removed)
 }
 
 func TestSign(t *testing.T) {

@@ -20,8 +20,8 @@ type Config struct {
 	Events func(Event) // must not block: it is called on rooms' goroutines
 
 	Transcript Transcript
-	// Write makes what happened last, before anybody in the visit is told: its end, and the beginning and end of private time. It returns when it
-	// does, or when it can't now.
+	// Write makes what happened last, before anybody in the visit is told: its end, the beginning and end of private time, and that somebody is shown
+	// out. It returns when it does, or when it can't now.
 	Write func(context.Context, Event) error
 
 	Logger *slog.Logger
@@ -73,7 +73,7 @@ const (
 	EventPrivateEnded                        // private time ended
 	EventReturned                            // somebody was moved from the visit back to waiting
 	EventDeclined                            // somebody who waited was sent away
-	EventRemoved                             // somebody was shown out, and their invitation is to be withdrawn
+	EventRemoved                             // somebody is shown out, and their invitation is to be withdrawn
 	EventTold                                // somebody who waited was told something
 	EventHandedOver                          // somebody was given the lead
 )

@@ -10,7 +10,8 @@ import (
 	"housecall/platform/fault"
 )
 
-// writeWithin is how long the beginning or the end of private time may take to last before whoever asked is told that it did not happen.
+// writeWithin is how long the beginning or the end of private time, or the withdrawal of an invitation, may take to last before whoever asked is
+// told that it did not happen.
 const writeWithin = 5 * time.Second
 
 // setPrivate begins or ends private time, once that lasts: a wall that a crash undoes is none, and whoever hosts the room next has to know of

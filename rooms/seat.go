@@ -81,10 +81,8 @@ func (s *Seat) Decline(ctx context.Context, id string) error {
 	return s.ask(ctx, func(r *Room, m *member) error { return r.decline(m, id) })
 }
 
-// Remove shows a member out and withdraws their invitation. Errors: fault.NotFound.
-func (s *Seat) Remove(ctx context.Context, id string) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.showOut(m, id) })
-}
+// Remove shows a member out and withdraws their invitation, when that lasts. Errors: fault.NotFound, ErrNotKept.
+func (s *Seat) Remove(ctx context.Context, id string) error { return s.showOut(ctx, id) }
 
 // SetPrivate begins or ends private time, when that lasts. Errors: ErrNotKept.
 func (s *Seat) SetPrivate(ctx context.Context, on bool) error { return s.setPrivate(ctx, on) }

@@ -15,6 +15,7 @@ type records struct {
 	mu    sync.Mutex
 	away  bool          // nothing can be kept
 	held  chan struct{} // while not nil, and not closed, keeping waits
+	waits int           // so many do
 	lines []Line
 	since time.Time // of private time
 	epoch int64
@@ -69,14 +70,24 @@ func (d *records) write(ctx context.Context, e Event) error {
 func (d *records) wait(ctx context.Context) {
 	d.mu.Lock()
 	held := d.held
+	d.waits++
 	d.mu.Unlock()
-	if held == nil {
-		return
+	if held != nil {
+		select {
+		case <-held:
+		case <-ctx.Done():
+		}
 	}
-	select {
-	case <-held:
-	case <-ctx.Done():
-	}
+	d.mu.Lock()
+	d.waits--
+	d.mu.Unlock()
+}
+
+// waiting is how many wait until they may keep something.
+func (d *records) waiting() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.waits
 }
 
 // goAway lets everything fail, or work again.
