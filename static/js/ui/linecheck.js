@@ -103,7 +103,8 @@ export class LineCheck {
     const help = adviceFor(browserOf(navigator.userAgent, navigator.maxTouchPoints), matchMedia("(pointer: coarse)").matches);
     const { where, rtt_ms, loss_pct } = this.#line;
     const figures = rtt_ms >= 0 && loss_pct >= 0 ? [el("p", { class: "small" }, words.t("line.figures", { delay: rtt_ms, loss: loss_pct }))] : [];
-    const ports = where ? [el("p", { class: "small" }, words.t("line.ports", { port: where.port, host: where.host }))] : [];
+    // A port is a name, not an amount: it is typed in as it stands.
+    const ports = where ? [el("p", { class: "small" }, words.t("line.ports", { port: String(where.port), host: where.host }))] : [];
     const admin = [...figures, ...ports];
     return el(
       "div",
