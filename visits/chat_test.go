@@ -1,10 +1,8 @@
 package visits_test
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +13,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/visits"
 )
 
@@ -83,10 +82,14 @@ func TestChatLasts(t *testing.T) {
 	if got := h.column(`SELECT actor_kind || ' ' || actor_id || ' ' || actor_role || ' ' || subject_id || ' ' || detail FROM audit WHERE action = 'chat.say' ORDER BY id`); got[1] != "invitation "+patient.You.ID+" patient "+v.ID+" line 2" {
 		t.Errorf("audited %q", got[1])
 	}
-	for _, name := range []string{h.path, h.path + "-wal"} {
-		if b, err := os.ReadFile(name); err != nil || strings.Contains(string(b), "Canary") {
-			t.Errorf("%s has what was said: %v", name, err)
+	disk := string(storetest.OnDisk(t, h.url))
+	for _, said := range []string{"Canary first", "Canary second", "Canary third"} {
+		if strings.Contains(disk, said) {
+			t.Errorf("the disk has %q", said)
 		}
+	}
+	if !strings.Contains(disk, v.ID) {
+		t.Error("the disk has nothing of the visit")
 	}
 	if strings.Contains(h.logs.String(), "Canary") {
 		t.Error("what was said is in the log")
@@ -164,14 +167,9 @@ func TestChatWhileTheDatabaseIsAway(t *testing.T) {
 	h := newHospital(t)
 	v, people := h.everybody()
 	patient := people[auth.Patient]
-	db, err := store.Open(t.Context(), h.path, store.Options{BusyTimeout: 20 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	impatient := h.service(db)
+	impatient := h.service(storetest.Open(t, h.url, store.Options{BusyTimeout: 20 * time.Millisecond}))
 	for n := range 3 {
-		holder, release := h.lock()
+		release := storetest.Hold(t, h.url)
 		line := h.lineOf(patient, fmt.Sprint(n), "x")
 		if _, err := impatient.KeepLine(t.Context(), 1, line); !errors.Is(err, fault.TryAgain) {
 			t.Errorf("while it is locked: %v", err)
@@ -179,7 +177,7 @@ func TestChatWhileTheDatabaseIsAway(t *testing.T) {
 		if _, _, err := impatient.OpenRoom(t.Context(), v.ID, 1, 10); !errors.Is(err, fault.TryAgain) {
 			t.Errorf("opening while it is locked: %v", err)
 		}
-		release(holder)
+		release()
 		for range 2 {
 			if _, err := impatient.KeepLine(t.Context(), 1, line); err != nil {
 				t.Error(err)
@@ -188,28 +186,6 @@ func TestChatWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	if n, audited := h.count(`visit_chat`), h.audited("chat.say", store.Allowed); n != 3 || audited != 3 {
 		t.Errorf("%d lines and %d audit rows of 3", n, audited)
-	}
-}
-
-// lock takes the database's write lock as another process would.
-func (h *hospital) lock() (holder *sql.Conn, release func(*sql.Conn)) {
-	h.t.Helper()
-	other, err := sql.Open("sqlite", h.path)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	holder, err = other.Conn(h.t.Context())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if _, err := holder.ExecContext(h.t.Context(), "BEGIN IMMEDIATE"); err != nil {
-		h.t.Fatal(err)
-	}
-	return holder, func(c *sql.Conn) {
-		_, err := c.ExecContext(h.t.Context(), "ROLLBACK")
-		if err := errors.Join(err, c.Close(), other.Close()); err != nil {
-			h.t.Fatal(err)
-		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/visits"
 )
 
@@ -202,15 +202,17 @@ func TestActAndAuditAreOne(t *testing.T) {
 		var all strings.Builder
 		for _, table := range [][2]string{{"visits", "state"}, {"invitations", "generation || ' ' || tries || ' ' || revoked_at"}, {"invitation_codes", "hash"},
 			{"visit_sessions", "id"}, {"visit_removals", "seq"}, {"audit", "id"}} {
-			var rows string
-			if err := h.db.QueryRowContext(t.Context(), `SELECT COALESCE(group_concat(x), '') FROM (SELECT `+table[1]+` AS x FROM `+table[0]+` ORDER BY 1)`).Scan(&rows); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&all, "%s: %s\n", table[0], rows)
+			rows := h.column(`SELECT ` + table[1] + ` FROM ` + table[0] + ` ORDER BY 1`)
+			fmt.Fprintf(&all, "%s: %v\n", table[0], rows)
 		}
 		return all.String()
 	}
-	if _, err := h.db.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'on purpose'); END`); err != nil {
+	trigger := `CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'on purpose'); END`
+	if storetest.OnPostgres() {
+		trigger = `CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$;
+			CREATE TRIGGER broken BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION broken()`
+	}
+	if _, err := h.db.ExecContext(t.Context(), trigger); err != nil {
 		t.Fatal(err)
 	}
 	for name, act := range map[string]func() error{
@@ -246,12 +248,13 @@ func TestActAndAuditAreOne(t *testing.T) {
 	}
 }
 
+// crashEnv has the address of the other process's database.
 const crashEnv = "HOUSECALL_TEST_CREATE_IN"
 
 // createUntilKilled is the other process of TestKilled.
 func createUntilKilled() int {
 	ctx := context.Background()
-	db, err := store.Open(ctx, filepath.Join(os.Getenv(crashEnv), "h.db"), store.Options{})
+	db, err := store.Open(ctx, os.Getenv(crashEnv), store.Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -274,13 +277,13 @@ func createUntilKilled() int {
 
 // TestKilled kills a process (kill -9) that makes visits: every visit it acknowledged is there, whole and audited, and none is there by half.
 func TestKilled(t *testing.T) {
-	dir := t.TempDir()
+	url := storetest.URL(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, "-test.run=^$")
-	cmd.Env = append(os.Environ(), crashEnv+"="+dir)
+	cmd.Env = append(os.Environ(), crashEnv+"="+url)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -311,11 +314,7 @@ func TestKilled(t *testing.T) {
 	if err := cmd.Wait(); !errors.As(err, &exit) {
 		t.Fatalf("the other process ended by itself: %v", err)
 	}
-	db, err := store.Open(t.Context(), filepath.Join(dir, "h.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := storetest.Open(t, url, store.Options{})
 	s, err := visits.New(t.Context(), visits.Config{DB: db, LinkKey: []byte("key")})
 	if err != nil {
 		t.Fatal(err)

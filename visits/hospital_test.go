@@ -17,6 +17,7 @@ import (
 	"housecall/platform/keys"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/visits"
 )
 
@@ -34,7 +35,7 @@ var canaries = []string{"Canary", "Patientname", "Clinicianname", "Guardianname"
 type hospital struct {
 	*visits.Service
 	t         *testing.T
-	path      string
+	url       string // of its database
 	db        *store.DB
 	ring      *keys.Ring
 	logs      *safeBuffer
@@ -57,12 +58,11 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func newHospital(t *testing.T) *hospital {
 	t.Helper()
-	dir := t.TempDir()
-	h := &hospital{t: t, path: filepath.Join(dir, "h.db"), logs: &safeBuffer{}, clock: noon, inside: map[string]bool{},
+	h := &hospital{t: t, url: storetest.URL(t), logs: &safeBuffer{}, clock: noon, inside: map[string]bool{},
 		scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
 	h.db = h.open()
 	var err error
-	if h.ring, err = keys.Open(t.Context(), h.db, filepath.Join(dir, "master.key")); err != nil {
+	if h.ring, err = keys.Open(t.Context(), h.db, filepath.Join(t.TempDir(), "master.key")); err != nil {
 		t.Fatal(err)
 	}
 	h.Service = h.service(h.db)
@@ -72,16 +72,7 @@ func newHospital(t *testing.T) *hospital {
 // open opens the hospital's database once more, as another process would.
 func (h *hospital) open() *store.DB {
 	h.t.Helper()
-	db, err := store.Open(h.t.Context(), h.path, store.Options{})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			h.t.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(h.t, h.url, store.Options{})
 }
 
 func (h *hospital) config(db *store.DB) visits.Config {

@@ -12,6 +12,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/visits"
 )
 
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		os.Exit(createUntilKilled())
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(storetest.Both(m))
 }
 
 func TestCreate(t *testing.T) {

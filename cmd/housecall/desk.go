@@ -43,7 +43,7 @@ type deskOptions struct {
 func newDeskOptions(name string, stdout, stderr io.Writer) *deskOptions {
 	o := &deskOptions{options: newOptions(name, stderr), stdout: stdout}
 	o.StringVar(&o.data, "data", "housecall-data", "`folder` of everything that lasts")
-	o.StringVar(&o.database, "database", "", "SQLite `file`; by default housecall.db under --data")
+	o.StringVar(&o.database, "database", "", "`address` postgres://USER@HOST/NAME, or a SQLite file; by default housecall.db under --data")
 	o.StringVar(&o.keyFile, "key-file", "", "the master key's `file`; by default master.key under --data")
 	o.StringVar(&o.publicURL, "public-url", "http://localhost:8080", "`address` people use; links begin with it")
 	o.StringVar(&o.zoneName, "time-zone", "UTC", "`zone` in which times are read and shown, as in Europe/Berlin")
@@ -98,8 +98,10 @@ func (o *deskOptions) read(args []string, names ...string) ([]string, error) {
 
 // withDB runs f on the database. Only what makes the first thing in it may make the database too.
 func (o *deskOptions) withDB(ctx context.Context, mayMake bool, f func(*store.DB) error) (err error) {
-	if _, missing := os.Stat(o.databasePath()); errors.Is(missing, fs.ErrNotExist) && !mayMake {
-		return fmt.Errorf("there is no database at %s; say where with --data", o.databasePath())
+	if file := store.File(o.database); file != "" && !mayMake {
+		if _, missing := os.Stat(file); errors.Is(missing, fs.ErrNotExist) {
+			return fmt.Errorf("there is no database at %s; say where with --data or --database", file)
+		}
 	}
 	db, err := store.Open(ctx, o.database, store.Options{})
 	if err != nil {
@@ -107,10 +109,6 @@ func (o *deskOptions) withDB(ctx context.Context, mayMake bool, f func(*store.DB
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return f(db)
-}
-
-func (o *deskOptions) databasePath() string {
-	return strings.TrimPrefix(o.database, "sqlite:")
 }
 
 // withVisits runs f on the visits in the database.

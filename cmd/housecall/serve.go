@@ -45,7 +45,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	})
 	o.StringVar(&c.PublicURL, "public-url", "", "the `address` people use; it stands in every link (default: http://localhost:PORT)")
 	o.StringVar(&c.Data, "data", "housecall-data", "`folder` of everything that lasts")
-	o.StringVar(&c.Database, "database", "", "SQLite `file` (default: housecall.db in --data)")
+	o.StringVar(&c.Database, "database", "", "`address` of PostgreSQL, postgres://USER@HOST/NAME, or a SQLite file (default: housecall.db in --data)")
 	o.StringVar(&c.KeyFile, "key-file", "", "`file` of the master key (default: master.key in --data)")
 	o.StringVar(&c.Redis, "redis", "", "`URL` of Redis for leases, spent passes and limits (default: this node's memory)")
 	o.Func("trusted-proxy", "`networks` of reverse proxies whose X-Forwarded-For is believed, with commas between (default: none)", func(s string) error {

@@ -14,23 +14,10 @@ import (
 
 	"housecall/platform/keys"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func open(t *testing.T, path string) *store.DB {
-	t.Helper()
-	db, err := store.Open(t.Context(), path, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
 func ring(t *testing.T, db *store.DB, master string) *keys.Ring {
 	t.Helper()
@@ -43,9 +30,9 @@ func ring(t *testing.T, db *store.DB, master string) *keys.Ring {
 
 func TestKeysLast(t *testing.T) {
 	dir := t.TempDir()
-	path, master := filepath.Join(dir, "h.db"), filepath.Join(dir, "secrets", "master.key")
-	first := ring(t, open(t, path), master)
-	second := ring(t, open(t, path), master)
+	url, master := storetest.URL(t), filepath.Join(dir, "secrets", "master.key")
+	first := ring(t, storetest.Open(t, url, store.Options{}), master)
+	second := ring(t, storetest.Open(t, url, store.Options{}), master)
 
 	if len(first.Link()) != 32 || !bytes.Equal(first.Link(), second.Link()) {
 		t.Error("the link key did not last")
@@ -73,28 +60,25 @@ func TestKeysLast(t *testing.T) {
 }
 
 func TestNoSecretInTheDatabase(t *testing.T) {
-	dir := t.TempDir()
-	db := open(t, filepath.Join(dir, "h.db"))
-	r := ring(t, db, filepath.Join(dir, "master.key"))
-	_, key := r.Passes()
-	for _, name := range []string{"h.db", "h.db-wal"} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Contains(b, r.Link()) || bytes.Contains(b, key.Seed()) {
-			t.Errorf("%s holds an unwrapped key", name)
-		}
+	url := storetest.URL(t)
+	r := ring(t, storetest.Open(t, url, store.Options{}), filepath.Join(t.TempDir(), "master.key"))
+	kid, key := r.Passes()
+	disk := storetest.OnDisk(t, url)
+	if bytes.Contains(disk, r.Link()) || bytes.Contains(disk, key.Seed()) {
+		t.Error("the database holds an unwrapped key")
+	}
+	if !bytes.Contains(disk, []byte(kid)) {
+		t.Error("the database holds no key at all")
 	}
 }
 
 // TestFirstStartTwice: two processes start at once on nothing and end with the same keys.
 func TestFirstStartTwice(t *testing.T) {
-	dir := t.TempDir()
+	dir, url := t.TempDir(), storetest.URL(t)
 	var rings [2]*keys.Ring
 	var wg sync.WaitGroup
 	for i := range rings {
-		db := open(t, filepath.Join(dir, "h.db"))
+		db := storetest.Open(t, url, store.Options{})
 		wg.Go(func() {
 			r, err := keys.Open(t.Context(), db, filepath.Join(dir, "master.key"))
 			if err != nil {
@@ -154,8 +138,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, true, "does not fit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			db, master := open(t, filepath.Join(dir, "h.db")), filepath.Join(dir, "master.key")
+			db, master := storetest.Open(t, storetest.URL(t), store.Options{}), filepath.Join(t.TempDir(), "master.key")
 			ring(t, db, master)
 			c.spoil(t, db, master)
 			_, err := keys.Open(t.Context(), db, master)
@@ -172,7 +155,7 @@ func TestKeyFileMadeByTheOperator(t *testing.T) {
 	if err := os.WriteFile(master, bytes.Repeat([]byte{9}, 32), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ring(t, open(t, filepath.Join(dir, "h.db")), master)
+	ring(t, storetest.Open(t, storetest.URL(t), store.Options{}), master)
 	if b, err := os.ReadFile(master); err != nil || !bytes.Equal(b, bytes.Repeat([]byte{9}, 32)) {
 		t.Errorf("the operator's key was changed: %v", err)
 	}

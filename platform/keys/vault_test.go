@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"housecall/platform/keys"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 )
 
 func TestVault(t *testing.T) {
-	dir := t.TempDir()
-	db, master := open(t, filepath.Join(dir, "h.db")), filepath.Join(dir, "master.key")
+	db, master := storetest.Open(t, storetest.URL(t), store.Options{}), filepath.Join(t.TempDir(), "master.key")
 	const text, about = "Canary", "visit|session|line"
 	sealed, err := ring(t, db, master).Chat().Seal(text, about)
 	if err != nil {
@@ -24,8 +25,7 @@ func TestVault(t *testing.T) {
 	if got, err := vault.Open(sealed, about); err != nil || got != text {
 		t.Errorf("opened %q, %v", got, err)
 	}
-	other := t.TempDir()
-	stranger := ring(t, open(t, filepath.Join(other, "h.db")), filepath.Join(other, "master.key")).Chat()
+	stranger := ring(t, storetest.Open(t, storetest.URL(t), store.Options{}), filepath.Join(t.TempDir(), "master.key")).Chat()
 	id, body, _ := strings.Cut(sealed, ".")
 	for name, open := range map[string]func() (string, error){
 		"elsewhere":             func() (string, error) { return vault.Open(sealed, "visit|session|another") },

@@ -9,7 +9,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,12 +19,13 @@ import (
 	"housecall/auth"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
 const (
 	name     = "Sam Canary-Scheduler"
@@ -96,11 +96,7 @@ func (l *limiter) Allow(_ context.Context, _ string, limit int, window time.Dura
 func newHouse(t *testing.T, publicURL string) *house {
 	t.Helper()
 	ctx := context.Background()
-	db, err := store.Open(ctx, filepath.Join(t.TempDir(), "test.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := storetest.Open(t, storetest.URL(t), store.Options{})
 	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &safeBuffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	book, err := words.Load(static.Locales())
 	if err != nil {

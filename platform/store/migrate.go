@@ -3,11 +3,8 @@ package store
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"syscall"
 
 	"github.com/pressly/goose/v3"
 )
@@ -29,12 +26,12 @@ func mustSub(fsys fs.FS, dir string) fs.FS {
 // are kept in a table of its own, goose_<name>. Two processes may call it at once. A database that a newer program has
 // migrated is refused, since this one doesn't know what it would break.
 func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error {
-	unlock, err := db.lockMigrations()
+	unlock, err := db.lockMigrations(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("lock the migrations: %w", mapped(err))
 	}
 	defer unlock()
-	p, err := goose.NewProvider(goose.DialectSQLite3, db.write, fsys,
+	p, err := goose.NewProvider(db.dialect, db.migrate, fsys,
 		goose.WithTableName("goose_"+name), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("migrations of %s: %w", name, err)
@@ -50,23 +47,4 @@ func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error {
 		return fmt.Errorf("migrations of %s: %w", name, mapped(err))
 	}
 	return nil
-}
-
-// lockMigrations keeps other processes from migrating the same file meanwhile: goose makes its version table in one transaction and reads it
-// in another.
-func (db *DB) lockMigrations() (unlock func(), err error) {
-	f, err := os.OpenFile(db.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the migrations: %w", err)
-	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EINTR) {
-			return nil, errors.Join(fmt.Errorf("lock the migrations: %w", err), f.Close())
-		}
-	}
-	return func() { _ = f.Close() }, nil // closing gives the lock back
 }

@@ -17,53 +17,29 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
-// engine is one kind of database. Every test of the contract runs on each.
-type engine struct {
-	name   string
-	open   func(t *testing.T) *store.DB
-	reopen func(t *testing.T, db *store.DB) *store.DB // another process's view of the same database
+// database is where a test's database is.
+type database string
+
+// reopen gives another process's view of it.
+func (d database) reopen(t *testing.T) *store.DB {
+	t.Helper()
+	return storetest.Open(t, string(d), store.Options{})
 }
 
-func engines() []engine {
-	paths := sync.Map{}
-	open := func(t *testing.T, path string) *store.DB {
-		t.Helper()
-		db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := db.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		paths.Store(db, path)
-		return db
+// contract is for tests of what every engine promises.
+func contract(t *testing.T, test func(t *testing.T, d database, db *store.DB)) {
+	t.Helper()
+	d := database(storetest.URL(t))
+	db := d.reopen(t)
+	if _, err := db.ExecContext(t.Context(), `CREATE TABLE things (id TEXT PRIMARY KEY, n BIGINT NOT NULL)`); err != nil {
+		t.Fatal(err)
 	}
-	return []engine{{
-		name: "sqlite",
-		open: func(t *testing.T) *store.DB { return open(t, filepath.Join(t.TempDir(), "a b?c%20", "h.db")) },
-		reopen: func(t *testing.T, db *store.DB) *store.DB {
-			path, _ := paths.Load(db)
-			return open(t, path.(string))
-		},
-	}}
-}
-
-func contract(t *testing.T, test func(t *testing.T, e engine, db *store.DB)) {
-	for _, e := range engines() {
-		t.Run(e.name, func(t *testing.T) {
-			db := e.open(t)
-			if _, err := db.ExecContext(t.Context(), `CREATE TABLE things (id TEXT PRIMARY KEY, n BIGINT NOT NULL)`); err != nil {
-				t.Fatal(err)
-			}
-			test(t, e, db)
-		})
-	}
+	test(t, d, db)
 }
 
 func count(t *testing.T, q store.Queryer, table string) int {
@@ -85,7 +61,7 @@ func act() store.Act {
 }
 
 func TestTxIsAllOrNothing(t *testing.T) {
-	contract(t, func(t *testing.T, e engine, db *store.DB) {
+	contract(t, func(t *testing.T, d database, db *store.DB) {
 		both := func(id string, end func() error) error {
 			return db.Tx(t.Context(), func(tx *store.Tx) error {
 				if err := insert(t.Context(), tx, id, 1); err != nil {
@@ -123,7 +99,7 @@ func TestTxIsAllOrNothing(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
-		other := e.reopen(t, db)
+		other := d.reopen(t)
 		for _, q := range []store.Queryer{db, other} {
 			if things, audit := count(t, q, "things"), count(t, q, "audit"); things != 1 || audit != 1 {
 				t.Errorf("%d things and %d audit rows, want one of each", things, audit)
@@ -136,7 +112,7 @@ func TestTxIsAllOrNothing(t *testing.T) {
 }
 
 func TestReadersSeeCommittedOnly(t *testing.T) {
-	contract(t, func(t *testing.T, _ engine, db *store.DB) {
+	contract(t, func(t *testing.T, _ database, db *store.DB) {
 		err := db.Tx(t.Context(), func(tx *store.Tx) error {
 			if err := insert(t.Context(), tx, "a", 1); err != nil {
 				return err
@@ -161,7 +137,7 @@ func TestReadersSeeCommittedOnly(t *testing.T) {
 // TestWritersDoNotLoseUpdates reads and writes back from many goroutines and two processes' views; without the lock from the beginning of a
 // transaction counts get lost or writers fail.
 func TestWritersDoNotLoseUpdates(t *testing.T) {
-	contract(t, func(t *testing.T, e engine, db *store.DB) {
+	contract(t, func(t *testing.T, d database, db *store.DB) {
 		if err := insert(t.Context(), db, "counter", 0); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +146,7 @@ func TestWritersDoNotLoseUpdates(t *testing.T) {
 		for i := range writers {
 			view := db
 			if i%2 == 1 {
-				view = e.reopen(t, db)
+				view = d.reopen(t)
 			}
 			wg.Go(func() {
 				for range rounds {
@@ -197,7 +173,7 @@ func TestWritersDoNotLoseUpdates(t *testing.T) {
 }
 
 func TestErrorsAreMapped(t *testing.T) {
-	contract(t, func(t *testing.T, _ engine, db *store.DB) {
+	contract(t, func(t *testing.T, _ database, db *store.DB) {
 		ctx := t.Context()
 		if err := db.QueryRowContext(ctx, `SELECT id FROM things WHERE id = ?`, "none").Scan(new(string)); !errors.Is(err, fault.NotFound) || !errors.Is(err, sql.ErrNoRows) {
 			t.Errorf("no row: %v", err)
@@ -222,7 +198,7 @@ func TestErrorsAreMapped(t *testing.T) {
 }
 
 func TestCollect(t *testing.T) {
-	contract(t, func(t *testing.T, _ engine, db *store.DB) {
+	contract(t, func(t *testing.T, _ database, db *store.DB) {
 		for i, id := range []string{"a", "b", "c"} {
 			if err := insert(t.Context(), db, id, i); err != nil {
 				t.Fatal(err)
@@ -247,7 +223,7 @@ func TestCollect(t *testing.T) {
 }
 
 func TestAuditRefusesHalfAnAct(t *testing.T) {
-	contract(t, func(t *testing.T, _ engine, db *store.DB) {
+	contract(t, func(t *testing.T, _ database, db *store.DB) {
 		for name, spoil := range map[string]func(*store.Act){
 			"at":      func(a *store.Act) { a.At = time.Time{} },
 			"actor":   func(a *store.Act) { a.Actor.Kind = "" },
@@ -279,11 +255,11 @@ func TestAuditRefusesHalfAnAct(t *testing.T) {
 }
 
 func TestMigrate(t *testing.T) {
-	contract(t, func(t *testing.T, e engine, db *store.DB) {
+	contract(t, func(t *testing.T, d database, db *store.DB) {
 		first := fstest.MapFS{"00001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE pets (id TEXT);\n")}}
 		second := fstest.MapFS{"00001_a.sql": first["00001_a.sql"], "00002_b.sql": {Data: []byte("-- +goose Up\nALTER TABLE pets ADD COLUMN age BIGINT;\n")}}
 		// Two processes start at once.
-		other := e.reopen(t, db)
+		other := d.reopen(t)
 		var wg sync.WaitGroup
 		for _, view := range []*store.DB{db, other} {
 			wg.Go(func() {

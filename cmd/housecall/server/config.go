@@ -21,7 +21,7 @@ type Config struct {
 	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
 	PublicURL      string         // the address people use
 	Data           string         // folder of everything that lasts
-	Database       string         // SQLite file
+	Database       string         // address of PostgreSQL, or a SQLite file
 	KeyFile        string         // the master key
 	Redis          string         // URL; "": leases and limits are kept in memory
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed

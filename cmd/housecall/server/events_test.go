@@ -2,43 +2,26 @@ package server
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/rooms"
 	"housecall/visits"
 )
 
 // While another process holds the database, closing doesn't wait for it longer than it is given, and says what was not written.
 func TestEventsCloseByADeadline(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "housecall.db")
-	db, err := store.Open(t.Context(), path, store.Options{BusyTimeout: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	url := storetest.URL(t)
+	db := storetest.Open(t, url, store.Options{BusyTimeout: time.Hour})
 	service, err := visits.New(t.Context(), visits.Config{DB: db, LinkKey: make([]byte, 32), PublicURL: "http://localhost"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	holder, err := other.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer holder.Close()
-	if _, err := holder.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Hold(t, url)
 
 	var logged strings.Builder
 	q := newEventQueue(slog.New(slog.NewTextHandler(&logged, nil)))

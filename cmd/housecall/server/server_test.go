@@ -10,14 +10,18 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/cmd/housecall/server"
+	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
 // open starts a server on free loopback ports that ends with the test.
 func open(t *testing.T, c server.Config) *server.Server {
 	t.Helper()
 	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	if c.Database == "" {
+		c.Database = storetest.URL(t)
+	}
 	s, err := server.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
