@@ -14,6 +14,8 @@ import (
 // Config is what an Engine needs from outside.
 type Config struct {
 	Conn      net.PacketConn   // the one UDP media socket; the engine closes it
+	TCP       net.Listener     // for media over TCP, where UDP is blocked; nil: none; the engine closes it
+	TCPPort   uint16           // that clients reach TCP at; 0: the listener's own
 	Addresses []netip.Addr     // addresses put into answers; empty: those of the machine's interfaces, loopback included
 	Silence   time.Duration    // without a packet, after which a peer is given up; 0: 40 s
 	Logger    *slog.Logger     // nil: nothing is logged
@@ -26,6 +28,7 @@ type Engine struct {
 	time      func() time.Time
 	start     time.Time
 	addresses []netip.AddrPort
+	tcpPort   uint16 // 0: no media over TCP
 	pion      *pionEngine
 
 	mu     sync.Mutex
@@ -68,7 +71,18 @@ func NewEngine(c Config) (*Engine, error) {
 		}
 	}
 	e := &Engine{log: c.Logger, time: c.Now, start: c.Now(), addresses: addresses, peers: map[*Peer]struct{}{}}
-	e.pion = newPionEngine(c.Conn, addresses, c.Silence, c.Logger)
+	if c.TCP != nil {
+		if e.tcpPort = c.TCPPort; e.tcpPort == 0 {
+			own, ok := addrPortOf(c.TCP.Addr())
+			if !ok {
+				return nil, fmt.Errorf("sfu: media listener is at %T, not TCP", c.TCP.Addr())
+			}
+			e.tcpPort = own.Port()
+		}
+	}
+	if e.pion, err = newPionEngine(c, addresses); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

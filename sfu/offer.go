@@ -210,10 +210,10 @@ func withoutCandidates(sdp string) string {
 }
 
 // withCandidates puts our own addresses into an answer, in place of what the transport wrote: on the first m-line that wasn't declined,
-// which carries all others.
-func withCandidates(sdp string, addresses []netip.AddrPort) string {
+// which carries all others. tcpPort 0: no TCP.
+func withCandidates(sdp string, addresses []netip.AddrPort, tcpPort uint16) string {
 	var b strings.Builder
-	b.Grow(len(sdp) + 100*len(addresses))
+	b.Grow(len(sdp) + 200*len(addresses))
 	var here, done bool
 	end := func() {
 		if !here || done {
@@ -224,6 +224,14 @@ func withCandidates(sdp string, addresses []netip.AddrPort) string {
 			// A host candidate of component 1 (RFC 8839 section 5.1; priority: RFC 8445 section 5.1.2.1).
 			priority := 126<<24 | (65535-i)<<8 | 255
 			fmt.Fprintf(&b, "a=candidate:%d 1 udp %d %s %d typ host\r\n", i+1, priority, a.Addr(), a.Port())
+		}
+		for i, a := range addresses {
+			if tcpPort == 0 {
+				break
+			}
+			// One that waits for the client to connect, below all of UDP (RFC 6544 section 4.2).
+			priority := 90<<24 | (4<<13|(8191-i))<<8 | 255
+			fmt.Fprintf(&b, "a=candidate:%d 1 tcp %d %s %d typ host tcptype passive\r\n", len(addresses)+i+1, priority, a.Addr(), tcpPort)
 		}
 		b.WriteString("a=end-of-candidates\r\n")
 	}

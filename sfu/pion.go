@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +20,9 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
+	network "github.com/pion/transport/v5"
 	"github.com/pion/transport/v5/packetio"
+	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -37,6 +39,9 @@ const (
 // pionEngine is what the transports of all peers share: the socket's mux and the certificate.
 type pionEngine struct {
 	mux     *announcedMux
+	paths   *pathMux
+	tcp     *tcpPaths // nil: none
+	net     network.Net // what Pion takes for the machine's interfaces
 	silence time.Duration
 	log     pionLogs
 
@@ -45,13 +50,54 @@ type pionEngine struct {
 	made        time.Time
 }
 
-func newPionEngine(conn net.PacketConn, addresses []netip.AddrPort, silence time.Duration, log *slog.Logger) *pionEngine {
-	logs := pionLogs{log}
-	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: logs.NewLogger("mux")})
-	return &pionEngine{mux: newAnnouncedMux(mux, addresses), silence: silence, log: logs}
+func newPionEngine(c Config, addresses []netip.AddrPort) (*pionEngine, error) {
+	network, err := newPathNet(addresses)
+	if err != nil {
+		return nil, err
+	}
+	logs := pionLogs{c.Logger}
+	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: c.Conn, Logger: logs.NewLogger("mux")})
+	e := &pionEngine{mux: newAnnouncedMux(mux, addresses), paths: newPathMux(addresses[0].Port()), net: network, silence: c.Silence, log: logs}
+	if c.TCP != nil {
+		e.tcp = newTCPPaths(c.TCP, e.paths)
+	}
+	return e, nil
 }
 
-func (e *pionEngine) close() error { return e.mux.Close() }
+func (e *pionEngine) close() error {
+	var err error
+	if e.tcp != nil {
+		err = e.tcp.close()
+	}
+	return errors.Join(err, e.paths.Close(), e.mux.Close())
+}
+
+// pathNet shows Pion one interface with one address for each family of the announced ones: that many ends of paths it makes a peer, and asks the
+// kernel nothing.
+type pathNet struct {
+	*stdnet.Net
+	one []*network.Interface
+}
+
+func newPathNet(addresses []netip.AddrPort) (*pathNet, error) {
+	own, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("sfu: network: %w", err)
+	}
+	one := network.NewInterface(net.Interface{Index: 1, MTU: 1500, Name: "paths", Flags: net.FlagUp | net.FlagLoopback})
+	for _, family := range []struct {
+		six     bool
+		address net.IP
+	}{{false, net.IPv4(127, 0, 0, 1)}, {true, net.IPv6loopback}} {
+		if slices.ContainsFunc(addresses, func(a netip.AddrPort) bool { return a.Addr().Is6() == family.six }) {
+			bits := 8 * len(family.address)
+			one.AddAddress(&net.IPNet{IP: family.address, Mask: net.CIDRMask(bits, bits)})
+		}
+	}
+	return &pathNet{Net: own, one: []*network.Interface{one}}, nil
+}
+
+func (n *pathNet) Interfaces() ([]*network.Interface, error) { return n.one, nil }
 
 // announcedMux shows Pion one address of each family: a candidate costs it a reading goroutine each, and several of them on one socket
 // would overtake one another. Answers list all addresses; which of them a packet came to doesn't matter to one socket.
@@ -155,7 +201,9 @@ func (e *pionEngine) newTransport(in intake, now time.Time) (transport, error) {
 func (e *pionEngine) settings() (webrtc.SettingEngine, error) {
 	s := webrtc.SettingEngine{LoggerFactory: e.log}
 	s.SetICEUDPMux(e.mux)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetICETCPMux(e.paths)
+	s.SetNet(e.net)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	s.SetIncludeLoopbackCandidate(true)
 	s.DisableActiveTCP(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

@@ -29,6 +29,8 @@ type Options struct {
 	AudioSlots, VideoSlots int // receive-only lines of the first offer
 	// Conn is the socket to use; nil: a new one on 127.0.0.1. The client closes it.
 	Conn net.PacketConn
+	// TCP has the client reach the server by TCP alone, at the addresses of its answer.
+	TCP bool
 	// Frame is the time between video frames (0: 33 ms); FrameSize and KeyFrameSize their size in bytes (0: 4000 and 12000).
 	Frame                   time.Duration
 	FrameSize, KeyFrameSize int
@@ -105,6 +107,10 @@ func (c *Client) connect(logs logging.LoggerFactory) error {
 	settings := webrtc.SettingEngine{LoggerFactory: logs}
 	settings.SetICEUDPMux(c.mux)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	if c.options.TCP {
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+		settings.SetICEUDPMux(nil)
+	}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetDTLSRetransmissionInterval(100 * time.Millisecond)
