@@ -26,4 +26,3 @@ func LowDelay(conn net.Conn) {
 		_ = control.Control(limitUnsent) // less comfort, no error
 	}
 }
-

@@ -40,7 +40,7 @@ const (
 type pionEngine struct {
 	mux     *announcedMux
 	paths   *pathMux
-	tcp     *tcpPaths // nil: none
+	tcp     *tcpPaths   // nil: none
 	net     network.Net // what Pion takes for the machine's interfaces
 	silence time.Duration
 	log     pionLogs

@@ -79,6 +79,9 @@ func (t *slotTrack) Kind() webrtc.RTPCodecType {
 // reaches us as an event or an error anyway.
 type pionLogs struct{ log *slog.Logger }
 
+// PionLogs gives whatever else is built on Pion the same quiet log.
+func PionLogs(log *slog.Logger) logging.LoggerFactory { return pionLogs{log} }
+
 func (l pionLogs) NewLogger(scope string) logging.LeveledLogger {
 	return pionLog{l.log.With("pion", scope)}
 }

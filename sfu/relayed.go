@@ -157,4 +157,3 @@ func (r *Relayed) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
 
 // SetWriteDeadline is not supported: writing waits for nothing but the peer's own reader.
 func (r *Relayed) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
-

@@ -26,9 +26,10 @@ var migrationFiles embed.FS
 
 // The purposes keys are made for; each has at least one key.
 const (
-	purposeLink = "link" // 32 bytes, HMAC-SHA256 of visit links
-	purposePass = "pass" // 32 bytes, the seed of an Ed25519 key
-	purposeChat = "chat" // 32 bytes, AES-256 of what is said in visits
+	purposeLink  = "link"  // 32 bytes, HMAC-SHA256 of visit links
+	purposePass  = "pass"  // 32 bytes, the seed of an Ed25519 key
+	purposeChat  = "chat"  // 32 bytes, AES-256 of what is said in visits
+	purposeRelay = "relay" // 32 bytes, HMAC-SHA256 of credentials for the relay
 )
 
 const keySize = 32 // bytes, of every key here
@@ -39,6 +40,7 @@ var ErrMasterKey = errors.New("the master key does not fit this database")
 // Ring holds the unwrapped keys.
 type Ring struct {
 	link    []byte
+	relay   []byte
 	signing string                        // kid of the newest pass key
 	passes  map[string]ed25519.PrivateKey // by kid
 	chat    Vault
@@ -68,7 +70,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -88,6 +90,9 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 
 // Link returns the HMAC key of visit links.
 func (r *Ring) Link() []byte { return slices.Clone(r.link) }
+
+// Relay returns the HMAC key of credentials for the relay.
+func (r *Ring) Relay() []byte { return slices.Clone(r.relay) }
 
 // Passes returns the key that signs passes now, and its name.
 func (r *Ring) Passes() (kid string, key ed25519.PrivateKey) {
@@ -116,6 +121,8 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 		switch row.purpose {
 		case purposeLink:
 			r.link = key
+		case purposeRelay:
+			r.relay = key
 		case purposePass:
 			r.signing = row.id
 			r.passes[row.id] = ed25519.NewKeyFromSeed(key)

@@ -37,6 +37,9 @@ func TestKeysLast(t *testing.T) {
 	if len(first.Link()) != 32 || !bytes.Equal(first.Link(), second.Link()) {
 		t.Error("the link key did not last")
 	}
+	if len(first.Relay()) != 32 || !bytes.Equal(first.Relay(), second.Relay()) {
+		t.Error("the relay's key did not last")
+	}
 	first.Link()[0]++ // a caller's copy
 	if !bytes.Equal(first.Link(), second.Link()) {
 		t.Error("a caller changed the ring")

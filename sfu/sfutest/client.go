@@ -31,6 +31,8 @@ type Options struct {
 	Conn net.PacketConn
 	// TCP has the client reach the server by TCP alone, at the addresses of its answer.
 	TCP bool
+	// Relays, when given, are the only way: the client reaches the server through one of them.
+	Relays []webrtc.ICEServer
 	// Frame is the time between video frames (0: 33 ms); FrameSize and KeyFrameSize their size in bytes (0: 4000 and 12000).
 	Frame                   time.Duration
 	FrameSize, KeyFrameSize int
@@ -111,6 +113,12 @@ func (c *Client) connect(logs logging.LoggerFactory) error {
 		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 		settings.SetICEUDPMux(nil)
 	}
+	configuration := webrtc.Configuration{}
+	if len(c.options.Relays) > 0 {
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+		settings.SetICEUDPMux(nil)
+		configuration = webrtc.Configuration{ICEServers: c.options.Relays, ICETransportPolicy: webrtc.ICETransportPolicyRelay}
+	}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetDTLSRetransmissionInterval(100 * time.Millisecond)
@@ -124,7 +132,7 @@ func (c *Client) connect(logs logging.LoggerFactory) error {
 		return buffer
 	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings), webrtc.WithInterceptorRegistry(registry))
-	c.connection, err = api.NewPeerConnection(webrtc.Configuration{})
+	c.connection, err = api.NewPeerConnection(configuration)
 	if err != nil {
 		return fmt.Errorf("sfutest: peer connection: %w", err)
 	}

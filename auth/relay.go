@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RelayLifetime is how long credentials for the relay are good: a client asks for new ones in time, or goes another way.
+const RelayLifetime = 10 * time.Minute
+
+// ErrRelay is the one error of refused credentials for the relay.
+var ErrRelay = errors.New("the credentials for the relay were refused")
+
+// Relay makes and checks credentials for the relay (TURN): a name that says until when and, as hashes, for whom, and a password that only
+// the key makes of it. Nothing of them is kept anywhere.
+type Relay struct {
+	Key []byte // for HMAC-SHA256, the same on every node
+	Now func() time.Time
+}
+
+// RelayCredentials are good for one session, until ExpiresAt.
+type RelayCredentials struct {
+	Username, Password string
+	ExpiresAt          time.Time // to the millisecond
+}
+
+// RelayUser is what a name says. The fields but the times are hashes, so that the name tells nobody who hears it whom it is for.
+type RelayUser struct {
+	Visit, Invitation, Session string
+	IssuedAt, ExpiresAt        time.Time
+}
+
+// Person names who may use how much: a browser's session.
+func (u RelayUser) Person() string { return u.Invitation + "." + u.Session }
+
+// Issue makes credentials for a session.
+func (r Relay) Issue(visit, invitation, session string) RelayCredentials {
+	expires := r.Now().Add(RelayLifetime).Truncate(time.Millisecond)
+	name := fmt.Sprintf("%d:%s.%s.%s", expires.UnixMilli(), r.VisitTag(visit), r.InvitationTag(invitation), r.tag("session", session))
+	return RelayCredentials{Username: name, Password: r.password(name), ExpiresAt: expires}
+}
+
+// Verify reads a name and gives the password that belongs to it; whoever asks must prove that they know it. A name that is not of the form that
+// Issue makes, is out of date or good for too long is ErrRelay. Any name may be right in form: the password is what proves it.
+func (r Relay) Verify(username string) (user RelayUser, password string, err error) {
+	const longest = 20 + 1 + 3*tagLength + 2
+	number, tags, ok := strings.Cut(username, ":")
+	if !ok || len(username) > longest {
+		return RelayUser{}, "", ErrRelay
+	}
+	at, err := strconv.ParseInt(number, 10, 64)
+	parts := strings.Split(tags, ".")
+	if err != nil || len(parts) != 3 || strconv.FormatInt(at, 10) != number {
+		return RelayUser{}, "", ErrRelay
+	}
+	for _, part := range parts {
+		if len(part) != tagLength {
+			return RelayUser{}, "", ErrRelay
+		}
+	}
+	expires := time.UnixMilli(at)
+	if left := expires.Sub(r.Now()); left <= 0 || left > RelayLifetime+PassLeeway {
+		return RelayUser{}, "", ErrRelay
+	}
+	return RelayUser{Visit: parts[0], Invitation: parts[1], Session: parts[2],
+		IssuedAt: expires.Add(-RelayLifetime), ExpiresAt: expires}, r.password(username), nil
+}
+
+// VisitTag is what stands for a visit in names.
+func (r Relay) VisitTag(visit string) string { return r.tag("visit", visit) }
+
+// InvitationTag is what stands for an invitation in names.
+func (r Relay) InvitationTag(invitation string) string { return r.tag("invitation", invitation) }
+
+// tagLength of hashes in names: 96 bits as base64url.
+const tagLength = 16
+
+func (r Relay) tag(kind, id string) string {
+	return base64.RawURLEncoding.EncodeToString(r.mac(kind+"|"+id)[:12])
+}
+
+func (r Relay) password(username string) string {
+	return base64.RawURLEncoding.EncodeToString(r.mac("password|" + username))
+}
+
+func (r Relay) mac(text string) []byte {
+	h := hmac.New(sha256.New, r.Key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
