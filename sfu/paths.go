@@ -31,7 +31,8 @@ type path struct {
 // pathMux is what Pion takes for its TCP mux. It finds the peer of a packet by the path it came on, and that by the user name of connectivity
 // checks, so that TCP and relays work for a peer in the same way.
 type pathMux struct {
-	local *net.TCPAddr
+	local   *net.TCPAddr
+	relayed atomic.Uint32 // counts relayed addresses
 
 	mu     sync.Mutex
 	closed bool

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -65,11 +64,10 @@ func (e *Engine) NewRelayed(six bool) (*Relayed, error) {
 // open makes the path by which the client speaks to one address of ours. Each has one of its own, so that an answer comes from where it was asked.
 func (r *Relayed) open(ours netip.AddrPort) (*path, error) {
 	const ports = lastRelayedPort - firstRelayedPort + 1
-	begin := rand.IntN(ports) //nolint:gosec // no secret
 	p := &path{done: r.done, send: func(packet []byte) bool { return r.give(ours, packet) }}
-	for i := range ports {
-		port := firstRelayedPort + uint16((begin+i)%ports) //nolint:gosec // bounded
-		p.remote = netip.AddrPortFrom(ours.Addr(), port)
+	for range ports {
+		port := firstRelayedPort + r.engine.pion.paths.relayed.Add(1)%ports // in turn, so that none is soon used again
+		p.remote = netip.AddrPortFrom(ours.Addr(), uint16(port))            //nolint:gosec // bounded
 		if err := r.engine.pion.paths.add(p); err == nil {
 			r.paths[ours] = p
 			return p, nil

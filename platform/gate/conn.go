@@ -21,6 +21,9 @@ func (c *replayed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// NetConn is the connection as it was accepted, as crypto/tls names it: for its options.
+func (c *replayed) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite ends our direction alone; net/http asks for it so that its last answer is read before the connection is gone.
 func (c *replayed) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
