@@ -82,7 +82,7 @@ func (r Relay) InvitationTag(invitation string) string { return r.tag("invitatio
 const tagLength = 16
 
 func (r Relay) tag(kind, id string) string {
-	return base64.RawURLEncoding.EncodeToString(r.mac(kind+"|"+id)[:12])
+	return base64.RawURLEncoding.EncodeToString(r.mac(kind + "|" + id)[:12])
 }
 
 func (r Relay) password(username string) string {
