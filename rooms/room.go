@@ -48,6 +48,7 @@ type Room struct {
 	stop    chan struct{} // in: closed by shut
 	shut    func()        // in: the host calls it when it stops or lost the lease; any number of times
 	done    chan struct{} // out: closed when run takes no more commands
+	counted tallied       // out: how many are in each place
 
 	// owned by run
 	members  []*member            // in the order of their arrival in their place
@@ -104,6 +105,7 @@ func (r *Room) run() {
 		}
 		r.announceChanges()
 		r.dropSlow()
+		r.tally()
 	}
 	r.host.unlist(r)
 	close(r.done)

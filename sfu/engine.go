@@ -31,9 +31,10 @@ type Engine struct {
 	tcpPort   uint16 // 0: no media over TCP
 	pion      *pionEngine
 
-	mu     sync.Mutex
-	closed bool
-	peers  map[*Peer]struct{}
+	mu       sync.Mutex
+	closed   bool
+	peers    map[*Peer]struct{}
+	finished Totals // of peers that have ended: its traffic alone counts
 }
 
 // socketBuffer is how much the kernel may hold in each direction, in bytes: a key frame for everybody in many rooms at once. The
@@ -173,6 +174,7 @@ func (e *Engine) forget(p *Peer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.peers, p)
+	e.finished.add(p.Stats())
 }
 
 // Close ends every peer and closes the socket. Calling it again does nothing.

@@ -214,6 +214,20 @@ func (h *Handler) leave(s *Session) {
 	h.work.Done()
 }
 
+// Census is how many connections and people a Handler has now.
+type Census struct {
+	Connections  int // websockets
+	Strangers    int // of them, those that have shown no valid pass or token
+	Participants int // people who are in a room, their connection lost for a moment or not
+}
+
+// Census counts.
+func (h *Handler) Census() Census {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Census{Connections: len(h.sessions), Strangers: len(h.strangers), Participants: len(h.participants)}
+}
+
 // Close closes all connections with 1001, those that could be resumed too, takes no new ones, and returns when all are over, or with an error when the
 // context is over before.
 func (h *Handler) Close(ctx context.Context) error {

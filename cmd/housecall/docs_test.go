@@ -84,3 +84,19 @@ func TestLinksOfTheDocsResolve(t *testing.T) {
 		t.Errorf("only %d pages found: is %s the root?", pages, root)
 	}
 }
+
+// TestDeployedMetricsExist: every metric of ours that alerts and dashboard name is described for operators; that those exist, a test of the server shows.
+func TestDeployedMetricsExist(t *testing.T) {
+	page := read(t, filepath.Join(root, "docs", "operating.md"))
+	for _, file := range []string{"prometheus/alerts.yml", "grafana/housecall.json"} {
+		names := regexp.MustCompile(`housecall_[a-z_]+`).FindAllString(read(t, filepath.Join(root, "deploy", file)), -1)
+		if len(names) < 5 {
+			t.Errorf("%s names %d metrics", file, len(names))
+		}
+		for _, name := range names {
+			if !strings.Contains(page, "| `"+strings.TrimSuffix(name, "_bucket")) {
+				t.Errorf("%s asks for %s, which docs/operating.md does not describe", file, name)
+			}
+		}
+	}
+}

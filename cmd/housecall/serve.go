@@ -32,6 +32,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o := newOptions("serve", stderr)
 	o.BoolVar(demo, "demo", false, "make a visit that starts now and print its links")
 	o.StringVar(&c.Listen, "listen", ":8080", "`address` and port of pages, API and websockets")
+	o.StringVar(&c.AdminListen, "admin-listen", "", "`address` and port of metrics and profiles, for operators alone (default: nowhere)")
 	o.IntVar(&c.MediaPort, "media-port", 0, "UDP `port` of picture and sound (default: the port of --listen)")
 	o.Func("media-address", "`addresses` that clients reach the media port at, with commas between (default: the machine's own)", func(s string) error {
 		for part := range strings.SplitSeq(s, ",") {

@@ -2,10 +2,10 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 )
 
 // note travels with a request so that whoever answers can leave the cause of a failure for the log.
@@ -25,24 +25,21 @@ func noteOf(r *http.Request) *note {
 
 // logRequest writes the one line of a request. The route is the pattern that matched and never the path, which holds ids; a method we do
 // not know is not written out, since whoever calls chooses it.
-func logRequest(l *slog.Logger, r *http.Request, route string, status int, took time.Duration, cause error) {
+func logRequest(ctx context.Context, l *slog.Logger, a Answered, cause error) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	if a.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	if route == "" {
-		route = "none"
-	}
 	attrs := []slog.Attr{
-		slog.String("method", knownMethod(r.Method)),
-		slog.String("route", route),
-		slog.Int("status", status),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("method", a.Method),
+		slog.String("route", a.Route),
+		slog.Int("status", a.Status),
+		slog.Float64("ms", float64(a.Took.Microseconds())/1000),
 	}
 	if cause != nil {
 		attrs = append(attrs, slog.String("cause", cause.Error()))
 	}
-	l.LogAttrs(r.Context(), level, "request", attrs...)
+	l.LogAttrs(ctx, level, "request", attrs...)
 }
 
 func knownMethod(m string) string {

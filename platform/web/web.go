@@ -4,6 +4,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,14 @@ type Options struct {
 	Now       func() time.Time // measures how long a request took
 	MaxBody   int64            // bytes a body may have; 0: DefaultMaxBody
 	Proxies   []netip.Prefix   // reverse proxies whose word about a request's address is taken
+	Observe   func(Answered)   // is told of every request; may be nil
+}
+
+// Answered is what is counted of a request. The route is the pattern that matched, "none" where none did, and never the path.
+type Answered struct {
+	Method, Route string
+	Status        int
+	Took          time.Duration
 }
 
 // New puts everything of this package around the routes of mux, and adds POST /language, the choice at the foot of pages: recovery, request log, headers, refusal of cross-site writes, the limit
@@ -86,7 +95,11 @@ func New(mux *http.ServeMux, o Options) (http.Handler, error) {
 					Problem(rec, r, errors.New("panic"))
 				}
 			}
-			logRequest(o.Logger, r, route, rec.status, o.Now().Sub(start), note.cause)
+			answered := Answered{Method: knownMethod(r.Method), Route: cmp.Or(route, "none"), Status: rec.status, Took: o.Now().Sub(start)}
+			logRequest(r.Context(), o.Logger, answered, note.cause)
+			if o.Observe != nil {
+				o.Observe(answered)
+			}
 		}()
 		inner.ServeHTTP(rec, r)
 	}), nil

@@ -17,6 +17,7 @@ import (
 // Config is what a server is started with. The zero value of a field takes the default of docs/operating.md.
 type Config struct {
 	Listen         string         // address and port of pages, API and websockets; port 0: any free one
+	AdminListen    string         // address and port of metrics and profiles; "": nowhere
 	MediaPort      int            // UDP; 0: the number of Listen's port
 	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
 	PublicURL      string         // the address people use

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"housecall/platform/fault"
@@ -25,6 +26,8 @@ type eventQueue struct {
 	abandon context.CancelFunc // ends ctx
 	written sync.WaitGroup     // the goroutine of start
 
+	pending atomic.Int64 // events not written yet
+
 	mu     sync.Mutex
 	queued []rooms.Event
 }
@@ -40,6 +43,7 @@ func (q *eventQueue) put(e rooms.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.queued = append(q.queued, e)
+	q.pending.Add(1)
 	select {
 	case q.wake <- struct{}{}:
 	default: // it is awake already
@@ -54,6 +58,9 @@ func (q *eventQueue) take() []rooms.Event {
 	return taken
 }
 
+// length is how many events wait or are being written.
+func (q *eventQueue) length() int { return int(q.pending.Load()) }
+
 // start writes events until close.
 func (q *eventQueue) start(service *visits.Service) {
 	q.written.Go(func() {
@@ -65,6 +72,7 @@ func (q *eventQueue) start(service *visits.Service) {
 			}
 			for _, e := range q.take() {
 				q.write(service, e)
+				q.pending.Add(-1)
 			}
 		}
 	})

@@ -3,8 +3,11 @@ package server
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"housecall/platform/store"
@@ -26,17 +29,12 @@ func (h health) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /readyz", h.ready)
 }
 
-func (h health) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
-	defer cancel()
+func (h health) ready(w http.ResponseWriter, _ *http.Request) {
 	var missing []string
-	var one int
-	if err := h.db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		missing = append(missing, "database")
-	}
-	if h.redis != nil {
-		if err := h.redis.Ping(ctx); err != nil {
-			missing = append(missing, "redis")
+	found := h.parts()
+	for _, part := range slices.Sorted(maps.Keys(found)) {
+		if found[part] != nil {
+			missing = append(missing, part)
 		}
 	}
 	if len(missing) > 0 {
@@ -45,4 +43,30 @@ func (h health) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
+}
+
+// parts looks at everything that the server needs, at once, and says what is wrong with each.
+func (h health) parts() map[string]error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	look := map[string]func() error{"database": func() error {
+		var one int
+		return h.db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+	}}
+	if h.redis != nil {
+		look["redis"] = func() error { return h.redis.Ping(ctx) }
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	found := map[string]error{}
+	for part, ask := range look {
+		all.Go(func() {
+			err := ask()
+			mu.Lock()
+			defer mu.Unlock()
+			found[part] = err
+		})
+	}
+	all.Wait()
+	return found
 }

@@ -40,6 +40,7 @@ type Server struct {
 	url      string // where people reach it
 	listener net.Listener
 	http     *http.Server
+	admin    net.Addr       // of the operators' listener; nil: there is none
 	work     sync.WaitGroup // goroutines of this package
 	failed   chan error     // the listener's end, when nobody asked for it
 	closing  []func(context.Context) error
@@ -152,10 +153,16 @@ func (s *Server) start(ctx context.Context) error {
 	mux.Handle("GET /v/{visit}/{$}", page)
 	mux.Handle("GET /static/", static.Handler())
 	mux.Handle("GET /{$}", http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
-	health{db: db, redis: redis}.routes(mux)
+	health := health{db: db, redis: redis}
+	health.routes(mux)
+	registry := newRegistry()
+	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health})
 	handler, err := web.New(mux, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
-		Proxies: s.config.TrustedProxies})
+		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe})
 	if err != nil {
+		return err
+	}
+	if err := s.serveAdmin(registry, health); err != nil {
 		return err
 	}
 	s.serve(handler)
