@@ -50,7 +50,7 @@ func (r *Room) decline(by *member, id string) error {
 // finishes what it began even when they go.
 func (s *Seat) showOut(ctx context.Context, id string) error {
 	var removed Event
-	err := s.ask(ctx, func(r *Room, by *member) (err error) {
+	err := s.act(ctx, func(r *Room, by *member) (err error) {
 		removed, err = r.askShowOut(by, id)
 		return err
 	})

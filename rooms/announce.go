@@ -64,6 +64,9 @@ func (r *Room) announceLeft(m *member) {
 
 // announceChanges tells of all that has changed about members since they were last announced; to nobody what they may not see.
 func (r *Room) announceChanges() {
+	if r.leaving() {
+		return // those who went are expected elsewhere
+	}
 	r.passLead()
 	for _, m := range r.members {
 		before, now := m.told, r.view(m)

@@ -1,11 +1,11 @@
 package rooms
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"housecall/auth"
@@ -14,8 +14,11 @@ import (
 
 // Config is what a Host needs from outside.
 type Config struct {
-	Node   string // names this run of this process among all nodes
-	Leases Leases
+	Node    string // names this run of this process among all nodes
+	Address string // where other nodes reach it, as in Node.Address
+	Leases  Leases
+	// Shared: other nodes use Leases too, and get the rooms of a host that is silent for longer than its heartbeat lives.
+	Shared bool
 	Now    func() time.Time
 	Events func(Event) // must not block: it is called on rooms' goroutines
 
@@ -36,6 +39,7 @@ type Limits struct {
 	Chat        int           // lines of chat remembered; 200
 	Grace       time.Duration // how long an empty room stays open; a minute
 	Tick        time.Duration // how often a room looks who speaks, and who need not wait any longer; 200 ms
+	Linger      time.Duration // how long those stay connected whose room lives elsewhere by now; 15 s
 }
 
 func (l Limits) orDefault() Limits {
@@ -56,6 +60,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Tick == 0 {
 		l.Tick = 200 * time.Millisecond
+	}
+	if l.Linger == 0 {
+		l.Linger = 15 * time.Second
 	}
 	return l
 }
@@ -97,14 +104,18 @@ const endedMemory = 24 * time.Hour
 type Host struct {
 	config Config
 	cancel context.CancelFunc
-	wake   chan struct{}  // to the keeper: a snapshot has changed
+	wake   chan struct{}  // to the keeper: a snapshot has changed, or the leases are in doubt
+	hurry  chan struct{}  // to the heart: others are to know at once how this node does
 	work   sync.WaitGroup // rooms and keepers
-	cutOff atomic.Bool    // the last beat failed: soon another node may host the rooms, so nobody new is admitted here
+	pulse  pulse
 
-	mu     sync.Mutex
-	rooms  map[string]*hosted   // by visit
-	ended  map[string]time.Time // visits ended, and when
-	closed bool
+	mu       sync.Mutex
+	rooms    map[string]*hosted   // by visit
+	leaving  map[*Room]struct{}   // their rooms live elsewhere by now, or may
+	left     chan struct{}        // closed and made anew whenever a leaving room is over
+	ended    map[string]time.Time // visits ended, and when
+	draining bool
+	closed   bool
 }
 
 // hosted is a visit this node hosts, or is about to, or was until just now. Host.mu guards its fields.
@@ -126,7 +137,9 @@ func NewHost(c Config) *Host {
 		c.Events = func(Event) {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &Host{config: c, cancel: cancel, wake: make(chan struct{}, 1), rooms: map[string]*hosted{}, ended: map[string]time.Time{}}
+	h := &Host{config: c, cancel: cancel, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), rooms: map[string]*hosted{},
+		leaving: map[*Room]struct{}{}, left: make(chan struct{}), ended: map[string]time.Time{}}
+	h.pulse.began.Store(time.Now().UnixNano())
 	h.work.Go(func() { h.beat(ctx) })
 	h.work.Go(func() { h.keep(ctx) })
 	return h
@@ -138,8 +151,15 @@ func (h *Host) Place(ctx context.Context, visit string) error {
 	return err
 }
 
-// Room returns the visit's room, opened if need be. Errors: ErrEnded; ErrHeld when another node hosts it; ErrClosed when this node is
-// stopping; fault.TryAgain when Leases is away.
+// Hosts says whether the visit's room is on this node, or about to be.
+func (h *Host) Hosts(visit string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rooms[visit] != nil
+}
+
+// Room returns the visit's room, opened if need be. Errors: ErrEnded; ErrHeld when another node hosts it; ErrDraining when this node takes no
+// new ones; ErrClosed when it is stopping; fault.TryAgain when Leases is away.
 func (h *Host) Room(ctx context.Context, visit string) (*Room, error) {
 	for {
 		h.mu.Lock()
@@ -148,6 +168,10 @@ func (h *Host) Room(ctx context.Context, visit string) (*Room, error) {
 			return nil, err
 		}
 		entry := h.rooms[visit]
+		if entry == nil && h.draining {
+			h.mu.Unlock()
+			return nil, ErrDraining
+		}
 		if entry == nil {
 			entry = &hosted{settled: make(chan struct{})}
 			h.rooms[visit] = entry
@@ -216,7 +240,11 @@ func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, er
 		h.forget(visit, entry)
 		return nil, err
 	}
-	if err := h.refuses(visit); err != nil { // since the lease was asked for
+	err = h.refuses(visit) // since the lease was asked for
+	if h.draining {
+		err = cmp.Or(err, error(ErrDraining))
+	}
+	if err != nil {
 		h.mu.Unlock()
 		h.giveBack(lease)
 		h.mu.Lock()
@@ -226,6 +254,7 @@ func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, er
 	room := newRoom(h, lease, record)
 	entry.room, entry.lease = room, lease
 	close(entry.settled)
+	poke(h.hurry)
 	h.work.Go(func() {
 		room.emit(Event{Kind: EventOpened})
 		room.run()
@@ -238,8 +267,12 @@ func (h *Host) open(ctx context.Context, visit string, entry *hosted) (*Room, er
 func (h *Host) unlistIdle(r *Room, since time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if asked := h.rooms[r.visit].asked; asked.After(since) {
-		since = asked
+	entry := h.rooms[r.visit]
+	if entry == nil || entry.room != r {
+		return false // it is leaving, and ends by itself
+	}
+	if entry.asked.After(since) {
+		since = entry.asked
 	}
 	if h.config.Now().Sub(since) < h.config.Limits.Grace {
 		return false
@@ -258,7 +291,7 @@ func (h *Host) unlist(r *Room) {
 // unlistLocked is unlist for a caller that holds mu. Until the room's lease is given back nobody opens it anew here, or the lease given
 // back would be the new room's.
 func (h *Host) unlistLocked(r *Room) {
-	if entry := h.rooms[r.visit]; entry.room != nil {
+	if entry := h.rooms[r.visit]; entry != nil && entry.room == r {
 		entry.room, entry.settled = nil, make(chan struct{})
 	}
 }
@@ -266,6 +299,13 @@ func (h *Host) unlistLocked(r *Room) {
 // retire gives the lease of a finished room back; its snapshot stays for whoever opens the room next.
 func (h *Host) retire(r *Room) {
 	h.mu.Lock()
+	if _, leaving := h.leaving[r]; leaving {
+		delete(h.leaving, r)
+		close(h.left)
+		h.left = make(chan struct{})
+		h.mu.Unlock()
+		return
+	}
 	entry := h.rooms[r.visit]
 	lease := entry.lease
 	h.mu.Unlock()
@@ -298,10 +338,26 @@ func (h *Host) hostedRoom(visit string) *Room {
 	return nil
 }
 
+// roomsOf returns the visit's room when it is open, and those of its rooms that are leaving.
+func (h *Host) roomsOf(visit string) []*Room {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var list []*Room
+	if entry := h.rooms[visit]; entry != nil && entry.room != nil {
+		list = append(list, entry.room)
+	}
+	for room := range h.leaving {
+		if room.visit == visit {
+			list = append(list, room)
+		}
+	}
+	return list
+}
+
 // Remove sends away whoever came by the invitation and was checked before it was withdrawn, at the given time: at once, and with no way
 // back by what was checked before.
 func (h *Host) Remove(visit, invitation string, at time.Time) {
-	if r := h.hostedRoom(visit); r != nil {
+	for _, r := range h.roomsOf(visit) {
 		r.tell(func() { r.withdraw(invitation, at) })
 	}
 }
@@ -309,7 +365,7 @@ func (h *Host) Remove(visit, invitation string, at time.Time) {
 // End ends the visit for everyone who is in it: it is over already, by the desk's doing or another node's.
 func (h *Host) End(visit string) {
 	h.markEnded(visit)
-	if r := h.hostedRoom(visit); r != nil {
+	for _, r := range h.roomsOf(visit) {
 		r.tell(r.endedElsewhere)
 	}
 }
@@ -327,10 +383,15 @@ func (h *Host) remember(r *Room, admitted []string) {
 	defer h.mu.Unlock()
 	if entry := h.rooms[r.visit]; entry != nil && entry.room == r {
 		entry.lease.Admitted, entry.dirty = admitted, true
-		select {
-		case h.wake <- struct{}{}:
-		default: // it is awake already
-		}
+		poke(h.wake)
+	}
+}
+
+// poke wakes whoever waits for the channel, which holds one; if it is awake already, it will look again.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -344,6 +405,9 @@ func (h *Host) Close(ctx context.Context) error {
 			if entry.room != nil {
 				entry.room.shut()
 			}
+		}
+		for room := range h.leaving {
+			room.shut()
 		}
 		h.cancel()
 	}

@@ -3,7 +3,6 @@ package rooms
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,30 +83,6 @@ func TestSnapshotTellsWhoLeft(t *testing.T) {
 	}
 }
 
-func TestLostLeaseClosesTheRoom(t *testing.T) {
-	h := newHouse(t, Limits{})
-	doctor := h.join("doctor", how{role: auth.Clinician})
-	patient := h.join("patient", how{role: auth.Patient})
-	var lease Lease
-	h.until("the clinician's admission stored", func() bool {
-		var err error
-		if lease, err = h.leases.Acquire(h.ctx, "node-1", visitID); err != nil {
-			t.Fatal(err)
-		}
-		return slices.Equal(lease.Admitted, []string{":lead:invitation-of-doctor", "doctor:invitation-of-doctor"})
-	})
-	lease.Epoch, lease.Node = lease.Epoch+1, "node-2"
-	if err := h.leases.Renew(h.ctx, lease); err != nil { // as if node-1 had been cut off for a while
-		t.Fatal(err)
-	}
-	// The next snapshot meets the higher epoch, if the lease was not renewed just before.
-	if err := doctor.seat.Admit(h.ctx, "patient"); err != nil && !errors.Is(err, ErrClosed) {
-		t.Fatal(err)
-	}
-	doctor.awaitClosed(Stopping)
-	patient.awaitClosed(Stopping)
-}
-
 // cuttable leases answer nothing but errors while away, as Redis does when it is gone.
 type cuttable struct {
 	Leases
@@ -121,9 +96,16 @@ func (c *cuttable) Acquire(ctx context.Context, node, room string) (Lease, error
 	return c.Leases.Acquire(ctx, node, room)
 }
 
-func (c *cuttable) Beat(ctx context.Context, node string) error {
+func (c *cuttable) Release(ctx context.Context, lease Lease) error {
 	if c.away.Load() {
 		return fault.Away(errors.New("gone"))
+	}
+	return c.Leases.Release(ctx, lease)
+}
+
+func (c *cuttable) Beat(ctx context.Context, node Node) (bool, error) {
+	if c.away.Load() {
+		return false, fault.Away(errors.New("gone"))
 	}
 	return c.Leases.Beat(ctx, node)
 }
@@ -140,7 +122,7 @@ func TestLeasesAway(t *testing.T) {
 	if _, err := h.host.Room(h.ctx, "another-visit"); !errors.Is(err, fault.TryAgain) {
 		t.Errorf("opening a room: %v", err)
 	}
-	h.until("a missed beat", h.host.cutOff.Load)
+	h.until("a missed beat", h.host.isCutOff)
 	if err := doctor.seat.Admit(h.ctx, "waiting"); !errors.Is(err, ErrCutOff) {
 		t.Errorf("admitting somebody new: %v", err)
 	}
@@ -154,4 +136,18 @@ func TestLeasesAway(t *testing.T) {
 	leases.away.Store(false)
 	await(colleague, "the visit", func(u Moved) bool { return u.Place == Visit })
 	doctor.admit(waiting)
+}
+
+// holding leases answer no Renew, when on, before hold is closed.
+type holding struct {
+	Leases
+	on   atomic.Bool
+	hold chan struct{}
+}
+
+func (s *holding) Renew(ctx context.Context, lease Lease) error {
+	if s.on.Load() {
+		<-s.hold
+	}
+	return s.Leases.Renew(ctx, lease)
 }

@@ -46,13 +46,14 @@ type Lease struct {
 // goroutine, returns within two seconds, and answers with an error that wraps fault.TryAgain when the store is
 // away, or fault.NotValid when an argument cannot be stored.
 type Leases interface {
-	// Beat says that the node lives; without another Beat it counts as dead after HeartbeatTTL.
-	Beat(ctx context.Context, node string) error
+	// Beat says that the node lives, and how it does; without another Beat it counts as dead after HeartbeatTTL. known says that it counted
+	// as alive until now: nobody else can have got a room of its.
+	Beat(ctx context.Context, node Node) (known bool, err error)
 
 	// Acquire makes the node the host of the room when the room is free: nobody hosts it, or its host's heartbeat is
 	// gone. The lease carries a new epoch and the snapshot the last host left. A node that hosts the room already
 	// gets its lease again, with the same epoch. While another living node hosts the room, the answer is that node's lease
-	// and ErrHeld. Acquire is also a Beat of the node when it succeeds.
+	// and ErrHeld. Acquire is also a Beat of the node when it succeeds, which goes on as it announced itself last.
 	Acquire(ctx context.Context, node, room string) (Lease, error)
 
 	// Renew keeps the lease and replaces the room's snapshot with lease.Admitted. A store that has forgotten the

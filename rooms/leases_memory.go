@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -10,12 +11,13 @@ import (
 // sweepEvery is how often the stores in memory throw out what has expired.
 const sweepEvery = time.Minute
 
-// MemoryLeases are Leases within one process: for a server of one node, and for several hosts in one test.
+// MemoryLeases are Leases and Nodes within one process: for a server of one node, and for several hosts in one test.
 type MemoryLeases struct {
 	now func() time.Time
 
 	mu    sync.Mutex
 	beats map[string]time.Time   // node → when its heartbeat is gone
+	nodes map[string]Node        // as they announced themselves last
 	rooms map[string]*roomRecord // room → what is remembered of it
 	after int64                  // epochs are higher
 	swept time.Time
@@ -31,7 +33,7 @@ type roomRecord struct {
 
 // NewMemoryLeases returns leases that live as long as the process. now is the clock of heartbeats and epochs.
 func NewMemoryLeases(now func() time.Time) *MemoryLeases {
-	return &MemoryLeases{now: now, beats: map[string]time.Time{}, rooms: map[string]*roomRecord{}, swept: now()}
+	return &MemoryLeases{now: now, beats: map[string]time.Time{}, nodes: map[string]Node{}, rooms: map[string]*roomRecord{}, swept: now()}
 }
 
 // After makes all epochs from now on higher than this one, which was given by leases that are forgotten.
@@ -42,16 +44,52 @@ func (m *MemoryLeases) After(epoch int64) {
 }
 
 // Beat implements Leases.
-func (m *MemoryLeases) Beat(_ context.Context, node string) error {
-	if err := checkIdentifiers(node); err != nil {
-		return err
+func (m *MemoryLeases) Beat(_ context.Context, node Node) (bool, error) {
+	if err := node.check(); err != nil {
+		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
 	m.sweep(now)
-	m.beats[node] = now.Add(HeartbeatTTL)
-	return nil
+	known := m.alive(node.ID, now)
+	m.beats[node.ID], m.nodes[node.ID] = now.Add(HeartbeatTTL), node
+	return known, nil
+}
+
+// Alive implements Nodes.
+func (m *MemoryLeases) Alive(context.Context) ([]Node, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	var alive []Node
+	for _, id := range slices.Sorted(maps.Keys(m.beats)) {
+		if m.alive(id, now) {
+			alive = append(alive, m.node(id))
+		}
+	}
+	return alive, nil
+}
+
+// HostOf implements Nodes.
+func (m *MemoryLeases) HostOf(_ context.Context, room string) (Node, bool, error) {
+	if err := checkIdentifiers(room); err != nil {
+		return Node{}, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	record := m.rooms[room]
+	if record == nil || record.host == "" || !m.alive(record.host, m.now()) {
+		return Node{}, false, nil
+	}
+	return m.node(record.host), true, nil
+}
+
+// node is a node as it announced itself last. The caller holds mu.
+func (m *MemoryLeases) node(id string) Node {
+	n := m.nodes[id]
+	n.ID = id // also of one that never did
+	return n
 }
 
 // Acquire implements Leases.
@@ -137,6 +175,7 @@ func (m *MemoryLeases) sweep(now time.Time) {
 	for node := range m.beats {
 		if !m.alive(node, now) {
 			delete(m.beats, node)
+			delete(m.nodes, node)
 		}
 	}
 	for room, record := range m.rooms {

@@ -3,16 +3,17 @@ package rooms
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// RedisLeases are Leases that all nodes at one Redis share. The clock of heartbeats and epochs is Redis's own.
+// RedisLeases are Leases and Nodes that all nodes at one Redis share. The clock of heartbeats and epochs is Redis's own.
 //
-// Redis holds one sorted set of heartbeats (node → when it is gone, in microseconds) and per room one hash with its
-// host, epoch and admissions (ids only). The keys share the hash tag {leases}: a script needs a room and the
+// Redis holds one sorted set of heartbeats (node → when it is gone, in microseconds), one hash of what nodes announce, and per room one
+// hash with its host, epoch and admissions (ids only). The keys share the hash tag {leases}: a script needs a room and the
 // heartbeats at once, and a Redis Cluster allows that only within one slot. Every key expires.
 type RedisLeases struct {
 	redis *Redis
@@ -21,7 +22,10 @@ type RedisLeases struct {
 // NewRedisLeases returns the leases kept in r.
 func NewRedisLeases(r *Redis) *RedisLeases { return &RedisLeases{redis: r} }
 
-const heartbeatsKey = redisPrefix + "{leases}:heartbeats"
+const (
+	heartbeatsKey = redisPrefix + "{leases}:heartbeats"
+	nodesKey      = redisPrefix + "{leases}:nodes"
+)
 
 func roomKey(room string) string { return redisPrefix + "{leases}:room:" + digest(room) }
 
@@ -40,22 +44,53 @@ local function alive(heartbeats, node, ttl)
   local gone = tonumber(redis.call('ZSCORE', heartbeats, node) or '0')
   return now < gone and gone <= now + 2 * ttl
 end
-local function beat(heartbeats, node, ttl)
-  redis.call('ZREMRANGEBYSCORE', heartbeats, '-inf', digits(now))
-  redis.call('ZREMRANGEBYSCORE', heartbeats, digits(now + 2 * ttl), '+inf')
-  redis.call('ZADD', heartbeats, digits(now + ttl), node)
+local function forget(heartbeats, nodes, from, to)
+  for _, node in ipairs(redis.call('ZRANGEBYSCORE', heartbeats, from, to)) do
+    redis.call('ZREM', heartbeats, node)
+    redis.call('HDEL', nodes, node)
+  end
+end
+local function beat(heartbeats, nodes, node, ttl)
+  forget(heartbeats, nodes, '-inf', digits(now))
+  forget(heartbeats, nodes, digits(now + 2 * ttl), '+inf')
+  local new = redis.call('ZADD', heartbeats, digits(now + ttl), node)
   redis.call('PEXPIRE', heartbeats, digits(ttl / 1000))
+  redis.call('PEXPIRE', nodes, digits(ttl / 1000))
+  return 1 - new
 end
 `
 
 var (
-	// KEYS: heartbeats. ARGV: node, heartbeat TTL in µs.
+	// KEYS: heartbeats, nodes. ARGV: node, heartbeat TTL in µs, what it announces. Returns 1 when the node counted as alive, else 0.
 	beatScript = redis.NewScript(luaClock + luaBeat + `
-beat(KEYS[1], ARGV[1], tonumber(ARGV[2]))
-return 1
+local known = beat(KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2]))
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], digits(tonumber(ARGV[2]) / 1000))
+return known
 `)
 
-	// KEYS: heartbeats, room. ARGV: node, heartbeat TTL in µs, memory of a room in ms.
+	// KEYS: heartbeats, nodes. ARGV: heartbeat TTL in µs. Returns the id of each living node, and what it announced.
+	aliveScript = redis.NewScript(luaClock + luaBeat + `
+local list = {}
+for _, node in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if alive(KEYS[1], node, tonumber(ARGV[1])) then
+    list[#list + 1] = node
+    list[#list + 1] = redis.call('HGET', KEYS[2], node) or ''
+  end
+end
+return list
+`)
+
+	// KEYS: heartbeats, nodes, room. ARGV: heartbeat TTL in µs. Returns the id of the room's living host and what it announced, or nothing.
+	hostScript = redis.NewScript(luaClock + luaBeat + `
+local host = redis.call('HGET', KEYS[3], 'host') or ''
+if host == '' or not alive(KEYS[1], host, tonumber(ARGV[1])) then
+  return {}
+end
+return {host, redis.call('HGET', KEYS[2], host) or ''}
+`)
+
+	// KEYS: heartbeats, room, nodes. ARGV: node, heartbeat TTL in µs, memory of a room in ms.
 	// Returns the host, its epoch and the snapshot; the host is another than node when it holds the room.
 	acquireScript = redis.NewScript(luaClock + luaBeat + `
 local node, ttl = ARGV[1], tonumber(ARGV[2])
@@ -69,7 +104,7 @@ if host ~= node then
   redis.call('HSET', KEYS[2], 'host', node, 'epoch', digits(epoch), 'admitted', admitted)
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
-beat(KEYS[1], node, ttl)
+beat(KEYS[1], KEYS[3], node, ttl)
 return {node, digits(epoch), admitted}
 `)
 
@@ -97,12 +132,41 @@ return 1
 )
 
 // Beat implements Leases.
-func (l *RedisLeases) Beat(ctx context.Context, node string) error {
-	if err := checkIdentifiers(node); err != nil {
-		return err
+func (l *RedisLeases) Beat(ctx context.Context, node Node) (bool, error) {
+	if err := node.check(); err != nil {
+		return false, err
 	}
-	err := l.redis.run(ctx, beatScript, []string{heartbeatsKey}, node, HeartbeatTTL.Microseconds()).Err()
-	return away("beat", err)
+	known, err := l.redis.run(ctx, beatScript, []string{heartbeatsKey, nodesKey}, node.ID, HeartbeatTTL.Microseconds(), node.note()).Bool()
+	return known, away("beat", err)
+}
+
+// Alive implements Nodes.
+func (l *RedisLeases) Alive(ctx context.Context) ([]Node, error) {
+	answer, err := l.redis.run(ctx, aliveScript, []string{heartbeatsKey, nodesKey}, HeartbeatTTL.Microseconds()).StringSlice()
+	if err != nil {
+		return nil, away("list the nodes", err)
+	}
+	var nodes []Node
+	for pair := range slices.Chunk(answer, 2) {
+		nodes = append(nodes, nodeOf(pair[0], pair[1]))
+	}
+	slices.SortFunc(nodes, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
+	return nodes, nil
+}
+
+// HostOf implements Nodes.
+func (l *RedisLeases) HostOf(ctx context.Context, room string) (Node, bool, error) {
+	if err := checkIdentifiers(room); err != nil {
+		return Node{}, false, err
+	}
+	answer, err := l.redis.run(ctx, hostScript, []string{heartbeatsKey, nodesKey, roomKey(room)}, HeartbeatTTL.Microseconds()).StringSlice()
+	if err != nil {
+		return Node{}, false, away("look for the host of a room", err)
+	}
+	if len(answer) != 2 {
+		return Node{}, false, nil
+	}
+	return nodeOf(answer[0], answer[1]), true, nil
 }
 
 // Acquire implements Leases.
@@ -110,7 +174,7 @@ func (l *RedisLeases) Acquire(ctx context.Context, node, room string) (Lease, er
 	if err := checkIdentifiers(node, room); err != nil {
 		return Lease{}, err
 	}
-	answer, err := l.redis.run(ctx, acquireScript, []string{heartbeatsKey, roomKey(room)},
+	answer, err := l.redis.run(ctx, acquireScript, []string{heartbeatsKey, roomKey(room), nodesKey},
 		node, HeartbeatTTL.Microseconds(), LeaseMemory.Milliseconds()).StringSlice()
 	if err == nil && len(answer) != 3 {
 		err = fmt.Errorf("the script answered with %d values", len(answer))

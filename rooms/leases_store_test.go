@@ -8,9 +8,15 @@ import (
 	"time"
 )
 
-// leaseStore is one kind of Leases under the contract test.
-type leaseStore struct {
+// store is what one kind of store is to nodes.
+type store interface {
 	Leases
+	Nodes
+}
+
+// leaseStore is one kind of store under the contract test.
+type leaseStore struct {
+	store
 	now     func() time.Time // the clock by which heartbeats go by
 	pause   func()           // lets some time go by
 	flush   func(*testing.T) // empties the store
@@ -21,15 +27,15 @@ type leaseStore struct {
 var leaseStores = map[string]func(*testing.T) *leaseStore{
 	"memory": func(*testing.T) *leaseStore {
 		clock := newHandClock()
-		s := &leaseStore{Leases: NewMemoryLeases(clock.now), now: clock.now}
+		s := &leaseStore{store: NewMemoryLeases(clock.now), now: clock.now}
 		s.pause = func() { clock.turn(100 * time.Millisecond) }
-		s.flush = func(*testing.T) { s.Leases = NewMemoryLeases(clock.now) }
+		s.flush = func(*testing.T) { s.store = NewMemoryLeases(clock.now) }
 		s.setBack = func(*testing.T) { clock.turn(-time.Hour) }
 		return s
 	},
 	"redis": func(t *testing.T) *leaseStore {
 		r := startRedis(t).open(testPatience)
-		s := &leaseStore{Leases: NewRedisLeases(r), now: time.Now, pause: pollPause}
+		s := &leaseStore{store: NewRedisLeases(r), now: time.Now, pause: pollPause}
 		s.flush = func(t *testing.T) {
 			if err := r.client.FlushAll(t.Context()).Err(); err != nil {
 				t.Fatal(err)

@@ -27,6 +27,9 @@ func TestLeases(t *testing.T) {
 		"clock set back":   sceneClockSetBack,
 		"race":             sceneRace,
 		"not valid":        sceneNotValid,
+		"nodes":            sceneNodes,
+		"nodes die":        sceneNodesDie,
+		"hosts":            sceneHosts,
 	}
 	guardGoroutines(t)
 	for kind, open := range leaseStores {
@@ -87,7 +90,7 @@ func sceneKeptByBeats(t *testing.T, s *leaseStore) {
 	begin := s.now()
 	for s.now().Sub(begin) < 2*HeartbeatTTL {
 		beat := s.now()
-		if err := s.Beat(t.Context(), "a"); err != nil {
+		if _, err := s.Beat(t.Context(), Node{ID: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := s.Acquire(t.Context(), "b", "room")
@@ -190,7 +193,7 @@ func sceneFlushHostBack(t *testing.T, s *leaseStore) {
 		if err := s.Renew(t.Context(), lease); err != nil {
 			return fmt.Errorf("the host writes its room back: %w", err)
 		}
-		if err := s.Beat(t.Context(), "a"); err != nil {
+		if _, err := s.Beat(t.Context(), Node{ID: "a"}); err != nil {
 			return err
 		}
 		held, err := s.Acquire(t.Context(), "b", room)
@@ -316,7 +319,7 @@ func sceneNotValid(t *testing.T, s *leaseStore) {
 			}
 		}
 	}
-	if err := s.Beat(ctx, "a b"); !errors.Is(err, fault.NotValid) {
+	if _, err := s.Beat(ctx, Node{ID: "a b"}); !errors.Is(err, fault.NotValid) {
 		t.Errorf("Beat: %v", err)
 	}
 	for _, pair := range [][2]string{{"", "room"}, {"a", ""}, {"a", "Sample Patient"}} {
@@ -338,14 +341,14 @@ func TestMemoryLeasesForget(t *testing.T) {
 		}
 	}
 	clock.turn(LeaseMemory / 2)
-	if err := m.Beat(t.Context(), "node-0"); err != nil {
+	if _, err := m.Beat(t.Context(), Node{ID: "node-0"}); err != nil {
 		t.Fatal(err)
 	}
 	if len(m.beats) != 1 || len(m.rooms) != 100 {
 		t.Errorf("after half a day: %d heartbeats, %d rooms; want 1 and 100", len(m.beats), len(m.rooms))
 	}
 	clock.turn(LeaseMemory/2 + time.Minute)
-	if err := m.Beat(t.Context(), "node-0"); err != nil {
+	if _, err := m.Beat(t.Context(), Node{ID: "node-0"}); err != nil {
 		t.Fatal(err)
 	}
 	if len(m.beats) != 1 || len(m.rooms) != 0 {

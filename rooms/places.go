@@ -11,6 +11,9 @@ import (
 
 // join gives an arrival a seat. A session that is here already is replaced in its place.
 func (r *Room) join(a Arrival, l lines) (*Seat, error) {
+	if r.leaving() {
+		return nil, ErrMoved
+	}
 	if at, ok := r.removed[a.Invitation]; ok && !checkedAfter(a.Checked, at) {
 		return nil, ErrRemoved
 	}
@@ -60,7 +63,7 @@ func (r *Room) admit(by *member, id string) error {
 	if m.place == Visit {
 		return nil
 	}
-	if r.host.cutOff.Load() {
+	if r.host.isCutOff() {
 		return fmt.Errorf("admitting a member: %w", ErrCutOff)
 	}
 	if r.refusesInPrivate(m) {
@@ -115,7 +118,9 @@ func (r *Room) detach(m *member) {
 		return
 	}
 	m.away, m.slow = r.now(), false
-	r.announce(m)
+	if !r.leaving() {
+		r.announce(m)
+	}
 }
 
 // attach gives a member another outbox and tells it everything as it is now: what it missed is in there, and what was on the way to the old
@@ -134,7 +139,9 @@ func (r *Room) attach(m *member, outbox Outbox) {
 	if m.switched {
 		r.switchOff(m)
 	}
-	if was {
+	if r.leaving() {
+		r.send(m, Relocated{})
+	} else if was {
 		r.announce(m)
 	}
 }
@@ -158,7 +165,7 @@ func (r *Room) mayComeIn(m *member) bool {
 // entersUnasked says whether the member may enter without being admitted: by right, and unless the person's admission on another
 // device keeps this one out, since a link can fall into other hands.
 func (r *Room) entersUnasked(m *member) bool {
-	return m.rights[auth.VisitEnter] && !r.host.cutOff.Load() && !r.keptOut(m)
+	return m.rights[auth.VisitEnter] && !r.host.isCutOff() && !r.keptOut(m)
 }
 
 // keptOut says whether the same person is in the visit on another device, or expected back there.
@@ -186,6 +193,10 @@ func (r *Room) giveWay(newcomer *member) {
 // remove takes a member out of the room for good and tells the others.
 func (r *Room) remove(m *member, reason Reason) {
 	r.takeOut(m, reason)
+	if r.leaving() { // nobody has left the visit, which goes on elsewhere
+		r.over = len(r.members) == 0
+		return
+	}
 	r.announceLeft(m)
 	if m.place == Visit || r.admission(m.id) != nil { // or was moved out for private time
 		r.wentAway(m)
@@ -203,6 +214,9 @@ func (r *Room) remove(m *member, reason Reason) {
 // letIn lets those in who waited only because the same person was in the visit on another device, or because leases were away: with
 // nobody left there who could admit, they would wait for ever. And those who were moved out for private time, once it is over.
 func (r *Room) letIn() {
+	if r.leaving() {
+		return
+	}
 	for _, m := range slices.Clone(r.members) {
 		if m.place == Waiting && r.mayComeIn(m) {
 			_ = r.moveIn(m, "") // the next tick tries again when the visit is full

@@ -18,7 +18,7 @@ const writeWithin = 5 * time.Second
 // it. Doing so twice changes nothing. It runs on the goroutine of whoever asks, and finishes what it began even when they go.
 func (s *Seat) setPrivate(ctx context.Context, on bool) error {
 	turn := Event{}
-	err := s.ask(ctx, func(r *Room, by *member) (err error) {
+	err := s.act(ctx, func(r *Room, by *member) (err error) {
 		turn, err = r.askPrivate(by, on)
 		return err
 	})

@@ -178,7 +178,9 @@ func TestRedisAway(t *testing.T) {
 			ctx := t.Context()
 			calls := map[string]func() error{
 				"Ping":    func() error { return r.Ping(ctx) },
-				"Beat":    func() error { return leases.Beat(ctx, "node") },
+				"Alive":   func() error { _, err := leases.Alive(ctx); return err },
+				"HostOf":  func() error { _, _, err := leases.HostOf(ctx, "room"); return err },
+				"Beat":    func() error { _, err := leases.Beat(ctx, Node{ID: "node"}); return err },
 				"Acquire": func() error { _, err := leases.Acquire(ctx, "node", "room"); return err },
 				"Renew":   func() error { return leases.Renew(ctx, Lease{Room: "other", Node: "node", Epoch: 1}) },
 				"Release": func() error { return leases.Release(ctx, Lease{Room: "room", Node: "node", Epoch: 1}) },
@@ -250,8 +252,8 @@ func TestRedisKeys(t *testing.T) {
 		if !strings.HasPrefix(key, "housecall:") {
 			t.Errorf("key %q lacks the prefix", key)
 		}
-		if key == heartbeatsKey {
-			continue // lives two seconds: it may be gone by now
+		if key == heartbeatsKey || key == nodesKey {
+			continue // live two seconds: they may be gone by now
 		}
 		if life := r.client.PTTL(ctx, key).Val(); life <= 0 {
 			t.Errorf("key %q lives %v: it would stay for ever", key, life)
@@ -270,7 +272,7 @@ func TestRedisKeys(t *testing.T) {
 func TestHeartbeatsExpire(t *testing.T) {
 	guardGoroutines(t)
 	r := startRedis(t).open(testPatience)
-	if err := NewRedisLeases(r).Beat(t.Context(), "node"); err != nil {
+	if _, err := NewRedisLeases(r).Beat(t.Context(), Node{ID: "node"}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the heartbeats are gone", pollPause, func() bool { return len(allKeys(t, r)) == 0 })
@@ -304,7 +306,7 @@ func TestRedisCallerGivesUp(t *testing.T) {
 	r := startRedis(t).open(testPatience)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := NewRedisLeases(r).Beat(ctx, "node"); !errors.Is(err, fault.TryAgain) || !errors.Is(err, context.Canceled) {
+	if _, err := NewRedisLeases(r).Beat(ctx, Node{ID: "node"}); !errors.Is(err, fault.TryAgain) || !errors.Is(err, context.Canceled) {
 		t.Errorf("a beat nobody waits for: %v", err)
 	}
 }

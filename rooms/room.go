@@ -28,6 +28,10 @@ var (
 	ErrPrivate = fmt.Errorf("private time is on: %w", fault.NotAllowed)
 	// ErrNotKept says that what must last cannot be written now, and so did not happen.
 	ErrNotKept = fmt.Errorf("what must last cannot be kept now: %w", fault.TryAgain)
+	// ErrMoved says that the room lives on another node by now, or soon.
+	ErrMoved = fmt.Errorf("the room lives elsewhere: %w", fault.TryAgain)
+	// ErrDraining says that this node takes no new rooms.
+	ErrDraining = fmt.Errorf("the node takes no new rooms: %w", fault.TryAgain)
 	// ErrClosed says that the room, or this seat in it, is closed.
 	ErrClosed = fmt.Errorf("the room is closed: %w", fault.TryAgain)
 )
@@ -51,21 +55,22 @@ type Room struct {
 	counted tallied       // out: how many are in each place
 
 	// owned by run
-	members  []*member            // in the order of their arrival in their place
-	admitted []admission          // who may come back into the visit, oldest first
-	removed  map[string]time.Time // invitation → when it was withdrawn
-	said     []Line               // the last of the chat, oldest first; all kept
-	unkept   []Line               // lines on their way to the transcript, the first under way
-	ending   bool                 // the visit's end is on its way to where it lasts
-	floor    floor                // who speaks
-	private  time.Time            // since when private time is on; zero: it is off
-	turning  bool                 // private time is about to begin or end, once that lasts
-	started  time.Time            // when the first person came in who had to be admitted; zero: nobody did
-	lead     string               // the invitation of whoever leads the visit; empty: nobody did yet
-	waiters  []*waiter            // what is remembered of sessions that wait, oldest first
-	slow     []*member            // whose outbox was full: cut off when the current command is done
-	empty    time.Time            // since when nobody is here; zero when somebody is
-	over     bool                 // run ends after the current command
+	members   []*member            // in the order of their arrival in their place
+	admitted  []admission          // who may come back into the visit, oldest first
+	removed   map[string]time.Time // invitation → when it was withdrawn
+	said      []Line               // the last of the chat, oldest first; all kept
+	unkept    []Line               // lines on their way to the transcript, the first under way
+	ending    bool                 // the visit's end is on its way to where it lasts
+	floor     floor                // who speaks
+	private   time.Time            // since when private time is on; zero: it is off
+	turning   bool                 // private time is about to begin or end, once that lasts
+	started   time.Time            // when the first person came in who had to be admitted; zero: nobody did
+	lead      string               // the invitation of whoever leads the visit; empty: nobody did yet
+	waiters   []*waiter            // what is remembered of sessions that wait, oldest first
+	slow      []*member            // whose outbox was full: cut off when the current command is done
+	empty     time.Time            // since when nobody is here; zero when somebody is
+	elsewhere time.Time            // since when the room lives elsewhere, or is about to; zero: it lives here
+	over      bool                 // run ends after the current command
 }
 
 // newRoom starts a room that goes on from the snapshot of its lease, and from what lasts.
@@ -157,6 +162,10 @@ func (r *Room) tell(do func()) {
 func (r *Room) tick() {
 	r.listen()
 	r.letIn()
+	if r.leaving() && r.now().Sub(r.elsewhere) >= r.limits.Linger {
+		r.closeAll(Stopping)
+		return
+	}
 	if !r.empty.IsZero() && r.now().Sub(r.empty) >= r.limits.Grace {
 		r.over = r.host.unlistIdle(r, r.empty)
 	}

@@ -7,7 +7,8 @@ import (
 )
 
 // Seat is one member's hold on a room; it outlasts the connection it came by. When the session joins again, or the member is removed, the
-// seat is void and its methods answer ErrClosed. A method that needs a right the member doesn't have answers fault.NotAllowed.
+// seat is void and its methods answer ErrClosed. A method that needs a right the member doesn't have answers fault.NotAllowed; one that acts on
+// the visit answers ErrMoved while the room lives elsewhere, or is about to.
 type Seat struct {
 	room   *Room
 	member *member
@@ -63,22 +64,22 @@ func (s *Seat) SetCheck(ctx context.Context, check Check) error {
 // Chat says something to everybody in the visit. The id is the sender's own; sent twice, it is told once. It is told when it is kept; when it
 // cannot be, the outbox gets Refused. Errors: ErrNotKept.
 func (s *Seat) Chat(ctx context.Context, id string, text phi.Text) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
 }
 
 // Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull, ErrCutOff, ErrPrivate.
 func (s *Seat) Admit(ctx context.Context, id string) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.admit(m, id) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.admit(m, id) })
 }
 
 // Return moves a member from the visit back to waiting. Errors: fault.NotFound.
 func (s *Seat) Return(ctx context.Context, id string) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.moveBack(m, id) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.moveBack(m, id) })
 }
 
 // Decline sends somebody away who waits. Errors: fault.NotFound when nobody of that id waits.
 func (s *Seat) Decline(ctx context.Context, id string) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.decline(m, id) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.decline(m, id) })
 }
 
 // Remove shows a member out and withdraws their invitation, when that lasts. Errors: fault.NotFound, ErrNotKept.
@@ -89,27 +90,27 @@ func (s *Seat) SetPrivate(ctx context.Context, on bool) error { return s.setPriv
 
 // SetHearing is the member's answer to whether anybody can hear them, in private time.
 func (s *Seat) SetHearing(ctx context.Context, answer Hearing) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.hear(m, answer) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.hear(m, answer) })
 }
 
 // Tell says something to a member who waits, or to nobody in particular and so to all who wait. Errors: fault.NotFound when nobody is told.
 func (s *Seat) Tell(ctx context.Context, to string, note Note) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.tellWaiting(m, to, note) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.tellWaiting(m, to, note) })
 }
 
 // HandOver gives the lead of the visit to a member who may have it. Errors: fault.NotFound when nobody of that id is in the visit.
 func (s *Seat) HandOver(ctx context.Context, id string) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.handOver(m, id) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.handOver(m, id) })
 }
 
 // Sign says whether an interpreter in the visit signs now. Errors: fault.NotFound when nobody of that id is in the visit.
 func (s *Seat) Sign(ctx context.Context, id string, on bool) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.sign(m, id, on) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.sign(m, id, on) })
 }
 
 // End ends the visit for everyone, when that lasts. When it cannot, the outbox gets Refused and the visit goes on.
 func (s *Seat) End(ctx context.Context) error {
-	return s.ask(ctx, func(r *Room, m *member) error { return r.askEnd(m) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.askEnd(m) })
 }
 
 // Detach says that the connection behind an outbox is lost. The member keeps its place and what it sends and sees; it is told nothing until
@@ -144,6 +145,16 @@ func (s *Seat) giveUp(onPurpose bool) {
 			s.member.left = onPurpose
 			s.room.remove(s.member, 0)
 		}
+	})
+}
+
+// act is ask for what the room has to remember: one that lives elsewhere, or is about to, does nothing of the kind.
+func (s *Seat) act(ctx context.Context, do func(*Room, *member) error) error {
+	return s.ask(ctx, func(r *Room, m *member) error {
+		if r.leaving() {
+			return ErrMoved
+		}
+		return do(r, m)
 	})
 }
 

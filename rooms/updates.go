@@ -69,6 +69,9 @@ type Resumed struct {
 // Moved says that the member was moved to another place.
 type Moved struct{ Position }
 
+// Relocated says that the room lives on another node now. Whoever is told joins anew there, and leaves here only then.
+type Relocated struct{}
+
 // Need asks for a new offer with this many slots in all.
 type Need struct{ Audio, Video int }
 
@@ -127,16 +130,17 @@ type Refused struct {
 // Speaking lists who speaks now, loudest first.
 type Speaking []string
 
-func (Joined) update()   {}
-func (Resumed) update()  {}
-func (Moved) update()    {}
-func (Need) update()     {}
-func (Slots) update()    {}
-func (Changed) update()  {}
-func (Left) update()     {}
-func (Said) update()     {}
-func (Told) update()     {}
-func (Private) update()  {}
-func (Switched) update() {}
-func (Refused) update()  {}
-func (Speaking) update() {}
+func (Joined) update()    {}
+func (Resumed) update()   {}
+func (Moved) update()     {}
+func (Relocated) update() {}
+func (Need) update()      {}
+func (Slots) update()     {}
+func (Changed) update()   {}
+func (Left) update()      {}
+func (Said) update()      {}
+func (Told) update()      {}
+func (Private) update()   {}
+func (Switched) update()  {}
+func (Refused) update()   {}
+func (Speaking) update()  {}

@@ -8,7 +8,9 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
 	"encoding/base64"
@@ -44,6 +46,7 @@ type Ring struct {
 	signing string                        // kid of the newest pass key
 	passes  map[string]ed25519.PrivateKey // by kid
 	chat    Vault
+	nodes   []byte // derived from the master key
 }
 
 // Open reads the master key at masterPath and unwraps the keys in db. On a database without keys it makes them, and the master key's file
@@ -80,6 +83,9 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 			}
 			rows = append(rows, k)
 		}
+		if ring.nodes, err = hkdf.Key(sha256.New, master, nil, "housecall/nodes/1", keySize); err != nil {
+			return fmt.Errorf("derive the nodes' key: %w", err)
+		}
 		return ring.fill(w, rows, masterPath)
 	})
 	if err != nil {
@@ -101,6 +107,9 @@ func (r *Ring) Passes() (kid string, key ed25519.PrivateKey) {
 
 // Chat seals what is said in visits.
 func (r *Ring) Chat() Vault { return r.chat }
+
+// Nodes returns the secret by which nodes with the same master key know each other.
+func (r *Ring) Nodes() []byte { return slices.Clone(r.nodes) }
 
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
