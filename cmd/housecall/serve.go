@@ -67,6 +67,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 		return nil
 	})
 	o.StringVar(&c.Consent, "consent", "", "`folder` of texts VERSION/LANGUAGE.md that families are asked to consent to (default: they are asked nothing)")
+	nodeOptions(o, c)
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")
@@ -119,6 +120,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	select {
 	case <-ctx.Done():
+		s.Drain()
 		return s.Close()
 	case err := <-s.Failed():
 		return errors.Join(err, s.Close())

@@ -40,6 +40,10 @@ func TestKeysLast(t *testing.T) {
 	if len(first.Relay()) != 32 || !bytes.Equal(first.Relay(), second.Relay()) {
 		t.Error("the relay's key did not last")
 	}
+	other := ring(t, storetest.Open(t, storetest.URL(t), store.Options{}), filepath.Join(dir, "other.key"))
+	if len(first.Nodes()) != 32 || !bytes.Equal(first.Nodes(), second.Nodes()) || bytes.Equal(first.Nodes(), other.Nodes()) {
+		t.Error("nodes know each other by something else than the master key")
+	}
 	first.Link()[0]++ // a caller's copy
 	if !bytes.Equal(first.Link(), second.Link()) {
 		t.Error("a caller changed the ring")

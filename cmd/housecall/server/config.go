@@ -25,6 +25,9 @@ type Config struct {
 	Database       string         // address of PostgreSQL, or a SQLite file
 	KeyFile        string         // the master key
 	Redis          string         // URL; "": leases and limits are kept in memory
+	NodeListen     string         // address and port for other nodes; "": this node is alone
+	NodeAddress    string         // host and port where they reach it; "": those of NodeListen
+	DrainWithin    time.Duration  // how long visits may take to move to other nodes
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
 	Site           string         // the hospital's name
 	Phone          string         // its number for when nothing else works; "": none
@@ -51,6 +54,9 @@ func (c Config) orDefault() Config {
 	}
 	if c.KeyFile == "" {
 		c.KeyFile = filepath.Join(c.Data, "master.key")
+	}
+	if c.DrainWithin == 0 {
+		c.DrainWithin = 30 * time.Second
 	}
 	if c.Site == "" {
 		c.Site = "Housecall"

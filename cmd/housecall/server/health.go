@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"housecall/platform/store"
@@ -22,6 +23,8 @@ const readyWithin = 2 * time.Second
 type health struct {
 	db    *store.DB
 	redis *rooms.Redis // nil: not used
+
+	draining *atomic.Bool // people are being sent to other nodes
 }
 
 func (h health) routes(mux *http.ServeMux) {
@@ -36,6 +39,9 @@ func (h health) ready(w http.ResponseWriter, _ *http.Request) {
 		if found[part] != nil {
 			missing = append(missing, part)
 		}
+	}
+	if h.draining.Load() {
+		missing = append(missing, "this node, which is about to stop")
 	}
 	if len(missing) > 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"housecall/auth"
 	"housecall/platform/keys"
 	"housecall/platform/staff"
@@ -44,6 +42,7 @@ type Server struct {
 	work     sync.WaitGroup // goroutines of this package
 	failed   chan error     // the listener's end, when nobody asked for it
 	closing  []func(context.Context) error
+	cluster  cluster
 
 	Accounts *staff.Accounts
 	Visits   *visits.Service
@@ -51,7 +50,10 @@ type Server struct {
 
 // New starts a server; it serves when New returns. The context ends nothing: Close does.
 func New(ctx context.Context, c Config) (*Server, error) {
-	s := &Server{config: c.orDefault(), failed: make(chan error, 1)}
+	if err := c.checkNodes(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c.orDefault(), failed: make(chan error, 2)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -101,9 +103,12 @@ func (s *Server) start(ctx context.Context) error {
 	kid, key := ring.Passes()
 	events := newEventQueue(s.config.Logger)
 	s.onClose(events.close)
-	host := rooms.NewHost(rooms.Config{Node: uuid.NewString(), Leases: leases, Now: s.config.Now, Logger: s.config.Logger, Events: events.put,
+	err = s.openCluster(leases, ring, rooms.Config{Now: s.config.Now, Logger: s.config.Logger, Events: events.put,
 		Transcript: records{s}, Write: records{s}.write})
-	s.onClose(host.Close)
+	if err != nil {
+		return err
+	}
+	host, placer := s.cluster.host, s.cluster.placer()
 
 	book, err := words.Load(static.Locales())
 	if err != nil {
@@ -124,7 +129,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: book.Tags(), Consent: consent, Placer: host, Presence: host, Limiter: once, RequireKey: s.Accounts.RequireKey,
+		Languages: book.Tags(), Consent: consent, Placer: placer, Presence: placer, Limiter: once, RequireKey: s.Accounts.RequireKey,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
@@ -146,14 +151,13 @@ func (s *Server) start(ctx context.Context) error {
 	s.Accounts.Routes(mux)
 	s.Visits.Routes(mux)
 	desk.Routes(mux, s.Accounts.RequireSession)
-	mux.Handle("GET /v/{visit}/ws", sockets)
-	echo.Routes(mux)
+	s.routeRooms(mux, sockets, echo)
 	page := static.Page(func(r *http.Request) string { return book.For(r).Tag })
 	mux.Handle("GET /v", page)
 	mux.Handle("GET /v/{visit}/{$}", page)
 	mux.Handle("GET /static/", static.Handler())
 	mux.Handle("GET /{$}", http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
-	health := health{db: db, redis: redis}
+	health := health{db: db, redis: redis, draining: &s.cluster.draining}
 	health.routes(mux)
 	registry := newRegistry()
 	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health})

@@ -1,0 +1,141 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"housecall/nodes"
+	"housecall/platform/keys"
+	"housecall/rooms"
+	"housecall/signaling"
+	"housecall/visits"
+)
+
+// cluster is this node among others, or alone.
+type cluster struct {
+	self     string // this run of this process
+	leases   rooms.Leases
+	host     *rooms.Host
+	nodes    rooms.Nodes
+	listener net.Listener  // for other nodes
+	router   *nodes.Router // nil: alone
+	draining atomic.Bool
+}
+
+// placer finds visits' rooms a node, and presence who is in them.
+type placer interface {
+	visits.Placer
+	visits.Presence
+}
+
+// openCluster starts to host rooms, and makes this node known to others where it is not alone.
+func (s *Server) openCluster(leases rooms.Leases, ring *keys.Ring, config rooms.Config) error {
+	c := &s.cluster
+	c.self, c.leases = uuid.NewString(), leases
+	config.Node, config.Leases, config.Shared = c.self, c.leases, s.config.Redis != ""
+	if s.config.NodeListen != "" {
+		listener, err := net.Listen("tcp", s.config.NodeListen)
+		if err != nil {
+			return fmt.Errorf("listening for other nodes: %w", err)
+		}
+		c.listener = listener
+		s.onClose(closed(listener))
+		config.Address = cmp.Or(s.config.NodeAddress, listener.Addr().String())
+	}
+	c.host = rooms.NewHost(config)
+	s.onClose(c.host.Close)
+	shared, ok := c.leases.(rooms.Nodes)
+	if c.listener == nil || !ok {
+		return nil
+	}
+	identity, err := nodes.NewIdentity(ring.Nodes(), c.self, s.config.Now)
+	if err != nil {
+		return err
+	}
+	c.nodes = shared
+	c.router = nodes.NewRouter(nodes.Config{Identity: identity, Nodes: shared, Host: c.host, Logger: s.config.Logger})
+	s.onClose(c.router.Close)
+	return nil
+}
+
+// placer is what visits ask for places.
+func (c *cluster) placer() placer {
+	if c.router != nil {
+		return c.router
+	}
+	return c.host
+}
+
+// routeRooms serves what belongs to a room: here, or by way of the node that hosts it.
+func (s *Server) routeRooms(mux *http.ServeMux, sockets *signaling.Handler, echo *signaling.Echo) {
+	c := &s.cluster
+	if c.router == nil {
+		mux.Handle("GET /v/{visit}/ws", sockets)
+		echo.Routes(mux)
+		return
+	}
+	local := http.NewServeMux()
+	local.Handle("GET /v/{visit}/ws", sockets)
+	echo.Routes(local)
+	c.router.Routes(mux, local)
+	c.router.Serve(c.listener, local, func(err error) { s.failed <- err })
+}
+
+// closed closes a listener that may be closed already.
+func closed(listener net.Listener) func(context.Context) error {
+	return func(context.Context) error {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// Drain has other nodes take over what this one does, within Config.DrainWithin: it takes no new rooms, says that it is not ready, and sends
+// everybody to where their rooms live then. Where there is no other node it does nothing. Close comes after it.
+func (s *Server) Drain() {
+	c := &s.cluster
+	c.draining.Store(true)
+	if c.router == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainWithin)
+	defer cancel()
+	alive, err := c.nodes.Alive(ctx)
+	if err == nil && slices.ContainsFunc(alive, func(n rooms.Node) bool { return n.ID != c.self && !n.Draining && n.Address != "" }) {
+		s.http.SetKeepAlivesEnabled(false) // what comes next goes to another node, where a load balancer can choose
+		err = c.host.Drain(ctx)
+	}
+	if err != nil {
+		s.config.Logger.Warn("visits are cut off: they could not move to other nodes", "cause", err)
+	}
+}
+
+// checkNodes refuses options that would have nodes fail to find each other, or people to find them.
+func (c Config) checkNodes() error {
+	if c.NodeListen == "" {
+		if c.NodeAddress != "" {
+			return errors.New("--node-address needs --node-listen")
+		}
+		return nil
+	}
+	switch {
+	case c.Redis == "":
+		return errors.New("--node-listen needs --redis: that is where nodes find each other")
+	case c.PublicURL == "":
+		return errors.New("--node-listen needs --public-url: it has to be the same on all nodes")
+	}
+	address := cmp.Or(c.NodeAddress, c.NodeListen)
+	if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" || net.ParseIP(host).IsUnspecified() {
+		return fmt.Errorf("%q is not where other nodes reach this one: give --node-address HOST:PORT", address)
+	}
+	return nil
+}
