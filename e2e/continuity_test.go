@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"housecall/e2e/bidi"
 )
 
 // What may be measured on a machine that four browsers share, where a second may pass without the page having had its turn. The promises are
@@ -93,11 +91,7 @@ func (p *Person) chat() (lines []string) {
 
 // A websocket that is cut, again and again: sound and picture go on as if nothing had happened, and every word said meanwhile arrives once and in order.
 func TestWebsocketCut(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	h, _, doctor, patient := inVisit(t)
 	doctor.press("button", "Chat")
 	patient.press("button", "Chat")
 	two := []*Person{doctor, patient}
@@ -186,11 +180,7 @@ func (p *Person) resumed() (worst time.Duration) {
 
 // A network that drops for a while, and takes a websocket's bytes with it.
 func TestNetworkDrops(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	h, _, doctor, patient := inVisit(t)
 	for _, p := range []*Person{doctor, patient} {
 		p.followsFrames()
 	}
@@ -223,11 +213,7 @@ func TestNetworkDrops(t *testing.T) {
 
 // Whoever reloads the page, or whose phone ended it, is back in the visit at once.
 func TestReloadAndKilledTab(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	_, _, doctor, patient := inVisit(t)
 	doctor.followsFrames()
 
 	began := time.Now()

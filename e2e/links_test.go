@@ -24,11 +24,7 @@ func TestTooEarlyOpensByItself(t *testing.T) {
 
 // Somebody whose link is withdrawn while they are in the visit is shown out.
 func TestRevokedInTheVisit(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	h, visit, doctor, patient := inVisit(t)
 	h.command(nil, "visit", "revoke", visit.ID, visit.invited(t, robin))
 	patient.reaches("revoked")
 	doctor.misses(robin)

@@ -120,11 +120,7 @@ func TestFourMeet(t *testing.T) {
 
 // Muting and the camera's button do what they say at the other side, and back.
 func TestMuteAndCamera(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	_, _, doctor, patient := inVisit(t)
 
 	speaks := `(name) => [...document.querySelectorAll("#tiles > .speaking .name")].some((each) => each.textContent === name)`
 	doctor.await("see who speaks", speaks, robin)
@@ -159,13 +155,19 @@ func admitted(t *testing.T, visit Booked, doctor, patient *Person) {
 	doctor.meets(patient)
 }
 
+// inVisit opens a house, and brings a clinician and a patient into a visit in it.
+func inVisit(t *testing.T) (h *House, visit Booked, doctor, patient *Person) {
+	t.Helper()
+	h = openHouse(t)
+	visit = h.book(0)
+	doctor, patient = chromium(t, 0, drAda, bidi.Laptop), chromium(t, 1, robin, bidi.Phone)
+	admitted(t, visit, doctor, patient)
+	return h, visit, doctor, patient
+}
+
 // Words written by one are read by the other, also by somebody who comes back.
 func TestChat(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	_, _, doctor, patient := inVisit(t)
 
 	doctor.press("button", "Chat")
 	doctor.typeIn("textbox", "Write a message", "Please hold the rash to the camera"+bidi.Enter)
@@ -187,11 +189,7 @@ func TestChat(t *testing.T) {
 
 // One leaves and comes back; the clinician ends it for everyone, and then nobody comes back.
 func TestLeaveAndEnd(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	patient := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, patient)
+	_, visit, doctor, patient := inVisit(t)
 
 	patient.press("button", "Leave visit")
 	patient.reaches("left")
@@ -212,11 +210,7 @@ func TestLeaveAndEnd(t *testing.T) {
 
 // A link opened on a second device leads to the waiting room, and being admitted there ends it on the first.
 func TestSecondDevice(t *testing.T) {
-	h := openHouse(t)
-	visit := h.book(0)
-	doctor := chromium(t, 0, drAda, bidi.Laptop)
-	phone := chromium(t, 1, robin, bidi.Phone)
-	admitted(t, visit, doctor, phone)
+	_, visit, doctor, phone := inVisit(t)
 
 	laptop := chromium(t, 2, robin, bidi.Laptop)
 	laptop.arrives(visit.link(t, robin), "waiting")

@@ -95,13 +95,7 @@ func TestRestartKeepsStreamsAndKeys(t *testing.T) {
 	w := &watch{}
 	o, socket := cuttable(t)
 	o.OnRTP = w.onRTP
-	a, b := h.enter(t, o), h.enter(t, ordinary)
-	a.send()
-	b.send()
-	a.see(t, 0, b)
-	b.see(t, 0, a)
-	a.sees(t, h, 0)
-	b.sees(t, h, 0)
+	a, b := h.meet(t, o)
 	before := a.Connection().RemoteDescription().SDP
 	shaken := socket.records.Load()
 	for range 3 {
@@ -136,13 +130,7 @@ func TestRestartKeepsStreamsAndKeys(t *testing.T) {
 func TestRestartsWhileNothingGetsThrough(t *testing.T) {
 	h := newHall(t)
 	o, socket := cuttable(t)
-	a, b := h.enter(t, o), h.enter(t, ordinary)
-	a.send()
-	b.send()
-	a.see(t, 0, b)
-	b.see(t, 0, a)
-	a.sees(t, h, 0)
-	b.sees(t, h, 0)
+	a, b := h.meet(t, o)
 	entries := muxEntries()
 	if entries < 4 { // two clients' sockets, and two ways at the engine's
 		t.Fatalf("%d ways are known to the sockets", entries)
@@ -174,13 +162,7 @@ func TestRestartsWhileNothingGetsThrough(t *testing.T) {
 func (h *hall) outage(t *testing.T, lasts, again time.Duration) (back time.Duration) {
 	t.Helper()
 	o, socket := cuttable(t)
-	a, b := h.enter(t, o), h.enter(t, ordinary)
-	a.send()
-	b.send()
-	a.see(t, 0, b)
-	b.see(t, 0, a)
-	a.sees(t, h, 0)
-	b.sees(t, h, 0)
+	a, b := h.meet(t, o)
 	socket.Lose(1, 1)
 	var begin time.Time // of what comes after the outage
 	keys := func(g *guest) uint64 { return g.Received(g.VideoSlotMIDs()[0]).KeyFrames }

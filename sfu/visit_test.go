@@ -148,21 +148,25 @@ func (g *guest) sees(t *testing.T, h *hall, n int) {
 	}
 }
 
-var ordinary = sfutest.Options{Microphones: 1, Cameras: 1, AudioSlots: 3, VideoSlots: 3}
-
-func TestTwoThenFourPeopleWithoutNewOffers(t *testing.T) {
-	h := newHall(t)
-	var guests []*guest
-	for range 2 {
-		guests = append(guests, h.enter(t, ordinary))
-	}
-	a, b := guests[0], guests[1]
+// meet has two enter, the first with options of their own, and waits until they see and hear each other.
+func (h *hall) meet(t *testing.T, o sfutest.Options) (a, b *guest) {
+	t.Helper()
+	a, b = h.enter(t, o), h.enter(t, ordinary)
 	a.send()
 	b.send()
 	a.see(t, 0, b)
 	b.see(t, 0, a)
 	a.sees(t, h, 0)
 	b.sees(t, h, 0)
+	return a, b
+}
+
+var ordinary = sfutest.Options{Microphones: 1, Cameras: 1, AudioSlots: 3, VideoSlots: 3}
+
+func TestTwoThenFourPeopleWithoutNewOffers(t *testing.T) {
+	h := newHall(t)
+	a, b := h.meet(t, ordinary)
+	guests := []*guest{a, b}
 	for range 2 {
 		g := h.enter(t, ordinary)
 		g.send()
