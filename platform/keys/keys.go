@@ -32,6 +32,7 @@ const (
 	purposePass  = "pass"  // 32 bytes, the seed of an Ed25519 key
 	purposeChat  = "chat"  // 32 bytes, AES-256 of what is said in visits
 	purposeRelay = "relay" // 32 bytes, HMAC-SHA256 of credentials for the relay
+	purposeTLS   = "tls"   // 32 bytes, AES-256 of the private keys of TLS certificates
 )
 
 const keySize = 32 // bytes, of every key here
@@ -47,6 +48,7 @@ type Ring struct {
 	passes  map[string]ed25519.PrivateKey // by kid
 	chat    Vault
 	nodes   []byte // derived from the master key
+	tls     Vault
 }
 
 // Open reads the master key at masterPath and unwraps the keys in db. On a database without keys it makes them, and the master key's file
@@ -73,7 +75,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -111,6 +113,9 @@ func (r *Ring) Chat() Vault { return r.chat }
 // Nodes returns the secret by which nodes with the same master key know each other.
 func (r *Ring) Nodes() []byte { return slices.Clone(r.nodes) }
 
+// TLS seals the private keys of TLS certificates.
+func (r *Ring) TLS() Vault { return r.tls }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -137,6 +142,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 			r.passes[row.id] = ed25519.NewKeyFromSeed(key)
 		case purposeChat:
 			if err := r.chat.add(row.id, key); err != nil {
+				return err
+			}
+		case purposeTLS:
+			if err := r.tls.add(row.id, key); err != nil {
 				return err
 			}
 		}
