@@ -96,7 +96,9 @@ export class Call {
   /** The device check has another result. */
   checked() {
     const session = this.#session;
-    if (session && !session.over && session.room.place !== "visit") session.check(this.parts.checks().result());
+    if (!session || session.over || session.room.place === "visit") return;
+    session.check(this.parts.checks().result());
+    this.render(); // the waiting room says whether sound and pictures get through
   }
 
   /** My devices changed. */
