@@ -30,7 +30,11 @@ const (
 	Allowed Devices = iota // both exist and permission is given
 	Denied                 // both exist and permission is refused
 	Missing                // there is neither
+	Sharing                // as Allowed; whoever shares a screen shows the window called SharedTitle, with its sound. Chromium only.
 )
+
+// SharedTitle is the title of the window that is shown when a browser of Sharing shares a screen.
+const SharedTitle = "The screen to share"
 
 // Browser is one running browser with one websocket to it. Its methods may be called from any goroutine.
 type Browser struct {
@@ -147,6 +151,11 @@ func (b *Browser) Open(ctx context.Context) (*Page, error) {
 		return nil, err
 	}
 	return b.openIn(ctx, made.UserContext)
+}
+
+// Beside makes another window with the same cookies and storage.
+func (p *Page) Beside(ctx context.Context) (*Page, error) {
+	return p.browser.openIn(ctx, p.userContext)
 }
 
 func (b *Browser) openIn(ctx context.Context, userContext string) (*Page, error) {

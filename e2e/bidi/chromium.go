@@ -60,6 +60,8 @@ func chromiumCapabilities(o Options) any {
 	switch o.Devices {
 	case Allowed:
 		args = append(args, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+	case Sharing:
+		args = append(args, "--use-fake-device-for-media-stream", "--auto-select-tab-capture-source-by-title="+SharedTitle)
 	case Denied:
 		args = append(args, "--use-fake-device-for-media-stream", "--deny-permission-prompts")
 	case Missing:

@@ -165,3 +165,16 @@ func (p *Page) Screenshot(ctx context.Context, box *Box) ([]byte, error) {
 	}
 	return png, nil
 }
+
+// Grant gives pages of an origin permissions without asking.
+func (p *Page) Grant(ctx context.Context, origin string, names ...string) error {
+	for _, name := range names {
+		err := p.browser.conn.command(ctx, "permissions.setPermission", map[string]any{
+			"descriptor": map[string]string{"name": name}, "state": "granted", "origin": origin, "userContext": p.userContext,
+		}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
