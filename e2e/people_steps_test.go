@@ -94,6 +94,21 @@ func (p *Person) seesListed(name, key string) {
 		each.querySelector(".name").textContent === name && each.querySelector(".states").textContent.includes(state))`, name, p.word(key))
 }
 
+// isNoticed waits until the line above the pictures says something, by a key of the catalogue, and closes what it says before that.
+func (p *Person) isNoticed(key string) {
+	p.t.Helper()
+	text := p.word(key)
+	text = text[strings.LastIndex(text, "}")+1:] // what stands after the last place
+	p.await("read "+key, `(text) => {
+		const words = document.querySelector("#notice-words");
+		if (!words.checkVisibility()) return false;
+		if (words.textContent.endsWith(text)) return true;
+		const close = document.querySelector("#notice-close");
+		if (close.checkVisibility()) close.click();
+		return false;
+	}`, text)
+}
+
 // isAhead has this device's clock go ahead from the next page on, so that something has lasted long.
 func (p *Person) isAhead(by time.Duration) {
 	p.t.Helper()

@@ -81,16 +81,16 @@ func (s *scene) thoseWhoWait() {
 		doctor.admits(each)
 	}
 	s.comes(s.visit, drBen)
-	doctor.taps("people.title") // which closes the list
+	doctor.taps("people.title") // which closes it
 }
 
-// privateTime begins where the page proposes it, and ends.
+// privateTime begins when the page has reminded the clinician of it, and ends.
 func (s *scene) privateTime() {
 	doctor, patient := s.doctor, s.patient
 	doctor.sees(patient, tile(robin))
-	doctor.shows("#notice")
+	doctor.isNoticed("private.remind")
 	doctor.examine("private-reminder")
-	doctor.taps("private.start")
+	doctor.taps("private.title")
 	s.guardian.reaches("waiting")
 	s.guardian.reads(s.guardian.word("waiting.private.title"))
 	s.guardian.examine("waiting-private")
@@ -145,7 +145,7 @@ func (s *scene) thoseInside() {
 	s.patient.sees(s.interpreter, tile(noor))
 	s.patient.examine("signing")
 	s.interpreter.taps("people.i_sign")
-	s.interpreter.taps("panel.close")
+	s.interpreter.taps("people.title") // which closes it
 }
 
 // whoWatches comes in, looks on and goes.
@@ -167,7 +167,7 @@ func (s *scene) whoWatches() {
 func (s *scene) pictures() {
 	doctor, patient := s.doctor, s.patient
 	doctor.taps("share.start")
-	doctor.shows("#notice")
+	doctor.isNoticed("notice.sharing")
 	doctor.examine("sharing")
 	patient.shows("#tiles .tile[data-source=screen]:not(.bare)")
 	patient.examine("screen")
@@ -182,11 +182,11 @@ func (s *scene) pictures() {
 	patient.shows("#captions strong")
 	patient.examine("captions")
 	patient.taps("view.audio_only")
-	patient.shows("#notice")
+	patient.isNoticed("notice.audio")
 	patient.examine("audio-only")
 	doctor.seesNobody(tile(robin))
 	doctor.examine("audio-only-other")
-	patient.taps("notice.go_video")
+	patient.taps("view.audio_only")
 }
 
 // invitations are made by a clinician, who may invite anybody, and by a family.

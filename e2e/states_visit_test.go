@@ -116,7 +116,7 @@ func (tour *tour) theChat(doctor, family *Person) {
 	doctor.reads("Is <b>this</b> better?")
 	doctor.examine("chat")
 	family.examine("chat")
-	family.taps("panel.close")
+	family.taps("chat.title") // which closes it
 }
 
 // lost is a network that goes and takes its time to come back, for one in the visit and one who waits.
@@ -138,7 +138,7 @@ func (tour *tour) lost(doctor, family, waits *Person) {
 	family.taps("chat.send")
 	family.shows("#chat-lines [data-state=waiting]")
 	family.examine("chat-waiting")
-	family.taps("panel.close")
+	family.taps("chat.title") // which closes it
 	tour.wire.mend()
 	tour.door.release(family.at)
 	waits.reaches("waiting")
