@@ -78,6 +78,9 @@ func (r Relay) VisitTag(visit string) string { return r.tag("visit", visit) }
 // InvitationTag is what stands for an invitation in names.
 func (r Relay) InvitationTag(invitation string) string { return r.tag("invitation", invitation) }
 
+// NetworkTag is what stands for a client's network where a browser remembers it.
+func (r Relay) NetworkTag(network string) string { return r.tag("network", network) }
+
 // tagLength of hashes in names: 96 bits as base64url.
 const tagLength = 16
 

@@ -25,6 +25,8 @@ const (
 type Options struct {
 	// Sends: with microphone and camera, both on. They send only while the client is in the visit.
 	Sends bool
+	// Relayed: its media goes through a relay of the pass, as from a network that lets out nothing but TCP.
+	Relayed bool
 	// Audio and Video are the slots of the first offer; zero: as many as the pass says.
 	Audio, Video int
 }
@@ -123,7 +125,13 @@ func (v *Visitor) dial(ctx context.Context) (*websocket.Conn, error) {
 
 // join makes the peer and sends its offer.
 func (c *Client) join(pass Pass, options Options, local bool) error {
-	p, err := newPeer(c.begin, options.Sends, options.Audio, options.Video, local, peerEvents{
+	var relays []Relay
+	if options.Relayed {
+		if relays = pass.Relays; len(relays) == 0 {
+			return errors.New("join by a relay: the pass has none")
+		}
+	}
+	p, err := newPeer(c.begin, options.Sends, options.Audio, options.Video, local, relays, peerEvents{
 		checked: func() { c.step(func(s *Steps) *time.Duration { return &s.Checked }) },
 		connected: func() {
 			c.step(func(s *Steps) *time.Duration { return &s.Connected })

@@ -53,13 +53,18 @@ type peer struct {
 }
 
 // newPeer makes a peer with slots for so many people's sound and picture. local: the server is on this machine's loopback.
-// begin is when its clock starts.
-func newPeer(begin time.Time, sends bool, audio, video int, local bool, events peerEvents) (*peer, error) {
-	api, err := newAPI(local)
+// begin is when its clock starts. Where there are relays, they are the only way.
+func newPeer(begin time.Time, sends bool, audio, video int, local bool, relays []Relay, events peerEvents) (*peer, error) {
+	api, err := newAPI(local, len(relays) > 0)
 	if err != nil {
 		return nil, err
 	}
-	connection, err := api.NewPeerConnection(webrtc.Configuration{})
+	configuration := webrtc.Configuration{}
+	for _, r := range relays {
+		configuration.ICETransportPolicy = webrtc.ICETransportPolicyRelay
+		configuration.ICEServers = append(configuration.ICEServers, webrtc.ICEServer{URLs: r.URLs, Username: r.Username, Credential: r.Credential})
+	}
+	connection, err := api.NewPeerConnection(configuration)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +91,7 @@ func newPeer(begin time.Time, sends bool, audio, video int, local bool, events p
 }
 
 // newAPI sets Pion up as a browser that offers VP8 with retransmissions, and Opus.
-func newAPI(local bool) (*webrtc.API, error) {
+func newAPI(local, relayed bool) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
 	vp8 := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000, RTCPFeedback: feedback}
@@ -106,6 +111,9 @@ func newAPI(local bool) (*webrtc.API, error) {
 	}
 	settings := webrtc.SettingEngine{}
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	if relayed { // to speak to the relay by TCP
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
+	}
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetDTLSRetransmissionInterval(helloAgain)
 	settings.SetICEMaxBindingRequests(checks)

@@ -22,7 +22,7 @@ type mirror struct {
 
 func newMirror(t *testing.T, offer string) (*mirror, string) {
 	t.Helper()
-	api, err := newAPI(true)
+	api, err := newAPI(true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestPeer(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	connected, keys := make(chan struct{}), make(chan struct{}, 1)
-	p, err := newPeer(time.Now(), true, 1, 2, true, peerEvents{
+	p, err := newPeer(time.Now(), true, 1, 2, true, nil, peerEvents{
 		checked:   func() {},
 		connected: func() { close(connected) },
 		keyFrame: func() {

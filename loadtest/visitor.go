@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // maxAnswer bounds what is read of an HTTP answer, in bytes.
@@ -91,6 +92,15 @@ func splitLink(link string) (base *url.URL, code string, err error) {
 type Pass struct {
 	Token        string
 	Audio, Video int // slots that the first offer should carry
+	Relays       []Relay
+}
+
+// Relay is a TURN server with credentials that are good for some minutes.
+type Relay struct {
+	URLs       []string  `json:"urls"`
+	Username   string    `json:"username"`
+	Credential string    `json:"credential"`
+	Expires    time.Time `json:"expires"`
 }
 
 // Pass fetches a pass. An error is a *Refused when the server said no.
@@ -101,11 +111,12 @@ func (v *Visitor) Pass(ctx context.Context) (Pass, error) {
 			Audio int `json:"audio"`
 			Video int `json:"video"`
 		} `json:"slots"`
+		ICE []Relay `json:"ice"`
 	}
 	if _, err := v.post(ctx, v.path+"pass", struct{}{}, &answer); err != nil {
 		return Pass{}, fmt.Errorf("fetch a pass: %w", err)
 	}
-	return Pass{Token: answer.Pass, Audio: answer.Slots.Audio, Video: answer.Slots.Video}, nil
+	return Pass{Token: answer.Pass, Audio: answer.Slots.Audio, Video: answer.Slots.Video, Relays: answer.ICE}, nil
 }
 
 // post sends question as JSON and reads the answer into answer.

@@ -141,9 +141,14 @@ func (w *watching) wait(t *testing.T, n int) []string {
 func TestWatch(t *testing.T) {
 	h := newHospital(t)
 	old, _ := h.visit()
-	if err := h.Cancel(t.Context(), h.scheduler, old.ID); err != nil { // before the nodes start
-		t.Fatal(err)
+	recent, _ := h.visit()
+	for at, v := range map[time.Time]visits.Visit{noon.Add(-auth.RelayLifetime - time.Millisecond): old, noon.Add(-auth.RelayLifetime): recent} {
+		h.at(at) // before the nodes start: credentials from before the first are out of date
+		if err := h.Cancel(t.Context(), h.scheduler, v.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
+	h.at(noon)
 	here, there, commandLine := h.service(h.open()), h.service(h.open()), h.Service
 	nodes := []*watching{watch(t, here), watch(t, there)}
 	a, links := h.visit()
@@ -160,7 +165,7 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{a.ID + "/" + id(0), a.ID + "/" + id(2), a.ID + "/", b.ID + "/"}
+	want := []string{recent.ID + "/", a.ID + "/" + id(0), a.ID + "/" + id(2), a.ID + "/", b.ID + "/"}
 	for i, n := range nodes {
 		if got := n.wait(t, len(want)); !slices.Equal(got, want) {
 			t.Errorf("node %d was told %v, want %v", i, got, want)

@@ -29,6 +29,7 @@ func (s *Service) joinRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+sitePath, s.serveSite)
 	mux.HandleFunc("GET /v/{visit}/session", s.serveSession)
 	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
+	mux.HandleFunc("GET /v/{visit}/ice", s.serveICE)
 	mux.HandleFunc("GET /v/{visit}/consent", s.serveConsent)
 	mux.HandleFunc("POST /v/{visit}/consent", s.serveConsentGiven)
 	mux.HandleFunc("POST /v/{visit}/invitations", s.serveInvite)
@@ -124,6 +125,10 @@ func (s *Service) serveSession(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) servePass(w http.ResponseWriter, r *http.Request) {
 	pass, slots, err := s.Pass(r.Context(), r.PathValue("visit"), sessionOf(r))
+	var servers []iceJSON
+	if err == nil {
+		servers, err = s.ice(r.Context(), r.PathValue("visit"), sessionOf(r))
+	}
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -134,8 +139,9 @@ func (s *Service) servePass(w http.ResponseWriter, r *http.Request) {
 			Audio int `json:"audio"`
 			Video int `json:"video"`
 		} `json:"slots"`
+		ICE []iceJSON `json:"ice"`
 	}
-	out.Pass, out.Slots.Audio, out.Slots.Video = pass, slots, slots
+	out.Pass, out.Slots.Audio, out.Slots.Video, out.ICE = pass, slots, slots, servers
 	s.answer(w, http.StatusOK, out)
 }
 

@@ -42,6 +42,8 @@ type Config struct {
 	DB         *store.DB
 	LinkKey    []byte // HMAC key of the codes in links
 	Passes     auth.Issuer
+	Relay      auth.Relay     // makes credentials for the relay
+	RelayURLs  []string       // where browsers find it (RFC 7065); none: there is none
 	Chat       keys.Vault     // seals what is said
 	PublicURL  string         // where people reach the server, as in https://visits.example.org
 	Site       string         // the hospital's name, shown to families
@@ -64,7 +66,7 @@ type Config struct {
 type Service struct {
 	config Config
 	secure bool          // cookies for HTTPS only
-	seen   int64         // the last removal before this Service was made; Watch goes on from it
+	seen   int64         // the last removal that Watch need not tell
 	nudge  chan struct{} // wakes Watch after an act of this process
 }
 
@@ -93,7 +95,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), nudge: make(chan struct{}, 1)}
-	if err := c.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM visit_removals`).Scan(&s.seen); err != nil {
+	// Whoever was removed a moment before this Service was made may hold credentials for the relay yet.
+	since := store.Millis(s.now().Add(-auth.RelayLifetime))
+	if err := c.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM visit_removals WHERE at < ?`, since).Scan(&s.seen); err != nil {
 		return nil, fmt.Errorf("visits: %w", err)
 	}
 	if err := s.keepConsent(ctx); err != nil {

@@ -40,7 +40,7 @@ func scanID(r *sql.Rows) (id string, err error) {
 type Removed func(visit, invitation string, at time.Time)
 
 // Watch calls removed for every link withdrawn or replaced (with its invitation) and every visit cancelled, ended or closed (with
-// an empty one) since the Service was made, within a second, whoever did it: this process, another node, the command line. It also closes
+// an empty one) since the Service was made and shortly before, within a second, whoever did it: this process, another node, the command line. It also closes
 // visits whose window has passed. It returns when ctx is done; while the database is away it keeps trying. Run it once a Service.
 //
 // removed may be told twice, never nothing; it must not block for long.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/gate"
 	"housecall/platform/keys"
 	"housecall/platform/staff"
 	"housecall/platform/store"
@@ -37,6 +38,8 @@ type Server struct {
 	config   Config
 	url      string // where people reach it
 	listener net.Listener
+	ice      net.Listener // media over TCP
+	turn     net.Listener // STUN and TURN
 	http     *http.Server
 	admin    net.Addr       // of the operators' listener; nil: there is none
 	work     sync.WaitGroup // goroutines of this package
@@ -94,12 +97,16 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := sfu.NewEngine(sfu.Config{Conn: media, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
+	engine, err := sfu.NewEngine(sfu.Config{Conn: media, TCP: s.ice, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting media: %w", err), media.Close())
 	}
 	s.onClose(func(context.Context) error { return engine.Close() })
 
+	gatekeeper := newGatekeeper(auth.Relay{Key: ring.Relay(), Now: s.config.Now})
+	if err := s.startRelay(s.turn, engine, gatekeeper); err != nil {
+		return err
+	}
 	kid, key := ring.Passes()
 	events := newEventQueue(s.config.Logger)
 	s.onClose(events.close)
@@ -128,6 +135,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
+		Relay: gatekeeper.credentials, RelayURLs: relayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
 		Languages: book.Tags(), Consent: consent, Placer: placer, Presence: placer, Limiter: once, RequireKey: s.Accounts.RequireKey,
 		Now: s.config.Now, Logger: s.config.Logger})
@@ -145,7 +153,7 @@ func (s *Server) start(ctx context.Context) error {
 		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger, Now: s.config.Now})
 	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
 	events.start(s.Visits)
-	s.watch(host)
+	s.watch(host, gatekeeper)
 
 	mux := http.NewServeMux()
 	s.Accounts.Routes(mux)
@@ -220,9 +228,10 @@ func (s *Server) listen() (net.PacketConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for pages: %w", err)
 	}
-	s.listener = listener
+	entrance := gate.New(listener, gate.Config{Trusted: s.config.TrustedProxies, Logger: s.config.Logger})
+	s.listener, s.ice, s.turn = entrance.HTTP(), entrance.ICE(), entrance.TURN()
 	s.onClose(func(context.Context) error {
-		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := entrance.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil
@@ -246,10 +255,11 @@ func (s *Server) listen() (net.PacketConn, error) {
 }
 
 // watch shows out whoever's link was withdrawn, and everybody whose visit is over.
-func (s *Server) watch(host *rooms.Host) {
+func (s *Server) watch(host *rooms.Host, gatekeeper *gatekeeper) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.work.Go(func() {
 		s.Visits.Watch(ctx, func(visit, invitation string, at time.Time) {
+			gatekeeper.remove(visit, invitation, at)
 			if invitation == "" {
 				host.End(visit)
 				return

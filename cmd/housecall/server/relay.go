@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"housecall/auth"
+	"housecall/sfu"
+	"housecall/sfu/relay"
+)
+
+// gatekeeper says who may use the relay: whoever has good credentials and was not removed since they got them.
+type gatekeeper struct {
+	credentials auth.Relay
+	relay       *relay.Relay // nil: not started
+
+	mu      sync.Mutex
+	removed map[string]time.Time // when, by the tag of a visit or an invitation; as long as credentials from before may be good
+}
+
+func newGatekeeper(credentials auth.Relay) *gatekeeper {
+	return &gatekeeper{credentials: credentials, removed: map[string]time.Time{}}
+}
+
+// startRelay serves STUN and TURN on the listener until Close.
+func (s *Server) startRelay(listener net.Listener, engine *sfu.Engine, g *gatekeeper) error {
+	r, err := relay.New(relay.Config{Listener: listener, Engine: engine, Realm: host(s.url), Verify: g.verify, Logger: s.config.Logger, Now: s.config.Now})
+	if err != nil {
+		return fmt.Errorf("starting the relay: %w", err)
+	}
+	g.relay = r
+	s.onClose(func(context.Context) error { return r.Close() })
+	return nil
+}
+
+// relayURLs is where browsers find the relay: on the port of the pages, inside of TLS where those are.
+func relayURLs(public string) []string {
+	u, err := url.Parse(public)
+	if err != nil {
+		return nil
+	}
+	scheme, port := "turn", "80"
+	if u.Scheme == "https" {
+		scheme, port = "turns", "443"
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	return []string{scheme + ":" + net.JoinHostPort(u.Hostname(), port) + "?transport=tcp"}
+}
+
+func host(public string) string {
+	u, err := url.Parse(public)
+	if err != nil {
+		return public
+	}
+	return u.Hostname()
+}
+
+// verify implements relay.Config.Verify.
+func (g *gatekeeper) verify(username string) (relay.User, error) {
+	u, password, err := g.credentials.Verify(username)
+	if err != nil {
+		return relay.User{}, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, tag := range []string{u.Visit, u.Invitation} {
+		if at, ok := g.removed[tag]; ok && !u.IssuedAt.After(at) {
+			return relay.User{}, auth.ErrRelay
+		}
+	}
+	return relay.User{Person: u.Visit + "." + u.Person(), Password: password, ExpiresAt: u.ExpiresAt}, nil
+}
+
+// remove refuses whoever was invited with the invitation, or everybody of the visit where that is empty, and ends what they have.
+func (g *gatekeeper) remove(visit, invitation string, at time.Time) {
+	tag := g.credentials.VisitTag(visit)
+	if invitation != "" {
+		tag = g.credentials.InvitationTag(invitation)
+	}
+	now := g.credentials.Now()
+	g.mu.Lock()
+	for other, before := range g.removed {
+		if now.Sub(before) > auth.RelayLifetime {
+			delete(g.removed, other)
+		}
+	}
+	if now.Sub(at) <= auth.RelayLifetime && at.After(g.removed[tag]) {
+		g.removed[tag] = at
+	}
+	g.mu.Unlock()
+	g.relay.Drop(func(person string) bool {
+		for part := range strings.SplitSeq(person, ".") {
+			if part == tag {
+				return true
+			}
+		}
+		return false
+	})
+}
