@@ -68,6 +68,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	})
 	o.StringVar(&c.Consent, "consent", "", "`folder` of texts VERSION/LANGUAGE.md that families are asked to consent to (default: they are asked nothing)")
 	nodeOptions(o, c)
+	relayOptions(o, c)
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")

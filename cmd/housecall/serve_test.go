@@ -20,6 +20,8 @@ func TestServeRefusesWrongOptions(t *testing.T) {
 		{"--config", "/nowhere"},
 		{"--opens-before", "-1m"},
 		{"--phone", "call us"},
+		{"--relay-address", "example.org"},
+		{"--relay-address", ":443"},
 	} {
 		var out, errs strings.Builder
 		if status := run(t.Context(), append([]string{"serve"}, args...), &out, &errs); status != 2 || errs.Len() == 0 {

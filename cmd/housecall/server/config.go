@@ -21,6 +21,7 @@ type Config struct {
 	MediaPort      int            // UDP; 0: the number of Listen's port
 	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
 	PublicURL      string         // the address people use
+	RelayAddress   string         // host:port where clients reach this node's TCP port; "": that of PublicURL
 	Data           string         // folder of everything that lasts
 	Database       string         // address of PostgreSQL, or a SQLite file
 	KeyFile        string         // the master key

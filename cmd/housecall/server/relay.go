@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -39,7 +40,7 @@ func (s *Server) startRelay(listener net.Listener, engine *sfu.Engine, g *gateke
 }
 
 // relayURLs is where browsers find the relay: on the port of the pages, inside of TLS where those are.
-func relayURLs(public string) []string {
+func (c Config) relayURLs(public string) []string {
 	u, err := url.Parse(public)
 	if err != nil {
 		return nil
@@ -51,7 +52,8 @@ func relayURLs(public string) []string {
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	return []string{scheme + ":" + net.JoinHostPort(u.Hostname(), port) + "?transport=tcp"}
+	address := cmp.Or(c.RelayAddress, net.JoinHostPort(u.Hostname(), port))
+	return []string{scheme + ":" + address + "?transport=tcp"}
 }
 
 func host(public string) string {

@@ -135,7 +135,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
-		Relay: gatekeeper.credentials, RelayURLs: relayURLs(s.url),
+		Relay: gatekeeper.credentials, RelayURLs: s.config.relayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
 		Languages: book.Tags(), Consent: consent, Placer: placer, Presence: placer, Limiter: once, RequireKey: s.Accounts.RequireKey,
 		Now: s.config.Now, Logger: s.config.Logger})
