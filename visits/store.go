@@ -77,6 +77,9 @@ func (s *Service) insertCode(ctx context.Context, tx *store.Tx, i Invitation) er
 
 // visitRow reads one visit without its invitations.
 func (s *Service) visitRow(ctx context.Context, q store.Queryer, id string) (Visit, error) {
+	if !isID(id) {
+		return Visit{}, fault.NotFound
+	}
 	v, err := s.config.Window.scanVisit(q.QueryRowContext(ctx, `SELECT `+visitColumns+` FROM visits WHERE id = ?`, id).Scan)
 	if err != nil {
 		return Visit{}, fmt.Errorf("read a visit: %w", err)
@@ -99,6 +102,9 @@ func (s *Service) visitWhole(ctx context.Context, q store.Queryer, id string) (V
 
 // invitationRow reads one invitation of a visit.
 func invitationRow(ctx context.Context, q store.Queryer, visit, id string) (Invitation, error) {
+	if !isID(visit) || !isID(id) {
+		return Invitation{}, fault.NotFound
+	}
 	i, err := scanInvitation(q.QueryRowContext(ctx, `SELECT `+invitationColumns+` FROM invitations WHERE id = ? AND visit_id = ?`, id, visit).Scan)
 	if err != nil {
 		return Invitation{}, fmt.Errorf("read an invitation: %w", err)

@@ -36,7 +36,7 @@ func (n *NewAccount) judge() (wrong []fault.Field) {
 	switch name := n.Name.Reveal(); {
 	case name == "":
 		wrong = append(wrong, fault.Field{Field: "name", Key: "empty", Detail: "is needed"})
-	case !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName:
+	case !store.Keeps(name) || utf8.RuneCountInString(name) > maxName:
 		wrong = append(wrong, fault.Field{Field: "name", Key: "long", Detail: fmt.Sprintf("must have at most %d characters", maxName)})
 	}
 	if !looksLikeEmail(n.Email.Reveal()) {
@@ -52,7 +52,7 @@ func (n *NewAccount) judge() (wrong []fault.Field) {
 func looksLikeEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && strings.Contains(strings.Trim(domain, "."), ".") && !strings.ContainsAny(s, " \t\r\n,;<>") &&
-		!strings.Contains(domain, "@") && len(s) <= maxEmail && utf8.ValidString(s)
+		!strings.Contains(domain, "@") && len(s) <= maxEmail && store.Keeps(s)
 }
 
 // Create makes an account. Wrong fields and a taken address are fault.NotValid.

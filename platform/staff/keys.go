@@ -33,7 +33,7 @@ type Key struct {
 // CreateKey makes an API key. The secret is told once, here.
 func (a *Accounts) CreateKey(ctx context.Context, actor auth.Actor, name string) (secret string, key Key, err error) {
 	name = strings.TrimSpace(name)
-	if name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) {
+	if name == "" || utf8.RuneCountInString(name) > maxName || !store.Keeps(name) {
 		return "", Key{}, fault.Invalid("name", fmt.Sprintf("must say what the key is for, in at most %d characters", maxName))
 	}
 	token, err := newToken(a.Random)

@@ -18,7 +18,7 @@ var errWrong = fault.Invalid("email", "The email address or the password is not 
 // place of the one the browser had. The error is errWrong, a fault.TryAgain, or one of ours.
 func (a *Accounts) check(ctx context.Context, email, password phi.Text, oldSession string) (session string, err error) {
 	email = tidyEmail(email)
-	if len(email.Reveal()) > maxEmail {
+	if len(email.Reveal()) > maxEmail || !store.Keeps(email.Reveal()) {
 		email = ""
 	}
 	if err := a.countTry(ctx, email); err != nil {

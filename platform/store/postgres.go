@@ -49,10 +49,12 @@ func openPostgres(ctx context.Context, address string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	busy, err := lockTimeout(config.RuntimeParams["lock_timeout"])
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
 	if o.BusyTimeout == 0 {
-		if o.BusyTimeout, err = lockTimeout(config.RuntimeParams["lock_timeout"]); err != nil {
-			return nil, fmt.Errorf("database: %w", err)
-		}
+		o.BusyTimeout = busy
 	}
 	within := max(postgresAnswer, o.BusyTimeout+time.Second)
 	db := &DB{name: shown(config), dialect: goose.DialectPostgres, within: within,
@@ -84,6 +86,14 @@ func openPostgres(ctx context.Context, address string, o Options) (*DB, error) {
 
 // parsePostgres reads an address. No error shows a password.
 func parsePostgres(address string) (*pgx.ConnConfig, error) {
+	_, authority, _ := strings.Cut(address, "://")
+	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+		authority = authority[:end]
+	}
+	if _, err := url.Parse(address); err != nil || strings.Count(authority, "@") > 1 { // then nobody can say where in it the password ends
+		return nil, errors.New("the address of PostgreSQL can't be read: write it as postgres://USER:PASSWORD@HOST/NAME, and in the password %25 for %, %40 for @, " +
+			"%2F for /, %23 for # and %3F for ?; several hosts as ?host=A,B")
+	}
 	config, err := pgx.ParseConfig(address)
 	if err == nil && !saysTLS(address) && !local(config) {
 		// Health data leaves the machine. Who wants less says so.
@@ -93,13 +103,7 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 		}
 		config, err = pgx.ParseConfig(address + separator + "sslmode=verify-full")
 	}
-	if err == nil {
-		return config, nil
-	}
-	if _, malformed := url.Parse(address); malformed != nil { // then nobody can say where in it the password is
-		return nil, errors.New("the address of PostgreSQL can't be read: write it as postgres://USER:PASSWORD@HOST/NAME, with %25 for each % in it, and %40 for each @ in the password")
-	}
-	return nil, err // the driver has hidden the password
+	return config, err // the driver hides the password
 }
 
 // saysTLS says whether somebody has chosen how to use TLS.

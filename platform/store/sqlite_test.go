@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"housecall/platform/fault"
 	"housecall/platform/store"
@@ -83,29 +82,6 @@ func TestPragmas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// TestLockedIsTryAgain: another process holds the write lock for longer than we wait.
-func TestLockedIsTryAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "h.db")
-	open := func() *store.DB {
-		db, err := store.Open(t.Context(), path, store.Options{BusyTimeout: time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		return db
-	}
-	holder, waiter := open(), open()
-	err := holder.Tx(t.Context(), func(*store.Tx) error {
-		return waiter.Tx(t.Context(), func(*store.Tx) error { return errors.New("got the lock twice") })
-	})
-	if !errors.Is(err, fault.TryAgain) || fault.CodeOf(err) != fault.CodeTryLater {
-		t.Errorf("locked: %v", err)
-	}
-	if err := waiter.Tx(t.Context(), func(*store.Tx) error { return nil }); err != nil {
-		t.Errorf("after it was free: %v", err)
 	}
 }
 

@@ -299,13 +299,16 @@ func values(args []any) ([]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("argument %d of a query: %w", i+1, err)
 		}
-		if s, ok := value.(string); ok && (!utf8.ValidString(s) || strings.ContainsRune(s, 0)) {
+		if s, ok := value.(string); ok && !Keeps(s) {
 			return nil, fmt.Errorf("argument %d of a query is no text that a database can keep: %w", i+1, fault.NotValid)
 		}
 		all[i] = value
 	}
 	return all, nil
 }
+
+// Keeps says whether a database can keep a text as it is: in UTF-8, and without a NUL.
+func Keeps(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // NewID makes an id: a UUIDv7 (RFC 9562), so that ids sort by the time they were made.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }

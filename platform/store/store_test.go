@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -16,6 +17,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 )
@@ -304,6 +306,85 @@ func TestTimesAndIDs(t *testing.T) {
 	}
 }
 
+// TestLockedIsTryAgain: another process holds the write lock for longer than we wait.
+func TestLockedIsTryAgain(t *testing.T) {
+	contract(t, func(t *testing.T, d database, _ *store.DB) {
+		waiter := storetest.Open(t, string(d), store.Options{BusyTimeout: time.Millisecond})
+		release := storetest.Hold(t, string(d))
+		for range 2 {
+			err := waiter.Tx(t.Context(), func(*store.Tx) error { return errors.New("got the lock twice") })
+			if !errors.Is(err, fault.TryAgain) || fault.CodeOf(err) != fault.CodeTryLater {
+				t.Errorf("locked: %v", err)
+			}
+			if n := count(t, waiter, "things"); n != 0 { // reading waits for nobody
+				t.Errorf("%d things", n)
+			}
+		}
+		release()
+		if err := insert(t.Context(), waiter, "free", 1); err != nil {
+			t.Errorf("after it was free: %v", err)
+		}
+	})
+}
+
+// TestWaitingEndsWithItsContext: whoever waits for the lock of this process or another's waits no longer than they want to.
+func TestWaitingEndsWithItsContext(t *testing.T) {
+	contract(t, func(t *testing.T, d database, db *store.DB) {
+		other := d.reopen(t)
+		var waiting sync.WaitGroup
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		err := db.Tx(t.Context(), func(*store.Tx) error {
+			for _, view := range []*store.DB{db, other} {
+				waiting.Go(func() {
+					if err := view.Tx(ctx, func(*store.Tx) error { return nil }); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, fault.TryAgain) {
+						t.Errorf("waited until %v", err)
+					}
+				})
+			}
+			waiting.Wait()
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestTextThatNoDatabaseKeeps is refused by both, not kept by one.
+func TestTextThatNoDatabaseKeeps(t *testing.T) {
+	contract(t, func(t *testing.T, _ database, db *store.DB) {
+		for _, text := range []string{"a\x00b", "\xff"} {
+			err := db.Tx(t.Context(), func(tx *store.Tx) error { return insert(t.Context(), tx, text, 1) })
+			if !errors.Is(err, fault.NotValid) {
+				t.Errorf("%q: %v", text, err)
+			}
+			for _, q := range []func() error{
+				func() error {
+					return db.QueryRowContext(t.Context(), `SELECT n FROM things WHERE id = ?`, text).Scan(new(int))
+				},
+				func() error {
+					_, err := store.Collect(t.Context(), db, func(r *sql.Rows) (n int, err error) { return n, r.Scan(&n) }, `SELECT n FROM things WHERE id = ?`, phi.Text(text))
+					return err
+				},
+			} {
+				if err := q(); !errors.Is(err, fault.NotValid) {
+					t.Errorf("%q asked for: %v", text, err)
+				}
+			}
+		}
+		for _, text := range []string{"", "'; DROP TABLE things; --", "?", "$1", "日本語 é \U0001f600", "\\", "\t\n"} {
+			if err := insert(t.Context(), db, text, 1); err != nil {
+				t.Fatal(err)
+			}
+			var got phi.Text
+			if err := db.QueryRowContext(t.Context(), `SELECT id FROM things WHERE id = ?`, phi.Text(text)).Scan(&got); err != nil || got.Reveal() != text {
+				t.Errorf("%q came back as %q, %v", text, got.Reveal(), err)
+			}
+		}
+	})
+}
+
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	notFolder := filepath.Join(dir, "file")
@@ -313,11 +394,13 @@ func TestOpenRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, url := range []string{"", "sqlite:", "postgres://user:secret@host/db", filepath.Join(notFolder, "x.db"), garbage} {
+	for _, url := range []string{"", "sqlite:", "mysql://user:secret@host/db", filepath.Join(notFolder, "x.db"), garbage} {
 		db, err := store.Open(t.Context(), url, store.Options{})
 		if err == nil {
 			t.Errorf("%q: opened", url)
 			_ = db.Close()
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Error(err)
 		}
 	}
 }

@@ -215,7 +215,13 @@ func (c *Cluster) exec(database, statement string) error {
 }
 
 func (c *Cluster) address(database string) string {
-	return "postgres://postgres@/" + database + "?" + url.Values{"host": {c.dir}}.Encode()
+	query := url.Values{"host": {c.dir}}
+	for _, s := range c.settings {
+		if port, found := strings.CutPrefix(s, "port="); found { // it is part of the socket's name
+			query.Set("port", port)
+		}
+	}
+	return "postgres://postgres@/" + database + "?" + query.Encode()
 }
 
 // Exec runs one statement in the database at url as the superuser.
@@ -243,6 +249,27 @@ func (c *Cluster) URL(t testing.TB) string {
 		}
 	})
 	return c.address(name)
+}
+
+// Secure gives the server a certificate, and has it take nobody by TCP who does not use it and give a password.
+func (c *Cluster) Secure(t testing.TB, crt, key []byte) {
+	t.Helper()
+	for name, content := range map[string][]byte{"server.crt": crt, "server.key": key,
+		"pg_hba.conf": []byte("local all postgres trust\nhostssl all all all scram-sha-256\n")} {
+		path := filepath.Join(c.data(), name)
+		err := os.WriteFile(path, content, 0o600)
+		if err == nil && c.owner != nil {
+			err = os.Chown(path, int(c.owner.Uid), int(c.owner.Gid))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, statement := range []string{"ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"} {
+		if err := c.exec("postgres", statement); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func databaseOf(t testing.TB, address string) string {
