@@ -75,6 +75,21 @@ func (h *hospital) database(t testing.TB) *sql.DB {
 	return db
 }
 
+// get asks for a page.
+func (h *hospital) get(t testing.TB, path string) (status int, body string) {
+	t.Helper()
+	response, err := h.http.Get(h.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(answer)
+}
+
 // plan makes a visit that starts now and returns the links of a patient and so many clinicians.
 func (h *hospital) plan(ctx context.Context, clinicians int) (patient string, others []string, err error) {
 	type person struct {

@@ -13,6 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/cmd/housecall/server"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 	"housecall/sfu/sfutest"
 )
 
@@ -231,6 +233,75 @@ func TestChatWhileTheDatabaseIsLocked(t *testing.T) {
 		if you := clients[0].State().You; !slices.Equal(s.Lines, []Line{{"1", you}, {"2", you}}) || s.Doubled != 0 {
 			t.Errorf("told %v", s.Lines)
 		}
+	}
+}
+
+// A server of PostgreSQL that hangs stops no picture. A line is refused within seconds, readiness says what is missing, and when the server goes on
+// everything does, without a restart; what was said again is told once.
+func TestChatWhilePostgresHangs(t *testing.T) {
+	cluster := storetest.NewCluster(t)
+	hospital := openHospital(t, func(c *server.Config) { c.Database = cluster.URL(t) })
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	_, clients := hospital.meet(ctx, t, 2)
+	speaker, hearer := clients[0], clients[1]
+	say := func(id string) {
+		t.Helper()
+		if err := speaker.Say(id, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("1")
+	if _, err := hearer.Wait(ctx, func(s State) bool { return len(s.Lines) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Freeze(t)
+	frozen := time.Now()
+	say("2")
+	if status, body := hospital.get(t, "/readyz"); status != 503 || body != "missing: database\n" {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if status, _ := hospital.get(t, "/livez"); status != 200 {
+		t.Errorf("/livez: %d", status)
+	}
+	if _, err := speaker.Wait(ctx, func(s State) bool { return s.Messages["error"] == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("refused after %v", time.Since(frozen).Round(time.Millisecond))
+	counts, _ := hearer.State().Shows(speaker.State().You, sourceCamera)
+	if _, err := hearer.Wait(ctx, func(s State) bool {
+		now, _ := s.Shows(speaker.State().You, sourceCamera)
+		return now.Frames > counts.Frames+30
+	}); err != nil {
+		t.Errorf("no picture while the database hangs: %v", err)
+	}
+	if n := len(hearer.State().Lines); n != 1 {
+		t.Errorf("%d lines were told", n)
+	}
+	cluster.Thaw()
+	thawed := time.Now()
+	for status := 0; status != 200; status, _ = hospital.get(t, "/readyz") {
+		if ctx.Err() != nil {
+			t.Fatal("not ready again")
+		}
+	}
+	say("2")
+	say("2")
+	say("3")
+	you := speaker.State().You
+	for _, c := range clients {
+		s, err := c.Wait(ctx, func(s State) bool { return len(s.Lines) >= 3 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(s.Lines, []Line{{"1", you}, {"2", you}, {"3", you}}) || s.Doubled != 0 {
+			t.Errorf("told %v", s.Lines)
+		}
+	}
+	t.Logf("all normal %v after the server goes on", time.Since(thawed).Round(time.Millisecond))
+	var kept int
+	if err := storetest.Open(t, hospital.config.Database, store.Options{}).QueryRowContext(ctx, `SELECT count(*) FROM visit_chat`).Scan(&kept); err != nil || kept != 3 {
+		t.Errorf("%d lines kept, %v", kept, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -103,7 +104,7 @@ type watching struct {
 }
 
 func watch(t *testing.T, s *visits.Service) *watching {
-	w := &watching{news: make(chan struct{}, 100)}
+	w := &watching{news: make(chan struct{}, 1000)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -169,6 +170,71 @@ func TestWatch(t *testing.T) {
 	for i, n := range nodes {
 		if got := n.wait(t, len(want)); !slices.Equal(got, want) {
 			t.Errorf("node %d was told %v, want %v", i, got, want)
+		}
+	}
+}
+
+// TestWatchMissesNothing: many act at once on several nodes. At no moment does anybody see a removal while one with a lower number is still to come, so
+// those who read on from the highest they have seen hear of all.
+func TestWatchMissesNothing(t *testing.T) {
+	h := newHospital(t)
+	nodes := []*visits.Service{h.service(h.open()), h.service(h.open()), h.service(h.open())}
+	watchers := []*watching{watch(t, nodes[0]), watch(t, nodes[1])}
+	const rounds = 8
+	var acts []func(*visits.Service) error
+	for range rounds {
+		v, links := h.visit()
+		for _, l := range links {
+			acts = append(acts,
+				func(s *visits.Service) error {
+					_, err := s.Resend(t.Context(), h.scheduler, v.ID, l.Invitation.ID, true)
+					return err
+				},
+				func(s *visits.Service) error { return s.Withdraw(t.Context(), h.scheduler, v.ID, l.Invitation.ID) })
+		}
+		acts = append(acts, func(s *visits.Service) error { return s.Cancel(t.Context(), h.scheduler, v.ID) })
+	}
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	random.Shuffle(len(acts), func(i, j int) { acts[i], acts[j] = acts[j], acts[i] })
+
+	looking, done := make(chan struct{}), make(chan struct{})
+	reader := h.open()
+	go func() {
+		defer close(looking)
+		for over := false; !over; {
+			select {
+			case <-done:
+				over = true // after one more look
+			default:
+			}
+			var highest, rows int
+			if err := reader.QueryRowContext(t.Context(), `SELECT COALESCE(MAX(seq), 0), count(*) FROM visit_removals`).Scan(&highest, &rows); err != nil || highest != rows {
+				t.Errorf("the highest number is %d, and %d are to be seen; %v", highest, rows, err)
+				return
+			}
+		}
+	}()
+	var acting sync.WaitGroup
+	for i, act := range acts {
+		node := nodes[i%len(nodes)]
+		acting.Go(func() {
+			// What another was faster with is refused.
+			if err := act(node); err != nil && fault.CodeOf(err) != fault.CodeConflict {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		})
+	}
+	acting.Wait()
+	close(done)
+	<-looking
+	want := h.column(`SELECT visit_id || '/' || invitation_id FROM visit_removals ORDER BY seq`)
+	if len(want) < rounds { // the control: each visit was cancelled at least
+		t.Fatalf("%d removals", len(want))
+	}
+	for i, w := range watchers {
+		if got := w.wait(t, len(want)); !slices.Equal(got, want) {
+			t.Errorf("seed %d: node %d was told %v, want %v", seed, i, got, want)
 		}
 	}
 }

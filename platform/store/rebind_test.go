@@ -35,17 +35,17 @@ func TestTLSToAnotherMachine(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	for address, want := range map[string]string{
-		"postgres://u@db.example/d":                         "verified",
-		"postgres://u@db.example/d?application_name=x":      "verified",
-		"postgres://u@192.0.2.1/d":                          "verified",
-		"postgres://u@/d?host=/run/postgresql,db.example":   "verified",
-		"postgres://u@db.example/d?sslmode=require":         "encrypted",
-		"postgres://u@db.example/d?sslmode=disable":         "plain",
-		"postgres://u@localhost/d":                          "encrypted", // where the server can
-		"postgresql://u@[::1]/d?sslmode=disable":            "plain",
-		"postgres://u@127.0.0.1/d?sslmode=verify-full":      "verified",
-		"postgres://u@db.example/d?host=/run/postgresql":    "plain", // a socket
-		"postgres://u@db.example/d?ssl=true": "encrypted",
+		"postgres://u@db.example/d":                       "verified",
+		"postgres://u@db.example/d?application_name=x":    "verified",
+		"postgres://u@192.0.2.1/d":                        "verified",
+		"postgres://u@/d?host=/run/postgresql,db.example": "verified",
+		"postgres://u@db.example/d?sslmode=require":       "encrypted",
+		"postgres://u@db.example/d?sslmode=disable":       "plain",
+		"postgres://u@localhost/d":                        "encrypted", // where the server can
+		"postgresql://u@[::1]/d?sslmode=disable":          "plain",
+		"postgres://u@127.0.0.1/d?sslmode=verify-full":    "verified",
+		"postgres://u@db.example/d?host=/run/postgresql":  "plain", // a socket
+		"postgres://u@db.example/d?ssl=true":              "encrypted",
 	} {
 		config, err := parsePostgres(address)
 		if err != nil {

@@ -22,7 +22,12 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(nodeEnv) != "" {
+		os.Exit(nodeThatHangs())
+	}
+	goleak.VerifyTestMain(storetest.Both(m))
+}
 
 // database is where a test's database is.
 type database string

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,8 +65,14 @@ func start(settings ...string) (_ *Cluster, err error) {
 	// Words are sorted as no program would: a query that relies on the order of bytes must not pass.
 	initdb := c.command("initdb", "--pgdata", c.data(), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
 		"--locale-provider=icu", "--icu-locale=en-US", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("storetest: initdb: %w\n%s", err, out)
+	var said bytes.Buffer
+	initdb.Stdout, initdb.Stderr = &said, &said
+	ended, err := run(initdb)
+	if err != nil {
+		return nil, err
+	}
+	if <-ended; !initdb.ProcessState.Success() {
+		return nil, fmt.Errorf("storetest: initdb: %v\n%s", initdb.ProcessState, said.Bytes())
 	}
 	return c, c.Start()
 }
@@ -171,19 +178,8 @@ func (c *Cluster) Start() error {
 	}
 	defer log.Close()
 	c.process.Stdout, c.process.Stderr = log, log
-	c.ended = make(chan struct{})
-	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // the kernel ends the server when the thread that started it ends
-		defer close(c.ended)
-		err := c.process.Start()
-		started <- err
-		if err == nil {
-			_ = c.process.Wait() // it is always ended by a signal
-		}
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("storetest: %w", err)
+	if c.ended, err = run(c.process); err != nil {
+		return err
 	}
 	for deadline := time.Now().Add(soon); ; {
 		err := c.exec("postgres", "SELECT 1")
@@ -200,6 +196,26 @@ func (c *Cluster) Start() error {
 			return fmt.Errorf("storetest: PostgreSQL does not start: %w\n%s", err, said)
 		}
 	}
+}
+
+// run starts a program of command. ended is closed when it has ended.
+func run(cmd *exec.Cmd) (ended chan struct{}, err error) {
+	ended = make(chan struct{})
+	started := make(chan error, 1)
+	go func() {
+		// The kernel ends the program when the thread that started it ends, so the thread is this goroutine's alone.
+		runtime.LockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // ProcessState says how it ended
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("storetest: %w", err)
+	}
+	return ended, nil
 }
 
 // exec runs one statement as the superuser.
