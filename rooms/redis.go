@@ -69,6 +69,18 @@ func (r *Redis) Ping(ctx context.Context) error {
 	return away("ping Redis", r.client.Ping(ctx).Err())
 }
 
+// Ahead says how far Redis's clock is ahead of ours. Errors are those of Ping.
+func (r *Redis) Ahead(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	asked := time.Now()
+	clock, err := r.client.Time(ctx).Result()
+	if err != nil {
+		return 0, away("ask Redis for the time", err)
+	}
+	return clock.Sub(asked.Add(time.Since(asked) / 2)), nil
+}
+
 // run plays one of our scripts, in which Redis does everything or nothing. All keys have to be in one slot of a cluster.
 func (r *Redis) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
 	ctx, cancel := context.WithTimeout(ctx, r.patience)

@@ -20,6 +20,7 @@ var commands = []command{
 	{"serve", "run the server", serveCommand},
 	{"visit", "create, list, show, revoke and resend visits and their links", visitCommand},
 	{"key", "make, list and revoke keys for the JSON API", keyCommand},
+	{"doctor", "look for what is wrong with this server's surroundings, and say what helps", doctorCommand},
 	{"version", "print the version", versionCommand},
 }
 

@@ -43,7 +43,8 @@ type Config struct {
 	WrapUDP func(net.PacketConn) net.PacketConn
 }
 
-func (c Config) orDefault() Config {
+// WithDefaults fills in what is left open.
+func (c Config) WithDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = ":8080"
 	}

@@ -56,7 +56,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err := c.checkNodes(); err != nil {
 		return nil, err
 	}
-	s := &Server{config: c.orDefault(), failed: make(chan error, 2)}
+	s := &Server{config: c.WithDefaults(), failed: make(chan error, 2)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

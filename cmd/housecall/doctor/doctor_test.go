@@ -1,0 +1,142 @@
+package doctor_test
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"housecall/cmd/housecall/doctor"
+	"housecall/cmd/housecall/server"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(storetest.Both(m).Run()) }
+
+// examined are the findings about one thing.
+func examined(t *testing.T, c server.Config, thing string) doctor.Finding {
+	t.Helper()
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	for _, f := range doctor.Examine(t.Context(), c.WithDefaults()) {
+		if f.Thing == thing {
+			return f
+		}
+	}
+	t.Fatalf("nothing was found about %s", thing)
+	return doctor.Finding{}
+}
+
+func expect(t *testing.T, f doctor.Finding, want doctor.State, words string) {
+	t.Helper()
+	if f.State != want || !strings.Contains(f.Found+" → "+f.Remedy, words) || (f.Remedy == "") != (f.State == doctor.Good) {
+		t.Errorf("%s: %s %s → %s; want %s with %q", f.Thing, f.State, f.Found, f.Remedy, want, words)
+	}
+}
+
+// A server that runs is found well, and what is wrong is told of without a password.
+func TestDatabase(t *testing.T) {
+	url := storetest.URL(t)
+	c := server.Config{Data: t.TempDir(), Database: url, Listen: "127.0.0.1:0"}
+	s, err := server.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "database"), doctor.Good, "answers")
+	expect(t, examined(t, c, "master key"), doctor.Good, "owner")
+	c.PublicURL = s.URL()
+	expect(t, examined(t, c, "public"), doctor.Good, "answers")
+	c.Listen = strings.TrimPrefix(s.URL(), "http://")
+	c.Listen = strings.Replace(c.Listen, "localhost", "127.0.0.1", 1)
+	expect(t, examined(t, c, "pages"), doctor.Weak, "in use")
+	expect(t, examined(t, c, "media"), doctor.Weak, "in use")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "public"), doctor.Bad, "nobody listens")
+	c.Database = "postgres://user:swordfish@127.0.0.1:1/none"
+	f := examined(t, c, "database")
+	expect(t, f, doctor.Bad, "refused")
+	if strings.Contains(f.Found, "swordfish") {
+		t.Errorf("a password is shown: %s", f.Found)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	c := server.Config{Data: filepath.Join(t.TempDir(), "data")}
+	expect(t, examined(t, c, "database"), doctor.Good, "first start")
+	if _, err := os.Stat(c.Data); err == nil {
+		t.Error("the doctor made the data folder")
+	}
+	path := filepath.Join(c.Data, "housecall.db")
+	db, err := store.Open(t.Context(), path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "database"), doctor.Good, "answers")
+	expect(t, examined(t, c, "master key"), doctor.Bad, "put the key back")
+	key := filepath.Join(c.Data, "master.key")
+	if err := os.WriteFile(key, make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "master key"), doctor.Bad, "chmod 600")
+	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "database"), doctor.Bad, "restore a backup")
+}
+
+func TestPublicAddress(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	tls := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tls.StartTLS()
+	defer tls.Close()
+	for url, want := range map[string]struct {
+		thing string
+		state doctor.State
+		words string
+	}{
+		"":                          {"public", doctor.Weak, "not set"},
+		"http://visits.example.org": {"public", doctor.Bad, "begin with https"},
+		"https://visits.invalid":    {"public", doctor.Bad, "no address"},
+		strings.Replace(other.URL, "127.0.0.1", "localhost", 1): {"public", doctor.Bad, "somebody else"},
+		tls.URL: {"certificate", doctor.Bad, "browsers refuse"},
+	} {
+		expect(t, examined(t, server.Config{Data: t.TempDir(), PublicURL: url}, want.thing), want.state, want.words)
+	}
+}
+
+func TestRedisAway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	expect(t, examined(t, server.Config{Data: t.TempDir(), Redis: "redis://" + l.Addr().String()}, "redis"), doctor.Bad, "start Redis")
+	expect(t, examined(t, server.Config{Data: t.TempDir()}, "redis"), doctor.Good, "alone")
+}
+
+func TestPrint(t *testing.T) {
+	var out strings.Builder
+	if doctor.Print(&out, []doctor.Finding{{Thing: "a", State: doctor.Weak, Found: "x", Remedy: "do y"}}) || !strings.Contains(out.String(), "→ do y") {
+		t.Errorf("printed %q", out.String())
+	}
+	if !doctor.Print(&out, []doctor.Finding{{Thing: "a", State: doctor.Bad}}) {
+		t.Error("bad is not told")
+	}
+}

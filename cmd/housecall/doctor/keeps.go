@@ -1,0 +1,129 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"housecall/cmd/housecall/server"
+	"housecall/platform/store"
+	"housecall/rooms"
+)
+
+// What is left of the disk, in bytes, below which we speak.
+const (
+	littleSpace = 2 << 30
+	noSpace     = 100 << 20
+)
+
+// folder looks at the data folder, its disk, and the master key.
+func folder(_ context.Context, c server.Config) []Finding {
+	st, err := os.Stat(c.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []Finding{good("data", "%s is made at the first start", c.Data)}
+	case err != nil:
+		return []Finding{bad("data", err, "give the user that runs the server the folder --data, or name another")}
+	case !st.IsDir():
+		return []Finding{{"data", Bad, c.Data + " is no folder", "name a folder with --data"}}
+	}
+	found := []Finding{space(c.Data)}
+	if probe, err := os.CreateTemp(c.Data, ".doctor-*"); err != nil {
+		found = append(found, Finding{"data", Bad, "can't write: " + err.Error(), "run this as the user that runs the server; give that user the folder"})
+	} else {
+		_ = probe.Close()
+		_ = os.Remove(probe.Name())
+	}
+	return append(found, masterKey(c))
+}
+
+func space(path string) Finding {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(path, &disk); err != nil {
+		return Finding{"disk", Weak, err.Error(), "look at the disk yourself: df " + path}
+	}
+	free := disk.Bavail * uint64(disk.Bsize)
+	f := good("disk", "%d MiB free under %s", free>>20, path)
+	switch {
+	case free < noSpace:
+		f.State, f.Remedy = Bad, "make room now: when the disk is full, nothing said or written in a visit is kept"
+	case free < littleSpace:
+		f.State, f.Remedy = Weak, "make room, or move --data to a larger disk"
+	}
+	return f
+}
+
+func masterKey(c server.Config) Finding {
+	st, err := os.Stat(c.KeyFile)
+	_, fileErr := os.Stat(store.File(c.Database))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && fileErr == nil:
+		return Finding{"master key", Bad, c.KeyFile + " is not there, and there is a database",
+			"put the key back from its copy: without it no link works and no chat can be read. Never start a server on an old database with a new key"}
+	case errors.Is(err, fs.ErrNotExist):
+		return good("master key", "%s is made at the first start", c.KeyFile)
+	case err != nil:
+		return bad("master key", err, "let the user that runs the server read the file")
+	case st.Mode().Perm()&0o077 != 0:
+		return Finding{"master key", Bad, c.KeyFile + " can be read by others", "chmod 600 " + c.KeyFile}
+	}
+	return good("master key", "%s, for its owner alone; is there a copy elsewhere?", c.KeyFile)
+}
+
+// apart is how far clocks may be from each other. Passes allow five seconds.
+const apart = 2 * time.Second
+
+func database(ctx context.Context, c server.Config) []Finding {
+	began := time.Now()
+	name, ahead, err := store.Look(ctx, c.Database)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []Finding{good("database", "%s is made at the first start", name)}
+	case err != nil:
+		return []Finding{bad("database", err, "start the database, check --database (address, user, password, TLS); restore a backup of a damaged file")}
+	}
+	return []Finding{compare("database", good("database", "%s answers in %d ms", name, time.Since(began).Milliseconds()), ahead)}
+}
+
+func sharedRedis(ctx context.Context, c server.Config) []Finding {
+	if c.Redis == "" {
+		return []Finding{good("redis", "not used: this server is alone, and a restart has people wait to be admitted again")}
+	}
+	redis, err := rooms.OpenRedis(c.Redis)
+	if err != nil {
+		return []Finding{bad("redis", err, "mend the address --redis, as in redis://USER:PASSWORD@HOST:6379/0")}
+	}
+	defer redis.Close()
+	ahead, err := redis.Ahead(ctx)
+	if err != nil {
+		return []Finding{bad("redis", err, "start Redis, let this machine reach it, check user and password")}
+	}
+	return []Finding{compare("redis", good("redis", "answers"), ahead)}
+}
+
+// compare turns a finding bad when a clock is off.
+func compare(what string, f Finding, ahead time.Duration) Finding {
+	if ahead.Abs() > apart {
+		f.State, f.Found = Bad, "its clock is "+ahead.Round(time.Second).String()+" ahead of ours"
+		f.Remedy = "keep the clocks of this machine and of the " + what + " right: run chrony or systemd-timesyncd on both"
+	}
+	return f
+}
+
+// clock asks the kernel whether something keeps its clock right.
+func clock(context.Context, server.Config) []Finding {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	switch {
+	case err != nil:
+		return []Finding{{"clock", Weak, "the kernel does not say: " + err.Error(), "make sure that something keeps the clock right"}}
+	case state == unix.TIME_ERROR || t.Status&unix.STA_UNSYNC != 0:
+		return []Finding{{"clock", Weak, "nothing keeps it right, as far as the kernel knows",
+			"run chrony or systemd-timesyncd (a virtual machine or container may get the time from its host): links open and passes end by this clock"}}
+	}
+	return []Finding{good("clock", "kept right to %d ms", t.Maxerror/1000)}
+}
