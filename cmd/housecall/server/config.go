@@ -39,6 +39,9 @@ type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
 
+	// UDPOnly leaves media no other way than UDP: tests that cut that off want to see what comes then.
+	UDPOnly bool
+
 	// WrapUDP stands between the media socket and the server: tests lose, delay and count packets with it.
 	WrapUDP func(net.PacketConn) net.PacketConn
 }

@@ -42,7 +42,7 @@ func (s *Server) startRelay(listener net.Listener, engine *sfu.Engine, g *gateke
 // relayURLs is where browsers find the relay: on the port of the pages, inside of TLS where those are.
 func (c Config) relayURLs(public string) []string {
 	u, err := url.Parse(public)
-	if err != nil {
+	if err != nil || c.UDPOnly {
 		return nil
 	}
 	scheme, port := "turn", "80"

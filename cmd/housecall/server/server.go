@@ -97,6 +97,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.config.UDPOnly {
+		s.ice = nil
+	}
 	engine, err := sfu.NewEngine(sfu.Config{Conn: media, TCP: s.ice, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting media: %w", err), media.Close())
