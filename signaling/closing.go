@@ -20,6 +20,7 @@ type closing struct {
 var (
 	closeBye      = closing{1000, "Goodbye."}
 	closeStopping = closing{1001, "The server is stopping. Please connect again."}
+	closeMoved    = closing{1001, "The visit goes on at another server. Please connect again."}
 	closeTooLarge = closing{1009, "The message is too large."}
 	closeMessage  = closing{4400, "The message is not as described in the protocol."}
 	closePass     = closing{4401, "The pass was refused."}
@@ -85,6 +86,8 @@ func closingOf(err error) closing {
 		return closePass
 	case errors.Is(err, errNothing):
 		return closeNothing
+	case errors.Is(err, rooms.ErrHeld), errors.Is(err, rooms.ErrMoved), errors.Is(err, rooms.ErrDraining):
+		return closeMoved
 	}
 	return closeAway
 }
@@ -96,7 +99,7 @@ func refusalOf(err error) (r Refused, ok bool) {
 		return Refused{Code: "private", Message: "During private time neither those moved out nor another device can be let in."}, true
 	case errors.Is(err, rooms.ErrFull):
 		return Refused{Code: "full", Message: "The visit is full. Somebody has to leave before another can come in."}, true
-	case errors.Is(err, rooms.ErrCutOff), errors.Is(err, rooms.ErrNotKept):
+	case errors.Is(err, rooms.ErrCutOff), errors.Is(err, rooms.ErrNotKept), errors.Is(err, rooms.ErrMoved):
 		return Refused{Code: fault.CodeTryLater, Message: "A part of the service is away. Please try again soon."}, true
 	case errors.Is(err, fault.NotAllowed):
 		return Refused{Code: fault.CodeNotAllowed, Message: "You can’t do that in this visit."}, true

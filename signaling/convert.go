@@ -23,6 +23,8 @@ func messageOf(u rooms.Update, c credentials) ToClient {
 		return Resumed{You: You(u.You), Token: c.token, Position: positionOf(u.Position)}
 	case rooms.Moved:
 		return Moved{positionOf(u.Position)}
+	case rooms.Relocated:
+		return Relocated{}
 	case rooms.Need:
 		return Need{Audio: u.Audio, Video: u.Video}
 	case rooms.Slots:

@@ -223,6 +223,9 @@ type Resumed struct {
 // Moved says that the receiver was moved to another place.
 type Moved struct{ Position }
 
+// Relocated says that the room lives on another node now: the receiver joins anew, and leaves here only then.
+type Relocated struct{}
+
 // Answer answers Offer.
 type Answer struct {
 	Answer string `json:"answer"`
@@ -325,17 +328,18 @@ func (SetCheck) kind() string   { return "check" }
 func (End) kind() string        { return "end" }
 func (Bye) kind() string        { return "bye" }
 
-func (Joined) name() string   { return "joined" }
-func (Resumed) name() string  { return "resumed" }
-func (Moved) name() string    { return "place" }
-func (Answer) name() string   { return "answer" }
-func (Need) name() string     { return "need" }
-func (Slots) name() string    { return "slots" }
-func (Changed) name() string  { return "member" }
-func (Left) name() string     { return "left" }
-func (Said) name() string     { return "chat" }
-func (Told) name() string     { return "told" }
-func (Private) name() string  { return "private" }
-func (Switched) name() string { return "media" }
-func (Speaking) name() string { return "speaking" }
-func (Refused) name() string  { return "error" }
+func (Joined) name() string    { return "joined" }
+func (Resumed) name() string   { return "resumed" }
+func (Moved) name() string     { return "place" }
+func (Relocated) name() string { return "moved" }
+func (Answer) name() string    { return "answer" }
+func (Need) name() string      { return "need" }
+func (Slots) name() string     { return "slots" }
+func (Changed) name() string   { return "member" }
+func (Left) name() string      { return "left" }
+func (Said) name() string      { return "chat" }
+func (Told) name() string      { return "told" }
+func (Private) name() string   { return "private" }
+func (Switched) name() string  { return "media" }
+func (Speaking) name() string  { return "speaking" }
+func (Refused) name() string   { return "error" }

@@ -113,7 +113,8 @@ export async function pass(path) {
       return { kind: reply.body.code };
   }
   if (reply.status === 401 || reply.status === 404) return { kind: "gone" };
-  return { kind: "later", after: retryAfter(reply.headers) };
+  // A server that is away may be another in a moment, so that how long to wait is ours to say.
+  return { kind: "later", after: reply.status === 429 ? retryAfter(reply.headers) : 0 };
 }
 
 /** What somebody is asked to agree to; `whom`: the answers there are, "self" and "patient".

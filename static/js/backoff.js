@@ -6,6 +6,19 @@ const steps = [150, 500, 1000, 2000, 4000];
 /** The same while the media may still be playing and the server holds our place for us. */
 const soonSteps = [50, 150, 300, 600, 1000];
 
+/** A connection lost for less is worth trying often: another server may take over at any moment (milliseconds). */
+export const urgentFor = 10_000;
+
+/**
+ * The wait before the nth try within that time: at once, then a quarter to half a second.
+ * @param {number} attempt 0 for the first
+ * @param {number} random from 0 up to 1
+ * @returns {number} milliseconds
+ */
+export function urgent(attempt, random) {
+  return Math.round(attempt === 0 ? 50 * random : 250 + 250 * random);
+}
+
 /**
  * The wait before the nth try again, spread between half and the whole of the step, so that a thousand browsers that lost the same
  * server do not come back in one moment.

@@ -3,16 +3,19 @@
 //
 // Two things can be lost, each without the other. A lost websocket is taken up by a new one while sound and pictures go on. Where nothing
 // arrives on the media link, we offer it again with a restart of ICE until something does. Only where the server has given our place up,
-// or does not come back, everything is built anew; the old link plays until the new one is in.
+// or does not come back, everything is built anew; the old link plays until the new one is in. Where the visit has moved to another server the old
+// link plays even longer: until the new one brings all that it brought.
 
 import { afterClose, decode, ProtocolError } from "./protocol.js";
 import { Alarm } from "./alarm.js";
-import { backoff, soon } from "./backoff.js";
+import { backoff, soon, urgent, urgentFor } from "./backoff.js";
+import { Move } from "./move.js";
 import { Negotiation } from "./negotiation.js";
 import { Wire } from "./wire.js";
 
 /** @import {Clock} from "./alarm.js" */
 /** @import {ClientMessage, Media, ServerMessage} from "./protocol.js" */
+/** @import {Seen} from "./move.js" */
 /** @import {Counts, Negotiated, Offered} from "./negotiation.js" */
 /** @import {Socket} from "./wire.js" */
 
@@ -23,8 +26,9 @@ import { Wire } from "./wire.js";
 /** What a link tells: nothing arrives any more; something does again; it will never be any good.
  * @typedef {{silent: () => void, alive: () => void, dead: () => void}} LinkEvents */
 
-/** The part of a media link used here; media.js has the real one. send: whether what I send runs toward the server.
- * @typedef {Negotiated & {send: (on: boolean) => Promise<void>, close: () => void}} Link */
+/** The part of a media link used here; media.js has the real one. send: whether what I send runs toward the server; arriving: the mids on which
+ * something has come.
+ * @typedef {Negotiated & {send: (on: boolean) => Promise<void>, close: () => void, arriving: Set<string>}} Link */
 
 /** @typedef {{link: Link, offers: Negotiation}} Linked */
 
@@ -40,10 +44,11 @@ import { Wire } from "./wire.js";
  * @typedef {"idle" | "joining" | "in" | "reconnecting" | "busy" | "left" | "replaced" | "ended" | "revoked" | "declined" | "consent_needed"
  *   | "gone" | "broken"} State */
 
-/** sending: what I mean to send; take: a message came, joined and resumed first; linked: a link has taken the place of another; cut: nothing
- * can be said now; changed: the state, or what is lost.
- * @typedef {{sending: () => Media, take: (message: ServerMessage) => void, linked: (link: Link) => void, cut: () => void,
- *   changed: () => void}} Hearer */
+/** sending: what I mean to send; take: a message came, joined and resumed first; arrived: the same of all that came where the
+ * visit has moved to; linked: a link has taken the place of another; seen: what should
+ * be arriving of others; cut: nothing can be said now; changed: the state, or what is lost.
+ * @typedef {{sending: () => Media, take: (message: ServerMessage) => void, arrived: (messages: ServerMessage[]) => void,
+ *   linked: (link: Link) => void, seen: () => Seen[], cut: () => void, changed: () => void}} Hearer */
 
 /** A join that has brought no answer by then is given up (milliseconds). */
 const joinLimit = 12_000;
@@ -51,6 +56,8 @@ const joinLimit = 12_000;
 const passLimit = 5_000;
 /** How long to wait before knocking again at a full room (milliseconds). */
 const busyWait = 8_000;
+/** The same for whoever was in (milliseconds). */
+const busyWaitAgain = 1_500;
 /** A refused pass is fetched anew so often before we give up: something is wrong that trying will not mend. */
 const passTries = 4;
 /** The server holds our place so long after the websocket is lost; silence that lasts as long is mended by joining anew (milliseconds). */
@@ -59,6 +66,10 @@ const heldFor = 45_000;
 const unnoticed = 1_500;
 /** While nothing arrives we offer again so often (milliseconds). */
 const restartEvery = 3_000;
+/** At the latest so long after joining where the visit has moved to, the old link is given up (milliseconds). */
+const moveLimit = 3_000;
+/** So often we look whether it can be (milliseconds). */
+const moveLook = 100;
 
 const final = new Set(["left", "replaced", "ended", "revoked", "declined", "consent_needed", "gone", "broken"]);
 
@@ -76,14 +87,18 @@ export class Connection {
   #outside;
   #hearer;
   #wire;
+  /** The visit has moved to another server, and we are not there yet. */
+  #moved = false;
+  /** What is kept back of a room that we have moved to, and the link that plays meanwhile. @type {{move: Move, old: Linked | null, until: number} | null} */
+  #moving = null;
   /** Takes up a connection whose websocket was lost; "" for none. */
   #token = "";
   /** When the websocket was lost, 0 while it is not. */
   #cutAt = 0;
   /** Since when nothing arrives on the link, 0 while something does. */
   #silentAt = 0;
-  /** Tries to take the connection up. */
-  #resumes = 0;
+  /** Tries to come back since the websocket was lost. */
+  #tries = 0;
   /** Between two tries. */
   #resting = false;
   /** Counts tries to connect; what an older one still brings is dropped. */
@@ -97,6 +112,7 @@ export class Connection {
   /** Ends the wait for an answer. */
   #answerAlarm;
   #restartAlarm;
+  #moveAlarm;
 
   /** @param {Outside} outside @param {Hearer} hearer */
   constructor(outside, hearer) {
@@ -107,6 +123,7 @@ export class Connection {
     this.#noticeAlarm = new Alarm(outside);
     this.#answerAlarm = new Alarm(outside);
     this.#restartAlarm = new Alarm(outside);
+    this.#moveAlarm = new Alarm(outside);
   }
 
   get over() {
@@ -160,6 +177,7 @@ export class Connection {
   /** @param {State} state one of the ends */
   finish(state) {
     this.#turn++;
+    this.#arrive();
     for (const alarm of [this.#tryAlarm, this.#noticeAlarm, this.#answerAlarm, this.#restartAlarm]) alarm.clear();
     this.#resting = this.open = false;
     this.#closeNext();
@@ -184,7 +202,7 @@ export class Connection {
 
   #resume() {
     const turn = ++this.#turn;
-    this.#tryAlarm.set(this.#wire.openLimit(this.#resumes), () => this.#lost(turn, true));
+    this.#tryAlarm.set(this.#wire.openLimit(this.#tries), () => this.#lost(turn, true));
     this.#listen(turn, () => {
       this.#tryAlarm.set(this.#wire.answerLimit, () => this.#lost(turn, true));
       this.say({ type: "resume", token: this.#token });
@@ -259,6 +277,7 @@ export class Connection {
     const hello = message.type === "joined" || message.type === "resumed";
     if (hello && this.open) throw new ProtocolError(`${message.type} came twice`);
     if (!hello && !this.open) return;
+    if (message.type === "moved") return this.#move();
     if (message.type === "joined") this.#joined(message.token, message.answer);
     if (message.type === "resumed") this.#opened(message.token);
     if (message.type === "answer") {
@@ -266,6 +285,7 @@ export class Connection {
       void this.#linked?.offers.answered(message.answer);
     }
     if (message.type === "need") this.#linked?.offers.again({ slots: { audio: message.audio, video: message.video } });
+    if (this.#moving) return this.#keepBack(message);
     this.#hearer.take(message);
     if (message.type === "resumed") this.#linked?.offers.renew(this.#silentAt > 0);
   }
@@ -278,20 +298,66 @@ export class Connection {
     this.#next = null;
     this.#silentAt = 0;
     this.#restartAlarm.clear();
-    old?.link.close();
+    if (this.#moved) {
+      const move = new Move(this.#hearer.seen(), () => next.link.arriving);
+      this.#moving = { move, old, until: this.#outside.now() + moveLimit };
+    } else {
+      old?.link.close();
+    }
     this.#opened(token);
-    this.#hearer.linked(next.link);
+    if (!this.#moving) this.#hearer.linked(next.link);
     void next.offers.answered(answer);
+  }
+
+  /** The visit goes on at another server: we join there, while the old link plays on. */
+  #move() {
+    this.#arrive();
+    this.#moved = true;
+    this.#token = "";
+    this.open = false;
+    this.#answerAlarm.clear();
+    this.#restartAlarm.clear();
+    this.#wire.release();
+    this.#hearer.cut();
+    void this.#join();
+  }
+
+  /** @param {ServerMessage} message */
+  #keepBack(message) {
+    if (message.type === "joined" || message.type === "place") this.send(message.place === "visit");
+    this.#moving?.move.take(message);
+    this.#lookAhead();
+  }
+
+  /** Goes over to the new link as soon as it brings what the old one brought. */
+  #lookAhead() {
+    const moving = this.#moving;
+    if (!moving) return;
+    if (moving.move.done || this.#outside.now() >= moving.until) this.#arrive();
+    else this.#moveAlarm.set(moveLook, () => this.#lookAhead());
+  }
+
+  /** Goes over to the link that we have moved to. */
+  #arrive() {
+    const [moving, linked] = [this.#moving, this.#linked];
+    this.#moving = null;
+    this.#moveAlarm.clear();
+    if (!moving || !linked) return;
+    moving.old?.link.close();
+    this.#wire.settle();
+    this.#hearer.linked(linked.link);
+    this.#hearer.arrived(moving.move.messages);
   }
 
   /** The server knows us again. @param {string} token */
   #opened(token) {
     this.#token = token;
     this.open = this.#wasIn = true;
-    this.#cutAt = this.attempt = this.#resumes = this.#refusedPasses = 0;
+    this.#cutAt = this.attempt = this.#tries = this.#refusedPasses = 0;
+    this.#moved = false;
     this.#tryAlarm.clear();
     this.#noticeAlarm.clear();
-    this.#wire.settle();
+    if (!this.#moving) this.#wire.settle();
     this.state = this.#silentAt > 0 ? "reconnecting" : "in"; // to be seen when the room is, too
   }
 
@@ -328,9 +394,9 @@ export class Connection {
     const outcome = afterClose(code);
     if (code === 4401 && ++this.#refusedPasses >= passTries) return this.finish("broken");
     if (outcome === "rejoin") this.#token = "";
-    if (outcome === "resume" || outcome === "rejoin" || (outcome === "busy" && this.#held)) return this.#lost(turn);
+    if (outcome === "resume" || outcome === "rejoin" || (outcome === "busy" && this.#held)) return this.#lost(turn, code === 4404);
     if (outcome !== "busy") return this.finish(outcome);
-    this.#again(busyWait);
+    this.#again(this.#wasIn ? busyWaitAgain : busyWait);
     this.#become("busy");
   }
 
@@ -342,6 +408,7 @@ export class Connection {
   /** @param {number} after milliseconds that the server asked for, or 0 @param {boolean} slow */
   #again(after, slow = false) {
     this.#turn++;
+    this.#arrive();
     this.#wire.release();
     this.#closeNext();
     this.open = false;
@@ -351,12 +418,18 @@ export class Connection {
       this.#cutAt = this.#outside.now();
       this.#noticeAlarm.set(unnoticed, () => this.#weigh());
     }
-    const chance = this.#outside.random();
-    const wait = this.#held ? soon(slow ? 0 : this.#resumes, chance) : backoff(this.attempt++, chance);
-    this.#resumes++;
     this.#resting = true;
-    this.#tryAlarm.set(Math.max(after, wait), () => this.#connect());
+    this.#tryAlarm.set(Math.max(after, this.#wait(slow ? 0 : this.#tries)), () => this.#connect());
+    this.#tries++;
     this.#weigh();
+  }
+
+  /** How long to wait before the next try. @param {number} tries @returns {number} milliseconds */
+  #wait(tries) {
+    const chance = this.#outside.random();
+    if (!this.#held) this.attempt++;
+    if (this.#cutAt > 0 && this.#outside.now() - this.#cutAt < urgentFor) return urgent(tries, chance);
+    return this.#held ? soon(tries, chance) : backoff(this.attempt - 1, chance);
   }
 
   /** Becomes what the two things that can be lost make of us. */

@@ -31,6 +31,19 @@ export class Arrivals {
   }
 }
 
+/**
+ * The lines on which something has come.
+ * @param {Iterable<{type: string, mid?: string, packetsReceived?: number}>} reports
+ * @returns {Set<string>} mids
+ */
+export function arriving(reports) {
+  const mids = new Set();
+  for (const { type, mid, packetsReceived = 0 } of reports) {
+    if (type === "inbound-rtp" && mid !== undefined && packetsReceived > 0) mids.add(mid);
+  }
+  return mids;
+}
+
 /** Follows one ever-rising counter of what has arrived. */
 export class Silence {
   /** @param {number} now milliseconds */

@@ -2,7 +2,7 @@
 // lines ("slots"). It owns the peer connection and watches that something still arrives. Touches no DOM.
 
 import { cameraEncoding, screenEncoding } from "./encodings.js";
-import { Arrivals, Silence } from "./health.js";
+import { arriving, Arrivals, Silence } from "./health.js";
 
 /** @import {DataUse, Encoding} from "./encodings.js" */
 /** @import {LinkEvents} from "./connection.js" */
@@ -27,6 +27,8 @@ const sources = ["microphone", "camera", "screen", "screen_audio"];
 export class MediaLink {
   /** Whether somebody's media should be arriving now; set by the page. */
   expecting = false;
+  /** The mids of slots on which something has come, as of the last look. @type {Set<string>} */
+  arriving = new Set();
   /** Asked when tracks are attached. @type {() => Tracks} */
   #tracks;
   /** @type {LinkEvents} */
@@ -206,6 +208,7 @@ export class MediaLink {
     const reports = await this.#pc.getStats().catch(() => null);
     this.#asking = false;
     if (!reports || !this.#looking) return;
+    this.arriving = arriving(reports.values());
     const quiet = this.#silence.sample(this.#arrivals.take(reports.values()), this.expecting, performance.now());
     this.#hear(quiet || ["disconnected", "failed"].includes(state));
     if (now - this.#sampledAt < sampleEvery) return;

@@ -29,6 +29,7 @@
 /** @typedef {Position & {type: "joined", you: Person, token: string, answer: string}} Joined */
 /** @typedef {Position & {type: "resumed", you: Person, token: string}} Resumed */
 /** @typedef {Position & {type: "place"}} Placed */
+/** @typedef {{type: "moved"}} Moved the visit goes on at another server */
 /** @typedef {{type: "answer", answer: string}} Answer */
 /** @typedef {{type: "need", audio: number, video: number}} Need */
 /** @typedef {{type: "slots", slots: SlotEntry[]}} Slots */
@@ -41,7 +42,7 @@
 /** @typedef {{type: "speaking", members: string[]}} Speaking */
 /** `asked`: the type of what was refused; `about`: the id of its words, or of its member.
  * @typedef {{type: "error", code: string, message: string, asked: string, about: string}} Refusal */
-/** @typedef {Joined | Resumed | Placed | Answer | Need | Slots | MemberChanged | Left | Chat | Told | Private | MediaChanged | Speaking
+/** @typedef {Joined | Resumed | Placed | Moved | Answer | Need | Slots | MemberChanged | Left | Chat | Told | Private | MediaChanged | Speaking
  *   | Refusal} ServerMessage */
 
 /** @typedef {Record<string, Source>} Sources by mid */
@@ -168,6 +169,7 @@ const messages = {
   joined: { you: person, ...position, token: text, answer: text },
   resumed: { you: person, ...position, token: text },
   place: position,
+  moved: {},
   answer: { answer: text },
   need: { audio: count, video: count },
   slots: { slots: list(object({ mid: text, member: text, source })) },

@@ -74,13 +74,17 @@ export class Room {
     return undefined;
   }
 
+  /** What of others' sound and pictures should be arriving. @returns {SlotEntry[]} */
+  get expected() {
+    return [...this.slots.values()].filter(({ member, source }) => {
+      const sender = this.members.get(member);
+      return sender && !sender.away && sender.media[source === "screen_audio" ? "screen" : source];
+    });
+  }
+
   /** Whether somebody else's sound or picture should be arriving. */
   get expectsMedia() {
-    for (const { member, source } of this.slots.values()) {
-      const sender = this.members.get(member);
-      if (sender && !sender.away && sender.media[source === "screen_audio" ? "screen" : source]) return true;
-    }
-    return false;
+    return this.expected.length > 0;
   }
 
   /**
@@ -138,7 +142,24 @@ export class Room {
     this.speaking = [];
     if (!stayed) this.disconnect();
     const happened = this.#moved(message);
-    if (!stayed) return happened;
+    return stayed ? [...happened, ...this.#since(before, chat)] : happened;
+  }
+
+  /**
+   * The visit has moved to another server: what was said there until we went over is one change.
+   * @param {ServerMessage[]} messages
+   * @returns {Happening[]}
+   */
+  arrive(messages) {
+    const [place, before, chat] = [this.place, [...this.members.values()], this.chat];
+    const happened = messages.flatMap((message) => this.apply(message)).filter(({ what }) => ["moved", "private", "told", "delivered"].includes(what));
+    return place === this.place ? [...happened, ...this.#since(before, chat)] : happened;
+  }
+
+  /** What is new about who is here and what was said. @param {Member[]} before @param {Line[]} chat @returns {Happening[]} */
+  #since(before, chat) {
+    /** @type {Happening[]} */
+    const happened = [];
     for (const old of before) if (!this.members.has(old.id)) happened.push({ what: "left", member: old });
     const known = new Map(before.map((m) => [m.id, m]));
     for (const member of this.members.values()) happened.push(...differences(known.get(member.id), member));

@@ -50,7 +50,9 @@ export class Session {
         return this.media;
       },
       take: (message) => this.#take(message),
+      arrived: (messages) => this.#arrived(messages),
       linked: (link) => watcher.linked(link),
+      seen: () => (this.room.place === "visit" ? this.room.expected : []),
       cut: () => this.#shut(),
       changed: () => this.#changed(),
     });
@@ -213,6 +215,24 @@ export class Session {
   #take(message) {
     if (message.type === "error") return this.#refused(message.code, message.asked, message.about);
     const happenings = this.room.apply(message);
+    this.#follow(message);
+    this.#watcher.happened(happenings);
+    this.#watcher.changed();
+  }
+
+  /** We have gone over to another server, which said all this. @param {ServerMessage[]} messages */
+  #arrived(messages) {
+    const happenings = this.room.arrive(messages);
+    for (const message of messages) {
+      if (message.type === "error") this.#refused(message.code, message.asked, message.about);
+      else this.#follow(message);
+    }
+    this.#watcher.happened(happenings);
+    this.#watcher.changed();
+  }
+
+  /** Does what follows from a message. @param {ServerMessage} message */
+  #follow(message) {
     const me = this.room.you.id;
     switch (message.type) {
       case "joined":
@@ -232,8 +252,6 @@ export class Session {
       case "media":
         this.#switched(message.media);
     }
-    this.#watcher.happened(happenings);
-    this.#watcher.changed();
   }
 
   /** @param {string} code @param {string} asked @param {string} about */

@@ -86,7 +86,7 @@ export class Wire {
     else this.#old.push(socket);
   }
 
-  /** Closes those given up: another has taken their place. */
+  /** Closes those given up: another has taken their place, also what is carried over them. */
   settle() {
     for (const socket of this.#old.splice(0)) socket.close();
   }

@@ -1,7 +1,7 @@
 // The way through a visit, with a network, timers and chance made by hand.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { backoff, soon } from "../js/backoff.js";
+import { backoff, soon, urgent, urgentFor } from "../js/backoff.js";
 import { chat, joined, line, placed, resumed, settle, World } from "./world.js";
 
 const answer = { type: "answer", answer: "answer-2" };
@@ -278,16 +278,21 @@ test("view, line and check are said again wherever the server may not know them"
   assert.deepEqual(world.said, ["resume", "media", "view", "line"]);
 });
 
-test("tries to join go on, further and further apart, until the server is back", async () => {
+test("tries to join go on, often at first, then further and further apart, until the server is back", async () => {
   const world = new World();
   await world.join("visit", { token: "" });
-  world.passes = Array.from({ length: 6 }, () => ({ kind: "later", after: 0 }));
+  const enough = 60;
+  world.passes = Array.from({ length: enough }, () => ({ kind: "later", after: 0 }));
   world.socket.onclose({ code: 1001 });
-  for (let n = 0; n < 6; n++) {
-    assert.equal(world.passes.length, 6 - n);
-    await world.pass(backoff(n, 0.5));
-  }
-  await world.pass(backoff(6, 0.5));
+  await world.pass(urgent(0, 0.5));
+  assert.equal(world.passes.length, enough - 1, "at once");
+  await world.pass(urgentFor);
+  const often = enough - world.passes.length;
+  assert.ok(often >= 20 && often <= 40, `${often} tries in ten seconds`);
+  await world.pass(10_000);
+  assert.ok(enough - world.passes.length - often <= 4, `${enough - world.passes.length - often} tries in the ten seconds after`);
+  world.passes = [];
+  await world.pass(4000);
   await world.open();
   await world.receive(joined("visit"));
   assert.equal(world.session.attempt, 0);
@@ -358,7 +363,7 @@ test("a server that is away while it holds our place is asked again soon", async
   await world.join();
   await world.cut();
   world.socket.onclose({ code: 4503 });
-  await world.pass(soon(1, 0.5));
+  await world.pass(urgent(1, 0.5));
   assert.deepEqual([world.session.state, world.sockets.length], ["in", 3]);
 });
 
@@ -413,6 +418,85 @@ test("refusals are told with what they are about, garbage ends the visit page's 
   assert.deepEqual(world.refused, ["admit not_found w"]);
   await world.receive({ type: "slots", slots: 3 });
   assert.equal(world.session.state, "broken");
+});
+
+test("a visit that moves is joined where it lives now, while the old link plays until the new one brings as much", async () => {
+  const world = new World();
+  const other = { id: "o", name: "O", role: "clinician", place: "visit", since: "", media: { microphone: true, camera: true, screen: false }, line: "",
+    away: false, lead: false, signing: false, device: false, hearing: "" };
+  const slots = (...mids) => ({ type: "slots", slots: mids.map((mid, i) => ({ mid, member: "o", source: ["microphone", "camera"][i] })) });
+  await world.join("visit", { members: [other] });
+  await world.receive(slots("2", "3"));
+  const [socket, link] = [world.socket, world.link];
+  await world.receive({ type: "moved" });
+  const said = world.session.say("meanwhile");
+  await world.open();
+  assert.deepEqual([world.sockets.length, world.links.length, socket.closed, link.closed], [2, 2, null, false]);
+  assert.deepEqual([world.socket.sent[0].type, world.socket.sent[0].pass], ["join", "pass-2"]);
+
+  // There, but the other is not yet.
+  await world.receive(joined("visit", { token: "token-9" }));
+  assert.ok(world.link.sending, "sent on both");
+  assert.deepEqual([link.closed, link.sending, world.session.room.members.size, world.linked.length], [false, true, 1, 1]);
+  assert.deepEqual(world.socket.sent.length, 1);
+  // The other comes, and nothing of them yet; then the sound; then the picture.
+  await world.receive({ type: "member", member: other }, slots("5", "6"));
+  await world.pass(200);
+  world.link.arriving = new Set(["5"]);
+  await world.pass(200);
+  assert.deepEqual([link.closed, world.session.room.slotOf("o", "camera")], [false, "3"]);
+  world.link.arriving = new Set(["5", "6"]);
+  await world.pass(200);
+  assert.deepEqual([link.closed, socket.closed, world.session.room.slotOf("o", "camera")], [true, "no code", "6"]);
+  assert.deepEqual(world.linked, world.links);
+  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), [{ type: "chat", id: said, text: "meanwhile" }]);
+  assert.deepEqual(world.states, ["joining", "in"], "nobody was told anything");
+  assert.ok(world.happened.every((each) => each.what === "moved"), "nobody has left or come");
+  await world.receive(chat(said, "meanwhile"));
+  assert.equal(world.timers.size, 0);
+  await world.cut();
+  assert.deepEqual(world.socket.sent[0], { type: "resume", token: "token-9" });
+});
+
+test("whoever does not come along is not waited for longer than three seconds", async () => {
+  const world = new World();
+  const other = { id: "o", name: "O", role: "guest", place: "visit", since: "", media: { microphone: true, camera: false, screen: false }, line: "",
+    away: false, lead: false, signing: false, device: false, hearing: "" };
+  await world.join("visit", { members: [other] });
+  await world.receive({ type: "slots", slots: [{ mid: "2", member: "o", source: "microphone" }] });
+  const { link } = world;
+  await world.receive({ type: "moved" });
+  await world.open();
+  await world.receive(joined("visit"));
+  await world.pass(2900);
+  assert.equal(link.closed, false);
+  await world.pass(300);
+  assert.ok(link.closed && !world.link.closed && world.link.sending);
+  assert.equal(world.session.room.members.size, 0);
+});
+
+test("a move that does not succeed at once is tried again, and a move can be followed by another, or by a cut", async () => {
+  const world = new World();
+  await world.join();
+  world.passes = [{ kind: "later", after: 0 }];
+  await world.receive({ type: "moved" });
+  await world.pass(400);
+  assert.ok(!world.links[0].closed);
+  await world.open();
+  world.socket.onclose({ code: 1001 }); // the room went on meanwhile
+  await world.pass(600);
+  await world.open();
+  await world.receive(joined("visit"));
+  assert.ok(world.links[0].closed);
+  await world.receive({ type: "moved" });
+  await world.open();
+  const { link } = world;
+  world.socket.onclose({ code: 1006 }); // before it has answered
+  await world.pass(600);
+  await world.open();
+  await world.receive(joined("visit"));
+  assert.deepEqual([world.session.state, link.closed, world.link.closed], ["in", true, false]);
+  assert.equal(world.links.filter((each) => !each.closed).length, 1);
 });
 
 test("waits grow to a ceiling and are spread by chance", () => {

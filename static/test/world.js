@@ -121,7 +121,7 @@ export class World {
   }
 
   #link(events) {
-    const link = { events, offers: [], answers: [], sending: null, closed: false };
+    const link = { events, arriving: new Set(), offers: [], answers: [], sending: null, closed: false };
     link.offer = async ({ audio }, restart) => {
       link.offers.push(restart ? `restart ${audio}` : `offer ${audio}`);
       return { offer: `offer-${link.offers.length}`, sources: { 0: "microphone" } };
