@@ -27,8 +27,12 @@ type Options struct {
 	Sends bool
 	// Relayed: its media goes through a relay of the pass, as from a network that lets out nothing but TCP.
 	Relayed bool
+	// Light: a small picture ten times a second instead of a whole person's, so that one machine can play many visits.
+	Light bool
 	// Audio and Video are the slots of the first offer; zero: as many as the pass says.
 	Audio, Video int
+
+	arrived func(Slot) // is told of every packet that comes on a slot, on the goroutine that reads it; nil: nobody is
 }
 
 // Steps says how long after the beginning of the websocket's dial each step of a join was done; zero: it was not yet.
@@ -54,6 +58,7 @@ type State struct {
 	You       string         // member id; empty before `joined`
 	Place     string         // "waiting" or "visit"; empty before `joined`
 	Slots     []Slot         // as the server said last
+	Members   []string       // ids of the others that the server told of last
 	Lines     []Line         // of chat, in the order in which they stand or came since
 	Doubled   int            // lines that came though they were there
 	Offers    int            // sent, the first included
@@ -131,13 +136,21 @@ func (c *Client) join(pass Pass, options Options, local bool) error {
 			return errors.New("join by a relay: the pass has none")
 		}
 	}
-	p, err := newPeer(c.begin, options.Sends, options.Audio, options.Video, local, relays, peerEvents{
+	p, err := newPeer(c.begin, options, local, relays, peerEvents{
 		checked: func() { c.step(func(s *Steps) *time.Duration { return &s.Checked }) },
 		connected: func() {
 			c.step(func(s *Steps) *time.Duration { return &s.Connected })
 			c.change(func() { c.linked = true })
 		},
 		keyFrame: func() { c.change(func() {}) },
+		packet: func(mid string) {
+			if options.arrived == nil {
+				return
+			}
+			if slot, ok := c.slot(mid); ok {
+				options.arrived(slot)
+			}
+		},
 	})
 	if err != nil {
 		return err
@@ -201,11 +214,22 @@ func (s State) Shows(member, source string) (Counts, bool) {
 	return Counts{}, false
 }
 
+// slot is what a slot shows now, if anything.
+func (c *Client) slot(mid string) (Slot, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.state.Slots, func(s Slot) bool { return s.MID == mid })
+	if i < 0 {
+		return Slot{}, false
+	}
+	return c.state.Slots[i], true
+}
+
 // State returns what the client knows now.
 func (c *Client) State() State {
 	c.mu.Lock()
 	state := c.state
-	state.Slots, state.Lines = slices.Clone(state.Slots), slices.Clone(state.Lines)
+	state.Slots, state.Lines, state.Members = slices.Clone(state.Slots), slices.Clone(state.Lines), slices.Clone(state.Members)
 	state.Messages = maps.Clone(state.Messages)
 	c.mu.Unlock()
 
@@ -227,6 +251,15 @@ func (c *Client) Close() error {
 	_ = c.socket.SetReadDeadline(time.Now().Add(byeWithin))
 	c.reading.Wait()
 	_ = c.socket.Close()
+	return c.peer.close()
+}
+
+// drop lets go of a connection that another has taken the place of: everything is closed, and nothing said.
+func (c *Client) drop() error {
+	c.writing.Lock()
+	_ = c.socket.WriteControl(websocket.CloseMessage, nil, time.Now().Add(writeWithin)) // the server may be gone
+	c.writing.Unlock()
+	c.Cut()
 	return c.peer.close()
 }
 
@@ -258,13 +291,20 @@ func (c *Client) take(frame []byte) error {
 		return fmt.Errorf("read a message: %w", err)
 	}
 	var m received
+	var about memberMessage
+	var left leftMessage
+	var err error
 	switch kind.Type {
 	case "joined", "resumed", "place", "answer", "need", "slots", "chat":
-		if err := json.Unmarshal(frame, &m); err != nil {
-			return fmt.Errorf("read a message: %w", err)
-		}
+		err = json.Unmarshal(frame, &m)
+	case "member":
+		err = json.Unmarshal(frame, &about)
+	case "left":
+		err = json.Unmarshal(frame, &left)
 	}
-	var err error
+	if err != nil {
+		return fmt.Errorf("read a message: %w", err)
+	}
 	switch kind.Type {
 	case "joined":
 		c.step(func(s *Steps) *time.Duration { return &s.Joined })
@@ -279,9 +319,13 @@ func (c *Client) take(frame []byte) error {
 		switch kind.Type {
 		case "joined", "resumed":
 			c.state.You, c.token = m.You.ID, m.Token
-			c.state.Place, c.state.Lines = m.Place, m.lines()
+			c.state.Place, c.state.Lines, c.state.Members = m.Place, m.lines(), m.ids()
 		case "place":
-			c.state.Place, c.state.Lines = m.Place, m.lines()
+			c.state.Place, c.state.Lines, c.state.Members = m.Place, m.lines(), m.ids()
+		case "member":
+			c.state.Members = append(without(c.state.Members, about.Member.ID), about.Member.ID)
+		case "left":
+			c.state.Members = without(c.state.Members, left.Member)
 		case "slots":
 			c.state.Slots = m.Slots
 		case "chat":
@@ -289,6 +333,10 @@ func (c *Client) take(frame []byte) error {
 		}
 	})
 	return err
+}
+
+func without(ids []string, id string) []string {
+	return slices.DeleteFunc(ids, func(other string) bool { return other == id })
 }
 
 // offerAgain answers `need` with an offer of so many slots in all.

@@ -54,14 +54,15 @@ type received struct {
 	You  struct {
 		ID string `json:"id"`
 	} `json:"you"` // joined, resumed
-	Token  string    `json:"token"`  // joined, resumed
-	Place  string    `json:"place"`  // joined, resumed, place
-	Chat   []chatRow `json:"chat"`   // joined, resumed, place
-	Answer string    `json:"answer"` // joined, answer
-	Audio  int       `json:"audio"`  // need
-	Video  int       `json:"video"`  // need
-	Slots  []Slot    `json:"slots"`  // slots
-	Code   string    `json:"code"`   // error
+	Token  string    `json:"token"`   // joined, resumed
+	Place  string    `json:"place"`   // joined, resumed, place
+	Chat   []chatRow `json:"chat"`    // joined, resumed, place
+	Others []member  `json:"members"` // joined, resumed, place
+	Answer string    `json:"answer"`  // joined, answer
+	Audio  int       `json:"audio"`   // need
+	Video  int       `json:"video"`   // need
+	Slots  []Slot    `json:"slots"`   // slots
+	Code   string    `json:"code"`    // error
 	chatRow
 }
 
@@ -79,6 +80,27 @@ func (m received) lines() []Line {
 		lines = append(lines, Line{row.ID, row.From.ID})
 	}
 	return lines
+}
+
+// member is somebody else, without their name.
+type member struct {
+	ID string `json:"id"`
+}
+
+type memberMessage struct {
+	Member member `json:"member"`
+}
+
+type leftMessage struct {
+	Member string `json:"member"` // id
+}
+
+func (m received) ids() []string {
+	var ids []string
+	for _, other := range m.Others {
+		ids = append(ids, other.ID)
+	}
+	return ids
 }
 
 // Slot says what a slot shows.

@@ -30,6 +30,7 @@ type peerEvents struct {
 	checked   func() // ICE has found a way
 	connected func() // DTLS is done: media may flow
 	keyFrame  func() // a key frame has come as a whole on some slot
+	packet    func(mid string)
 }
 
 // peer is a client's peer connection: a microphone and a camera that send, and slots that receive.
@@ -52,9 +53,9 @@ type peer struct {
 	group sync.WaitGroup
 }
 
-// newPeer makes a peer with slots for so many people's sound and picture. local: the server is on this machine's loopback.
-// begin is when its clock starts. Where there are relays, they are the only way.
-func newPeer(begin time.Time, sends bool, audio, video int, local bool, relays []Relay, events peerEvents) (*peer, error) {
+// newPeer makes a peer with the slots of the options. local: the server is on this machine's loopback. begin is when its clock starts.
+// Where there are relays, they are the only way.
+func newPeer(begin time.Time, options Options, local bool, relays []Relay, events peerEvents) (*peer, error) {
 	api, err := newAPI(local, len(relays) > 0)
 	if err != nil {
 		return nil, err
@@ -81,10 +82,10 @@ func newPeer(begin time.Time, sends bool, audio, video int, local bool, relays [
 		}
 	})
 	connection.OnTrack(p.receive)
-	if sends {
-		err = errors.Join(p.addMicrophone(ctx), p.addCamera(ctx))
+	if options.Sends {
+		err = errors.Join(p.addMicrophone(ctx), p.addCamera(ctx, options.Light))
 	}
-	if err = errors.Join(err, p.addSlots(audio, video)); err != nil {
+	if err = errors.Join(err, p.addSlots(options.Audio, options.Video)); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
@@ -188,7 +189,8 @@ func (p *peer) accept(answer string) error {
 // receive reads one slot until the peer is closed. Pion calls it on a goroutine of its own when the first packet comes.
 func (p *peer) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 	video := track.Kind() == webrtc.RTPCodecTypeVideo
-	s := p.sink(p.mid(receiver))
+	mid := p.mid(receiver)
+	s := p.sink(mid)
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
@@ -198,6 +200,7 @@ func (p *peer) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) 
 		if s.take(packet, video, at) {
 			p.events.keyFrame()
 		}
+		p.events.packet(mid)
 		if video && s.mustAsk(at) {
 			// An error means that the connection is going down: the next read says so.
 			_ = p.connection.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}})
@@ -260,16 +263,19 @@ func (p *peer) addLine(capability webrtc.RTPCodecCapability, name string) (*webr
 }
 
 // addCamera adds a camera. Like a real one it makes a key frame, when asked to, of the next picture it takes.
-func (p *peer) addCamera(ctx context.Context) error {
+func (p *peer) addCamera(ctx context.Context, light bool) error {
 	line, track, err := p.addLine(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90_000}, sourceCamera)
 	if err != nil {
 		return err
 	}
 	p.camera = line
-	source := newPicture()
+	source, pace := newPicture(), frameEvery
+	if light {
+		source.size, source.keySize, pace = lightSize, lightSize, lightEvery
+	}
 	packet := &rtp.Packet{Header: rtp.Header{Version: 2}}
-	p.every(ctx, frameEvery, func(fresh bool) {
-		packet.Timestamp += frameTicks
+	p.every(ctx, pace, func(fresh bool) {
+		packet.Timestamp += uint32(pace * frameTicks / frameEvery) //nolint:gosec // thousands
 		source.frame(p.keyWanted.Swap(false) || fresh, func(payload []byte, last bool) {
 			packet.SequenceNumber++
 			packet.Marker, packet.Payload = last, payload

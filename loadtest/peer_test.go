@@ -82,7 +82,7 @@ func TestPeer(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	connected, keys := make(chan struct{}), make(chan struct{}, 1)
-	p, err := newPeer(time.Now(), true, 1, 2, true, nil, peerEvents{
+	p, err := newPeer(time.Now(), Options{Sends: true, Audio: 1, Video: 2}, true, nil, peerEvents{packet: func(string) {},
 		checked:   func() {},
 		connected: func() { close(connected) },
 		keyFrame: func() {

@@ -63,7 +63,7 @@ func TestRelayed(t *testing.T) {
 	if _, err := relayed.Wait(ctx, func(s State) bool { return s.Closed }); err != nil {
 		t.Fatal(err)
 	}
-	again, err := newPeer(time.Now(), true, 1, 1, true, pass.Relays, peerEvents{checked: func() {}, connected: func() {}, keyFrame: func() {}})
+	again, err := newPeer(time.Now(), Options{Sends: true, Audio: 1, Video: 1}, true, pass.Relays, peerEvents{packet: func(string) {}, checked: func() {}, connected: func() {}, keyFrame: func() {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,10 @@ const (
 	frameEvery   = time.Second / 30
 	frameSize    = 5000   // bytes: 1.2 Mbit/s
 	keyFrameSize = 20_000 // bytes
-	packetSize   = 1100   // bytes of payload, as browsers cut them
-	frameTicks   = 3000   // of the 90 kHz clock
+	lightEvery   = time.Second / 10
+	lightSize    = 800  // bytes, of every frame
+	packetSize   = 1100 // bytes of payload, as browsers cut them
+	frameTicks   = 3000 // of the 90 kHz clock
 	width        = 640
 	height       = 360
 
@@ -27,19 +29,21 @@ type picture struct {
 	pictureID uint16 // 15 bits
 	tl0       uint8
 	buffer    []byte
+
+	size, keySize int // bytes of a frame
 }
 
 // newPicture starts right before the picture id wraps, so that every run sees it wrap.
 func newPicture() *picture {
-	return &picture{pictureID: 0x7ff0, tl0: 0xf0, buffer: make([]byte, packetSize)}
+	return &picture{pictureID: 0x7ff0, tl0: 0xf0, buffer: make([]byte, packetSize), size: frameSize, keySize: keyFrameSize}
 }
 
 // frame gives the payloads of the next frame one by one; each is overwritten by the one after it.
 func (p *picture) frame(key bool, send func(payload []byte, last bool)) {
 	const descriptor = 6
-	left := frameSize
+	left := p.size
 	if key {
-		left = keyFrameSize
+		left = p.keySize
 	}
 	header := frameHeader(key, left)
 	for first := true; left > 0; first = false {

@@ -139,3 +139,6 @@ func (c Config) checkNodes() error {
 	}
 	return nil
 }
+
+// Hosting is how many rooms this node hosts.
+func (s *Server) Hosting() int { return s.cluster.host.Census().Rooms }
