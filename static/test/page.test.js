@@ -51,8 +51,7 @@ test("a browser is called too old only where it knows no modules", () => {
 test("the visit page weighs less than 160 KB gzipped, words and icon included", () => {
   const parts = [...html.matchAll(/(?:href|src)="\/static\/([^"]+)"/g)].map(([, name]) => name);
   const total = ["visit.html", ...new Set(parts)].reduce((sum, name) => sum + gzipSync(read(name)).length, 0);
-  assert.ok(total < 150 * 1024, `${total} bytes`);
-  assert.ok(total < 147 * 1024, `${total} bytes: far more than it was; is it worth it?`);
+  assert.ok(total < 160 * 1024, `${total} bytes: is it worth it?`);
 });
 
 test("nothing in the page needs a weaker content security policy", () => {
