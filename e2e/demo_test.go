@@ -96,6 +96,22 @@ func TestDemo(t *testing.T) {
 	doctor.press("button", "Who is here")
 }
 
+// What somebody does who tries it with a phone: the server signs its own certificate, and everything comes to one port, encrypted.
+func TestDemoOnTheLocalNetwork(t *testing.T) {
+	links := serve(t, []string{"--demo", "--lan"}, `^Clinician\b.*?(https://\S+)`, `^Patient\b.*?(https://\S+)`)
+	family, doctor := chromium(t, 0, "", bidi.Phone), firefox(t, 1, "", bidi.Laptop)
+	family.goTo(links[1])
+	family.joins("waiting")
+	doctor.goTo(links[0])
+	doctor.joins("visit")
+	family.name = family.text("#waiting-name")
+	doctor.press("button", "Admit "+family.name)
+	family.reaches("visit")
+	doctor.name = family.text("#tiles .tile:not(.own) .name")
+	family.meets(doctor)
+	doctor.meets(family)
+}
+
 // A scheduler's first day: the set-up link, an account, a visit made by hand, and the link it shows opens the visit.
 func TestDesk(t *testing.T) {
 	links := serve(t, nil, `^Set up the first account:.*?(http://\S+)`)

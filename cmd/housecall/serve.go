@@ -69,6 +69,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o.StringVar(&c.Consent, "consent", "", "`folder` of texts VERSION/LANGUAGE.md that families are asked to consent to (default: they are asked nothing)")
 	nodeOptions(o, c)
 	relayOptions(o, c)
+	gateOptions(o, c)
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")
@@ -116,7 +117,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := greet(ctx, s, demo, stdout); err != nil {
+	if err := greet(ctx, s, demo, config.TLS.LAN, stdout); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	select {
@@ -129,7 +130,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // greet tells whoever started the server where it is, how to set up the first account, and the links of a demo.
-func greet(ctx context.Context, s *server.Server, demo bool, stdout io.Writer) error {
+func greet(ctx context.Context, s *server.Server, demo, lan bool, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "Housecall serves at %s\n", s.URL())
 	code, needed, err := s.Accounts.EnsureSetup(ctx)
 	if err != nil {
@@ -137,6 +138,9 @@ func greet(ctx context.Context, s *server.Server, demo bool, stdout io.Writer) e
 	}
 	if needed {
 		fmt.Fprintf(stdout, "Set up the first account: %s/setup#%s\n", s.URL(), code)
+	}
+	if !demo && lan {
+		return showToPhone(stdout, "Open it", s.URL())
 	}
 	if !demo {
 		return nil
@@ -149,6 +153,9 @@ func greet(ctx context.Context, s *server.Server, demo bool, stdout io.Writer) e
 		return fmt.Errorf("making the demo visit: %w", err)
 	}
 	fmt.Fprintf(stdout, "\nA demo visit starts now. Open each link in a window of its own:\nClinician: %s\nPatient:   %s\n", links[0].URL, links[1].URL)
+	if lan {
+		return showToPhone(stdout, "Open the patient's link", links[1].URL)
+	}
 	return nil
 }
 

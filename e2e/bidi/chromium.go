@@ -80,6 +80,7 @@ func chromiumCapabilities(o Options) any {
 		"browserName":             "chrome",
 		"webSocketUrl":            true,
 		"unhandledPromptBehavior": "ignore",
+		"acceptInsecureCerts":     true, // as somebody does who goes on past the warning
 		"goog:chromeOptions":      map[string]any{"args": args},
 	}}}
 }

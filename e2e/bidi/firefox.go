@@ -37,7 +37,7 @@ func Firefox(ctx context.Context, o Options) (*Browser, error) {
 	if b.conn, err = dial(ctx, address+"/session", b.event); err != nil {
 		return nil, orClose(b, err)
 	}
-	capabilities := map[string]any{"alwaysMatch": map[string]any{"unhandledPromptBehavior": map[string]string{"default": "ignore"}}}
+	capabilities := map[string]any{"alwaysMatch": map[string]any{"unhandledPromptBehavior": map[string]string{"default": "ignore"}, "acceptInsecureCerts": true}}
 	if err := b.conn.command(ctx, "session.new", map[string]any{"capabilities": capabilities}, nil); err != nil {
 		return nil, orClose(b, err)
 	}

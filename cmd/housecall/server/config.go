@@ -1,14 +1,10 @@
 package server
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"housecall/visits"
@@ -22,6 +18,7 @@ type Config struct {
 	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
 	PublicURL      string         // the address people use
 	RelayAddress   string         // host:port where clients reach this node's TCP port; "": that of PublicURL
+	TLS            TLS            // certificates; zero: none, and pages come by plain HTTP
 	Data           string         // folder of everything that lasts
 	Database       string         // address of PostgreSQL, or a SQLite file
 	KeyFile        string         // the master key
@@ -79,20 +76,4 @@ func (c Config) WithDefaults() Config {
 		c.WrapUDP = func(conn net.PacketConn) net.PacketConn { return conn }
 	}
 	return c
-}
-
-// publicURL is PublicURL without a slash at its end, or what reaches a server that listens at addr from this machine.
-func (c Config) publicURL(addr *net.TCPAddr) (string, error) {
-	if c.PublicURL == "" {
-		host := "localhost"
-		if !addr.IP.IsUnspecified() && !addr.IP.IsLoopback() {
-			host = addr.IP.String()
-		}
-		return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port)), nil
-	}
-	u, err := url.Parse(c.PublicURL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
-		return "", fmt.Errorf("public URL %q: want http(s)://HOST without a path", c.PublicURL)
-	}
-	return u.Scheme + "://" + u.Host, nil
 }

@@ -35,17 +35,15 @@ const closeWithin = 10 * time.Second
 
 // Server is a running server.
 type Server struct {
-	config   Config
-	url      string // where people reach it
-	listener net.Listener
-	ice      net.Listener // media over TCP
-	turn     net.Listener // STUN and TURN
-	http     *http.Server
-	admin    net.Addr       // of the operators' listener; nil: there is none
-	work     sync.WaitGroup // goroutines of this package
-	failed   chan error     // the listener's end, when nobody asked for it
-	closing  []func(context.Context) error
-	cluster  cluster
+	config  Config
+	url     string     // where people reach it
+	gate    *gate.Gate // the TCP port: pages here; its ICE() and TURN() belong to media
+	http    *http.Server
+	admin   net.Addr       // of the operators' listener; nil: there is none
+	work    sync.WaitGroup // goroutines of this package
+	failed  chan error     // the listener's end, when nobody asked for it
+	closing []func(context.Context) error
+	cluster cluster
 
 	Accounts *staff.Accounts
 	Visits   *visits.Service
@@ -93,21 +91,22 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	media, err := s.listen()
+	media, err := s.listen(ctx, db, ring)
 	if err != nil {
 		return err
 	}
+	overTCP := s.gate.ICE()
 	if s.config.UDPOnly {
-		s.ice = nil
+		overTCP = nil
 	}
-	engine, err := sfu.NewEngine(sfu.Config{Conn: media, TCP: s.ice, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
+	engine, err := sfu.NewEngine(sfu.Config{Conn: media, TCP: overTCP, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting media: %w", err), media.Close())
 	}
 	s.onClose(func(context.Context) error { return engine.Close() })
 
 	gatekeeper := newGatekeeper(auth.Relay{Key: ring.Relay(), Now: s.config.Now})
-	if err := s.startRelay(s.turn, engine, gatekeeper); err != nil {
+	if err := s.startRelay(s.gate.TURN(), engine, gatekeeper); err != nil {
 		return err
 	}
 	kid, key := ring.Passes()
@@ -225,38 +224,6 @@ func (s *Server) openShared() (rooms.Leases, rooms.Once, *rooms.Redis, error) {
 	return rooms.NewRedisLeases(redis), rooms.NewRedisOnce(redis, s.config.Now), redis, nil
 }
 
-// listen takes the TCP port, and the UDP port of media, by default of the same number.
-func (s *Server) listen() (net.PacketConn, error) {
-	listener, err := net.Listen("tcp", s.config.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listening for pages: %w", err)
-	}
-	entrance := gate.New(listener, gate.Config{Trusted: s.config.TrustedProxies, Logger: s.config.Logger})
-	s.listener, s.ice, s.turn = entrance.HTTP(), entrance.ICE(), entrance.TURN()
-	s.onClose(func(context.Context) error {
-		if err := entrance.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	})
-	addr, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return nil, fmt.Errorf("listening for pages: %v is no TCP address", listener.Addr())
-	}
-	if s.url, err = s.config.publicURL(addr); err != nil {
-		return nil, err
-	}
-	port := s.config.MediaPort
-	if port == 0 {
-		port = addr.Port
-	}
-	media, err := net.ListenUDP("udp", &net.UDPAddr{IP: addr.IP, Port: port, Zone: addr.Zone})
-	if err != nil {
-		return nil, fmt.Errorf("listening for media: %w", err)
-	}
-	return s.config.WrapUDP(media), nil
-}
-
 // watch shows out whoever's link was withdrawn, and everybody whose visit is over.
 func (s *Server) watch(host *rooms.Host, gatekeeper *gatekeeper) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -288,7 +255,7 @@ func (s *Server) serve(handler http.Handler) {
 		MaxHeaderBytes:    32 << 10,
 	}
 	s.work.Go(func() {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(s.gate.HTTP()); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("serving pages: %w", err)
 		}
 	})
