@@ -97,13 +97,20 @@ func (r *Router) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 	return conn, nil
 }
 
+// passRoute is where a room without a host is found one.
+const passRoute = "POST /v/{visit}/pass"
+
 // hosted are the routes of what belongs to a room's host.
-var hosted = []string{"GET /v/{visit}/ws", "POST /v/{visit}/check", "DELETE /v/{visit}/check/{id}"}
+var hosted = []string{"GET /v/{visit}/ws", "GET /v/{visit}/ice", "POST /v/{visit}/check", "DELETE /v/{visit}/check/{id}", passRoute}
 
 // Routes adds to mux, for callers from outside, what belongs to a room's host: local serves it where this node is the one.
 func (r *Router) Routes(mux *http.ServeMux, local http.Handler) {
 	for _, pattern := range hosted {
-		mux.Handle(pattern, r.toHost(local))
+		if pattern == passRoute {
+			mux.Handle(pattern, r.toHost(r.placing(local)))
+		} else {
+			mux.Handle(pattern, r.toHost(local))
+		}
 	}
 }
 
@@ -180,9 +187,12 @@ func (r *Router) Place(ctx context.Context, visit string) error {
 	if r.config.Host.Hosts(visit) {
 		return held(r.config.Host.Place(ctx, visit))
 	}
-	_, found, err := r.config.Nodes.HostOf(ctx, visit)
-	if err != nil || found {
+	host, found, err := r.config.Nodes.HostOf(ctx, visit)
+	if err != nil {
 		return err
+	}
+	if found {
+		return r.placed(ctx, host)
 	}
 	alive, err := r.config.Nodes.Alive(ctx)
 	if err != nil {
@@ -195,7 +205,10 @@ func (r *Router) Place(ctx context.Context, visit string) error {
 		} else {
 			err = r.placeAt(ctx, node, visit)
 		}
-		if err == nil || errors.Is(err, rooms.ErrEnded) {
+		if err == nil {
+			return r.placed(ctx, node)
+		}
+		if errors.Is(err, rooms.ErrEnded) {
 			return err
 		}
 		r.config.Logger.WarnContext(ctx, "a node did not take a room", "node", node.ID, "visit", visit, "cause", err)

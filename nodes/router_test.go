@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/platform/fault"
+	"housecall/platform/web"
 	"housecall/rooms"
 )
 
@@ -103,6 +105,14 @@ func openNode(t *testing.T, leases *rooms.MemoryLeases, id string) *node {
 		for name, value := range seen(id, r) {
 			w.Header().Set(name, value)
 		}
+	})
+	local.HandleFunc("POST /v/{visit}/pass", func(w http.ResponseWriter, r *http.Request) {
+		if err := n.Place(r.Context(), r.PathValue("visit")); err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		w.Header().Set("Node", id)
+		_, _ = io.Copy(w, r.Body)
 	})
 	n.Serve(listener, local, func(err error) { t.Error(err) })
 	mux := http.NewServeMux()
@@ -275,6 +285,36 @@ type away struct{}
 func (away) Alive(context.Context) ([]rooms.Node, error) { return nil, errDead }
 func (away) HostOf(context.Context, string) (rooms.Node, bool, error) {
 	return rooms.Node{}, false, errDead
+}
+
+// Whoever asks for a pass is answered by the node that hosts the room from then on, whichever node was asked.
+func TestPassComesFromTheHost(t *testing.T) {
+	leases := rooms.NewMemoryLeases(time.Now)
+	a, b := openNode(t, leases, "node-a"), openNode(t, leases, "node-b")
+	if err := a.Place(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the load is known", func() bool {
+		alive, err := leases.Alive(t.Context())
+		return err == nil && len(alive) == 2 && alive[0].Load == 2
+	})
+	for visit, want := range map[string]*node{"1": a, "2": b} {
+		for _, asked := range []*node{a, b, a} {
+			response, err := asked.outside.Client().Post(asked.outside.URL+"/v/"+visit+"/pass", "application/json", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if got := response.Header.Get("Node"); err != nil || got != want.id || response.StatusCode != http.StatusOK || string(body) != "{}" || !want.config.Host.Hosts(visit) {
+				t.Errorf("visit %s, asked of %s: %d by %q, %q, %v", visit, asked.id, response.StatusCode, got, body, err)
+			}
+		}
+	}
+	a.config.Nodes = away{}
+	if got := a.check(t, "3").StatusCode; got != http.StatusServiceUnavailable {
+		t.Errorf("with the store away: %d", got)
+	}
 }
 
 func TestPlacing(t *testing.T) {

@@ -52,6 +52,7 @@ func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 	}
 	mux := http.NewServeMux()
 	f.Routes(mux)
+	f.RoomRoutes(mux)
 	if f.handler, err = web.New(mux, web.Options{PublicURL: config.PublicURL, Logger: config.Logger}); err != nil {
 		t.Fatal(err)
 	}

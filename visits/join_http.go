@@ -28,11 +28,15 @@ func (s *Service) joinRoutes(mux *http.ServeMux) {
 	mux.Handle("POST "+joinPath, limit(http.HandlerFunc(s.serveJoin)))
 	mux.HandleFunc("GET "+sitePath, s.serveSite)
 	mux.HandleFunc("GET /v/{visit}/session", s.serveSession)
-	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
-	mux.HandleFunc("GET /v/{visit}/ice", s.serveICE)
 	mux.HandleFunc("GET /v/{visit}/consent", s.serveConsent)
 	mux.HandleFunc("POST /v/{visit}/consent", s.serveConsentGiven)
 	mux.HandleFunc("POST /v/{visit}/invitations", s.serveInvite)
+}
+
+// RoomRoutes adds what the node that hosts a visit's room answers, since it knows best how clients reach it.
+func (s *Service) RoomRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
+	mux.HandleFunc("GET /v/{visit}/ice", s.serveICE)
 }
 
 // entryJSON is a visit as the person who comes may see it: docs/protocol.md, section 1.

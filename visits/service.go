@@ -106,7 +106,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	return s, nil
 }
 
-// Routes adds the JSON API, its description, and the calls that turn a link into a session and a pass.
+// Routes adds the JSON API, its description, and the calls that turn a link into a session, and a session, with RoomRoutes, into a pass.
 func (s *Service) Routes(mux *http.ServeMux) {
 	s.joinRoutes(mux)
 	s.apiRoutes(mux)

@@ -77,14 +77,16 @@ func (c *cluster) placer() placer {
 // routeRooms serves what belongs to a room: here, or by way of the node that hosts it.
 func (s *Server) routeRooms(mux *http.ServeMux, sockets *signaling.Handler, echo *signaling.Echo) {
 	c := &s.cluster
-	if c.router == nil {
-		mux.Handle("GET /v/{visit}/ws", sockets)
-		echo.Routes(mux)
-		return
+	local := mux
+	if c.router != nil {
+		local = http.NewServeMux()
 	}
-	local := http.NewServeMux()
 	local.Handle("GET /v/{visit}/ws", sockets)
 	echo.Routes(local)
+	s.Visits.RoomRoutes(local)
+	if c.router == nil {
+		return
+	}
 	c.router.Routes(mux, local)
 	c.router.Serve(c.listener, local, func(err error) { s.failed <- err })
 }
