@@ -1,7 +1,10 @@
 // The few HTTPS calls of docs/protocol.md, sections 1 and 2. Every call gives an answer, never throws for what the server or the network
 // does. Touches no DOM.
 
+import { relaysIn } from "./relays.js";
+
 /** @import {PassReply} from "./connection.js" */
+/** @import {Relay} from "./relays.js" */
 
 /** The visit as this person may see it. `language`: the invitation's, "" where none is known; `phone`: the site's number of last resort, "" for
  * none; `patient_age`: in whole years, for clinicians alone.
@@ -104,7 +107,7 @@ export async function session(path) {
 export async function pass(path) {
   const reply = await call(`${path}pass`, { method: "POST" });
   if (!reply) return { kind: "later", after: 0 };
-  if (reply.status === 200) return { kind: "pass", pass: reply.body.pass, slots: reply.body.slots };
+  if (reply.status === 200) return { kind: "pass", pass: reply.body.pass, slots: reply.body.slots, relays: relaysIn(reply.body.ice) };
   switch (reply.body.code) {
     case "over":
     case "revoked":
@@ -115,6 +118,16 @@ export async function pass(path) {
   if (reply.status === 401 || reply.status === 404) return { kind: "gone" };
   // A server that is away may be another in a moment, so that how long to wait is ours to say.
   return { kind: "later", after: reply.status === 429 ? retryAfter(reply.headers) : 0 };
+}
+
+/**
+ * What opens the relays, and a name of the network that we are on, the same each time.
+ * @param {string} path "/v/ID/"
+ * @returns {Promise<{relays: Relay[], network: string} | null>} null: not now
+ */
+export async function relays(path) {
+  const reply = await call(`${path}ice`, { method: "GET" });
+  return reply?.status === 200 ? { relays: relaysIn(reply.body.ice), network: String(reply.body.network ?? "") } : null;
 }
 
 /** What somebody is asked to agree to; `whom`: the answers there are, "self" and "patient".

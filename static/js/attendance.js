@@ -6,7 +6,7 @@ import { MediaLink } from "./media.js";
 import { subprotocol } from "./protocol.js";
 import { canShare, Screen } from "./screen.js";
 import { Session } from "./session.js";
-import { pass } from "./api.js";
+import { pass, relays } from "./api.js";
 
 /** @import {DataUse} from "./encodings.js" */
 /** @import {Devices} from "./devices.js" */
@@ -49,8 +49,10 @@ export class Attendance {
       {
         getPass: () => pass(path),
         openSocket: () => new WebSocket(new URL(`${path}ws`, location.href.replace(/^http/, "ws")), subprotocol),
-        openLink: (events) =>
+        getRelays: async () => (await relays(path))?.relays ?? null,
+        openLink: (events, relays) =>
           new MediaLink({
+            relays,
             tracks: () => ({ microphone: devices.microphone, camera: devices.camera, screen: this.screen.screen, screen_audio: this.screen.screen_audio }),
             canSend: devices.canSend,
             events,

@@ -11,31 +11,34 @@ import { Alarm } from "./alarm.js";
 import { backoff, soon, urgent, urgentFor } from "./backoff.js";
 import { Move } from "./move.js";
 import { Negotiation } from "./negotiation.js";
+import { againAfter, freshFor } from "./relays.js";
 import { Wire } from "./wire.js";
 
 /** @import {Clock} from "./alarm.js" */
 /** @import {ClientMessage, Media, ServerMessage} from "./protocol.js" */
 /** @import {Seen} from "./move.js" */
 /** @import {Counts, Negotiated, Offered} from "./negotiation.js" */
+/** @import {Relay} from "./relays.js" */
 /** @import {Socket} from "./wire.js" */
 
-/** @typedef {{kind: "pass", pass: string, slots: Counts}
+/** @typedef {{kind: "pass", pass: string, slots: Counts, relays: Relay[]}
  *   | {kind: "over" | "revoked" | "gone" | "too_early" | "consent_needed"}
  *   | {kind: "later", after: number}} PassReply `after`: milliseconds, 0 where the server did not say */
 
 /** What a link tells: nothing arrives any more; something does again; it will never be any good.
  * @typedef {{silent: () => void, alive: () => void, dead: () => void}} LinkEvents */
 
-/** The part of a media link used here; media.js has the real one. send: whether what I send runs toward the server; arriving: the mids on which
- * something has come.
- * @typedef {Negotiated & {send: (on: boolean) => Promise<void>, close: () => void, arriving: Set<string>}} Link */
+/** The part of a media link used here; media.js has the real one. send: whether what I send runs toward the server; renew: takes what opens the
+ * relays anew, and says whether the link goes by one, so that it has to find its way again; arriving: the mids on which something has come.
+ * @typedef {Negotiated & {send: (on: boolean) => Promise<void>, renew: (relays: Relay[]) => boolean, close: () => void, arriving: Set<string>}} Link */
 
 /** @typedef {{link: Link, offers: Negotiation}} Linked */
 
 /** @typedef {Clock & {
  *   getPass: () => Promise<PassReply>,
  *   openSocket: () => Socket,
- *   openLink: (events: LinkEvents) => Link,
+ *   getRelays: () => Promise<Relay[] | null>,
+ *   openLink: (events: LinkEvents, relays: Relay[]) => Link,
  *   now: () => number,
  *   random: () => number,
  * }} Outside now: milliseconds */
@@ -113,6 +116,8 @@ export class Connection {
   #answerAlarm;
   #restartAlarm;
   #moveAlarm;
+  /** Fetches what opens the relays anew. */
+  #renewAlarm;
 
   /** @param {Outside} outside @param {Hearer} hearer */
   constructor(outside, hearer) {
@@ -124,6 +129,7 @@ export class Connection {
     this.#answerAlarm = new Alarm(outside);
     this.#restartAlarm = new Alarm(outside);
     this.#moveAlarm = new Alarm(outside);
+    this.#renewAlarm = new Alarm(outside);
   }
 
   get over() {
@@ -178,7 +184,7 @@ export class Connection {
   finish(state) {
     this.#turn++;
     this.#arrive();
-    for (const alarm of [this.#tryAlarm, this.#noticeAlarm, this.#answerAlarm, this.#restartAlarm]) alarm.clear();
+    for (const alarm of [this.#tryAlarm, this.#noticeAlarm, this.#answerAlarm, this.#restartAlarm, this.#renewAlarm]) alarm.clear();
     this.#resting = this.open = false;
     this.#closeNext();
     this.#linked?.link.close();
@@ -222,7 +228,8 @@ export class Connection {
     if (reply.kind !== "pass") return this.finish("gone");
     this.#tryAlarm.set(joinLimit, () => this.#lost(turn));
     const open = new Promise((resolve) => this.#listen(turn, () => resolve(null)));
-    const { offers } = (this.#next = this.#makeLink());
+    const { offers } = (this.#next = this.#makeLink(reply.relays));
+    if (reply.relays.length > 0) this.#renewAlarm.set(freshFor, () => void this.#renew());
     try {
       const [{ offer, sources }] = await Promise.all([offers.first(reply.slots), open]);
       if (turn === this.#turn) this.say({ type: "join", pass: reply.pass, offer, sources, media: this.#hearer.sending() });
@@ -240,12 +247,23 @@ export class Connection {
     });
   }
 
-  #makeLink() {
-    const link = this.#outside.openLink({
+  /** What opens the relays is soon out of date. A link that goes by one finds its way again; another has it ready for when it must. */
+  async #renew() {
+    this.#renewAlarm.set(freshFor, () => void this.#renew());
+    const relays = await this.#outside.getRelays().catch(() => null);
+    if (this.over) return;
+    if (!relays) return this.#renewAlarm.set(againAfter, () => void this.#renew());
+    if (this.#linked?.link.renew(relays)) this.#linked.offers.again({ restart: true });
+  }
+
+  /** @param {Relay[]} relays */
+  #makeLink(relays) {
+    const events = {
       silent: () => made === this.#linked && this.#silent(),
       alive: () => made === this.#linked && this.#alive(),
       dead: () => this.#dead(made),
-    });
+    };
+    const link = this.#outside.openLink(events, relays);
     const offer = (/** @type {Offered} */ offered) => this.#offer(made, offered);
     /** @type {Linked} */
     const made = { link, offers: new Negotiation(link, offer, () => this.#dead(made)) };

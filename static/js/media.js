@@ -3,11 +3,13 @@
 
 import { cameraEncoding, screenEncoding } from "./encodings.js";
 import { arriving, Arrivals, Silence } from "./health.js";
+import { wayIn } from "./relays.js";
 
 /** @import {DataUse, Encoding} from "./encodings.js" */
 /** @import {LinkEvents} from "./connection.js" */
 /** @import {Counts} from "./negotiation.js" */
 /** @import {Source, Sources} from "./protocol.js" */
+/** @import {Relay} from "./relays.js" */
 
 /** What I send now. @typedef {Partial<Record<Source, MediaStreamTrack | null>>} Tracks */
 /** @typedef {{mid: string, kind: "audio" | "video", track: MediaStreamTrack, receiver: RTCRtpReceiver}} Slot */
@@ -17,6 +19,8 @@ const lookEvery = 250;
 const sampleEvery = 1000;
 /** A peer connection that has not come up by then will not (milliseconds). */
 const connectLimit = 12_000;
+/** A link that goes by a relay is given so long to reach it again before it offers: until then the old way goes on (milliseconds). */
+const gatherLimit = 3_000;
 
 /** The codecs every visit speaks; others would only make offers large. @type {Record<string, RegExp>} */
 const spoken = { audio: /^audio\/opus$/i, video: /^video\/(vp8|rtx)$/i };
@@ -56,17 +60,21 @@ export class MediaLink {
   /** Since the connection came up first. @type {Silence | null} */
   #silence = null;
   #silent = false;
+  /** By which way it goes now. */
+  #way = "";
+  /** What opens the relays, when that is newer than what the browser was given. @type {Relay[] | null} */
+  #newer = null;
 
   /**
-   * @param {{tracks: () => Tracks, canSend: boolean, events: LinkEvents, sampled?: (reports: RTCStatsReport) => void}} options
+   * @param {{tracks: () => Tracks, canSend: boolean, events: LinkEvents, relays?: Relay[], sampled?: (reports: RTCStatsReport) => void}} options
    *   canSend: false for those who only watch; sampled: is given the browser's counters each second
    */
-  constructor({ tracks, canSend, events, sampled = () => undefined }) {
+  constructor({ tracks, canSend, events, relays = [], sampled = () => undefined }) {
     this.#tracks = tracks;
     this.#canSend = canSend;
     this.#events = events;
     this.#sampled = sampled;
-    this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.#pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers: relays });
     this.#pc.oniceconnectionstatechange = () => void this.#look();
   }
 
@@ -87,7 +95,11 @@ export class MediaLink {
     }
     for (let have = this.#count("audio"); have < audio; have++) this.#slots.push(this.#add("audio", { direction: "recvonly" }));
     for (let have = this.#count("video"); have < video; have++) this.#slots.push(this.#add("video", { direction: "recvonly" }));
+    const renewing = restart && this.#newer !== null && this.#way === "relay" && !this.#silent;
+    if (restart && this.#newer) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers: this.#newer });
+    if (restart) this.#newer = null;
     await this.#pc.setLocalDescription(await this.#pc.createOffer({ iceRestart: restart }));
+    if (renewing) await this.#gathered();
     /** @type {Sources} */
     const map = {};
     for (const source of sources) {
@@ -95,6 +107,27 @@ export class MediaLink {
       if (mid) map[mid] = source;
     }
     return { offer: this.#pc.localDescription?.sdp ?? "", sources: map };
+  }
+
+  /** Takes what opens the relays anew, for the next restart. @param {Relay[]} relays @returns {boolean} whether it goes by one, which ends soon */
+  renew(relays) {
+    this.#newer = relays;
+    return this.#way === "relay";
+  }
+
+  /** Waits until the browser has a relayed address, or will get none. @returns {Promise<void>} */
+  #gathered() {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#pc.removeEventListener("icecandidate", look);
+        resolve();
+      };
+      /** @param {RTCPeerConnectionIceEvent} event */
+      const look = ({ candidate }) => (!candidate || candidate.type === "relay") && done();
+      const timer = setTimeout(done, gatherLimit);
+      this.#pc.addEventListener("icecandidate", look);
+    });
   }
 
   /** @param {string} answer SDP */
@@ -213,6 +246,7 @@ export class MediaLink {
     this.#hear(quiet || ["disconnected", "failed"].includes(state));
     if (now - this.#sampledAt < sampleEvery) return;
     this.#sampledAt = now;
+    this.#way = wayIn(reports.values());
     this.#sampled(reports);
   }
 

@@ -507,3 +507,27 @@ test("waits grow to a ceiling and are spread by chance", () => {
     }
   }
 });
+
+const opened = (id) => ({ urls: [`turns:visits.example.org:443?transport=tcp`], username: id, credential: `secret ${id}` });
+
+test("what opens the relays is fetched anew in time, and a link that goes by one finds its way again", async () => {
+  const world = new World();
+  world.passes.push({ kind: "pass", pass: "pass-1", slots: { audio: 3, video: 3 }, relays: [opened("a")] });
+  await world.join();
+  assert.deepEqual(world.link.relays, [opened("a")]);
+  world.relays.push([opened("b")]);
+  await world.pass(7 * 60_000);
+  assert.deepEqual(world.link.relays, [opened("b")], "ready for when another way must be found");
+  assert.deepEqual(world.link.offers, ["offer 3"], "a link that goes another way is left alone");
+  world.link.relayed = true;
+  await world.pass(7 * 60_000 + 19_000); // that try finds no server
+  assert.deepEqual(world.link.relays, [opened("b")]);
+  world.relays.push([opened("c")]);
+  await world.pass(2000);
+  assert.deepEqual(world.link.relays, [opened("c")]);
+  assert.deepEqual(world.link.offers, ["offer 3", "restart 3"]);
+  assert.equal(world.said.at(-1), "offer");
+  await world.receive(answer);
+  world.session.leave();
+  assert.equal(world.timers.size, 0, "nothing is left to wait for");
+});

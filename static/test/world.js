@@ -29,6 +29,7 @@ export const chat = (id, text) => ({ type: "chat", ...line(id, text) });
 export class World {
   constructor(random = () => 0.5) {
     this.passes = [];
+    this.relays = [];
     this.sockets = [];
     this.links = [];
     this.timers = new Map();
@@ -41,9 +42,10 @@ export class World {
     this.now = 1_000_000;
     this.session = new Session(
       {
-        getPass: async () => this.passes.shift() ?? { kind: "pass", pass: `pass-${this.links.length + 1}`, slots: { audio: 3, video: 3 } },
+        getPass: async () => this.passes.shift() ?? { kind: "pass", pass: `pass-${this.links.length + 1}`, slots: { audio: 3, video: 3 }, relays: [] },
         openSocket: () => this.#socket(),
-        openLink: (events) => this.#link(events),
+        getRelays: async () => this.relays.shift() ?? null,
+        openLink: (events, relays) => this.#link(events, relays),
         later: (call, ms) => (this.timers.set(++this.ids, { call, due: this.now + ms }), this.ids),
         forget: (id) => this.timers.delete(id),
         now: () => this.now,
@@ -120,13 +122,14 @@ export class World {
     return socket;
   }
 
-  #link(events) {
-    const link = { events, arriving: new Set(), offers: [], answers: [], sending: null, closed: false };
+  #link(events, relays) {
+    const link = { events, relays, relayed: false, arriving: new Set(), offers: [], answers: [], sending: null, closed: false };
     link.offer = async ({ audio }, restart) => {
       link.offers.push(restart ? `restart ${audio}` : `offer ${audio}`);
       return { offer: `offer-${link.offers.length}`, sources: { 0: "microphone" } };
     };
     link.accept = async (answer) => void link.answers.push(answer);
+    link.renew = (fresh) => ((link.relays = fresh), link.relayed);
     link.send = async (on) => void (link.sending = on);
     link.close = () => (link.closed = true);
     this.links.push(link);
