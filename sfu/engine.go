@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,8 +28,9 @@ type Engine struct {
 	log       *slog.Logger
 	time      func() time.Time
 	start     time.Time
-	addresses []netip.AddrPort
-	tcpPort   uint16 // 0: no media over TCP
+	addresses []netip.AddrPort                 // our own
+	announced atomic.Pointer[[]netip.AddrPort] // those and what Announce added
+	tcpPort   uint16                           // 0: no media over TCP
 	pion      *pionEngine
 
 	mu       sync.Mutex
@@ -59,7 +61,7 @@ func NewEngine(c Config) (*Engine, error) {
 	if !ok {
 		return nil, fmt.Errorf("sfu: media socket is %T, not UDP", c.Conn.LocalAddr())
 	}
-	addresses, err := announced(c.Addresses, local)
+	addresses, err := listed(c.Addresses, local)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +74,7 @@ func NewEngine(c Config) (*Engine, error) {
 		}
 	}
 	e := &Engine{log: c.Logger, time: c.Now, start: c.Now(), addresses: addresses, peers: map[*Peer]struct{}{}}
+	e.announced.Store(&addresses)
 	if c.TCP != nil {
 		if e.tcpPort = c.TCPPort; e.tcpPort == 0 {
 			own, ok := addrPortOf(c.TCP.Addr())
@@ -87,8 +90,20 @@ func NewEngine(c Config) (*Engine, error) {
 	return e, nil
 }
 
-// announced is what answers say: the given addresses, or the machine's own that the socket listens on, with its port.
-func announced(given []netip.Addr, local *net.UDPAddr) ([]netip.AddrPort, error) {
+// Announce adds addresses that clients reach the media port at, by the same number, to those that answers list from now on, in place of what it
+// added before.
+func (e *Engine) Announce(found []netip.Addr) {
+	all := slices.Clone(e.addresses)
+	for _, a := range found {
+		if a := netip.AddrPortFrom(a.Unmap().WithZone(""), e.addresses[0].Port()); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	e.announced.Store(&all)
+}
+
+// listed is what answers say at first: the given addresses, or the machine's own that the socket listens on, with its port.
+func listed(given []netip.Addr, local *net.UDPAddr) ([]netip.AddrPort, error) {
 	if len(given) == 0 {
 		if bound := local.AddrPort().Addr().Unmap(); !bound.IsUnspecified() {
 			given = []netip.Addr{bound}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,16 +212,16 @@ func TestOffersMayRenameAFewStreams(t *testing.T) {
 
 func TestAnnouncedAddresses(t *testing.T) {
 	bound := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7}
-	got, err := announced(nil, bound)
+	got, err := listed(nil, bound)
 	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddrPort("127.0.0.1:7") {
 		t.Errorf("%v %v", got, err)
 	}
-	got, err = announced([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, bound)
+	got, err = listed([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, bound)
 	if err != nil || len(got) != 2 || got[1] != netip.MustParseAddrPort("[2001:db8::1]:7") {
 		t.Errorf("%v %v", got, err)
 	}
 	for _, everywhere := range []*net.UDPAddr{{IP: net.IPv4zero.To4(), Port: 7}, {IP: net.IPv6unspecified, Port: 7}} {
-		got, err = announced(nil, everywhere)
+		got, err = listed(nil, everywhere)
 		if err != nil || len(got) == 0 {
 			t.Fatalf("%v %v", got, err)
 		}
@@ -325,4 +326,23 @@ func FuzzPackets(f *testing.F) {
 		b.video[0].senderReport(b.engine.clock())
 		b.publisher.feedback.packets(reportingSSRC)
 	})
+}
+
+// TestAnnounce: what was found last stands beside our own addresses, once each, and counts as the media port's.
+func TestAnnounce(t *testing.T) {
+	own := netip.MustParseAddrPort("192.0.2.1:443")
+	e := &Engine{addresses: []netip.AddrPort{own}}
+	for _, found := range []string{"203.0.113.7", "203.0.113.8"} {
+		e.Announce([]netip.Addr{own.Addr(), netip.MustParseAddr("::ffff:" + found)})
+		public := netip.AddrPortFrom(netip.MustParseAddr(found), own.Port())
+		if got := e.Announced(); !slices.Equal(got, []netip.AddrPort{own, public}) {
+			t.Errorf("announced %v", got)
+		}
+		if !e.IsMedia(public) || !e.IsMedia(own) {
+			t.Errorf("%v is not the media port", public)
+		}
+	}
+	if e.IsMedia(netip.MustParseAddrPort("203.0.113.7:443")) {
+		t.Error("an address of before still counts")
+	}
 }

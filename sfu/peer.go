@@ -91,7 +91,7 @@ func (p *Peer) Answer(ctx context.Context, offer string) (string, error) {
 	if !p.addSlots(slots) {
 		return "", fmt.Errorf("sfu: answer: peer: %w", ErrClosed)
 	}
-	return withCandidates(answer, p.engine.addresses, p.engine.tcpPort), nil
+	return withCandidates(answer, *p.engine.announced.Load(), p.engine.tcpPort), nil
 }
 
 // mostMID is the longest name of a m-line, in bytes; browsers count.

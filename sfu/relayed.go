@@ -41,10 +41,12 @@ type relayedPacket struct {
 }
 
 // Announced is where clients reach the media port: the addresses that answers list.
-func (e *Engine) Announced() []netip.AddrPort { return slices.Clone(e.addresses) }
+func (e *Engine) Announced() []netip.AddrPort { return slices.Clone(*e.announced.Load()) }
 
 // IsMedia says whether an address, in any spelling, is one that answers list for the media port.
-func (e *Engine) IsMedia(a netip.AddrPort) bool { return slices.Contains(e.addresses, unmapped(a)) }
+func (e *Engine) IsMedia(a netip.AddrPort) bool {
+	return slices.Contains(*e.announced.Load(), unmapped(a))
+}
 
 // NewRelayed makes a relayed address of IPv6, or of IPv4.
 func (e *Engine) NewRelayed(six bool) (*Relayed, error) {

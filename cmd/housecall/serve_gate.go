@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
+	"github.com/pion/stun/v4"
 	"rsc.io/qr"
 
 	"housecall/cmd/housecall/server"
@@ -30,6 +33,14 @@ func gateOptions(o *options, c *server.Config) {
 	o.StringVar(&t.ACMEURL, "acme-url", "", "`URL` of the authority's directory (default: Let's Encrypt)")
 	o.StringVar(&t.ACMECA, "acme-ca", "", "`file` of the roots, in PEM, that the directory's own certificate comes from (default: the system's)")
 	o.StringVar(&t.ACMEEmail, "acme-email", "", "e-mail `address` that the authority may write to (default: none)")
+	o.Func("find-address", "STUN `server`, as in stun:stun.example.org:3478, that says at which other address clients reach the media port (default: none)", func(s string) error {
+		uri, err := stun.ParseURI(s)
+		if err != nil || uri.Scheme != stun.SchemeTypeSTUN {
+			return fmt.Errorf("%q is no STUN server: write it as in stun:stun.example.org:3478", s)
+		}
+		c.FindAddress = net.JoinHostPort(uri.Host, strconv.Itoa(uri.Port))
+		return nil
+	})
 	o.BoolVar(&t.LAN, "lan", false, "serve with a TLS certificate that the server signs itself, to try it with a phone on the same network")
 }
 

@@ -20,6 +20,8 @@ func TestServeRefusesWrongOptions(t *testing.T) {
 		{"--config", "/nowhere"},
 		{"--opens-before", "-1m"},
 		{"--phone", "call us"},
+		{"--find-address", "stun.example.org"},
+		{"--find-address", "turn:stun.example.org:3478"},
 		{"--relay-address", "example.org"},
 		{"--relay-address", ":443"},
 	} {

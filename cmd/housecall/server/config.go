@@ -16,6 +16,7 @@ type Config struct {
 	AdminListen    string         // address and port of metrics and profiles; "": nowhere
 	MediaPort      int            // UDP; 0: the number of Listen's port
 	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
+	FindAddress    string         // host:port of a STUN server that says what other address they reach it at; "": none
 	PublicURL      string         // the address people use
 	RelayAddress   string         // host:port where clients reach this node's TCP port; "": that of PublicURL
 	TLS            TLS            // certificates; zero: none, and pages come by plain HTTP

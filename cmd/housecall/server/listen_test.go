@@ -116,6 +116,12 @@ func TestServesOnTheLocalNetwork(t *testing.T) {
 			t.Error(err)
 		}
 		response.Body.Close()
+		// By IPv6 too, on the same port.
+		port := s.URL()[strings.LastIndex(s.URL(), ":"):]
+		if response, err = encrypted(t, pool(t, b)).Get("https://[::1]" + port + "/livez"); err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
 		if strings.Contains(s.URL(), "localhost") || strings.Contains(s.URL(), "127.0.0.1") {
 			t.Errorf("a phone can't reach it at %s", s.URL())
 		}

@@ -104,6 +104,7 @@ func (s *Server) start(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("starting media: %w", err), media.Close())
 	}
 	s.onClose(func(context.Context) error { return engine.Close() })
+	s.findAddresses(ctx, engine)
 
 	gatekeeper := newGatekeeper(auth.Relay{Key: ring.Relay(), Now: s.config.Now})
 	if err := s.startRelay(s.gate.TURN(), engine, gatekeeper); err != nil {
