@@ -40,14 +40,18 @@ const (
 )
 
 // say takes a line of chat. It is told to those in the visit, the sender too, once it is kept; in the order in which lines came. A line with an id
-// the sender has used before was sent twice, and is told once.
-func (r *Room) say(m *member, id string, text phi.Text) error {
+// the sender has used before was sent twice, and is told once. A line that was confided, in private time, is refused when that is over: it may have
+// been on its way for long.
+func (r *Room) say(m *member, id string, text phi.Text, confided bool) error {
 	if !m.may(auth.VisitChat) {
 		return fmt.Errorf("saying something: %w", fault.NotAllowed)
 	}
 	same := func(l Line) bool { return l.ID == id && l.From.ID == m.id }
 	if slices.ContainsFunc(r.said, same) || slices.ContainsFunc(r.unkept, same) {
 		return nil
+	}
+	if confided && r.private.IsZero() {
+		return fmt.Errorf("saying something: %w", ErrPrivateOver)
 	}
 	if len(r.unkept) >= mostUnkept {
 		return fmt.Errorf("saying something: %w", ErrNotKept)

@@ -106,6 +106,30 @@ func must2(t *testing.T, errs ...error) {
 	}
 }
 
+// What was written in private time and comes after its end, over a line that was cut, is for nobody: those it was kept from are back.
+func TestPrivateTimeKeepsItsWords(t *testing.T) {
+	a := newAdolescence(t)
+	a.private(true)
+	must2(t, a.teen.seat.Confide(a.ctx, "in time", "x"))
+	a.settle()
+	if got := all[Said](a.doctor); len(got) != 1 || got[0].ID != "in time" {
+		t.Fatalf("in private time the clinician was told %v", got)
+	}
+	a.private(false)
+	if err := a.teen.seat.Confide(a.ctx, "late", "x"); !errors.Is(err, ErrPrivateOver) || !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("too late: %v", err)
+	}
+	must2(t, a.teen.seat.Confide(a.ctx, "in time", "x")) // sent again, since the answer was lost
+	a.settle()
+	for _, in := range []*guest{a.doctor, a.teen, a.mother} {
+		for _, said := range all[Said](in) {
+			if said.ID != "in time" || in == a.mother {
+				t.Errorf("%s was told %q", in.id, said.ID)
+			}
+		}
+	}
+}
+
 // Whatever is tried while private time is on: by a reload, on a second device, with the teen's own link, by admission.
 func TestPrivateTimeKeepsOut(t *testing.T) {
 	a := newAdolescence(t)

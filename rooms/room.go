@@ -26,6 +26,8 @@ var (
 	ErrCutOff = fmt.Errorf("the store of leases is away: %w", fault.TryAgain)
 	// ErrPrivate says that private time keeps somebody out.
 	ErrPrivate = fmt.Errorf("private time is on: %w", fault.NotAllowed)
+	// ErrPrivateOver says that what was written in private time came after its end, when it would reach those it was kept from.
+	ErrPrivateOver = fmt.Errorf("private time is over: %w", fault.NotAllowed)
 	// ErrNotKept says that what must last cannot be written now, and so did not happen.
 	ErrNotKept = fmt.Errorf("what must last cannot be kept now: %w", fault.TryAgain)
 	// ErrMoved says that the room lives on another node by now, or soon.

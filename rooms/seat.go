@@ -64,7 +64,12 @@ func (s *Seat) SetCheck(ctx context.Context, check Check) error {
 // Chat says something to everybody in the visit. The id is the sender's own; sent twice, it is told once. It is told when it is kept; when it
 // cannot be, the outbox gets Refused. Errors: ErrNotKept.
 func (s *Seat) Chat(ctx context.Context, id string, text phi.Text) error {
-	return s.act(ctx, func(r *Room, m *member) error { return r.say(m, id, text) })
+	return s.act(ctx, func(r *Room, m *member) error { return r.say(m, id, text, false) })
+}
+
+// Confide is Chat in private time, for those who are in it and nobody else. Errors: ErrPrivateOver when it has ended, ErrNotKept.
+func (s *Seat) Confide(ctx context.Context, id string, text phi.Text) error {
+	return s.act(ctx, func(r *Room, m *member) error { return r.say(m, id, text, true) })
 }
 
 // Admit lets a waiting member into the visit. Errors: fault.NotFound when nobody of that id is here, ErrFull, ErrCutOff, ErrPrivate.

@@ -97,6 +97,8 @@ func refusalOf(err error) (r Refused, ok bool) {
 	switch {
 	case errors.Is(err, rooms.ErrPrivate):
 		return Refused{Code: "private", Message: "During private time neither those moved out nor another device can be let in."}, true
+	case errors.Is(err, rooms.ErrPrivateOver):
+		return Refused{Code: "private_over", Message: "Private time has ended. What was written in it was sent to nobody."}, true
 	case errors.Is(err, rooms.ErrFull):
 		return Refused{Code: "full", Message: "The visit is full. Somebody has to leave before another can come in."}, true
 	case errors.Is(err, rooms.ErrCutOff), errors.Is(err, rooms.ErrNotKept), errors.Is(err, rooms.ErrMoved):

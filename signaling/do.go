@@ -37,6 +37,9 @@ func (s *Session) ask(m FromClient) error {
 	case SetCheck:
 		return seat.SetCheck(s.ctx, rooms.Check(m.Check))
 	case Chat:
+		if m.Private {
+			return seat.Confide(s.ctx, m.ID, m.Text)
+		}
 		return seat.Chat(s.ctx, m.ID, m.Text)
 	case Admit:
 		return seat.Admit(s.ctx, m.Member)

@@ -81,10 +81,11 @@ type SetMedia struct {
 	Media Media `json:"media"`
 }
 
-// Chat says something to those in the visit.
+// Chat says something to those in the visit; what is private, to those in private time alone.
 type Chat struct {
-	ID   string   `json:"id"`
-	Text phi.Text `json:"text"`
+	ID      string   `json:"id"`
+	Text    phi.Text `json:"text"`
+	Private bool     `json:"private"`
 }
 
 // Admit lets somebody who waits into the visit.

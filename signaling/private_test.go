@@ -94,7 +94,7 @@ func TestPrivateTime(t *testing.T) {
 	}
 	flows(30) // until what was on the way to the guardian has come
 	packets, told := mother.client.RawPackets(), mother.messageCount()
-	doctor.send(Chat{ID: "1", Text: "a secret"})
+	doctor.send(Chat{ID: "1", Text: "a secret", Private: true})
 	await(teen, "the secret", anyOf[Said])
 	mother.send(Chat{ID: "from-outside", Text: "x"})
 	if got := await(mother, "the refusal", anyOf[Refused]); got.Code != "not_allowed" || got.Asked != "chat" || got.About != "from-outside" {
@@ -145,6 +145,10 @@ func TestPrivateTime(t *testing.T) {
 	doctor.send(SetPrivate{On: false})
 	if moved := await(reloaded, "coming back", func(m Moved) bool { return m.Place == rooms.Visit }); len(moved.Chat) != 0 {
 		t.Errorf("came back and was told %d lines", len(moved.Chat))
+	}
+	teen.send(Chat{ID: "late", Text: "a secret", Private: true}) // was long on its way
+	if got := await(teen, "the refusal", anyOf[Refused]); got.Code != "private_over" || got.Asked != "chat" || got.About != "late" {
+		t.Errorf("refused %+v", got)
 	}
 	reloaded.sees("teen", rooms.Camera)
 	teen.sees("mother", rooms.Camera)

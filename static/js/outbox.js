@@ -7,8 +7,8 @@ import { backoff } from "./backoff.js";
 /** @import {Clock} from "./alarm.js" */
 
 /** `sending`: the server has not answered yet; `waiting`: will be tried again; `refused`: will not, unless its writer wants to.
- * @typedef {{id: string, text: string, member: string, ready: string, state: "sending" | "waiting" | "refused"}} Unsent `member`: to whom, "" for all;
- * `ready`: the name of words of the catalogue, "" for one's own */
+ * @typedef {{id: string, text: string, member: string, ready: string, private: boolean, state: "sending" | "waiting" | "refused"}} Unsent
+ * `member`: to whom, "" for all; `ready`: the name of words of the catalogue, "" for one's own; `private`: written in private time, for nobody else */
 
 /** Words that are neither acknowledged nor refused by then make us doubt the connection (milliseconds). */
 const overdueAfter = 5000;
@@ -30,9 +30,9 @@ export class Outbox {
     this.#alarm = new Alarm(outside);
   }
 
-  /** @param {string} id @param {string} text @param {string} [member] @param {string} [ready] */
-  add(id, text, member = "", ready = "") {
-    this.words.set(id, { id, text, member, ready, state: "waiting" });
+  /** @param {string} id @param {string} text @param {Partial<Pick<Unsent, "member" | "ready" | "private">>} [more] */
+  add(id, text, more = {}) {
+    this.words.set(id, { id, text, member: "", ready: "", private: false, ...more, state: "waiting" });
     this.#next();
   }
 
@@ -68,12 +68,12 @@ export class Outbox {
     this.#next();
   }
 
-  /** Tries refused words again, after all others. @param {string} id */
-  again(id) {
+  /** Tries refused words again, after all others. @param {string} id @param {boolean} isPrivate whether private time is on now, for its writer to see */
+  again(id, isPrivate) {
     const words = this.words.get(id);
     if (words?.state !== "refused") return;
     this.words.delete(id);
-    this.add(id, words.text, words.member, words.ready);
+    this.add(id, words.text, { ...words, private: isPrivate });
   }
 
   /** Gives refused words up. @param {string} id */

@@ -49,7 +49,7 @@
 /** @typedef {{type: "join", pass: string, offer: string, sources: Sources, media: Media}} Join */
 /** @typedef {{type: "offer", offer: string, sources: Sources}} Offer */
 /** @typedef {{type: "admit" | "return" | "decline" | "remove" | "lead", member: string}} AboutMember */
-/** @typedef {Join | Offer | AboutMember | {type: "resume", token: string} | {type: "media", media: Media} | {type: "chat", id: string, text: string}
+/** @typedef {Join | Offer | AboutMember | {type: "resume", token: string} | {type: "media", media: Media} | {type: "chat", id: string, text: string, private: boolean}
  *   | {type: "tell", id: string, member: string, text: string, ready: string} | {type: "private", on: boolean} | {type: "hearing", answer: Hearing}
  *   | {type: "sign", member: string, on: boolean} | {type: "view", video: View} | {type: "line", line: "good" | "weak" | "bad"}
  *   | {type: "check", check: Checked} | {type: "end"} | {type: "bye"}} ClientMessage */

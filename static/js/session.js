@@ -39,6 +39,8 @@ export class Session {
   #line = "";
   /** @type {Checked | null} */
   #check = null;
+  /** My answer to whether anyone can hear me, and since when the private time is on that it is for. @type {{answer: Hearing, since: string} | null} */
+  #hearing = null;
 
   /** @param {Outside & {newID: () => string}} outside @param {Watcher} watcher */
   constructor(outside, watcher) {
@@ -58,7 +60,7 @@ export class Session {
     });
     const overdue = () => this.#connection.doubt();
     /** What I said that the server has not acknowledged, to show below the chat. */
-    this.lines = new Outbox({ ...outside, overdue, send: ({ id, text }) => this.#say({ type: "chat", id, text }) });
+    this.lines = new Outbox({ ...outside, overdue, send: ({ id, text, private: confided }) => this.#say({ type: "chat", id, text, private: confided }) });
     /** The same of what I told those who wait. */
     this.notes = new Outbox({ ...outside, overdue, send: ({ id, text, member, ready }) => this.#say({ type: "tell", id, member, text, ready }) });
   }
@@ -124,15 +126,22 @@ export class Session {
   /** @param {string} text @returns {string} its id in `lines` */
   say(text) {
     const id = this.#outside.newID();
-    this.lines.add(id, text);
+    // They may be long on their way, and private time over when they come: then they are for nobody.
+    this.lines.add(id, text, { private: this.room.private !== "" });
     this.#watcher.changed();
     return id;
+  }
+
+  /** Says again what was refused. @param {string} id of `lines` */
+  sayAgain(id) {
+    this.lines.again(id, this.room.private !== "");
+    this.#watcher.changed();
   }
 
   /** @param {string} member who waits, "" for all of them @param {string} text @param {string} ready see Note @returns {string} its id in `notes` */
   tell(member, text, ready = "") {
     const id = this.#outside.newID();
-    this.notes.add(id, text, member, ready);
+    this.notes.add(id, text, { member, ready });
     this.#watcher.changed();
     return id;
   }
@@ -167,9 +176,10 @@ export class Session {
     this.#act({ type: "private", on });
   }
 
-  /** Whether anyone can hear me. @param {Hearing} answer */
+  /** Whether anyone can hear me. It must not get lost, and a screen that says so would tell who looks on. @param {Hearing} answer */
   hearing(answer) {
-    this.#act({ type: "hearing", answer });
+    this.#hearing = { answer, since: this.room.private };
+    if (this.#inVisit) this.#sayHearing();
   }
 
   /** @param {string} member an interpreter, perhaps me @param {boolean} on whether they sign */
@@ -272,6 +282,7 @@ export class Session {
     if (tell) this.#sayMedia();
     if (this.#view !== "all") this.#say({ type: "view", video: this.#view });
     if (this.#line) this.#say({ type: "line", line: this.#line });
+    this.#sayHearing();
     for (const line of this.room.chat) if (line.from.id === this.room.you.id) this.lines.done(line.id);
     this.lines.open();
     this.notes.open();
@@ -292,6 +303,11 @@ export class Session {
   #sayMedia() {
     this.#told = JSON.stringify(this.media);
     this.#say({ type: "media", media: this.media });
+  }
+
+  /** Also when it may have been told before: the server, or another in its place, may not have heard it. */
+  #sayHearing() {
+    if (this.#hearing && this.room.private !== "" && this.#hearing.since === this.room.private) this.#say({ type: "hearing", answer: this.#hearing.answer });
   }
 
   /** @param {ClientMessage} message */

@@ -95,7 +95,7 @@ test("words that are refused are kept for their writer, and hold up no others", 
   await world.receive(chat(second, "two"));
   assert.deepEqual(world.refused, [`chat not_allowed ${first}`]);
   assert.deepEqual([...session.lines.words.values()].map(({ text, state }) => `${text} ${state}`), ["one refused"]);
-  session.lines.again(first);
+  session.sayAgain(first);
   await settle();
   await world.receive(chat(first, "one"));
   assert.equal(session.lines.words.size, 0);
@@ -112,7 +112,7 @@ test("while a part of the server is away words wait, and are tried again without
     await world.pass(2 * backoff(i, 0.5));
   }
   await world.receive(chat(id, "one"));
-  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), Array(6).fill({ type: "chat", id, text: "one" }));
+  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), Array(6).fill({ type: "chat", id, text: "one", private: false }));
   assert.deepEqual([world.refused, world.sockets.length, world.timers.size], [[], 1, 0]);
 });
 

@@ -29,7 +29,7 @@ test("what the page sends has the shape of the golden client messages", () => {
     join,
     offer: { type: "offer", offer: "o", sources: { 0: "microphone", 1: "camera" } },
     media: { type: "media", media: { microphone: true, camera: false } },
-    chat: { type: "chat", id: "c", text: "t" },
+    chat: { type: "chat", id: "c", text: "t", private: true },
     ...Object.fromEntries(["admit", "return", "decline", "remove", "lead"].map((type) => [type, { type, member: "m" }])),
     resume: { type: "resume", token: "t" },
     tell: { type: "tell", id: "t", member: "m", text: "t", ready: "" },

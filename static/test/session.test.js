@@ -238,7 +238,7 @@ test("what is asked in the moment of a cut is asked once it is over; what is ask
 
 test("every act has its message", async () => {
   const world = new World();
-  await world.join();
+  await world.join("visit", { private: "2026-11-24T15:10:00Z" });
   const { session } = world;
   for (const act of ["admit", "decline", "return", "remove", "lead"]) session[act]("m");
   session.private(true);
@@ -262,6 +262,25 @@ test("every act has its message", async () => {
   world.session.setMedia({ microphone: true, camera: true, screen: true });
   await world.receive({ type: "media", media: { microphone: true, camera: true, screen: false } });
   assert.deepEqual([world.session.media.screen, world.switched.length], [false, 1]);
+});
+
+test("the answer to who can hear comes through whatever is cut, and belongs to one private time", async () => {
+  const [one, other] = ["2026-11-24T15:10:00Z", "2026-11-24T15:20:00Z"];
+  const world = new World();
+  await world.join("visit", { private: one });
+  const answered = () => world.socket.sent.filter((m) => m.type === "hearing").map((m) => m.answer);
+  world.session.hearing("nobody"); // into a socket that may be dead already
+  assert.deepEqual(answered(), ["nobody"]);
+  world.socket.onclose({ code: 1006 });
+  await world.pass(3000);
+  world.session.hearing("signal");
+  await world.open();
+  await world.receive(resumed("visit", { private: one }));
+  assert.deepEqual(answered(), ["signal"]);
+  assert.deepEqual(world.refused, [], "the screen says nothing of it");
+  await world.cut();
+  await world.receive(resumed("visit", { private: other }));
+  assert.deepEqual(answered(), []);
 });
 
 test("view, line and check are said again wherever the server may not know them", async () => {
@@ -389,9 +408,26 @@ test("words said in a gap are sent once it closes, and once only", async () => {
   await world.pass(100);
   await world.open();
   await world.receive(resumed("visit", { chat: [line(first, "one")] }));
-  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), [{ type: "chat", id: second, text: "two" }]);
+  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), [{ type: "chat", id: second, text: "two", private: false }]);
   await world.receive(chat(second, "two"));
   assert.equal(world.session.lines.words.size, 0);
+});
+
+test("words written in private time are for nobody else, however late they come", async () => {
+  const world = new World();
+  await world.join("visit", { private: "2026-11-24T15:10:00Z" });
+  world.socket.onclose({ code: 1006 });
+  const id = world.session.say("a secret");
+  await world.pass(3000);
+  await world.open();
+  await world.receive(resumed("visit")); // private time has ended meanwhile
+  const sent = () => world.socket.sent.filter((m) => m.type === "chat");
+  assert.deepEqual(sent(), [{ type: "chat", id, text: "a secret", private: true }]);
+  await world.receive({ type: "error", code: "private_over", message: "", asked: "chat", about: id });
+  assert.equal(world.session.lines.words.get(id).state, "refused");
+  assert.deepEqual(world.refused, [`chat private_over ${id}`]);
+  world.session.sayAgain(id); // who sees that private time is over, and wants it said
+  assert.deepEqual(sent()[1], { type: "chat", id, text: "a secret", private: false });
 });
 
 test("leaving says bye and lets go", async () => {
@@ -449,7 +485,7 @@ test("a visit that moves is joined where it lives now, while the old link plays 
   await world.pass(200);
   assert.deepEqual([link.closed, socket.closed, world.session.room.slotOf("o", "camera")], [true, "no code", "6"]);
   assert.deepEqual(world.linked, world.links);
-  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), [{ type: "chat", id: said, text: "meanwhile" }]);
+  assert.deepEqual(world.socket.sent.filter((m) => m.type === "chat"), [{ type: "chat", id: said, text: "meanwhile", private: false }]);
   assert.deepEqual(world.states, ["joining", "in"], "nobody was told anything");
   assert.ok(world.happened.every((each) => each.what === "moved"), "nobody has left or come");
   await world.receive(chat(said, "meanwhile"));

@@ -60,10 +60,7 @@ export class Inside {
     this.share = new Share(words, live, parts.attendance);
     this.chat = new ChatPanel(words, live, {
       say: (text) => this.#session?.say(text),
-      again: (id) => {
-        this.#session?.lines.again(id);
-        render();
-      },
+      again: (id) => this.#session?.sayAgain(id),
       drop: (id) => {
         this.#session?.lines.drop(id);
         render();
