@@ -8,7 +8,7 @@ DATA ?= housecall-data
 FUZZTIME ?= 1m
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: help build run test test-go test-js deadlock lint sbom bench fuzz deps
+.PHONY: help build run test test-go test-js deadlock lint sbom bench faults fuzz deps
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ sbom: build ## what the binary is made of, with licences: housecall.cdx.json (Cy
 
 bench: ## the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem ./sfu ./loadtest
+
+faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured (ten minutes)
+	$(GO) test -count=1 -timeout 60m ./e2e/faults -v -args -full
 
 fuzz: ## every fuzz target for FUZZTIME (default 1m each)
 	@for package in $$($(GO) list ./...); do \

@@ -27,6 +27,8 @@ type Options struct {
 	Sends bool
 	// Relayed: its media goes through a relay of the pass, as from a network that lets out nothing but TCP.
 	Relayed bool
+	// Admits: everybody is let in who waits, as far as this client may.
+	Admits bool
 	// Light: a small picture ten times a second instead of a whole person's, so that one machine can play many visits.
 	Light bool
 	// Audio and Video are the slots of the first offer; zero: as many as the pass says.
@@ -57,6 +59,7 @@ type Counts struct {
 type State struct {
 	You       string         // member id; empty before `joined`
 	Place     string         // "waiting" or "visit"; empty before `joined`
+	Came      string         // the place as of `joined`
 	Slots     []Slot         // as the server said last
 	Members   []string       // ids of the others that the server told of last
 	Lines     []Line         // of chat, in the order in which they stand or came since
@@ -76,6 +79,7 @@ type Client struct {
 	visitor *Visitor
 	peer    *peer
 	begin   time.Time
+	admits  bool
 
 	writing sync.Mutex      // gorilla allows one writer at a time
 	socket  *websocket.Conn // guarded by writing
@@ -100,7 +104,7 @@ func (v *Visitor) Join(ctx context.Context, pass Pass, options Options) (*Client
 	if options.Video == 0 {
 		options.Video = pass.Video
 	}
-	c := &Client{visitor: v, begin: time.Now(), changed: make(chan struct{}), state: State{Messages: map[string]int{}}}
+	c := &Client{visitor: v, begin: time.Now(), admits: options.Admits, changed: make(chan struct{}), state: State{Messages: map[string]int{}}}
 	socket, err := v.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -314,11 +318,17 @@ func (c *Client) take(frame []byte) error {
 	case "need":
 		err = c.offerAgain(m.Audio, m.Video)
 	}
+	if c.admits && err == nil {
+		err = c.admit(append(m.Others, about.Member))
+	}
 	c.change(func() {
 		c.state.Messages[kind.Type]++
 		switch kind.Type {
 		case "joined", "resumed":
 			c.state.You, c.token = m.You.ID, m.Token
+			if c.state.Came == "" {
+				c.state.Came = m.Place
+			}
 			c.state.Place, c.state.Lines, c.state.Members = m.Place, m.lines(), m.ids()
 		case "place":
 			c.state.Place, c.state.Lines, c.state.Members = m.Place, m.lines(), m.ids()
@@ -333,6 +343,18 @@ func (c *Client) take(frame []byte) error {
 		}
 	})
 	return err
+}
+
+// admit lets in whoever waits.
+func (c *Client) admit(members []member) error {
+	for _, other := range members {
+		if other.Place == placeWaiting {
+			if err := c.write(admitMessage{Type: "admit", Member: other.ID}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func without(ids []string, id string) []string {

@@ -193,7 +193,7 @@ func meetAgain(ctx context.Context, t *testing.T, stays []*Stay, since time.Time
 	for _, viewer := range stays {
 		for _, other := range stays {
 			for viewer != other {
-				state, _, _, _ := other.State()
+				state := other.State()
 				if viewer.Last(Flow{state.You, sourceCamera}).After(since) && viewer.Last(Flow{state.You, sourceMicrophone}).After(since) {
 					break
 				}
@@ -253,7 +253,7 @@ func TestCluster(t *testing.T) {
 			if len(state.Members) != 1 || state.Place != placeVisit || state.Doubled != 0 {
 				t.Errorf("visit %d, person %d: in %s with %v, %d lines twice", i, j, state.Place, state.Members, state.Doubled)
 			}
-			if _, _, moves, _ := stay.State(); moves > 0 {
+			if stay.Journey().Moves > 0 {
 				moved++
 			}
 		}
@@ -268,7 +268,7 @@ func TestCluster(t *testing.T) {
 func eventuallyHeard(ctx context.Context, t *testing.T, stay *Stay, lines int) State {
 	t.Helper()
 	for {
-		state, _, _, _ := stay.State()
+		state := stay.State()
 		if len(state.Lines) >= lines {
 			return state
 		}

@@ -5,8 +5,11 @@ package loadtest
 
 const subprotocol = "housecall.v1"
 
-// placeVisit is the place of those who see and hear each other.
-const placeVisit = "visit"
+const (
+	// placeVisit is the place of those who see and hear each other.
+	placeVisit   = "visit"
+	placeWaiting = "waiting"
+)
 
 const (
 	sourceMicrophone = "microphone"
@@ -84,7 +87,13 @@ func (m received) lines() []Line {
 
 // member is somebody else, without their name.
 type member struct {
-	ID string `json:"id"`
+	ID    string `json:"id"`
+	Place string `json:"place"`
+}
+
+type admitMessage struct {
+	Type   string `json:"type"`
+	Member string `json:"member"`
 }
 
 type memberMessage struct {

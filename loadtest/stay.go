@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -19,6 +20,12 @@ const (
 	tryWithin  = 3 * time.Second  // for one try to join or to resume
 	heldFor    = 45 * time.Second // for which a server holds the place of a lost websocket
 	moveWithin = 3 * time.Second  // for the new link to bring what the old one brings
+
+	// A link by which nothing comes for so long, though something should, is doubted; when its server doesn't answer either, it is given up.
+	silentFor    = 2200 * time.Millisecond
+	answerWithin = 2 * time.Second
+	// sayEvery is how often what was not acknowledged is said again.
+	sayEvery = 2 * time.Second
 )
 
 // Flow is somebody's sound or picture, whichever way it comes.
@@ -41,7 +48,9 @@ type Stay struct {
 	waiting []chatMessage // not acknowledged
 	kept    map[string]bool
 	joins   int
+	waits   int // joins that ended in the waiting room
 	moves   int
+	doubted time.Time
 	err     error // why it ended by itself
 }
 
@@ -69,10 +78,14 @@ func (v *Visitor) Stay(options Options) *Stay {
 	}
 	go func() {
 		defer close(s.ended)
+		var saying sync.WaitGroup
+		defer saying.Wait()
+		saying.Go(func() { s.keepSaying(ctx) })
 		err := s.run(ctx)
+		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if ctx.Err() == nil {
+		if !errors.Is(err, context.Canceled) {
 			s.err = err
 		}
 	}()
@@ -121,15 +134,32 @@ func (s *Stay) Last(flow Flow) time.Time {
 	return time.Time{}
 }
 
-// State is what the newest client knows, how many times anything was joined, and how many of these because the visit moved. Not joined yet: false.
-func (s *Stay) State() (state State, joins, moves int, ok bool) {
+// Journey is what became of a stay so far.
+type Journey struct {
+	Joins  int      // how often anything was joined
+	Waits  int      // how many of these ended in the waiting room
+	Moves  int      // how often the visit moved, and was followed
+	Kept   []string // ids of what this visitor said and the server acknowledged, however long ago
+	Unsaid int      // lines it has not acknowledged
+}
+
+// Journey tells what became of the stay so far.
+func (s *Stay) Journey() Journey {
+	s.heed()
 	s.mu.Lock()
-	client, joins, moves := s.client, s.joins, s.moves
+	defer s.mu.Unlock()
+	return Journey{Joins: s.joins, Waits: s.waits, Moves: s.moves, Kept: slices.Sorted(maps.Keys(s.kept)), Unsaid: len(s.waiting)}
+}
+
+// State is what the newest client knows; nothing before the first has joined.
+func (s *Stay) State() State {
+	s.mu.Lock()
+	client := s.client
 	s.mu.Unlock()
 	if client == nil {
-		return State{}, joins, moves, false
+		return State{}
 	}
-	return client.State(), joins, moves, true
+	return client.State()
 }
 
 // Say says something until it is acknowledged.
@@ -144,18 +174,6 @@ func (s *Stay) Say(id, text string) {
 	}
 }
 
-// Kept lists the ids of what this visitor said and the server acknowledged, however long ago; Waiting, how much it has not.
-func (s *Stay) Kept() (ids []string, waiting int) {
-	s.heed()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id := range s.kept {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids, len(s.waiting)
-}
-
 // heed takes in what was acknowledged.
 func (s *Stay) heed() {
 	s.mu.Lock()
@@ -168,15 +186,12 @@ func (s *Stay) heed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting = slices.DeleteFunc(s.waiting, func(l chatMessage) bool {
-		kept := slices.Contains(state.Lines, Line{l.ID, state.You})
-		s.kept[l.ID] = s.kept[l.ID] || kept
-		return kept
-	})
-	for id, kept := range s.kept {
-		if !kept {
-			delete(s.kept, id)
+		if !slices.Contains(state.Lines, Line{l.ID, state.You}) {
+			return false
 		}
-	}
+		s.kept[l.ID] = true
+		return true
+	})
 }
 
 // sayAgain sends what was not acknowledged.
@@ -187,6 +202,25 @@ func (s *Stay) sayAgain(client *Client) {
 	s.mu.Unlock()
 	for _, line := range waiting {
 		_ = client.write(line) // or when it is back
+	}
+}
+
+// keepSaying says again, now and then, what was refused or lost.
+func (s *Stay) keepSaying(ctx context.Context) {
+	ticker := time.NewTicker(sayEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		client := s.client
+		s.mu.Unlock()
+		if client != nil {
+			s.sayAgain(client)
+		}
 	}
 }
 
@@ -253,6 +287,9 @@ func (s *Stay) join(ctx context.Context) (*Client, error) {
 	old := s.client
 	s.client = client
 	s.joins++
+	if client.State().Came == placeWaiting {
+		s.waits++
+	}
 	s.mu.Unlock()
 	if old != nil {
 		seen := old.State()
@@ -278,9 +315,15 @@ func brings(now, before State) bool {
 // attend stays with a client, whose websocket it takes up when that is lost, until the visit has moved or the place is gone. An error is the end.
 func (s *Stay) attend(ctx context.Context, client *Client) (moved bool, err error) {
 	for {
-		state, err := client.Wait(ctx, func(state State) bool { return state.Messages["moved"] > 0 })
-		if err == nil {
+		state, err := client.Wait(ctx, func(state State) bool { return state.Messages["moved"] > 0 || s.silent(state) })
+		if err == nil && state.Messages["moved"] > 0 {
 			return true, nil
+		}
+		if err == nil {
+			err = s.doubt(ctx, client)
+		}
+		if err == nil {
+			continue
 		}
 		if ctx.Err() != nil {
 			return false, ctx.Err()
@@ -298,6 +341,36 @@ func (s *Stay) attend(ctx context.Context, client *Client) (moved bool, err erro
 		}
 		s.sayAgain(client)
 	}
+}
+
+// silent says whether nothing comes any more of all that a client should get.
+func (s *Stay) silent(state State) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, slot := range state.Slots {
+		if f := s.flows[Flow{slot.Member, slot.Source}]; f == nil || time.Since(f.last) < silentFor {
+			return false
+		}
+	}
+	return len(state.Slots) > 0 && time.Since(s.doubted) > silentFor
+}
+
+// doubt asks for new ways through the network, and gives a websocket up that has no answer to that.
+func (s *Stay) doubt(ctx context.Context, client *Client) error {
+	before := client.State().Messages["answer"]
+	err := client.Restart()
+	if err == nil {
+		within, cancel := context.WithTimeout(ctx, answerWithin)
+		_, err = client.Wait(within, func(state State) bool { return state.Messages["answer"] > before })
+		cancel()
+	}
+	if err != nil {
+		client.Cut()
+	}
+	s.mu.Lock()
+	s.doubted = time.Now()
+	s.mu.Unlock()
+	return err
 }
 
 // resume takes a lost websocket up; false: the place is gone.

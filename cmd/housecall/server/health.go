@@ -30,6 +30,17 @@ type health struct {
 func (h health) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", h.ready)
+	mux.HandleFunc("GET /readyz/node", h.nodeReady)
+}
+
+// nodeReady is for load balancers: what is away for all nodes is no reason to send people past this one.
+func (h health) nodeReady(w http.ResponseWriter, _ *http.Request) {
+	if h.draining.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "about to stop\n")
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n")
 }
 
 func (h health) ready(w http.ResponseWriter, _ *http.Request) {
