@@ -48,7 +48,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o.StringVar(&c.Data, "data", "housecall-data", "`folder` of everything that lasts")
 	o.StringVar(&c.Database, "database", "", "`address` of PostgreSQL, postgres://USER@HOST/NAME, or a SQLite file (default: housecall.db in --data)")
 	o.StringVar(&c.KeyFile, "key-file", "", "`file` of the master key (default: master.key in --data)")
-	o.StringVar(&c.Redis, "redis", "", "`URL` of Redis for leases, spent passes and limits (default: this node's memory)")
+	o.StringVar(&c.Redis, "redis", "", "`address` of Redis for leases, spent passes and limits, as in redis://USER:PASSWORD@HOST:6379/0 (default: this node's memory)")
 	o.Func("trusted-proxy", "`networks` of reverse proxies whose X-Forwarded-For is believed, with commas between (default: none)", func(s string) error {
 		for part := range strings.SplitSeq(s, ",") {
 			prefix, err := parsePrefix(strings.TrimSpace(part))

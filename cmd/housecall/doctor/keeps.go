@@ -95,7 +95,7 @@ func sharedRedis(ctx context.Context, c server.Config) []Finding {
 	}
 	redis, err := rooms.OpenRedis(c.Redis)
 	if err != nil {
-		return []Finding{bad("redis", err, "mend the address --redis, as in redis://USER:PASSWORD@HOST:6379/0")}
+		return []Finding{bad("redis", err, "mend --redis; its forms are in docs/operating.md, under Redis")}
 	}
 	defer redis.Close()
 	ahead, err := redis.Ahead(ctx)
