@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,7 +107,7 @@ func TestTrustedProxies(t *testing.T) {
 }
 
 // shortPatience is far more than a handshake takes here, however busy the machine.
-const shortPatience = 3 * time.Second
+const shortPatience = 10 * time.Second
 
 // TestPatience: who does not get on is closed, wherever it stops.
 func TestPatience(t *testing.T) {
@@ -163,6 +165,37 @@ func TestAnOwnerWhoAcceptsNothing(t *testing.T) {
 		t.Errorf("answered %q", got)
 	}
 	wantEcho(t, p.dial(t), "ice", framed)
+}
+
+// tired is a listener whose process has no socket left for the second connection, at first.
+type tired struct {
+	net.Listener
+	turn int
+}
+
+func (l *tired) Accept() (net.Conn, error) {
+	if l.turn++; l.turn == 2 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+// TestNoSocketLeft: the port goes on, and whoever has said nothing for longest makes room.
+func TestNoSocketLeft(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &port{gate: gate.New(&tired{Listener: listener}, gate.Config{Patience: time.Hour}), addr: listener.Addr().String()}
+	t.Cleanup(func() {
+		if err := p.gate.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.echo(t, p.gate.ICE(), "ice")
+	silent := p.dial(t)
+	wantEcho(t, p.dial(t), "ice", framed)
+	wantEnd(t, silent)
 }
 
 // TestOneListenerClosed: its kind is closed at once, the others go on.

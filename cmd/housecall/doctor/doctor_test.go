@@ -119,6 +119,8 @@ func TestPublicAddress(t *testing.T) {
 	} {
 		expect(t, examined(t, server.Config{Data: t.TempDir(), PublicURL: url}, want.thing), want.state, want.words)
 	}
+	certified := server.Config{Data: t.TempDir(), TLS: server.TLS{Domains: []string{"visits.invalid"}}}
+	expect(t, examined(t, certified, "public"), doctor.Bad, "visits.invalid has no address")
 }
 
 func TestRedisAway(t *testing.T) {

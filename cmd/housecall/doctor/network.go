@@ -64,6 +64,12 @@ const soonOver = 14 * 24 * time.Hour
 
 // publicAddress goes the way people go: name, port, certificate, answer.
 func publicAddress(ctx context.Context, c server.Config) []Finding {
+	if c.PublicURL == "" && len(c.TLS.Domains) > 0 {
+		c.PublicURL = "https://" + c.TLS.Domains[0]
+		if _, port, err := net.SplitHostPort(c.Listen); err == nil && port != "443" {
+			c.PublicURL += ":" + port
+		}
+	}
 	if c.PublicURL == "" {
 		return []Finding{{"public", Weak, "--public-url is not set: links lead to this machine alone", "set it to the address people use, as in https://visits.example.org"}}
 	}
