@@ -26,6 +26,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+// Migrations are those of this package's tables.
+func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
+
 // Placer finds a visit's room a node. An error means that none can take it now.
 type Placer interface {
 	Place(ctx context.Context, visit string) error
@@ -87,11 +90,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	migrations, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("visits: %w", err)
-	}
-	if err := c.DB.Migrate(ctx, "visits", migrations); err != nil {
+	if err := c.DB.Migrate(ctx, "visits", Migrations()); err != nil {
 		return nil, err
 	}
 	s := &Service{config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), nudge: make(chan struct{}, 1)}

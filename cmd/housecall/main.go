@@ -21,6 +21,8 @@ var commands = []command{
 	{"visit", "create, list, show, revoke and resend visits and their links", visitCommand},
 	{"key", "make, list and revoke keys for the JSON API", keyCommand},
 	{"doctor", "look for what is wrong with this server's surroundings, and say what helps", doctorCommand},
+	{"backup", "copy everything into one file, while the server runs", backupCommand},
+	{"restore", "put a backup into an empty place", restoreCommand},
 	{"version", "print the version", versionCommand},
 }
 

@@ -51,18 +51,17 @@ type Ring struct {
 	tls     Vault
 }
 
+// Migrations are those of this package's tables.
+func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
+
 // Open reads the master key at masterPath and unwraps the keys in db. On a database without keys it makes them, and the master key's file
 // too when there is none. Two processes may do so at once.
 func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
-	migrations, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
-	if err := db.Migrate(ctx, "keys", migrations); err != nil {
+	if err := db.Migrate(ctx, "keys", Migrations()); err != nil {
 		return nil, err
 	}
 	ring := &Ring{passes: map[string]ed25519.PrivateKey{}}
-	err = db.Tx(ctx, func(tx *store.Tx) error {
+	err := db.Tx(ctx, func(tx *store.Tx) error {
 		rows, err := store.Collect(ctx, tx, scanKey, `SELECT id, purpose, wrapped FROM keys ORDER BY id`)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -53,9 +54,39 @@ func readMaster(path string) ([]byte, error) {
 	return key, nil
 }
 
-// makeMaster writes a new key beside its place and links it there, so that a crash leaves no half of a key and another process's key is
+// Master reads the master key at path, for a copy that is kept elsewhere.
+func Master(path string) ([]byte, error) { return readMaster(path) }
+
+// PutMaster puts a master key back at path. It never writes over one: another one there is an error, the same is none.
+func PutMaster(path string, key []byte) error {
+	if len(key) != keySize {
+		return fmt.Errorf("master key: it has %d bytes, a key has %d", len(key), keySize)
+	}
+	if err := writeMaster(path, key); err != nil {
+		return err
+	}
+	there, err := readMaster(path)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, key) {
+		return fmt.Errorf("%w: %s is there already, and is another key", ErrMasterKey, path)
+	}
+	return nil
+}
+
+// makeMaster makes a new key at path.
+func makeMaster(path string) error {
+	key := make([]byte, keySize)
+	if _, err := io.ReadFull(rand.Reader, key); err != nil {
+		return fmt.Errorf("make the master key: %w", err)
+	}
+	return writeMaster(path, key)
+}
+
+// writeMaster writes a key beside its place and links it there, so that a crash leaves no half of a key and another process's key is
 // never written over.
-func makeMaster(path string) (err error) {
+func writeMaster(path string, key []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the master key: %w", err)
 	}
@@ -64,11 +95,7 @@ func makeMaster(path string) (err error) {
 		return fmt.Errorf("make the master key: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	key := make([]byte, keySize)
-	_, err = io.ReadFull(rand.Reader, key)
-	if err == nil {
-		_, err = f.Write(key)
-	}
+	_, err = f.Write(key)
 	if err == nil {
 		err = f.Sync()
 	}

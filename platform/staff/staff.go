@@ -29,7 +29,7 @@ const (
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS
+var migrationFiles embed.FS
 
 //go:embed pages/*.html
 var pageFiles embed.FS
@@ -67,6 +67,9 @@ func (a Account) Actor() auth.Actor {
 	return auth.Actor{Kind: auth.KindStaff, ID: a.ID, Role: a.Role}
 }
 
+// Migrations are those of this package's tables.
+func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
+
 // New brings the tables up to date and parses the pages.
 func New(ctx context.Context, c Config) (*Accounts, error) {
 	if c.Now == nil {
@@ -78,14 +81,11 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	if c.Cost == (Cost{}) {
 		c.Cost = DefaultCost
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("open migrations of staff: %w", err)
-	}
-	if err := c.DB.Migrate(ctx, "staff", files); err != nil {
+	if err := c.DB.Migrate(ctx, "staff", Migrations()); err != nil {
 		return nil, fmt.Errorf("migrate staff: %w", err)
 	}
 	a := &Accounts{Config: c, secure: strings.HasPrefix(c.PublicURL, "https://")}
+	var err error
 	if a.hasher, err = newHasher(c.Cost, c.Random); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"github.com/pressly/goose/v3"
 )
@@ -12,12 +13,14 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-func migrations() fs.FS { return mustSub(migrationFiles, "migrations") }
+// Migrations are those of this package's own tables.
+func Migrations() fs.FS { return Folder(migrationFiles, "migrations") }
 
-func mustSub(fsys fs.FS, dir string) fs.FS {
-	sub, err := fs.Sub(fsys, dir)
+// Folder is a folder of files that are part of the program.
+func Folder(files embed.FS, dir string) fs.FS {
+	sub, err := fs.Sub(files, dir)
 	if err != nil {
-		panic(err) // dir is a constant of this package
+		panic(err) // dir is a constant
 	}
 	return sub
 }
@@ -26,24 +29,30 @@ func mustSub(fsys fs.FS, dir string) fs.FS {
 // are kept in a table of its own, goose_<name>. Two processes may call it at once. A database that a newer program has
 // migrated is refused, since this one doesn't know what it would break.
 func (db *DB) Migrate(ctx context.Context, name string, fsys fs.FS) error {
+	return db.MigrateTo(ctx, name, fsys, math.MaxInt64)
+}
+
+// MigrateTo is Migrate up to a version, or to the newest there is, whichever is lower. A database beyond it is refused.
+func (db *DB) MigrateTo(ctx context.Context, name string, fsys fs.FS, version int64) error {
 	unlock, err := db.lockMigrations(ctx)
 	if err != nil {
 		return fmt.Errorf("lock the migrations: %w", mapped(err))
 	}
 	defer unlock()
 	p, err := goose.NewProvider(db.dialect, db.migrate, fsys,
-		goose.WithTableName("goose_"+name), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+		goose.WithTableName(versionsPrefix+name), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("migrations of %s: %w", name, err)
 	}
-	current, target, err := p.GetVersions(ctx)
+	current, newest, err := p.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("migrations of %s: %w", name, mapped(err))
 	}
-	if current > target {
-		return fmt.Errorf("migrations of %s: the database has version %d, this program knows up to %d: use the newer program", name, current, target)
+	version = min(version, newest)
+	if current > version {
+		return fmt.Errorf("migrations of %s: the database has version %d, and this program can take up to %d: use the newer program", name, current, version)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	if _, err := p.UpTo(ctx, version); err != nil {
 		return fmt.Errorf("migrations of %s: %w", name, mapped(err))
 	}
 	return nil

@@ -57,7 +57,7 @@ func openPostgres(ctx context.Context, address string, o Options) (*DB, error) {
 		o.BusyTimeout = busy
 	}
 	within := max(postgresAnswer, o.BusyTimeout+time.Second)
-	db := &DB{name: shown(config), dialect: goose.DialectPostgres, within: within,
+	db := &DB{name: shown(config), dialect: goose.DialectPostgres, snapshot: sql.LevelRepeatableRead, within: within,
 		lock: "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writeLock) + ")"}
 	db.write = pool(config, within+time.Second, map[string]string{
 		"lock_timeout":                        millis(o.BusyTimeout),

@@ -27,6 +27,8 @@ type Options struct {
 	// BusyTimeout is how long to wait for another process's transaction; zero means five seconds with SQLite, and with PostgreSQL four, or
 	// the lock_timeout of its address.
 	BusyTimeout time.Duration
+	// AsIs leaves the tables as they are, be they of another version or not there at all.
+	AsIs bool
 }
 
 // Queryer runs SQL. DB and Tx both do; placeholders are `?`. Errors that will pass (locked, disk full) are fault.TryAgain.
@@ -44,9 +46,10 @@ type DB struct {
 	migrate *sql.DB // one connection, which may be that of write
 
 	dialect        goose.Dialect
-	asWritten      bool          // placeholders are `?`, as in our queries
-	lock           string        // takes the write lock; empty: beginning a transaction does
-	within         time.Duration // bounds a reading query, and the beginning of a transaction; zero: the engine does
+	snapshot       sql.IsolationLevel // in which all reading is of one moment
+	asWritten      bool               // placeholders are `?`, as in our queries
+	lock           string             // takes the write lock; empty: beginning a transaction does
+	within         time.Duration      // bounds a reading query, and the beginning of a transaction; zero: the engine does
 	lockMigrations func(context.Context) (unlock func(), err error)
 }
 
@@ -54,8 +57,8 @@ type DB struct {
 // readable by its owner alone, and so is its folder. The audit log's tables are brought up to date. No error shows a password.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	db, err := openEngine(ctx, url, o)
-	if err == nil {
-		err = db.Migrate(ctx, "store", migrations())
+	if err == nil && !o.AsIs {
+		err = db.Migrate(ctx, "store", Migrations())
 	}
 	if err != nil {
 		if db != nil {
