@@ -167,3 +167,26 @@ func TestKeyFileMadeByTheOperator(t *testing.T) {
 		t.Errorf("the operator's key was changed: %v", err)
 	}
 }
+
+// TestMasterGoesBack: a copy of the key goes to where it was missing, and over no other.
+func TestMasterGoesBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "made", "master.key")
+	key := bytes.Repeat([]byte{9}, 32)
+	for range 2 { // the second time it is there
+		if err := keys.PutMaster(path, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := keys.Master(path); err != nil || !bytes.Equal(got, key) {
+		t.Errorf("it came back as %v, %v", got, err)
+	}
+	if err := keys.PutMaster(path, bytes.Repeat([]byte{8}, 32)); !errors.Is(err, keys.ErrMasterKey) {
+		t.Errorf("another key: %v", err)
+	}
+	if err := keys.PutMaster(filepath.Join(t.TempDir(), "short.key"), key[1:]); err == nil {
+		t.Error("half a key was put")
+	}
+	if got, err := keys.Master(path); err != nil || !bytes.Equal(got, key) {
+		t.Errorf("afterwards it is %v, %v", got, err)
+	}
+}
