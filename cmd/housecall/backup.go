@@ -12,6 +12,7 @@ import (
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
 	"housecall/platform/backup"
+	"housecall/platform/certs"
 	"housecall/platform/keys"
 	"housecall/platform/staff"
 	"housecall/platform/store"
@@ -21,7 +22,7 @@ import (
 // schemas are the tables of every package, in the order in which they are made.
 func schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
-		{Name: "visits", Files: visits.Migrations()}}
+		{Name: "certs", Files: certs.Migrations()}, {Name: "visits", Files: visits.Migrations()}}
 }
 
 // backupJSON is a backup as programs read it.

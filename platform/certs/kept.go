@@ -16,6 +16,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+// Migrations are those of this package's tables.
+func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
+
 // kept is what the servers of one domain share, in the database. Texts are sealed, and bound to their names.
 type kept struct {
 	db    *store.DB
@@ -23,11 +26,7 @@ type kept struct {
 }
 
 func (k kept) migrate(ctx context.Context) error {
-	migrations, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return fmt.Errorf("certs: %w", err)
-	}
-	return k.db.Migrate(ctx, "certs", migrations)
+	return k.db.Migrate(ctx, "certs", Migrations())
 }
 
 // about binds a sealed text to its place.
