@@ -14,7 +14,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -142,8 +141,14 @@ func backupUnderLoad(t *testing.T, d desk) {
 	for i, to := range desks(t) {
 		to.do(0, "restore", "--from", file)
 		restored, s := to.openVisits()
-		if m := manifest(t, restored); !reflect.DeepEqual(sums(m), sums(b.Manifest)) {
-			t.Errorf("to %d: it came back as %+v, was %+v", i, m.Tables, b.Tables)
+		back, was := sums(manifest(t, restored)), sums(b.Manifest)
+		if len(back) != len(was) {
+			t.Errorf("to %d: %d tables of %d", i, len(back), len(was))
+		}
+		for table, sum := range was {
+			if back[table] != sum {
+				t.Errorf("to %d: %s came back as %s, was %s", i, table, back[table], sum)
+			}
 		}
 		var v, in, codes, audited int
 		for to, query := range map[*int]string{&v: `visits`, &in: `invitations`, &codes: `invitation_codes`, &audited: `audit WHERE action = 'visit.create'`} {
@@ -170,7 +175,7 @@ func backupUnderLoad(t *testing.T, d desk) {
 	}
 }
 
-// sums are the number of rows and the SHA-256 of each table. Keys that a newer program has added are not of the backup.
+// sums are the number of rows and the SHA-256 of each table.
 func sums(m backup.Manifest) map[string]string {
 	all := map[string]string{}
 	for _, t := range m.Tables {

@@ -84,6 +84,9 @@ func (b *File) Restore(ctx context.Context, db *store.DB, schemas []Schema) erro
 		return fmt.Errorf("restore: %w", err)
 	}
 	for _, s := range schemas {
+		if _, found := b.Versions[s.Name]; !found { // a package makes its tables when it is first used
+			continue
+		}
 		if err := db.Migrate(ctx, s.Name, s.Files); err != nil {
 			return fmt.Errorf("restore: everything is back, but not up to date: %w", err)
 		}
