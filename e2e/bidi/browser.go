@@ -21,6 +21,12 @@ type Options struct {
 	Devices Devices
 	// Localhost is the address this browser takes for localhost, so that a server can tell browsers apart. Chromium only.
 	Localhost netip.Addr
+	// Network is a network namespace to start the browser in, where it is spoken to at Control. Chromium only.
+	Network string
+	Control netip.Addr
+	// Hosts are names and their addresses, as Chromium's --host-resolver-rules has them; Trusted is the SHA-256 (base64) of the public key of a
+	// certificate that the browser takes for good, in pages and elsewhere. Chromium only.
+	Hosts, Trusted string
 }
 
 // Devices says what happens when a page asks for camera and microphone.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
 	"regexp"
@@ -16,7 +17,11 @@ func Chromium(ctx context.Context, o Options) (*Browser, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	logPath := filepath.Join(o.Dir, "chromedriver.log")
-	driver, err := start(logPath, o.Env, "chromedriver", "--port=0")
+	program, host := []string{"chromedriver", "--port=0"}, "127.0.0.1"
+	if o.Network != "" {
+		program, host = append([]string{"ip", "netns", "exec", o.Network}, append(program, "--allowed-ips=", "--allowed-origins=*")...), o.Control.String()
+	}
+	driver, err := start(logPath, o.Env, program[0], program[1:]...)
 	if err != nil {
 		return nil, err
 	}
@@ -25,20 +30,18 @@ func Chromium(ctx context.Context, o Options) (*Browser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start chromedriver: %w", orClose(b, err))
 	}
-	session := "http://127.0.0.1:" + port + "/session"
+	session := "http://" + net.JoinHostPort(host, port) + "/session"
 	var made struct {
 		Value struct {
-			SessionID    string `json:"sessionId"`
-			Capabilities struct {
-				WebSocketURL string `json:"webSocketUrl"`
-			} `json:"capabilities"`
+			SessionID string `json:"sessionId"`
 		} `json:"value"`
 	}
 	if err := post(ctx, session, chromiumCapabilities(o), &made); err != nil {
 		return nil, fmt.Errorf("start chromium: %w", orClose(b, err))
 	}
 	b.stop = func() error { return endSession(session + "/" + made.Value.SessionID) }
-	if b.conn, err = dial(ctx, made.Value.Capabilities.WebSocketURL, b.event); err != nil {
+	socket := "ws://" + net.JoinHostPort(host, port) + "/session/" + made.Value.SessionID
+	if b.conn, err = dial(ctx, socket, b.event); err != nil {
 		return nil, orClose(b, err)
 	}
 	if err := b.prepare(ctx, o.Preload); err != nil {
@@ -69,6 +72,12 @@ func chromiumCapabilities(o Options) any {
 	}
 	if o.Localhost.IsValid() {
 		args = append(args, "--host-resolver-rules=MAP localhost "+o.Localhost.String())
+	}
+	if o.Hosts != "" {
+		args = append(args, "--host-resolver-rules="+o.Hosts)
+	}
+	if o.Trusted != "" {
+		args = append(args, "--ignore-certificate-errors-spki-list="+o.Trusted)
 	}
 	if o.Camera != "" {
 		args = append(args, "--use-file-for-fake-video-capture="+o.Camera)
