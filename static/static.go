@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -16,6 +17,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tdewolff/minify/v2"
+	"github.com/tdewolff/minify/v2/css"
+	"github.com/tdewolff/minify/v2/js"
 )
 
 //go:embed visit.html css/*.css js locales img
@@ -56,6 +61,25 @@ func types(name string) (mime string, ok bool) {
 	return "", false
 }
 
+// minifier drops what only readers of the source need. Names stay, so that an error's trace can be read, and no syntax comes in that is newer than what was
+// written: js/old.js is for browsers that know little.
+var minifier = sync.OnceValue(func() *minify.M {
+	m := minify.New()
+	m.Add("text/css", &css.Minifier{})
+	m.Add("text/javascript", &js.Minifier{KeepVarNames: true, Version: 5})
+	return m
+})
+
+// light is a style sheet or script without its comments and spaces; other files are left as they are.
+func light(mime string, plain []byte) ([]byte, error) {
+	kind, _, _ := strings.Cut(mime, ";")
+	lighter, err := minifier().Bytes(kind, plain)
+	if errors.Is(err, minify.ErrNotExist) {
+		return plain, nil
+	}
+	return lighter, err
+}
+
 // load indexes the embedded files. They are fixed when the program is built, so a failure is a fault of the build: it panics.
 var load = sync.OnceValue(func() *tree {
 	t := &tree{files: map[string]*file{}}
@@ -71,6 +95,9 @@ var load = sync.OnceValue(func() *tree {
 		plain, err := embedded.ReadFile(name)
 		if err != nil {
 			return err
+		}
+		if plain, err = light(mime, plain); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		fmt.Fprintf(whole, "%s %d\n", name, len(plain))
 		whole.Write(plain)

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import { runInNewContext } from "node:vm";
-import { gzipSync } from "node:zlib";
 import { codeIn, visitPathIn } from "../js/address.js";
 import { readRedeemed } from "../js/api.js";
 import { idleLimit, Silence, silentLimit } from "../js/health.js";
@@ -46,12 +45,6 @@ test("a browser is called too old only where it knows no modules", () => {
   assert.deepEqual(shownByOld(true, true), [undefined, ["opening"]]);
   assert.deepEqual(shownByOld(false, true), ["unloaded", ["unloaded"]]);
   assert.deepEqual(shownByOld(false, false), ["unsupported", ["unsupported"]]);
-});
-
-test("the visit page weighs less than 160 KB gzipped, words and icon included", () => {
-  const parts = [...html.matchAll(/(?:href|src)="\/static\/([^"]+)"/g)].map(([, name]) => name);
-  const total = ["visit.html", ...new Set(parts)].reduce((sum, name) => sum + gzipSync(read(name)).length, 0);
-  assert.ok(total < 160 * 1024, `${total} bytes: is it worth it?`);
 });
 
 test("nothing in the page needs a weaker content security policy", () => {
