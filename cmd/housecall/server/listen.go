@@ -55,11 +55,12 @@ func (s *Server) listen(ctx context.Context, db *store.DB, ring *keys.Ring) (net
 	if err := s.config.TLS.check(); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", s.config.Listen)
+	listener, media, err := listenBoth(s.config.Listen, s.config.MediaPort)
 	if err != nil {
-		return nil, fmt.Errorf("listening for pages: %w", err)
+		return nil, err
 	}
 	s.onClose(closed(listener))
+	s.onClose(closed(media))
 	addr, ok := listener.Addr().(*net.TCPAddr)
 	if !ok {
 		return nil, fmt.Errorf("listening for pages: %v is no TCP address", listener.Addr())
@@ -71,14 +72,6 @@ func (s *Server) listen(ctx context.Context, db *store.DB, ring *keys.Ring) (net
 	if s.url, err = s.config.publicURL(addr, host); err != nil {
 		return nil, err
 	}
-	port := s.config.MediaPort
-	if port == 0 {
-		port = addr.Port
-	}
-	media, err := net.ListenUDP("udp", &net.UDPAddr{IP: addr.IP, Port: port, Zone: addr.Zone})
-	if err != nil {
-		return nil, fmt.Errorf("listening for media: %w", err)
-	}
 	c := gate.Config{Trusted: s.config.TrustedProxies, Logger: s.config.Logger}
 	if source != nil {
 		c.TLS = certs.Config(source)
@@ -86,6 +79,32 @@ func (s *Server) listen(ctx context.Context, db *store.DB, ring *keys.Ring) (net
 	s.gate = gate.New(listener, c)
 	s.onClose(func(context.Context) error { return s.gate.Close() })
 	return s.config.WrapUDP(media), nil
+}
+
+// listenBoth takes the TCP port of an address and the UDP port of media; 0: the same number. Where any port will do, it looks for one that is free for both.
+func listenBoth(address string, mediaPort int) (net.Listener, *net.UDPConn, error) {
+	for tries := 1; ; tries++ {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, nil, fmt.Errorf("listening for pages: %w", err)
+		}
+		addr, ok := listener.Addr().(*net.TCPAddr)
+		if !ok {
+			return nil, nil, errors.Join(fmt.Errorf("listening for pages: %v is no TCP address", listener.Addr()), listener.Close())
+		}
+		port := mediaPort
+		if port == 0 {
+			port = addr.Port
+		}
+		media, err := net.ListenUDP("udp", &net.UDPAddr{IP: addr.IP, Port: port, Zone: addr.Zone})
+		if err == nil {
+			return listener, media, nil
+		}
+		err = errors.Join(fmt.Errorf("listening for media: %w", err), listener.Close())
+		if _, asked, _ := net.SplitHostPort(address); asked != "0" || mediaPort != 0 || tries == 20 {
+			return nil, nil, err
+		}
+	}
 }
 
 // certificates opens the way to certificates that was chosen, and tells the host that the first is for. A nil source: none.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -91,10 +92,10 @@ func (s *Server) routeRooms(mux *http.ServeMux, sockets *signaling.Handler, echo
 	c.router.Serve(c.listener, local, func(err error) { s.failed <- err })
 }
 
-// closed closes a listener that may be closed already.
-func closed(listener net.Listener) func(context.Context) error {
+// closed closes a socket that may be closed already.
+func closed(socket io.Closer) func(context.Context) error {
 	return func(context.Context) error {
-		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil
