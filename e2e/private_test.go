@@ -248,6 +248,7 @@ func ofTheVisit(frame string) string {
 // ends is the control after: everybody is back, and what was said meanwhile stays where it was said.
 func (s *privateScene) ends() {
 	s.doctor.press("button", "End private time")
+	s.teen.reads(s.teen.word("private.off"))
 	s.guardian.reaches("visit")
 	s.guardian.meets(s.doctor)
 	s.guardian.meets(s.teen)

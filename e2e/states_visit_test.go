@@ -121,15 +121,22 @@ func (tour *tour) theChat(doctor, family *Person) {
 
 // lost is a network that goes and takes its time to come back, for one in the visit and one who waits.
 func (tour *tour) lost(doctor, family, waits *Person) {
+	family.taps("view.open")
 	tour.door.hold(family.at)
 	tour.wire.drop(doctor.port())
 	waits.reaches("reconnecting")
 	waits.examine("waiting-lost")
 	family.reaches("reconnecting")
+	family.await("see the banner over an open dialog", `() => {
+		const banner = document.querySelector("#banner"), {left, top, width, height} = banner.getBoundingClientRect();
+		return width > 0 && document.elementFromPoint(left + width / 2, top + height / 2) === banner;
+	}`)
+	family.closesDialog("#view-dialog")
 	family.shows("#banner")
 	said := family.text("#banner")
 	family.examine("reconnecting")
 	family.await("be advised", `(said) => document.querySelector("#banner").textContent !== said`, said)
+	family.await("have a number to call", `() => document.querySelector("#banner a[href^='tel:']")?.checkVisibility() ?? false`)
 	family.examine("reconnecting-long")
 	waits.shows("#waiting-hurry")
 	waits.examine("waiting-lost-long")

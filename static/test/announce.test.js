@@ -31,10 +31,10 @@ test("who goes outside takes no words of the visit along", () => {
   assert.deepEqual(heard.slice(3), ["says visit.in", "forgets", "shows visit.sent_out"]);
 });
 
-test("a patient in private time hears that they are asked; the others hear that it began", () => {
+test("a patient in private time hears that they are asked; the others hear that it began, and all see that it ended", () => {
   for (const [role, begins] of [["patient", "says private.on ask.title"], ["clinician", "says private.on"], ["interpreter", "says private.on"]]) {
     const { heard, happens } = listening(role);
     happens({ what: "private", on: true }, { what: "private", on: false });
-    assert.deepEqual(heard, [begins, "says private.off"], role);
+    assert.deepEqual(heard, [begins, "shows private.off"], role);
   }
 });

@@ -39,7 +39,9 @@ export class Announcer {
       case "private":
         // The patient is asked something, which stands far from where they are on the page.
         if (happening.on && room.you.role === "patient") return live.polite(`${words.t("private.on")} ${words.t("ask.title")}`);
-        return live.polite(words.t(happening.on ? "private.on" : "private.off"));
+        if (happening.on) return live.polite(words.t("private.on"));
+        // Seen as well: who was free to speak must know at once that others hear again.
+        return live.toast(words.t("private.off"));
       case "hearing":
         // Not what they answered: a loudspeaker would say it to the patient's room, too.
         return live.polite(words.t("hearing.answered", { name: happening.member.name }));

@@ -6,6 +6,7 @@ import { Awake } from "./awake.js";
 import { Ends } from "./ends.js";
 import { browserOf, explain } from "./faults.js";
 import { Inside } from "./inside.js";
+import { phoneLine } from "./phone.js";
 import { SlotViews } from "./slotviews.js";
 import { Waiting } from "./waiting.js";
 import { Attendance } from "../attendance.js";
@@ -178,14 +179,16 @@ export class Call {
 
   /** @param {number} now */
   #renderLost(now) {
-    const { live, words } = this.parts;
+    const { live, words, visit } = this.parts;
     if (this.#lostAt === 0) {
       this.#lostAt = now;
       setTimeout(() => this.render(), adviseAfter);
     }
     // The waiting room has room for advice, and for a number to call.
     const advise = this.#session?.room.place === "visit" && now - this.#lostAt >= adviseAfter;
-    live.banner(words.t(advise ? "banner.network" : "banner.reconnecting"));
+    if (!advise) return live.banner(words.t("banner.reconnecting"));
+    const { phone, you } = visit();
+    live.banner(words.t("banner.network"), ...(you.role === "clinician" ? [] : phoneLine(words, phone ?? "")));
   }
 
   /** @param {string} state */
