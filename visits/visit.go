@@ -166,8 +166,12 @@ func (r Request) tidy() Request {
 	return r
 }
 
+// unturned takes out what turns the letters around it, so that one name reads as another; some come along unseen from where a name is copied.
+var unturned = strings.NewReplacer("\u202a", "", "\u202b", "", "\u202c", "", "\u202d", "", "\u202e", "",
+	"\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "")
+
 func (p Person) tidy() Person {
-	p.Name = phi.Text(strings.TrimSpace(p.Name.Reveal()))
+	p.Name = phi.Text(strings.TrimSpace(unturned.Replace(p.Name.Reveal())))
 	return p
 }
 
