@@ -100,3 +100,22 @@ func TestDeployedMetricsExist(t *testing.T) {
 		}
 	}
 }
+
+// TestDeployedOptionsExist: what is set in the environment of deployed servers are options of ours.
+func TestDeployedOptionsExist(t *testing.T) {
+	var c server.Config
+	var demo bool
+	options := map[string]bool{}
+	serveOptions(&c, &demo, io.Discard).VisitAll(func(f *flag.Flag) { options[envName(f.Name)] = true })
+	for _, file := range []string{"docker-compose.yml", "deploy/kubernetes/housecall.yaml", "deploy/Dockerfile"} {
+		names := regexp.MustCompile(`HOUSECALL_[A-Z_]+`).FindAllString(read(t, filepath.Join(root, file)), -1)
+		if len(names) == 0 {
+			t.Errorf("%s sets no option", file)
+		}
+		for _, name := range names {
+			if !options[name] {
+				t.Errorf("%s sets %s, which is no option", file, name)
+			}
+		}
+	}
+}
