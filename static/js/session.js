@@ -218,6 +218,8 @@ export class Session {
 
   #changed() {
     if (this.#connection.state === "reconnecting") this.room.speaking = [];
+    // What was asked a while ago is not done all of a sudden when the connection is back: the room may be another by then.
+    if (this.#connection.state !== "in") for (const act of this.#kept.splice(0)) this.#cannot(act);
     this.#watcher.changed();
   }
 
@@ -314,7 +316,12 @@ export class Session {
   #act(message) {
     if (this.#connection.open) return this.#say(message);
     if (this.state === "in") this.#kept.push(message);
-    else this.#watcher.refused("try_later", message.type, "member" in message ? message.member : "");
+    else this.#cannot(message);
+  }
+
+  /** @param {ClientMessage} message */
+  #cannot(message) {
+    this.#watcher.refused("try_later", message.type, "member" in message ? message.member : "");
   }
 
   /** @param {ClientMessage} message */

@@ -220,7 +220,7 @@ test("an offer whose answer was lost with the websocket is made anew", async () 
   assert.deepEqual(world.link.answers, ["answer-1", "answer-2"]);
 });
 
-test("what is asked in the moment of a cut is asked once it is over; what is asked later is refused at once", async () => {
+test("what is asked in the moment of a cut is asked once it is over; what takes longer, or is asked later, is refused", async () => {
   const world = new World();
   await world.join();
   world.socket.onclose({ code: 1006 });
@@ -230,10 +230,15 @@ test("what is asked in the moment of a cut is asked once it is over; what is ask
   await world.receive(resumed("visit"));
   assert.deepEqual(world.socket.sent[1], { type: "admit", member: "w" });
   world.socket.onclose({ code: 1006 });
+  world.session.end();
   await world.pass(3000);
+  assert.deepEqual(world.refused, ["end try_later"]);
   world.session.private(true);
   world.session.remove("w");
-  assert.deepEqual(world.refused, ["private try_later", "remove try_later w"]);
+  assert.deepEqual(world.refused.slice(1), ["private try_later", "remove try_later w"]);
+  await world.open();
+  await world.receive(resumed("visit"));
+  assert.ok(!world.said.includes("end"));
 });
 
 test("every act has its message", async () => {
