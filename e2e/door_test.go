@@ -13,10 +13,10 @@ import (
 // (bidi.Options.Localhost), and so can be cut off alone.
 type door struct {
 	listener net.Listener
-	server   string // address and port
 	work     sync.WaitGroup
 
 	mu       sync.Mutex
+	server   string // address and port
 	closed   bool
 	passages map[*passage]struct{}
 	held     map[netip.Addr]chan struct{} // closed when bytes may pass again
@@ -45,7 +45,7 @@ func (d *door) url() string {
 
 // open lets connections through to a server until close.
 func (d *door) open(server string) {
-	d.server = server
+	d.lead(server)
 	d.work.Go(func() {
 		for {
 			client, err := d.listener.Accept()
@@ -55,6 +55,13 @@ func (d *door) open(server string) {
 			d.work.Go(func() { d.pass(client) })
 		}
 	})
+}
+
+// lead lets connections through to another server from now on; those there are stay.
+func (d *door) lead(server string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.server = server
 }
 
 // close ends all connections and waits for them.
@@ -91,7 +98,10 @@ func (d *door) pass(client net.Conn) {
 	}
 	p := &passage{at: at.Addr().Unmap(), client: client}
 	d.await(p.at)
-	if p.server, err = net.Dial("tcp", d.server); err != nil {
+	d.mu.Lock()
+	server := d.server
+	d.mu.Unlock()
+	if p.server, err = net.Dial("tcp", server); err != nil {
 		client.Close()
 		return
 	}

@@ -59,7 +59,7 @@ func (s *Seat) showOut(ctx context.Context, id string) error {
 	}
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
-	if err := s.room.host.config.Write(writing, removed); err != nil {
+	if err := s.room.host.write(writing, s.room, removed); err != nil {
 		return fmt.Errorf("removing a member: %w: %w", ErrNotKept, err)
 	}
 	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) {

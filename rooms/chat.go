@@ -17,6 +17,7 @@ type Transcript interface {
 	// Open gives what lasts of a visit to the host that opens its room; from then on whatever a host with a lower epoch wants kept is refused.
 	Open(ctx context.Context, visit string, epoch int64, latest int) (Record, error)
 	// Keep returns when a line is kept for good, and gives it as it is kept: when its sender has used the id before, that is the earlier one.
+	// ErrLost: a room of a higher epoch was opened.
 	Keep(ctx context.Context, visit string, epoch int64, line Line) (Line, error)
 }
 
@@ -79,6 +80,7 @@ func (r *Room) keepNext() {
 	line := r.unkept[0]
 	r.host.outside(keepWithin, func(ctx context.Context) {
 		kept, err := r.host.config.Transcript.Keep(ctx, r.visit, r.epoch, line)
+		r.host.heed(r, err)
 		r.tell(func() { r.wasKept(kept, err) })
 	})
 }

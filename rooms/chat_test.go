@@ -147,20 +147,6 @@ func TestChatAfterARestart(t *testing.T) {
 	}
 }
 
-// A host that another took over from keeps nothing more, and says so.
-func TestFencedChat(t *testing.T) {
-	h := newHouse(t, Limits{})
-	doctor := h.join("doctor", how{role: auth.Clinician})
-	if _, err := h.db.Open(h.ctx, visitID, h.db.epoch+1, 1); err != nil {
-		t.Fatal(err)
-	}
-	must2(t, doctor.seat.Chat(h.ctx, "1", "x"))
-	h.settle()
-	if got := all[Refused](doctor); len(got) != 1 || len(h.db.kept()) != 0 {
-		t.Errorf("refused %+v, kept %d", got, len(h.db.kept()))
-	}
-}
-
 // While the transcript is away no room is opened, and its lease is free for others.
 func TestNoRoomWithoutItsTranscript(t *testing.T) {
 	h := newHouse(t, Limits{})

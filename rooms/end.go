@@ -23,7 +23,7 @@ func (r *Room) askEnd(by *member) error {
 	r.ending = true
 	e := r.event(Event{Kind: EventEnded, By: by.invitation})
 	r.host.outside(endWithin, func(ctx context.Context) {
-		err := r.host.config.Write(ctx, e)
+		err := r.host.write(ctx, r, e)
 		r.tell(func() { r.mayEnd(by.id, err) })
 	})
 	return nil

@@ -24,7 +24,7 @@ type Config struct {
 
 	Transcript Transcript
 	// Write makes what happened last, before anybody in the visit is told: its end, the beginning and end of private time, and that somebody is shown
-	// out. It returns when it does, or when it can't now.
+	// out. It returns when it does, or when it can't now; ErrLost: a room of a higher epoch was opened.
 	Write func(context.Context, Event) error
 
 	Logger *slog.Logger

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -68,12 +69,33 @@ func (h *Host) handOver(ctx context.Context, r *Room) {
 	r.tell(r.relocate)
 }
 
+// write makes what happened in a room last.
+func (h *Host) write(ctx context.Context, r *Room, e Event) error {
+	err := h.config.Write(ctx, e)
+	h.heed(r, err)
+	return err
+}
+
+// heed looks whether what a room wanted kept was refused because another node hosts it by now: SQL may know of a higher epoch before Leases tells.
+func (h *Host) heed(r *Room, err error) {
+	if errors.Is(err, ErrLost) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.lose(r)
+	}
+}
+
 // lose is what becomes of a room that another node hosts by now. The caller holds mu.
 func (h *Host) lose(r *Room) {
-	h.config.Logger.Warn("a room is hosted elsewhere now", "visit", r.visit)
-	if _, ok := h.giveUpLocked(r); ok {
-		h.work.Go(func() { r.tell(r.relocate) })
+	lease, ok := h.giveUpLocked(r)
+	if !ok {
+		return
 	}
+	h.config.Logger.Warn("a room is hosted elsewhere now", "visit", r.visit)
+	h.work.Go(func() {
+		h.giveBack(lease) // does nothing but where SQL alone knows of the other host
+		r.tell(r.relocate)
+	})
 }
 
 // giveUp takes a room out of those this node hosts and returns its lease; false: it was not among them.

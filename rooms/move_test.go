@@ -89,6 +89,26 @@ func TestLostLeaseMovesEverybody(t *testing.T) {
 	}
 }
 
+// What lasts may know of a higher epoch first: what was said is refused, and everybody goes to where the room lives.
+func TestHigherEpochInTheTranscript(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	if _, err := h.db.Open(h.ctx, visitID, h.host.hostedRoom(visitID).epoch+1, 1); err != nil { // as another host does
+		t.Fatal(err)
+	}
+	if err := doctor.seat.Chat(h.ctx, "1", "x"); err != nil {
+		t.Fatal(err)
+	}
+	doctor.relocated()
+	await(doctor, "the refusal", func(r Refused) bool { return r.About == "1" && errors.Is(r.Err, ErrNotKept) })
+	if n := len(h.db.kept()); n != 0 {
+		t.Errorf("%d lines were kept", n)
+	}
+	if got := latest[Joined](h.join("doctor", how{role: auth.Clinician})).Place; got != Visit { // with a lease of a higher epoch
+		t.Errorf("came back to %s", got)
+	}
+}
+
 // Whoever does not go is sent away in the end, and at once when the link is withdrawn.
 func TestLingeringIsBounded(t *testing.T) {
 	h := newHouse(t, Limits{Linger: time.Minute})

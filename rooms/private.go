@@ -27,7 +27,7 @@ func (s *Seat) setPrivate(ctx context.Context, on bool) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
 	defer cancel()
-	unwritten := s.room.host.config.Write(ctx, turn)
+	unwritten := s.room.host.write(ctx, s.room, turn)
 	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) { return struct{}{}, s.room.turnPrivate(turn, unwritten) })
 	return err
 }

@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +39,10 @@ func (d *records) Keep(ctx context.Context, _ string, epoch int64, line Line) (L
 	d.wait(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.away || epoch < d.epoch {
+	if epoch < d.epoch {
+		return Line{}, fmt.Errorf("%w: %w", ErrLost, errAway)
+	}
+	if d.away {
 		return Line{}, errAway
 	}
 	if i := slices.IndexFunc(d.lines, func(l Line) bool { return l.ID == line.ID && l.From.ID == line.From.ID }); i >= 0 {

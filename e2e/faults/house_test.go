@@ -28,6 +28,9 @@ import (
 // patience bounds every wait for what must come. It bounds failures; what is measured is measured apart.
 const patience = 2 * time.Minute
 
+// mostStarts is how often a node is started before its not starting is a failure.
+const mostStarts = 3
+
 // process is a program that a test runs and may hurt.
 type process struct {
 	*exec.Cmd
@@ -135,21 +138,31 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// start starts a node, or starts it anew, and waits until it is ready.
+// start starts a node, or starts it anew, and waits until it is ready. As a supervisor does, it starts one again that has ended.
 func (h *hospital) start(n *node) {
 	h.t.Helper()
-	loopback := func(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
-	n.process = run(h.t, filepath.Join(h.dir, n.name+".log"), h.binary, append([]string{"serve", "--data", filepath.Join(h.dir, n.name), "--listen", loopback(n.port),
-		"--node-listen", loopback(n.inner), "--admin-listen", loopback(n.adm), "--redis", "redis://" + h.redisAt, "--trusted-proxy", "127.0.0.1"}, h.shared...)...)
+	starts := 1
+	n.process = h.serve(n)
 	h.until("node "+n.name+" is ready", func() bool {
 		select {
 		case <-n.ended:
-			said, _ := os.ReadFile(filepath.Join(h.dir, n.name+".log"))
-			h.t.Fatalf("node %s has ended:\n%s", n.name, said)
+			if starts++; starts > mostStarts {
+				said, _ := os.ReadFile(filepath.Join(h.dir, n.name+".log"))
+				h.t.Fatalf("node %s has ended:\n%s", n.name, said)
+			}
+			n.process = h.serve(n)
 		default:
 		}
 		return h.status(n.at("/readyz")) == http.StatusOK
 	})
+}
+
+// serve runs a node.
+func (h *hospital) serve(n *node) *process {
+	h.t.Helper()
+	loopback := func(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+	return run(h.t, filepath.Join(h.dir, n.name+".log"), h.binary, append([]string{"serve", "--data", filepath.Join(h.dir, n.name), "--listen", loopback(n.port),
+		"--node-listen", loopback(n.inner), "--admin-listen", loopback(n.adm), "--redis", "redis://" + h.redisAt, "--trusted-proxy", "127.0.0.1"}, h.shared...)...)
 }
 
 // at is an address of a node, past the load balancer.

@@ -114,7 +114,6 @@ func (s *Server) Drain() {
 	defer cancel()
 	alive, err := c.nodes.Alive(ctx)
 	if err == nil && slices.ContainsFunc(alive, func(n rooms.Node) bool { return n.ID != c.self && !n.Draining && n.Address != "" }) {
-		s.http.SetKeepAlivesEnabled(false) // what comes next goes to another node, where a load balancer can choose
 		err = c.host.Drain(ctx)
 	}
 	if err != nil {

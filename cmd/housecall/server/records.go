@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"housecall/rooms"
@@ -30,7 +31,7 @@ func (r records) Keep(ctx context.Context, visit string, epoch int64, line rooms
 	kept, err := r.server.Visits.KeepLine(ctx, epoch, visits.ChatLine{Visit: visit, Session: line.From.ID, ID: line.ID, Text: line.Text, At: line.At,
 		Audience: line.Audience})
 	if err != nil {
-		return rooms.Line{}, err
+		return rooms.Line{}, lostOf(err)
 	}
 	line.Text, line.At, line.Audience = kept.Text, kept.At, kept.Audience
 	return line, nil
@@ -38,7 +39,15 @@ func (r records) Keep(ctx context.Context, visit string, epoch int64, line rooms
 
 // write makes what happened in a room last.
 func (r records) write(ctx context.Context, e rooms.Event) error {
-	return r.server.Visits.OnRoomEvent(ctx, eventOf(e))
+	return lostOf(r.server.Visits.OnRoomEvent(ctx, eventOf(e)))
+}
+
+// lostOf tells a room in its own words that another node hosts it by now.
+func lostOf(err error) error {
+	if errors.Is(err, visits.ErrNotHost) {
+		return fmt.Errorf("%w: %w", rooms.ErrLost, err)
+	}
+	return err
 }
 
 // goOn has leases that forget at every start give epochs higher than those that what is kept was fenced with, whatever the clock says.
