@@ -14,12 +14,24 @@ import (
 
 // Transcript keeps what is said in visits where it lasts. Its methods may take as long as their context lets them.
 type Transcript interface {
-	// Open gives what lasts of a visit to the host that opens its room; from then on whatever a host with a lower epoch wants kept is refused.
+	// Open gives what lasts of a visit to the host that opens its room; from then on whatever a host with a lower epoch wants kept is refused. So
+	// is opening the room with an epoch that is not higher than all before, by an EpochUsedError.
 	Open(ctx context.Context, visit string, epoch int64, latest int) (Record, error)
 	// Keep returns when a line is kept for good, and gives it as it is kept: when its sender has used the id before, that is the earlier one.
 	// ErrLost: a room of a higher epoch was opened.
 	Keep(ctx context.Context, visit string, epoch int64, line Line) (Line, error)
 }
+
+// EpochUsedError says that a room was opened with this epoch, or a higher one, before.
+type EpochUsedError struct {
+	Highest int64 // epoch the room was opened with
+}
+
+func (e *EpochUsedError) Error() string {
+	return fmt.Sprintf("the room was opened with epoch %d before", e.Highest)
+}
+
+func (e *EpochUsedError) Unwrap() error { return fault.TryAgain }
 
 // Record is what lasts of a visit's room, whoever hosted it.
 type Record struct {

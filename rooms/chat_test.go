@@ -154,7 +154,7 @@ func TestNoRoomWithoutItsTranscript(t *testing.T) {
 	if _, err := h.host.Room(h.ctx, visitID); !errors.Is(err, fault.TryAgain) {
 		t.Errorf("opening a room: %v", err)
 	}
-	if _, err := h.leases.Acquire(h.ctx, "node-2", visitID); err != nil {
+	if _, err := h.leases.Acquire(h.ctx, "node-2", visitID, 0); err != nil {
 		t.Errorf("the lease: %v", err)
 	}
 }

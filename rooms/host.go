@@ -3,6 +3,7 @@ package rooms
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -208,18 +209,30 @@ const openWithin = 5 * time.Second
 
 // acquire gets what it takes to open a room: the lease on it, and what lasts of it.
 func (h *Host) acquire(ctx context.Context, visit string) (Lease, Record, error) {
-	lease, err := h.config.Leases.Acquire(ctx, h.config.Node, visit)
-	if err != nil {
-		return Lease{}, Record{}, fmt.Errorf("opening a room: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, openWithin)
-	defer cancel()
-	record, err := h.config.Transcript.Open(ctx, visit, lease.Epoch, h.config.Limits.Chat)
-	if err != nil {
+	var above int64
+	for {
+		lease, err := h.config.Leases.Acquire(ctx, h.config.Node, visit, above)
+		if err != nil {
+			return Lease{}, Record{}, fmt.Errorf("opening a room: %w", err)
+		}
+		record, err := h.openTranscript(ctx, lease)
+		if err == nil {
+			return lease, record, nil
+		}
+		var used *EpochUsedError
+		if above == 0 && errors.As(err, &used) {
+			above = used.Highest // the store has forgotten it, and its clock is behind
+			continue
+		}
 		h.giveBack(lease)
 		return Lease{}, Record{}, fmt.Errorf("opening a room: %w", fault.Away(err))
 	}
-	return lease, record, nil
+}
+
+func (h *Host) openTranscript(ctx context.Context, lease Lease) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	return h.config.Transcript.Open(ctx, lease.Room, lease.Epoch, h.config.Limits.Chat)
 }
 
 // outside runs act apart from any room's goroutine, with so much time.

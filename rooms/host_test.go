@@ -89,11 +89,11 @@ type cuttable struct {
 	away atomic.Bool
 }
 
-func (c *cuttable) Acquire(ctx context.Context, node, room string) (Lease, error) {
+func (c *cuttable) Acquire(ctx context.Context, node, room string, above int64) (Lease, error) {
 	if c.away.Load() {
 		return Lease{}, fault.Away(errors.New("gone"))
 	}
-	return c.Leases.Acquire(ctx, node, room)
+	return c.Leases.Acquire(ctx, node, room, above)
 }
 
 func (c *cuttable) Release(ctx context.Context, lease Lease) error {
@@ -150,4 +150,19 @@ func (s *holding) Renew(ctx context.Context, lease Lease) error {
 		<-s.hold
 	}
 	return s.Leases.Renew(ctx, lease)
+}
+
+// A store that has forgotten what it gave, and whose clock is behind, keeps nobody out: what lasts says how high to go.
+func TestEpochsGoOnAboveWhatLasts(t *testing.T) {
+	h := newHouse(t, Limits{})
+	before := h.clock.Now().Add(time.Hour).UnixMicro()
+	h.db.epoch = before
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	if got := h.host.hostedRoom(visitID).epoch; got != before+1 {
+		t.Errorf("epoch %d after %d", got, before)
+	}
+	if err := doctor.seat.Chat(h.ctx, "1", "x"); err != nil {
+		t.Error(err)
+	}
+	await(doctor, "the line", func(u Said) bool { return u.ID == "1" })
 }

@@ -51,10 +51,10 @@ type Leases interface {
 	Beat(ctx context.Context, node Node) (known bool, err error)
 
 	// Acquire makes the node the host of the room when the room is free: nobody hosts it, or its host's heartbeat is
-	// gone. The lease carries a new epoch and the snapshot the last host left. A node that hosts the room already
-	// gets its lease again, with the same epoch. While another living node hosts the room, the answer is that node's lease
+	// gone. The lease carries a new epoch, higher than above, and the snapshot the last host left. A node that hosts the room already
+	// gets its lease again, with the same epoch, if that is higher than above. While another living node hosts the room, the answer is that node's lease
 	// and ErrHeld. Acquire is also a Beat of the node when it succeeds, which goes on as it announced itself last.
-	Acquire(ctx context.Context, node, room string) (Lease, error)
+	Acquire(ctx context.Context, node, room string, above int64) (Lease, error)
 
 	// Renew keeps the lease and replaces the room's snapshot with lease.Admitted. A store that has forgotten the
 	// room (Redis was emptied) takes the lease as it is. ErrLost: a higher epoch exists, or the lease was released;

@@ -19,7 +19,6 @@ type MemoryLeases struct {
 	beats map[string]time.Time   // node → when its heartbeat is gone
 	nodes map[string]Node        // as they announced themselves last
 	rooms map[string]*roomRecord // room → what is remembered of it
-	after int64                  // epochs are higher
 	swept time.Time
 }
 
@@ -34,13 +33,6 @@ type roomRecord struct {
 // NewMemoryLeases returns leases that live as long as the process. now is the clock of heartbeats and epochs.
 func NewMemoryLeases(now func() time.Time) *MemoryLeases {
 	return &MemoryLeases{now: now, beats: map[string]time.Time{}, nodes: map[string]Node{}, rooms: map[string]*roomRecord{}, swept: now()}
-}
-
-// After makes all epochs from now on higher than this one, which was given by leases that are forgotten.
-func (m *MemoryLeases) After(epoch int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.after = epoch
 }
 
 // Beat implements Leases.
@@ -93,7 +85,7 @@ func (m *MemoryLeases) node(id string) Node {
 }
 
 // Acquire implements Leases.
-func (m *MemoryLeases) Acquire(_ context.Context, node, room string) (Lease, error) {
+func (m *MemoryLeases) Acquire(_ context.Context, node, room string, above int64) (Lease, error) {
 	if err := checkIdentifiers(node, room); err != nil {
 		return Lease{}, err
 	}
@@ -106,12 +98,12 @@ func (m *MemoryLeases) Acquire(_ context.Context, node, room string) (Lease, err
 		record = &roomRecord{}
 		m.rooms[room] = record
 	}
-	if record.host != node {
-		if record.host != "" && m.alive(record.host, now) {
-			return record.lease(room), ErrHeld
-		}
+	if record.host != node && record.host != "" && m.alive(record.host, now) {
+		return record.lease(room), ErrHeld
+	}
+	if record.host != node || record.epoch <= above {
 		record.host = node
-		record.epoch = max(record.epoch+1, m.after+1, now.UnixMicro())
+		record.epoch = max(record.epoch+1, above+1, now.UnixMicro())
 	}
 	record.forget = now.Add(LeaseMemory)
 	m.beats[node] = now.Add(HeartbeatTTL)

@@ -90,17 +90,17 @@ end
 return {host, redis.call('HGET', KEYS[2], host) or ''}
 `)
 
-	// KEYS: heartbeats, room, nodes. ARGV: node, heartbeat TTL in µs, memory of a room in ms.
+	// KEYS: heartbeats, room, nodes. ARGV: node, heartbeat TTL in µs, memory of a room in ms, the epoch to be above.
 	// Returns the host, its epoch and the snapshot; the host is another than node when it holds the room.
 	acquireScript = redis.NewScript(luaClock + luaBeat + `
-local node, ttl = ARGV[1], tonumber(ARGV[2])
+local node, ttl, above = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local room = redis.call('HMGET', KEYS[2], 'host', 'epoch', 'admitted')
 local host, epoch, admitted = room[1] or '', tonumber(room[2] or '0'), room[3] or ''
-if host ~= node then
-  if host ~= '' and alive(KEYS[1], host, ttl) then
-    return {host, digits(epoch), admitted}
-  end
-  epoch = math.max(epoch + 1, now)
+if host ~= node and host ~= '' and alive(KEYS[1], host, ttl) then
+  return {host, digits(epoch), admitted}
+end
+if host ~= node or epoch <= above then
+  epoch = math.max(epoch + 1, above + 1, now)
   redis.call('HSET', KEYS[2], 'host', node, 'epoch', digits(epoch), 'admitted', admitted)
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
@@ -170,12 +170,12 @@ func (l *RedisLeases) HostOf(ctx context.Context, room string) (Node, bool, erro
 }
 
 // Acquire implements Leases.
-func (l *RedisLeases) Acquire(ctx context.Context, node, room string) (Lease, error) {
+func (l *RedisLeases) Acquire(ctx context.Context, node, room string, above int64) (Lease, error) {
 	if err := checkIdentifiers(node, room); err != nil {
 		return Lease{}, err
 	}
 	answer, err := l.redis.run(ctx, acquireScript, []string{heartbeatsKey, roomKey(room), nodesKey},
-		node, HeartbeatTTL.Microseconds(), LeaseMemory.Milliseconds()).StringSlice()
+		node, HeartbeatTTL.Microseconds(), LeaseMemory.Milliseconds(), above).StringSlice()
 	if err == nil && len(answer) != 3 {
 		err = fmt.Errorf("the script answered with %d values", len(answer))
 	}

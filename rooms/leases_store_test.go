@@ -109,7 +109,7 @@ func (s *leaseStore) take(t *testing.T, node, room string) Lease {
 	var lease Lease
 	eventually(t, "the room is free for "+node, s.pause, func() bool {
 		var err error
-		if lease, err = s.Acquire(t.Context(), node, room); err != nil && !errors.Is(err, ErrHeld) {
+		if lease, err = s.Acquire(t.Context(), node, room, 0); err != nil && !errors.Is(err, ErrHeld) {
 			t.Fatal(err)
 		}
 		return err == nil

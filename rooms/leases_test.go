@@ -20,6 +20,7 @@ func TestLeases(t *testing.T) {
 		"kept by beats":    sceneKeptByBeats,
 		"host dies":        sceneHostDies,
 		"released":         sceneReleased,
+		"above":            sceneAbove,
 		"snapshot":         sceneSnapshot,
 		"flush, host back": sceneFlushHostBack,
 		"flush, other":     sceneFlushOther,
@@ -44,7 +45,7 @@ func TestLeases(t *testing.T) {
 
 func sceneFirst(t *testing.T, s *leaseStore) {
 	before := s.now().UnixMicro()
-	lease, err := s.Acquire(t.Context(), "a", "room")
+	lease, err := s.Acquire(t.Context(), "a", "room", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,14 +55,14 @@ func sceneFirst(t *testing.T, s *leaseStore) {
 	if after := s.now().UnixMicro(); lease.Epoch < before || lease.Epoch > after {
 		t.Errorf("epoch %d is not between %d and %d", lease.Epoch, before, after)
 	}
-	again, err := s.Acquire(t.Context(), "a", "room")
+	again, err := s.Acquire(t.Context(), "a", "room", 0)
 	if err != nil || again.Epoch != lease.Epoch {
 		t.Errorf("the host acquired again: %+v, %v; want epoch %d", again, err, lease.Epoch)
 	}
 	// Also a host that was silent for long, as long as nobody took the room.
 	begin := s.now()
 	eventually(t, "the heartbeat is gone", s.pause, func() bool { return s.now().Sub(begin) > 2*HeartbeatTTL })
-	again, err = s.Acquire(t.Context(), "a", "room")
+	again, err = s.Acquire(t.Context(), "a", "room", 0)
 	if err != nil || again.Epoch != lease.Epoch {
 		t.Errorf("the host acquired after a silence: %+v, %v; want epoch %d", again, err, lease.Epoch)
 	}
@@ -69,15 +70,15 @@ func sceneFirst(t *testing.T, s *leaseStore) {
 
 func sceneHeld(t *testing.T, s *leaseStore) {
 	s.swiftly(t, func(room string) error {
-		lease, err := s.Acquire(t.Context(), "a", room)
+		lease, err := s.Acquire(t.Context(), "a", room, 0)
 		if err != nil {
 			return err
 		}
-		held, err := s.Acquire(t.Context(), "b", room)
+		held, err := s.Acquire(t.Context(), "b", room, 0)
 		if !errors.Is(err, ErrHeld) || held.Node != "a" || held.Epoch != lease.Epoch || held.Room != room {
 			return fmt.Errorf("the room of a living host went to another: %+v, %w", held, err)
 		}
-		other, err := s.Acquire(t.Context(), "b", room+"-other")
+		other, err := s.Acquire(t.Context(), "b", room+"-other", 0)
 		if err != nil || other.Node != "b" {
 			return fmt.Errorf("another room: %+v, %w", other, err)
 		}
@@ -93,7 +94,7 @@ func sceneKeptByBeats(t *testing.T, s *leaseStore) {
 		if _, err := s.Beat(t.Context(), Node{ID: "a"}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.Acquire(t.Context(), "b", "room")
+		_, err := s.Acquire(t.Context(), "b", "room", 0)
 		if errors.Is(err, ErrHeld) {
 			s.pause()
 			continue
@@ -146,7 +147,7 @@ func sceneReleased(t *testing.T, s *leaseStore) {
 	if err := s.Renew(t.Context(), first); !errors.Is(err, ErrLost) {
 		t.Errorf("a released lease was renewed: %v", err)
 	}
-	second, err := s.Acquire(t.Context(), "b", "room") // at once, although a still lives
+	second, err := s.Acquire(t.Context(), "b", "room", 0) // at once, although a still lives
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,10 +157,39 @@ func sceneReleased(t *testing.T, s *leaseStore) {
 	if err := s.Release(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	third, err := s.Acquire(t.Context(), "b", "room") // the same node again: another lease nevertheless
+	third, err := s.Acquire(t.Context(), "b", "room", 0) // the same node again: another lease nevertheless
 	if err != nil || third.Epoch <= second.Epoch {
 		t.Errorf("acquired after releasing: %+v after %+v, %v", third, second, err)
 	}
+}
+
+// sceneAbove: what lasts may know of higher epochs than the store.
+func sceneAbove(t *testing.T, s *leaseStore) {
+	s.swiftly(t, func(room string) error {
+		far := s.now().Add(time.Hour).UnixMicro()
+		first, err := s.Acquire(t.Context(), "a", room, far)
+		if err != nil || first.Epoch <= far {
+			return fmt.Errorf("above %d: %+v, %w", far, first, err)
+		}
+		first.Admitted = []string{"s1"}
+		if err := s.Renew(t.Context(), first); err != nil {
+			return err
+		}
+		if again, err := s.Acquire(t.Context(), "a", room, far); err != nil || again.Epoch != first.Epoch {
+			return fmt.Errorf("the host again, above %d: %+v, %w", far, again, err)
+		}
+		if held, err := s.Acquire(t.Context(), "b", room, 2*far); !errors.Is(err, ErrHeld) || held.Epoch != first.Epoch {
+			return fmt.Errorf("another node: %+v, %w", held, err)
+		}
+		second, err := s.Acquire(t.Context(), "a", room, first.Epoch)
+		if err != nil || second.Epoch <= first.Epoch || !slices.Equal(second.Admitted, first.Admitted) {
+			return fmt.Errorf("the host, above its own: %+v, %w", second, err)
+		}
+		if err := s.Renew(t.Context(), first); !errors.Is(err, ErrLost) {
+			return fmt.Errorf("its lease of before was renewed: %w", err)
+		}
+		return s.Renew(t.Context(), second)
+	})
 }
 
 func sceneSnapshot(t *testing.T, s *leaseStore) {
@@ -196,7 +226,7 @@ func sceneFlushHostBack(t *testing.T, s *leaseStore) {
 		if _, err := s.Beat(t.Context(), Node{ID: "a"}); err != nil {
 			return err
 		}
-		held, err := s.Acquire(t.Context(), "b", room)
+		held, err := s.Acquire(t.Context(), "b", room, 0)
 		if !errors.Is(err, ErrHeld) || held.Epoch != lease.Epoch || !slices.Equal(held.Admitted, lease.Admitted) {
 			return fmt.Errorf("after the host came back another got %+v, %w", held, err)
 		}
@@ -219,7 +249,7 @@ func sceneFlushHostBack(t *testing.T, s *leaseStore) {
 func sceneFlushOther(t *testing.T, s *leaseStore) {
 	first := s.take(t, "a", "room")
 	s.flush(t)
-	second, err := s.Acquire(t.Context(), "b", "room")
+	second, err := s.Acquire(t.Context(), "b", "room", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +300,7 @@ func sceneRace(t *testing.T, s *leaseStore) {
 		var group sync.WaitGroup
 		leases, errs := make([]Lease, nodes), make([]error, nodes)
 		for i := range nodes {
-			group.Go(func() { leases[i], errs[i] = s.Acquire(t.Context(), fmt.Sprint("node-", i), room) })
+			group.Go(func() { leases[i], errs[i] = s.Acquire(t.Context(), fmt.Sprint("node-", i), room, 0) })
 		}
 		group.Wait()
 		winner := -1
@@ -323,7 +353,7 @@ func sceneNotValid(t *testing.T, s *leaseStore) {
 		t.Errorf("Beat: %v", err)
 	}
 	for _, pair := range [][2]string{{"", "room"}, {"a", ""}, {"a", "Sample Patient"}} {
-		if _, err := s.Acquire(ctx, pair[0], pair[1]); !errors.Is(err, fault.NotValid) {
+		if _, err := s.Acquire(ctx, pair[0], pair[1], 0); !errors.Is(err, fault.NotValid) {
 			t.Errorf("Acquire %q: %v", pair, err)
 		}
 	}
@@ -336,7 +366,7 @@ func TestMemoryLeasesForget(t *testing.T) {
 	clock := newHandClock()
 	m := NewMemoryLeases(clock.now)
 	for i := range 100 {
-		if _, err := m.Acquire(t.Context(), fmt.Sprint("node-", i), fmt.Sprint("room-", i)); err != nil {
+		if _, err := m.Acquire(t.Context(), fmt.Sprint("node-", i), fmt.Sprint("room-", i), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -353,18 +383,5 @@ func TestMemoryLeasesForget(t *testing.T) {
 	}
 	if len(m.beats) != 1 || len(m.rooms) != 0 {
 		t.Errorf("after a day: %d heartbeats, %d rooms; want 1 and 0", len(m.beats), len(m.rooms))
-	}
-}
-
-// Leases that forget with their process go on above what was given before, also when the clock was set back meanwhile.
-func TestEpochsGoOnAfterARestart(t *testing.T) {
-	clock := &clock{now: time.Now()}
-	leases := NewMemoryLeases(clock.Now)
-	before := clock.Now().Add(time.Hour).UnixMicro()
-	leases.After(before)
-	for _, room := range []string{"room-1", "room-2"} {
-		if lease, err := leases.Acquire(t.Context(), "node-1", room); err != nil || lease.Epoch <= before {
-			t.Errorf("epoch %d, %v, after %d", lease.Epoch, err, before)
-		}
 	}
 }

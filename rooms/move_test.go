@@ -23,7 +23,7 @@ func (h *house) snapshot(node string, want ...string) Lease {
 	var lease Lease
 	h.until("the snapshot stored", func() bool {
 		var err error
-		if lease, err = h.leases.Acquire(h.ctx, node, visitID); err != nil {
+		if lease, err = h.leases.Acquire(h.ctx, node, visitID, 0); err != nil {
 			h.t.Fatal(err)
 		}
 		return slices.Equal(lease.Admitted, want)
@@ -209,4 +209,36 @@ func TestForgottenHostLooksFirst(t *testing.T) {
 	close(held.hold)
 	h.until("sure again", func() bool { return !host.isCutOff() })
 	doctor.admit(patient)
+}
+
+// A host whose room was opened with a higher epoch gives it up as soon as what lasts says so, even if the store, which was emptied since, thinks that
+// it is the host: else everything would be refused for as long as it lives.
+func TestOutrunHostGivesUp(t *testing.T) {
+	for name, act := range map[string]func(*house, *guest) error{
+		"chat":         func(h *house, g *guest) error { return g.seat.Chat(h.ctx, "1", "x") },
+		"private time": func(h *house, g *guest) error { return g.seat.SetPrivate(h.ctx, true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, Limits{})
+			doctor := h.join("doctor", how{role: auth.Clinician})
+			h.db.mu.Lock()
+			h.db.epoch++
+			h.db.mu.Unlock()
+			if err := act(h, doctor); err != nil && !errors.Is(err, ErrNotKept) {
+				t.Fatal(err)
+			}
+			doctor.relocated()
+			again := h.join("doctor", how{role: auth.Clinician})
+			if again.seat.room == doctor.seat.room {
+				t.Fatal("came back to the same room")
+			}
+			if err := act(h, again); err != nil {
+				t.Error(err)
+			}
+			h.settle()
+			if n := len(all[Refused](again)); n != 0 {
+				t.Errorf("%d refused by the room that was opened anew", n)
+			}
+		})
+	}
 }

@@ -73,7 +73,7 @@ func sceneNodesDie(t *testing.T, s *leaseStore) {
 	}
 	s.flush(t)
 	s.swiftly(t, func(room string) error {
-		if _, err := s.Acquire(ctx, "a", room); err != nil { // before it has announced itself anew
+		if _, err := s.Acquire(ctx, "a", room, 0); err != nil { // before it has announced itself anew
 			return err
 		}
 		if _, err := s.Beat(ctx, Node{ID: "b", Load: 1}); err != nil {
@@ -98,7 +98,7 @@ func sceneHosts(t *testing.T, s *leaseStore) {
 		if _, err := s.Beat(ctx, a); err != nil {
 			return err
 		}
-		lease, err := s.Acquire(ctx, "a", room)
+		lease, err := s.Acquire(ctx, "a", room, 0)
 		if err != nil {
 			return err
 		}

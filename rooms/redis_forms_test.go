@@ -34,7 +34,7 @@ func redisCalls(t *testing.T, r *Redis) map[string]func() error {
 		"Alive":   func() error { _, err := leases.Alive(ctx); return err },
 		"HostOf":  func() error { _, _, err := leases.HostOf(ctx, "room"); return err },
 		"Beat":    func() error { _, err := leases.Beat(ctx, Node{ID: "node"}); return err },
-		"Acquire": func() error { _, err := leases.Acquire(ctx, "node", "room"); return err },
+		"Acquire": func() error { _, err := leases.Acquire(ctx, "node", "room", 0); return err },
 		"Renew":   func() error { return leases.Renew(ctx, Lease{Room: "other", Node: "node", Epoch: 1}) },
 		"Release": func() error { return leases.Release(ctx, Lease{Room: "room", Node: "node", Epoch: 1}) },
 	}

@@ -181,7 +181,7 @@ func TestRedisAway(t *testing.T) {
 				r := openTestRedis(t, server.addressAt(way.listener.Addr()), redisPatience)
 				leases := NewRedisLeases(r)
 				everyCallWorks(t, r)
-				before, err := leases.Acquire(t.Context(), "node", "kept")
+				before, err := leases.Acquire(t.Context(), "node", "kept", 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -192,7 +192,7 @@ func TestRedisAway(t *testing.T) {
 				if err := leases.Renew(t.Context(), before); err != nil {
 					t.Errorf("the host writes its lease: %v", err)
 				}
-				after, err := leases.Acquire(t.Context(), "node", "kept")
+				after, err := leases.Acquire(t.Context(), "node", "kept", 0)
 				if err != nil || after.Epoch != before.Epoch {
 					t.Errorf("afterwards %+v, %v; before %+v", after, err, before)
 				}

@@ -46,7 +46,7 @@ func TestRedisKeys(t *testing.T) {
 	ctx := t.Context()
 	const address, room, pass = "198.51.100.7", "0193-room", "0193-pass"
 
-	lease, err := leases.Acquire(ctx, "node", room)
+	lease, err := leases.Acquire(ctx, "node", room, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestRedisKeys(t *testing.T) {
 	if err := leases.Renew(ctx, lease); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := leases.Acquire(ctx, "node", "0193-released"); err != nil {
+	if _, err := leases.Acquire(ctx, "node", "0193-released", 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := leases.Release(ctx, lease); err != nil {

@@ -28,8 +28,11 @@ var errAway = fault.Away(errors.New("gone"))
 func (d *records) Open(_ context.Context, _ string, epoch int64, latest int) (Record, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.away || epoch < d.epoch {
+	if d.away {
 		return Record{}, errAway
+	}
+	if epoch <= d.epoch {
+		return Record{}, &EpochUsedError{d.epoch}
 	}
 	d.epoch = epoch
 	return Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):]), Private: d.since}, nil
@@ -58,6 +61,9 @@ func (d *records) write(ctx context.Context, e Event) error {
 	defer d.mu.Unlock()
 	if d.away {
 		return errAway
+	}
+	if e.Epoch < d.epoch {
+		return ErrLost
 	}
 	switch e.Kind {
 	case EventEnded:

@@ -32,6 +32,17 @@ type ChatLine struct {
 // ErrNotHost says that another node hosts the visit's room by now.
 var ErrNotHost = fmt.Errorf("the room is hosted elsewhere: %w", fault.TryAgain)
 
+// EpochUsedError says that a visit's room was opened with this epoch, or a higher one, before.
+type EpochUsedError struct {
+	Highest int64 // epoch the room was opened with
+}
+
+func (e *EpochUsedError) Error() string {
+	return fmt.Sprintf("the room was opened with epoch %d before", e.Highest)
+}
+
+func (e *EpochUsedError) Unwrap() error { return ErrNotHost }
+
 // KeepLine keeps a line of the room that was opened with this epoch, or with none at all, and audits that something was said, not what. When it
 // returns the line is committed. It gives the line as it is kept: a sender who has used the id before gets that earlier line.
 func (s *Service) KeepLine(ctx context.Context, epoch int64, line ChatLine) (ChatLine, error) {
@@ -120,17 +131,22 @@ func (s *Service) scanLine(visit string, scan func(...any) error) (ChatLine, err
 }
 
 // OpenRoom gives the last lines of a visit, oldest first, and since when private time is on, if it is, to the host that opens its room; from then
-// on it refuses whatever comes of a host with a lower epoch: so nothing is kept that this host doesn't know.
+// on it refuses whatever comes of a host with a lower epoch: so nothing is kept that this host doesn't know. An epoch that is not higher than all
+// that the room was opened with is refused by an EpochUsedError.
 func (s *Service) OpenRoom(ctx context.Context, visit string, epoch int64, latest int) (lines []ChatLine, private time.Time, err error) {
 	var since int64
 	err = s.config.DB.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO visit_rooms (visit_id, epoch) VALUES (?, ?)
-			ON CONFLICT (visit_id) DO UPDATE SET epoch = excluded.epoch WHERE excluded.epoch > visit_rooms.epoch`, visit, epoch)
+		highest, err := highestEpoch(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		if epoch <= highest {
+			return &EpochUsedError{highest}
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO visit_rooms (visit_id, epoch) VALUES (?, ?)
+			ON CONFLICT (visit_id) DO UPDATE SET epoch = excluded.epoch`, visit, epoch)
 		if err != nil {
 			return fmt.Errorf("note the host: %w", err)
-		}
-		if err := checkHost(ctx, tx, visit, epoch); err != nil {
-			return err
 		}
 		if err := tx.QueryRowContext(ctx, `SELECT private_since FROM visit_rooms WHERE visit_id = ?`, visit).Scan(&since); err != nil {
 			return fmt.Errorf("read whether private time is on: %w", err)
@@ -159,22 +175,19 @@ func (s *Service) scanLineOrNone(ctx context.Context, visit string, scan func(..
 
 // checkHost refuses a host whose room was opened by another since.
 func checkHost(ctx context.Context, tx *store.Tx, visit string, epoch int64) error {
+	highest, err := highestEpoch(ctx, tx, visit)
+	if err == nil && highest > epoch {
+		err = ErrNotHost
+	}
+	return err
+}
+
+// highestEpoch is the highest that the visit's room was opened with; 0: it never was.
+func highestEpoch(ctx context.Context, tx *store.Tx, visit string) (int64, error) {
 	var highest int64
 	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(epoch), 0) FROM visit_rooms WHERE visit_id = ?`, visit).Scan(&highest)
 	if err != nil {
-		return fmt.Errorf("read the host: %w", err)
-	}
-	if highest > epoch {
-		return ErrNotHost
-	}
-	return nil
-}
-
-// HighestEpoch is the highest epoch of any visit's room: a store of leases that forgets must give higher ones.
-func (s *Service) HighestEpoch(ctx context.Context) (int64, error) {
-	var highest int64
-	if err := s.config.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(epoch), 0) FROM visit_rooms`).Scan(&highest); err != nil {
-		return 0, fmt.Errorf("read the highest epoch: %w", err)
+		return 0, fmt.Errorf("read the host: %w", err)
 	}
 	return highest, nil
 }

@@ -15,6 +15,10 @@ type records struct{ server *Server }
 // Open implements rooms.Transcript.
 func (r records) Open(ctx context.Context, visit string, epoch int64, latest int) (rooms.Record, error) {
 	kept, private, err := r.server.Visits.OpenRoom(ctx, visit, epoch, latest)
+	var used *visits.EpochUsedError
+	if errors.As(err, &used) {
+		return rooms.Record{}, &rooms.EpochUsedError{Highest: used.Highest}
+	}
 	if err != nil {
 		return rooms.Record{}, err
 	}
@@ -48,18 +52,4 @@ func lostOf(err error) error {
 		return fmt.Errorf("%w: %w", rooms.ErrLost, err)
 	}
 	return err
-}
-
-// goOn has leases that forget at every start give epochs higher than those that what is kept was fenced with, whatever the clock says.
-func (s *Server) goOn(ctx context.Context, leases rooms.Leases) error {
-	memory, ok := leases.(*rooms.MemoryLeases)
-	if !ok {
-		return nil
-	}
-	highest, err := s.Visits.HighestEpoch(ctx)
-	if err != nil {
-		return fmt.Errorf("going on after the last start: %w", err)
-	}
-	memory.After(highest)
-	return nil
 }

@@ -145,9 +145,6 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.goOn(ctx, leases); err != nil {
-		return err
-	}
 	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone)
 	if err != nil {
 		return err
