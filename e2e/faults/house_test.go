@@ -255,7 +255,6 @@ func (h *hospital) fullest() (*node, int) {
 // visit is two people in a visit.
 type visit struct {
 	people [2]*loadtest.Stay // the clinician and the patient
-	said   int
 }
 
 // plan makes a visit and has its people come; they may not be there yet.

@@ -52,7 +52,8 @@ func (r *report) print() {
 // ward is the visits that go on while things go wrong.
 type ward struct {
 	*hospital
-	visits  []*visit
+	mu      sync.Mutex
+	visits  []*visit // written under mu, by the test alone
 	talking chan struct{}
 	quiet   sync.WaitGroup
 }
@@ -74,7 +75,10 @@ func (h *hospital) fill(visits int) *ward {
 				return
 			case <-ticker.C:
 			}
-			for _, v := range w.visits {
+			w.mu.Lock()
+			visits := slices.Clone(w.visits)
+			w.mu.Unlock()
+			for _, v := range visits {
 				v.people[n%2].Say(fmt.Sprint(n), "line")
 			}
 		}
@@ -290,7 +294,9 @@ func (w *ward) redisAway(r *report, away time.Duration) {
 		w.until("ready again", func() bool { return w.status(n.at("/readyz")) == http.StatusOK })
 	}
 	normal := time.Since(back)
+	w.mu.Lock()
 	w.visits = append(w.visits, v)
+	w.mu.Unlock()
 	w.meet(time.Now())
 	w.settle()
 	fault := fmt.Sprintf("Redis hung %v, then emptied", away)
