@@ -265,10 +265,12 @@ func TestNetworks(t *testing.T) {
 		rules []string // of the firewall; GATEWAY is the network's own end
 		pass  func(*testing.T, *stage.Network)
 		want  way
+		told  string // at the device check, for whoever looks after the network
 	}{
-		{name: "only 443 by TCP", rules: []string{"tcp dport 443 accept"}, want: way{Protocol: "tcp"}},
+		{name: "only 443 by TCP", rules: []string{"tcp dport 443 accept"}, want: way{Protocol: "tcp"},
+			told: "only by TCP. That works, but they stop more easily. Please allow UDP to port 443 of " + stage.Service4.String()},
 		{name: "only TLS by a proxy", rules: []string{"ip daddr GATEWAY tcp dport 443 accept"}, pass: passTLS,
-			want: way{Type: "relay", Relay: "tls"}},
+			want: way{Type: "relay", Relay: "tls"}, told: "only inside encrypted web traffic (TLS)"},
 		{name: "only 443 by UDP, and pages", rules: []string{"ip daddr " + stage.Service4.String() + " udp dport 443 accept", "ip daddr GATEWAY tcp dport 443 accept"}, pass: c.passPages, want: way{Protocol: "udp"}},
 		{name: "only IPv6", only6: true, want: way{Protocol: "udp", Address: "fd78:"}},
 	} {
@@ -287,7 +289,12 @@ func TestNetworks(t *testing.T) {
 			doctor := c.seat(t, 1, drAda, bidi.Laptop, open, stage.Service4)
 			family := c.seat(t, 0, robin, bidi.Phone, n, at)
 			doctor.arrives(visit.link(t, drAda), "visit")
-			family.arrives(visit.link(t, robin), "waiting")
+			family.goTo(visit.link(t, robin))
+			family.reaches("check")
+			if each.told != "" {
+				family.await("be told what to allow", `(told) => [...document.querySelectorAll("details")].some((each) => !each.open && each.textContent.includes(told))`, each.told)
+			}
+			family.joins("waiting")
 			doctor.press("button", "Admit "+robin)
 			family.reaches("visit")
 			family.meets(doctor)
@@ -298,8 +305,8 @@ func TestNetworks(t *testing.T) {
 				each.want.Protocol != "" && got.Protocol != each.want.Protocol || !strings.HasPrefix(got.Address, each.want.Address) {
 				t.Errorf("the way is %+v, want %+v", got, each.want)
 			}
-			// What opens the relay is renewed, twice at least, and only who goes by it finds the way again.
-			asked := `() => performance.getEntriesByType("resource").filter((each) => each.name.endsWith("/ice")).length > 1`
+			// What opens the relay is renewed, twice at least (the device check asks for it too), and only who goes by it finds the way again.
+			asked := `() => performance.getEntriesByType("resource").filter((each) => each.name.endsWith("/ice")).length > 3`
 			family.await("have what opens the relay renewed", asked)
 			doctor.await("have what opens the relay renewed", asked)
 			if got.Type == "relay" {

@@ -27,6 +27,11 @@
 			super(...args);
 			peers.push(this);
 		}
+
+		addTransceiver(...args) {
+			this.lines = (this.lines ?? 0) + 1;
+			return super.addTransceiver(...args);
+		}
 	};
 
 	// What a person presses, with whatever.
@@ -48,7 +53,10 @@
 	let ears;
 	const analysers = new WeakMap();
 	window.witness = {
-		peers,
+		// All but those that only try one way out of the network, and have a single line for that.
+		get peers() {
+			return peers.filter((each) => each.lines !== 1);
+		},
 		sockets,
 
 		// From now on notes when each frame of others' cameras comes to the screen (milliseconds of Unix time), by its video element.

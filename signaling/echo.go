@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,15 +31,18 @@ type EchoConfig struct {
 	Limiter web.Limiter
 	Logger  *slog.Logger
 	Lasts   time.Duration // how long a test goes on; 0: 20 s
-	AtOnce  int           // tests at once, of everybody together; 0: 64
+	AtOnce  int           // tests at once, of everybody together; 0: 128
 }
 
 const (
 	maxEcho = 64 << 10 // bytes of a request; an offer of four lines has less than 20 KiB
 
 	// Tests one session may begin: each costs a handshake.
-	echoLimit  = 12
+	echoLimit  = 24
 	echoWindow = time.Minute
+
+	// Tests of one session at once: over the best way, and over each way apart.
+	echoOfOne = 4
 )
 
 // Echo serves the connection test of docs/protocol.md, section 2: a peer on the media port that shows a client what the client itself sends, so
@@ -48,7 +52,8 @@ type Echo struct {
 	work   sync.WaitGroup // tests
 
 	mu     sync.Mutex
-	tests  map[string]*echoTest // by session
+	tests  map[string][]*echoTest // by session, oldest first
+	count  int                    // of all tests
 	closed bool
 }
 
@@ -66,9 +71,9 @@ func NewEcho(c EchoConfig) *Echo {
 		c.Lasts = 20 * time.Second
 	}
 	if c.AtOnce == 0 {
-		c.AtOnce = 64
+		c.AtOnce = 128
 	}
-	return &Echo{config: c, tests: map[string]*echoTest{}}
+	return &Echo{config: c, tests: map[string][]*echoTest{}}
 }
 
 // Routes adds the calls of the test.
@@ -128,14 +133,16 @@ func (e *Echo) serveEnd(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.mu.Lock()
-	if t := e.tests[session]; t != nil && t.id == r.PathValue("id") {
-		t.stop()
+	for _, t := range e.tests[session] {
+		if t.id == r.PathValue("id") {
+			t.stop()
+		}
 	}
 	e.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent) // also when it was over before
 }
 
-// begin starts a session's test, in the place of the one it may have, and answers its offer.
+// begin starts a session's test, in the place of its oldest where it has too many, and answers its offer.
 func (e *Echo) begin(ctx context.Context, session, offer string) (id, answer string, err error) {
 	t, err := e.enter(session)
 	if err != nil {
@@ -176,22 +183,25 @@ func mirror(peer *sfu.Peer) {
 	}
 }
 
-// enter takes a place for a session's test and ends the one the session had.
+// enter takes a place for a session's test; where the session has too many, its oldest gives way.
 func (e *Echo) enter(session string) (*echoTest, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	before := e.tests[session]
+	own := e.tests[session]
 	switch {
 	case e.closed:
 		return nil, fault.Away(sfu.ErrClosed)
-	case before != nil:
-		before.stop()
-	case len(e.tests) >= e.config.AtOnce:
+	case len(own) == echoOfOne, len(own) > 0 && e.count >= e.config.AtOnce: // its goroutine finds that it is gone already
+		own[0].stop()
+		own = own[1:]
+		e.count--
+	case e.count >= e.config.AtOnce:
 		return nil, &fault.Problem{Kind: fault.TryAgain, Detail: "Many people test their connection just now. Please try again soon."}
 	}
 	t := &echoTest{id: uuid.NewString(), session: session}
 	t.lasting, t.stop = context.WithCancel(context.Background())
-	e.tests[session] = t
+	e.tests[session] = append(slices.Clone(own), t)
+	e.count++
 	e.work.Add(1)
 	return t, nil
 }
@@ -201,8 +211,12 @@ func (e *Echo) leave(t *echoTest) {
 	t.stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.tests[t.session] == t {
-		delete(e.tests, t.session)
+	if own := e.tests[t.session]; slices.Contains(own, t) {
+		own = slices.DeleteFunc(slices.Clone(own), func(other *echoTest) bool { return other == t })
+		e.count--
+		if e.tests[t.session] = own; len(own) == 0 {
+			delete(e.tests, t.session)
+		}
 	}
 	e.work.Done()
 }
@@ -211,8 +225,10 @@ func (e *Echo) leave(t *echoTest) {
 func (e *Echo) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.closed = true
-	for _, t := range e.tests {
-		t.stop()
+	for _, own := range e.tests {
+		for _, t := range own {
+			t.stop()
+		}
 	}
 	e.mu.Unlock()
 	finished := make(chan struct{})

@@ -267,7 +267,13 @@ func TestEchoEnds(t *testing.T) {
 	if err := first.WaitReceived(h.ctx, first.AudioSlotMIDs()[0], 5); err != nil {
 		t.Errorf("it did not go on: %v", err)
 	}
-	// A new one takes its place, and what is left of the first can't end it.
+	// Three more may go on beside it. A fifth takes its place, and what is left of the first can't end that.
+	for range echoOfOne - 1 {
+		h.begin("teen", h.client(fourLines()))
+	}
+	if err := first.WaitReceived(h.ctx, first.AudioSlotMIDs()[0], 5); err != nil {
+		t.Errorf("it did not go on beside others: %v", err)
+	}
 	second := h.client(fourLines())
 	again := h.begin("teen", second)
 	h.until("the first is closed", func() bool { return first.Connection().ConnectionState() != webrtc.PeerConnectionStateConnected })

@@ -2,7 +2,7 @@
 // fared. What is sent is drawn and hummed here, so that no device is asked for. It owns its link and whatever it sends. Touches no DOM but a
 // canvas that nobody sees.
 
-import { beginCheck, endCheck } from "./api.js";
+import { beginCheck, endCheck, relays } from "./api.js";
 import { MediaLink } from "./media.js";
 import { sampleOf } from "./line.js";
 
@@ -39,11 +39,13 @@ const unmeasured = { network: "unknown", rtt_ms: -1, loss_pct: -1, where: null, 
  * @returns {Promise<Measured>}
  */
 export async function measure(path, signal) {
+  const told = await relays(path);
   const sent = makeTracks();
   let dead = false;
   const link = new MediaLink({
     tracks: () => ({ microphone: sent.sound, camera: sent.picture }),
     canSend: true,
+    relays: told?.relays,
     events: { silent: () => undefined, alive: () => undefined, dead: () => (dead = true) },
   });
   let id = "";

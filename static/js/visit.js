@@ -7,6 +7,7 @@ import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
 import { measure } from "./check.js";
 import { keepPlace, placeIn } from "./comeback.js";
+import { waysOut } from "./ladder.js";
 import { Language } from "./language.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
@@ -87,7 +88,11 @@ class Page {
       join: () => void this.join(),
     });
     this.consent = new Consent(words, this.screens, this.message, () => this.#check());
-    this.checks = new Checks(words, this.devices, { measure: (signal) => this.#measure(signal), changed: () => this.call.checked() });
+    this.checks = new Checks(words, this.devices, {
+      measure: (signal) => this.#measure(signal),
+      tryWays: async (signal) => (this.#visit ? waysOut(this.#visit.path, signal) : null),
+      changed: () => this.call.checked(),
+    });
     this.check = new Check(words, this.devices, this.checks, {
       join: () => void this.join(),
       joinWithSound: () => void this.joinWithSound(),

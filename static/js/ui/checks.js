@@ -11,10 +11,10 @@ import { watchNetwork } from "../network.js";
 
 /** @import {Devices} from "../devices.js" */
 /** @import {Checked, Works} from "../protocol.js" */
-/** @import {Measure} from "./linecheck.js" */
+/** @import {Measure, TryWays} from "./linecheck.js" */
 /** @import {Words} from "../i18n.js" */
 
-/** @typedef {{measure: Measure, changed: () => void}} Acts changed: the result is another */
+/** @typedef {{measure: Measure, tryWays: TryWays, changed: () => void}} Acts changed: the result is another */
 
 export class Checks {
   #words;
@@ -37,7 +37,7 @@ export class Checks {
     this.#microphone = new Row("microphone", words, "check.microphone", true);
     this.#meter = new Meter(words, this.#microphone.more, () => this.show());
     this.speaker = new SpeakerTest(words, () => this.show());
-    this.line = new LineCheck(words, acts.measure, () => this.show());
+    this.line = new LineCheck(words, acts.measure, acts.tryWays, () => this.show());
     this.#title.id = "works-title";
     words.follow(() => this.show());
     watchNetwork({ changed: () => this.line.renew(), shown: () => undefined });

@@ -7,11 +7,13 @@ import { phoneLine } from "./phone.js";
 import { Row } from "./row.js";
 
 /** @import {Words} from "../i18n.js" */
+/** @import {Ways} from "../ladder.js" */
 
 /** What was measured; whole numbers, -1 where unknown. `where`: host and port that sound and pictures go to, "" where unknown.
  * @typedef {{network: "ok" | "poor" | "blocked" | "unknown", rtt_ms: number, loss_pct: number, where: {host: string, port: number} | null}} Line */
 
 /** @typedef {(signal: AbortSignal) => Promise<Line>} Measure never throws */
+/** @typedef {(signal: AbortSignal) => Promise<Ways | null>} TryWays which ways lead there; null: not known. Never throws. */
 
 /** Nothing is known. @type {Line} */
 export const unmeasured = { network: "unknown", rtt_ms: -1, loss_pct: -1, where: null };
@@ -33,18 +35,24 @@ export class LineCheck {
 
   #words;
   #measure;
+  #tryWays;
   #changed;
   #line = unmeasured;
+  /** @type {Ways | null} */
+  #ways = null;
   /** @type {AbortController | null} */
   #running = null;
+  /** Finds out about each way apart. @type {AbortController | null} */
+  #trying = null;
   #shown = "";
   /** Between start() and stop(). */
   #on = false;
 
-  /** @param {Words} words @param {Measure} measure @param {() => void} changed */
-  constructor(words, measure, changed) {
+  /** @param {Words} words @param {Measure} measure @param {TryWays} tryWays @param {() => void} changed */
+  constructor(words, measure, tryWays, changed) {
     this.#words = words;
     this.#measure = measure;
+    this.#tryWays = tryWays;
     this.#changed = changed;
     this.row = new Row("line", words, "check.line", true);
   }
@@ -61,11 +69,22 @@ export class LineCheck {
     if (this.#running) return;
     const running = new AbortController();
     this.#running = running;
+    this.#trying?.abort();
+    this.#trying = null;
     this.#changed();
     const line = await this.#measure(running.signal);
     if (this.#running !== running) return;
     this.#running = null;
     this.#line = line;
+    this.#ways = null;
+    this.#changed();
+    if (line.network !== "ok" && line.network !== "poor") return;
+    const trying = new AbortController();
+    this.#trying = trying;
+    const ways = await this.#tryWays(trying.signal);
+    if (this.#trying !== trying) return;
+    this.#trying = null;
+    this.#ways = ways;
     this.#changed();
   }
 
@@ -78,7 +97,8 @@ export class LineCheck {
   stop() {
     this.#on = false;
     this.#running?.abort();
-    this.#running = null;
+    this.#trying?.abort();
+    this.#running = this.#trying = null;
   }
 
   show() {
@@ -86,14 +106,16 @@ export class LineCheck {
     const state = this.#running ? "busy" : this.#line.network;
     this.row.show(state, words.t(`line.${state}`));
     const bad = state === "poor" || state === "blocked";
-    const shown = JSON.stringify([state, this.#line, words.locale, this.phone]);
+    const shown = JSON.stringify([state, this.#line, this.#ways, words.locale, this.phone]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const lost = this.advice.contains(document.activeElement) || this.row.more.contains(document.activeElement);
     // While it is measured again the advice stays, with its button.
     if (bad) this.advice.replaceChildren(this.#advise(state));
     else if (state !== "busy") this.advice.replaceChildren();
-    this.row.more.replaceChildren(...(state === "unknown" ? [this.#again()] : []));
+    const narrow = this.#narrow();
+    const more = state === "unknown" ? [this.#again()] : state === "ok" && narrow.length ? [el("details", {}, el("summary", {}, words.t("line.admin")), ...narrow)] : [];
+    this.row.more.replaceChildren(...more);
     if (lost && !this.advice.contains(document.activeElement)) this.row.item.focus();
   }
 
@@ -105,7 +127,8 @@ export class LineCheck {
     const figures = rtt_ms >= 0 && loss_pct >= 0 ? [el("p", { class: "small" }, words.t("line.figures", { delay: rtt_ms, loss: loss_pct }))] : [];
     // A port is a name, not an amount: it is typed in as it stands.
     const ports = where ? [el("p", { class: "small" }, words.t("line.ports", { port: String(where.port), host: where.host }))] : [];
-    const admin = [...figures, ...ports];
+    const narrow = this.#narrow();
+    const admin = [...figures, ...(narrow.length ? narrow : ports)];
     return el(
       "div",
       { class: "notice warn" },
@@ -114,6 +137,14 @@ export class LineCheck {
       ...(admin.length ? [el("details", {}, el("summary", {}, words.t("line.admin")), ...admin)] : []),
       el("div", { class: "row" }, this.#again(), ...(state === "blocked" ? phoneLine(words, this.phone) : [])),
     );
+  }
+
+  /** What is only for whoever looks after the network: that UDP is shut out, and by which way it goes instead. */
+  #narrow() {
+    const [where, ways] = [this.#line.where, this.#ways];
+    if (!where || !ways || ways.udp !== false || !(ways.tcp || ways.relay)) return [];
+    const said = this.#words.t(ways.tcp ? "line.only_tcp" : "line.only_relay", { port: String(where.port), host: where.host });
+    return [el("p", { class: "small" }, said)];
   }
 
   #again() {
