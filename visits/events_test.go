@@ -143,8 +143,8 @@ func TestWatch(t *testing.T) {
 	h := newHospital(t)
 	old, _ := h.visit()
 	recent, _ := h.visit()
-	for at, v := range map[time.Time]visits.Visit{noon.Add(-auth.RelayLifetime - time.Millisecond): old, noon.Add(-auth.RelayLifetime): recent} {
-		h.at(at) // before the nodes start: credentials from before the first are out of date
+	for i, v := range []visits.Visit{old, recent} { // before the nodes start: credentials from before the first are out of date
+		h.at(noon.Add(-auth.RelayLifetime - time.Millisecond + time.Duration(i)*time.Millisecond))
 		if err := h.Cancel(t.Context(), h.scheduler, v.ID); err != nil {
 			t.Fatal(err)
 		}
