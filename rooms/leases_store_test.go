@@ -23,43 +23,40 @@ type leaseStore struct {
 	setBack func(*testing.T) // sets the store's clock back by an hour
 }
 
-// leaseStores makes one fresh store of each kind.
-var leaseStores = map[string]func(*testing.T) *leaseStore{
-	"memory": func(*testing.T) *leaseStore {
-		clock := newHandClock()
-		s := &leaseStore{store: NewMemoryLeases(clock.now), now: clock.now}
-		s.pause = func() { clock.turn(100 * time.Millisecond) }
-		s.flush = func(*testing.T) { s.store = NewMemoryLeases(clock.now) }
-		s.setBack = func(*testing.T) { clock.turn(-time.Hour) }
-		return s
-	},
-	"redis": func(t *testing.T) *leaseStore {
-		r := startRedis(t).open(testPatience)
-		s := &leaseStore{store: NewRedisLeases(r), now: time.Now, pause: pollPause}
-		s.flush = func(t *testing.T) {
-			if err := r.client.FlushAll(t.Context()).Err(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// Redis takes the machine's clock, so what it wrote by the clock is set forward instead.
-		s.setBack = func(t *testing.T) {
-			ctx := t.Context()
-			for _, node := range r.client.ZRange(ctx, heartbeatsKey, 0, -1).Val() {
-				r.client.ZIncrBy(ctx, heartbeatsKey, float64(time.Hour.Microseconds()), node)
-			}
-			r.client.Persist(ctx, heartbeatsKey)
-			rooms := r.client.Keys(ctx, redisPrefix+"{leases}:room:*").Val()
-			if len(rooms) == 0 {
-				t.Fatal("no rooms to set the clock back for")
-			}
-			for _, room := range rooms {
-				if err := r.client.HIncrBy(ctx, room, "epoch", time.Hour.Microseconds()).Err(); err != nil {
+// leaseStores makes one fresh store of each kind. library is what buildRedisClock made.
+func leaseStores(library string) map[string]func(*testing.T) *leaseStore {
+	return map[string]func(*testing.T) *leaseStore{
+		"memory": func(*testing.T) *leaseStore {
+			clock := newHandClock()
+			s := &leaseStore{store: NewMemoryLeases(clock.now), now: clock.now}
+			s.pause = func() { clock.turn(100 * time.Millisecond) }
+			s.flush = func(*testing.T) { s.store = NewMemoryLeases(clock.now) }
+			s.setBack = func(*testing.T) { clock.turn(-time.Hour) }
+			return s
+		},
+		"redis": func(t *testing.T) *leaseStore {
+			server, clock := startRedisWithClock(t, library)
+			r := server.open(testPatience)
+			s := &leaseStore{store: NewRedisLeases(r), now: time.Now, pause: pollPause}
+			s.flush = func(t *testing.T) {
+				if err := r.client.FlushAll(t.Context()).Err(); err != nil {
 					t.Fatal(err)
 				}
 			}
-		}
-		return s
-	},
+			s.setBack = func(*testing.T) { clock.turn(-time.Hour) }
+			return s
+		},
+		"redis that starts anew": func(t *testing.T) *leaseStore {
+			server, clock := startRedisWithClock(t, library)
+			s := &leaseStore{store: NewRedisLeases(server.open(testPatience)), now: time.Now, pause: pollPause}
+			s.flush = func(*testing.T) {
+				server.kill()
+				server.restart()
+			}
+			s.setBack = func(*testing.T) { clock.turn(-time.Hour) }
+			return s
+		},
+	}
 }
 
 // handClock is a clock turned by hand. As a real one it shows another microsecond at every look.

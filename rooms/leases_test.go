@@ -33,8 +33,12 @@ func TestLeases(t *testing.T) {
 		"hosts":            sceneHosts,
 	}
 	guardGoroutines(t)
-	for kind, open := range leaseStores {
+	flushed := []string{"flush, host back", "flush, other", "flush, both", "nodes die"}
+	for kind, open := range leaseStores(buildRedisClock(t)) {
 		for name, play := range scenes {
+			if kind == "redis that starts anew" && !slices.Contains(flushed, name) {
+				continue // nothing else differs
+			}
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				t.Parallel() // most of the time is spent waiting for heartbeats to end
 				play(t, open(t))

@@ -16,19 +16,33 @@ type onceStore struct {
 	nodes [2]Once
 	now   func() time.Time
 	pause func()
+	flush func(*testing.T)      // empties the store; what goes on is in nodes
+	turn  func(d time.Duration) // sets the store's clock
 }
 
-var onceStores = map[string]func(*testing.T) *onceStore{
-	"memory": func(*testing.T) *onceStore {
-		clock := newHandClock()
-		once := NewMemoryOnce(clock.now)
-		return &onceStore{nodes: [2]Once{once, once}, now: clock.now, pause: func() { clock.turn(50 * time.Millisecond) }}
-	},
-	"redis": func(t *testing.T) *onceStore {
-		server := startRedis(t)
-		a, b := server.open(testPatience), server.open(testPatience)
-		return &onceStore{nodes: [2]Once{NewRedisOnce(a, time.Now), NewRedisOnce(b, time.Now)}, now: time.Now, pause: pollPause}
-	},
+func onceStores(library string) map[string]func(*testing.T) *onceStore {
+	return map[string]func(*testing.T) *onceStore{
+		"memory": func(*testing.T) *onceStore {
+			clock := newHandClock()
+			once := NewMemoryOnce(clock.now)
+			s := &onceStore{nodes: [2]Once{once, once}, now: clock.now, pause: func() { clock.turn(50 * time.Millisecond) }, turn: clock.turn}
+			s.flush = func(*testing.T) {
+				once := NewMemoryOnce(clock.now)
+				s.nodes = [2]Once{once, once}
+			}
+			return s
+		},
+		"redis": func(t *testing.T) *onceStore {
+			server, clock := startRedisWithClock(t, library)
+			a, b := server.open(testPatience), server.open(testPatience)
+			return &onceStore{nodes: [2]Once{NewRedisOnce(a, time.Now), NewRedisOnce(b, time.Now)}, now: time.Now, pause: pollPause, turn: clock.turn,
+				flush: func(t *testing.T) {
+					if err := a.client.FlushAll(t.Context()).Err(); err != nil {
+						t.Fatal(err)
+					}
+				}}
+		},
+	}
 }
 
 func TestOnce(t *testing.T) {
@@ -40,9 +54,11 @@ func TestOnce(t *testing.T) {
 		"allow race":   sceneAllowRace,
 		"another rule": sceneAnotherRule,
 		"not valid":    sceneOnceNotValid,
+		"flush":        sceneOnceFlush,
+		"clock jumps":  sceneOnceClockJumps,
 	}
 	guardGoroutines(t)
-	for kind, open := range onceStores {
+	for kind, open := range onceStores(buildRedisClock(t)) {
 		for name, play := range scenes {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -159,6 +175,52 @@ func sceneAnotherRule(t *testing.T, s *onceStore) {
 	}
 	if allowed, wait, err := s.nodes[0].Allow(t.Context(), "address", 1, time.Hour); err != nil || allowed || wait > time.Hour {
 		t.Errorf("under the new rule, second try: %v, wait %v, %v", allowed, wait, err)
+	}
+}
+
+// sceneOnceFlush: a store that was emptied begins anew, and counts on.
+func sceneOnceFlush(t *testing.T, s *onceStore) {
+	for range 2 {
+		for i, want := range []bool{true, false} {
+			first, err := s.nodes[i].Spend(t.Context(), "pass", s.now().Add(time.Hour))
+			allowed, _, failed := s.nodes[i].Allow(t.Context(), "address", 1, time.Hour)
+			if err != nil || failed != nil || first != want || allowed != want {
+				t.Errorf("time %d: %v, %v; %v, %v; want %v", i+1, first, err, allowed, failed, want)
+			}
+		}
+		s.flush(t)
+	}
+}
+
+// sceneOnceClockJumps: a clock set back frees no pass that was spent, and shuts nobody out for longer than the window; one set forward ends windows.
+func sceneOnceClockJumps(t *testing.T, s *onceStore) {
+	try := func() bool {
+		allowed, _, err := s.nodes[0].Allow(t.Context(), "address", 1, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return allowed
+	}
+	spend := func() bool {
+		first, err := s.nodes[1].Spend(t.Context(), "pass", s.now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return first
+	}
+	if !try() || try() || !spend() || spend() {
+		t.Fatal("not once")
+	}
+	s.turn(-24 * time.Hour)
+	if spend() {
+		t.Error("a spent pass was good again when the clock was set back")
+	}
+	if !try() || try() {
+		t.Error("a window from before the clock was set back holds for longer than it may")
+	}
+	s.turn(25 * time.Hour)
+	if !try() || try() {
+		t.Error("a window did not end when the clock was set forward")
 	}
 }
 
