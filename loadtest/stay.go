@@ -256,9 +256,9 @@ func pause(ctx context.Context, lost time.Time, tries int) error {
 	if time.Since(lost) >= urgentFor {
 		every = calmEvery
 	}
-	wait := every/2 + rand.N(every/2)
+	wait := every/2 + rand.N(every/2) // #nosec G404 -- chance, not secrecy
 	if tries == 0 {
-		wait = rand.N(50 * time.Millisecond)
+		wait = rand.N(50 * time.Millisecond) // #nosec G404 -- chance, not secrecy
 	}
 	select {
 	case <-time.After(wait):

@@ -98,7 +98,7 @@ func (r *Router) dial(ctx context.Context, network, _ string) (net.Conn, error) 
 }
 
 // passRoute is where a room without a host is found one.
-const passRoute = "POST /v/{visit}/pass"
+const passRoute = "POST /v/{visit}/pass" // #nosec G101 -- a way to a page
 
 // hosted are the routes of what belongs to a room's host.
 var hosted = []string{"GET /v/{visit}/ws", "GET /v/{visit}/ice", "POST /v/{visit}/check", "DELETE /v/{visit}/check/{id}", passRoute}
