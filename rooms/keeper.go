@@ -33,7 +33,7 @@ func (h *Host) isCutOff() bool {
 func (h *Host) beat(ctx context.Context) {
 	ticker := time.NewTicker(HeartbeatEvery)
 	defer ticker.Stop()
-	away, first := false, true
+	away := false
 	for {
 		began := time.Now()
 		known, err := h.config.Leases.Beat(ctx, h.node())
@@ -41,10 +41,9 @@ func (h *Host) beat(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			if h.config.Shared && !known && !first {
+			if h.config.Shared && !known && h.hostsAny() {
 				h.pulse.doubts.Add(1)
 			}
-			first = false
 			h.pulse.began.Store(began.UnixNano())
 		}
 		h.pulse.failed.Store(err != nil)
@@ -62,6 +61,13 @@ func (h *Host) beat(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// hostsAny says whether there is a room here that another node may have got.
+func (h *Host) hostsAny() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.rooms) > 0
 }
 
 // node is this node as it announces itself.
