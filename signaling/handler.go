@@ -61,6 +61,7 @@ type Limits struct {
 	SilentFor      time.Duration // without an answer to a ping; 9 s
 	WriteWithin    time.Duration // for one message; 5 s
 	ResumeWithin   time.Duration // after a connection was lost; 45 s
+	ByeWithin      time.Duration // after sound and pictures have ended; 2 s
 	Unread         int           // messages a client may leave unread; 256
 	Strangers      int           // connections without a valid pass, in all; 1024
 	StrangersEach  int           // and from one network; 128
@@ -71,7 +72,7 @@ func (l Limits) orDefault() Limits {
 	for _, d := range []struct {
 		field   *time.Duration
 		seconds int
-	}{{&l.JoinWithin, 10}, {&l.PingEvery, 3}, {&l.SilentFor, 9}, {&l.WriteWithin, 5}, {&l.ResumeWithin, 45}} {
+	}{{&l.JoinWithin, 10}, {&l.PingEvery, 3}, {&l.SilentFor, 9}, {&l.WriteWithin, 5}, {&l.ResumeWithin, 45}, {&l.ByeWithin, 2}} {
 		if *d.field == 0 {
 			*d.field = time.Duration(d.seconds) * time.Second
 		}

@@ -29,7 +29,7 @@ func (s *Session) join(m Join) error {
 	}
 	s.participant = p
 	defer close(p.seated)
-	p.peer, err = s.handler.config.Engine.NewPeer(sfu.PeerEvents{Lost: func() { p.end(closeSilent) }})
+	p.peer, err = s.handler.config.Engine.NewPeer(sfu.PeerEvents{Lost: p.mediaEnded})
 	if err != nil {
 		return fmt.Errorf("joining: %w", err)
 	}

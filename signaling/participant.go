@@ -177,6 +177,12 @@ func (p *participant) keep(s *Session, c closing, leaves bool) bool {
 	return true
 }
 
+// mediaEnded ends a participant whose sound and pictures have ended for good, though not at once: whoever leaves ends them too, and what they say
+// last, perhaps to hand the visit over, comes by another way and may be slower.
+func (p *participant) mediaEnded() {
+	time.AfterFunc(p.handler.config.Limits.ByeWithin, func() { p.end(closeSilent) })
+}
+
 // expire ends a participant who did not come back in time.
 func (p *participant) expire() {
 	p.handler.mu.Lock()

@@ -523,3 +523,21 @@ func FuzzFirstFrame(f *testing.F) {
 		}
 	})
 }
+
+// TestLastWords: who leaves ends sound and pictures, says the last words, and it is those that count, also when they come later.
+func TestLastWords(t *testing.T) {
+	h := newHouse(t, Limits{ByeWithin: patience})
+	doctor, _ := h.join("doctor", auth.Clinician)
+	h.join("other", auth.Clinician)
+	third, _ := h.join("third", auth.Clinician)
+	h.until("all are connected", func() bool { return h.config.Engine.Totals().Connected == 3 })
+	if err := doctor.client.Connection().Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the server knows that one is not any more", func() bool { return h.config.Engine.Totals().Connected == 2 })
+	doctor.send(Lead{Member: "other"})
+	doctor.send(Bye{})
+	await(third, "the lead", func(m Changed) bool { return m.Member.ID == "other" && m.Member.Lead })
+	await(third, "the first leaving", func(m Left) bool { return m.Member == "doctor" })
+	doctor.awaitClosed(1000)
+}
