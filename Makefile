@@ -8,7 +8,7 @@ DATA ?= housecall-data
 FUZZTIME ?= 1m
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: help build run test test-go test-js deadlock lint sbom bench faults fuzz deps
+.PHONY: help build run test test-go test-js deadlock lint sbom tour bench faults fuzz deps
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,7 +32,10 @@ test-js: deps
 test-go: deps
 	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e)
 	scripts/deadlock-test
-	$(GO) test -race -timeout 15m -p 1 ./e2e/...
+	$(GO) test -race -timeout 25m -p 1 ./e2e/...
+
+tour: deps ## every state of the visit page in English and Arabic: axe, 320 pixels; with SHOTS=DIR a picture of each
+	HOUSECALL_TOUR=en,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 25m -run 'TestStates|TestDeskStates' ./e2e
 
 deadlock: ## rooms, signaling and sfu with a detector in the place of every mutex
 	scripts/deadlock-test

@@ -299,7 +299,7 @@ func TestNetworks(t *testing.T) {
 			family.reaches("visit")
 			family.meets(doctor)
 			doctor.meets(family)
-			got := family.way(60)
+			got := family.way(20)
 			t.Logf("the way: %+v", got)
 			if each.want.Type != "" && got.Type != each.want.Type || each.want.Relay != "" && got.Relay != each.want.Relay ||
 				each.want.Protocol != "" && got.Protocol != each.want.Protocol || !strings.HasPrefix(got.Address, each.want.Address) {
@@ -314,12 +314,12 @@ func TestNetworks(t *testing.T) {
 			} else if n := family.said("offer"); n != 0 {
 				t.Errorf("%d offers though nothing was wrong", n)
 			}
-			if again := family.way(60); again.Type != got.Type || again.Protocol != got.Protocol || again.Relay != got.Relay {
+			if again := family.way(20); again.Type != got.Type || again.Protocol != got.Protocol || again.Relay != got.Relay {
 				t.Errorf("after renewal the way is %+v, was %+v", again, got)
 			}
 			family.meets(doctor)
 			doctor.meets(family)
-			if w := doctor.way(60); w.Protocol != "udp" || w.Type == "relay" {
+			if w := doctor.way(20); w.Protocol != "udp" || w.Type == "relay" {
 				t.Errorf("where nothing is in the way, it is %+v", w)
 			}
 		})
