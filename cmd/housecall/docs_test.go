@@ -119,3 +119,19 @@ func TestDeployedOptionsExist(t *testing.T) {
 		}
 	}
 }
+
+// TestDeployedVolumesAreTheServers: a volume gets its owner from the folder of the image that it is mounted at, and the server is not root.
+func TestDeployedVolumesAreTheServers(t *testing.T) {
+	image := read(t, filepath.Join(root, "deploy", "Dockerfile"))
+	user := regexp.MustCompile(`(?m)^USER (\S+)$`).FindStringSubmatch(image)
+	node, _, _ := strings.Cut(read(t, filepath.Join(root, "docker-compose.yml")), "\nservices:")
+	mounts := regexp.MustCompile(`(?m)^ +- [a-z]+:(/\S+)`).FindAllStringSubmatch(node, -1)
+	if len(user) == 0 || len(mounts) == 0 {
+		t.Fatalf("user %q, volumes %q", user, mounts)
+	}
+	for _, mount := range mounts {
+		if made := "--chown=" + user[1] + " " + mount[1] + " " + mount[1] + "\n"; !strings.Contains(image, made) {
+			t.Errorf("docker-compose.yml mounts a volume at %s, which deploy/Dockerfile does not give to %s", mount[1], user[1])
+		}
+	}
+}

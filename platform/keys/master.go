@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // openMaster reads the master key; when there is none and make is set, it makes one first. Without make a missing file is an error: a
@@ -41,7 +42,7 @@ func readMaster(path string) ([]byte, error) {
 	if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("master key: %s is not a file", path)
 	}
-	if open := st.Mode().Perm() & 0o077; open != 0 {
+	if openToOthers(st, os.Geteuid()) {
 		return nil, fmt.Errorf("master key: others may read %s (mode %04o): run chmod 600 on it", path, st.Mode().Perm())
 	}
 	if st.Size() != keySize {
@@ -52,6 +53,15 @@ func readMaster(path string) ([]byte, error) {
 		return nil, fmt.Errorf("master key: read %s: %w", path, err)
 	}
 	return key, nil
+}
+
+// openToOthers says whether others than this user may read or change a file. One of root's that its group may read, and this user does, is as closed:
+// so secrets are handed to programs that are not root (Kubernetes with fsGroup, PostgreSQL's own ssl_key_file), and root chose the group.
+func openToOthers(st os.FileInfo, self int) bool {
+	if owner, ok := st.Sys().(*syscall.Stat_t); ok && owner.Uid == 0 && self != 0 {
+		return st.Mode().Perm()&0o037 != 0
+	}
+	return st.Mode().Perm()&0o077 != 0
 }
 
 // Master reads the master key at path, for a copy that is kept elsewhere.
