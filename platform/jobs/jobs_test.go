@@ -1,0 +1,360 @@
+package jobs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/jobs"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+
+const lease = time.Minute
+
+// clock is turned by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)} }
+
+func (c *clock) time() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// node is a queue with a database connection of its own, as another process would have.
+type node struct {
+	*jobs.Queue
+	t  *testing.T
+	db *store.DB
+}
+
+func newNode(t *testing.T, url string, c jobs.Config) node {
+	t.Helper()
+	c.DB = storetest.Open(t, url, store.Options{})
+	if c.Lease == 0 {
+		c.Lease = lease
+	}
+	q, err := jobs.New(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Beside each effect stands what it was of: the transaction of a job that isn't its handler's any more leaves none.
+	if _, err := c.DB.ExecContext(t.Context(), `CREATE TABLE IF NOT EXISTS effects (key TEXT NOT NULL, payload TEXT NOT NULL)`); err != nil {
+		t.Fatal(err)
+	}
+	return node{q, t, c.DB}
+}
+
+func (n node) put(j jobs.Job) {
+	n.t.Helper()
+	if err := n.db.Tx(n.t.Context(), func(tx *store.Tx) error { return n.Put(n.t.Context(), tx, j) }); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (n node) cancel(kind, key string) {
+	n.t.Helper()
+	if err := n.db.Tx(n.t.Context(), func(tx *store.Tx) error { return n.Cancel(n.t.Context(), tx, kind, key) }); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// effect does a job: its row and its completion are one commit.
+func (n node) effect(ctx context.Context, j jobs.Job) error {
+	return n.db.Tx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO effects (key, payload) VALUES (?, ?)`, j.Key, j.Payload); err != nil {
+			return err
+		}
+		return j.Done(ctx, tx)
+	})
+}
+
+func (n node) count(query string, args ...any) (found int) {
+	n.t.Helper()
+	if err := n.db.QueryRowContext(n.t.Context(), query, args...).Scan(&found); err != nil {
+		n.t.Fatal(err)
+	}
+	return found
+}
+
+func (n node) effects(key string) int {
+	return n.count(`SELECT COUNT(*) FROM effects WHERE key = ?`, key)
+}
+
+// due runs what is due and says how many jobs were tried.
+func (n node) due(want int) {
+	n.t.Helper()
+	if got := n.RunDue(n.t.Context()); got != want {
+		n.t.Errorf("%d jobs were tried, want %d", got, want)
+	}
+}
+
+func TestDoneAtItsTime(t *testing.T) {
+	c := newClock()
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time})
+	var got []jobs.Job
+	n.Handle("remind", func(ctx context.Context, j jobs.Job) error {
+		got = append(got, j)
+		return n.effect(ctx, j)
+	})
+	at := c.time().Add(time.Hour)
+	n.put(jobs.Job{Kind: "remind", Key: "a", At: at, Payload: "first"})
+	n.put(jobs.Job{Kind: "remind", Key: "b", At: at.Add(time.Hour)})
+	n.put(jobs.Job{Kind: "other", Key: "a", At: at}) // nobody here handles it
+	n.due(0)
+	c.pass(time.Hour)
+	n.due(1)
+	if len(got) != 1 || got[0].Key != "a" || got[0].Payload != "first" || !got[0].At.Equal(at) || got[0].Try != 1 {
+		t.Fatalf("handled %+v", got)
+	}
+	c.pass(time.Minute)
+	n.due(0)
+	if n.effects("a") != 1 || n.count(`SELECT COUNT(*) FROM jobs`) != 2 {
+		t.Error("a job that is done is not gone, or another one is")
+	}
+	if err := n.db.Tx(t.Context(), func(tx *store.Tx) error { return n.Put(t.Context(), tx, jobs.Job{Kind: "remind"}) }); !errors.Is(err, fault.NotValid) {
+		t.Errorf("a job without a key: %v", err)
+	}
+}
+
+// What its transaction undoes was never put or cancelled.
+func TestWithItsTransaction(t *testing.T) {
+	n := newNode(t, storetest.URL(t), jobs.Config{})
+	n.put(jobs.Job{Kind: "remind", Key: "a"})
+	undone := errors.New("undone")
+	if err := n.db.Tx(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(n.Put(t.Context(), tx, jobs.Job{Kind: "remind", Key: "b"}), n.Cancel(t.Context(), tx, "remind", "a"), undone)
+	}); err == nil || err.Error() != undone.Error() {
+		t.Fatal(err)
+	}
+	if n.count(`SELECT COUNT(*) FROM jobs WHERE key = 'a'`) != 1 || n.count(`SELECT COUNT(*) FROM jobs`) != 1 {
+		t.Error("a transaction that was undone put or cancelled a job")
+	}
+}
+
+func TestMovedAndCancelled(t *testing.T) {
+	c := newClock()
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time})
+	var got []string
+	n.Handle("remind", func(_ context.Context, j jobs.Job) error {
+		got = append(got, j.Key+j.Payload)
+		return nil // without Done: the queue completes it
+	})
+	for _, key := range []string{"a", "b", "c"} {
+		n.put(jobs.Job{Kind: "remind", Key: key, At: c.time(), Payload: "1"})
+	}
+	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.time().Add(time.Hour), Payload: "2"})
+	n.cancel("remind", "b")
+	n.cancel("remind", "unknown")
+	n.due(1)
+	c.pass(time.Hour)
+	n.due(1)
+	if strings.Join(got, " ") != "c1 a2" || n.count(`SELECT COUNT(*) FROM jobs`) != 0 {
+		t.Errorf("handled %v", got)
+	}
+}
+
+// While a handler has a job, others may move or cancel it.
+func TestInHands(t *testing.T) {
+	c := newClock()
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time})
+	var meanwhile func()
+	var results []error
+	n.Handle("remind", func(ctx context.Context, j jobs.Job) error {
+		meanwhile()
+		err := n.effect(ctx, j)
+		results = append(results, err)
+		return err
+	})
+	run := func(key string, do func()) {
+		t.Helper()
+		meanwhile = do
+		n.put(jobs.Job{Kind: "remind", Key: key, At: c.time(), Payload: "1"})
+		n.due(1)
+	}
+	run("moved", func() { n.put(jobs.Job{Kind: "remind", Key: "moved", At: c.time().Add(time.Hour), Payload: "2"}) })
+	run("cancelled", func() { n.cancel("remind", "cancelled") })
+	run("both", func() {
+		n.cancel("remind", "both")
+		n.put(jobs.Job{Kind: "remind", Key: "both", At: c.time().Add(time.Hour), Payload: "2"})
+	})
+	if len(results) != 3 || results[0] != nil || !errors.Is(results[1], jobs.ErrLost) || results[2] != nil {
+		t.Fatalf("completing them: %v", results)
+	}
+	if n.effects("cancelled") != 0 {
+		t.Error("a job that was cancelled had an effect")
+	}
+	meanwhile = func() {}
+	c.pass(time.Hour)
+	n.due(2)
+	for _, key := range []string{"moved", "both"} {
+		for _, payload := range []string{"1", "2"} {
+			if got := n.count(`SELECT COUNT(*) FROM effects WHERE key = ? AND payload = ?`, key, payload); got != 1 {
+				t.Errorf("%s with payload %s was done %d times", key, payload, got)
+			}
+		}
+	}
+	if n.count(`SELECT COUNT(*) FROM jobs`) != 0 {
+		t.Error("jobs are left")
+	}
+}
+
+func TestTriedAgainAndFailed(t *testing.T) {
+	c := newClock()
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time, Random: func() float64 { return 0.5 }})
+	fails := errors.New("the other side is away\x00")
+	n.HandleWith("remind", jobs.Policy{Tries: 4, First: 8 * time.Second, Most: 20 * time.Second}, func(context.Context, jobs.Job) error { return fails })
+	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.time()})
+	n.due(1)
+	// Three quarters of 8, 16 and 20 seconds.
+	for _, wait := range []time.Duration{6 * time.Second, 12 * time.Second, 15 * time.Second} {
+		c.pass(wait - time.Millisecond)
+		n.due(0)
+		c.pass(time.Millisecond)
+		if census, err := n.Census(t.Context()); err != nil || len(census) != 1 || census[0].Waiting != 1 || census[0].Due != 1 || census[0].Failed != 0 {
+			t.Errorf("census %+v, %v", census, err)
+		}
+		n.due(1)
+	}
+	census, err := n.Census(t.Context())
+	if err != nil || len(census) != 1 || census[0] != (jobs.Count{Kind: "remind", Failed: 1}) {
+		t.Errorf("census %+v, %v", census, err)
+	}
+	failed, err := n.Failures(t.Context(), 10)
+	if err != nil || len(failed) != 1 || failed[0].Tries != 4 || failed[0].Error != "the other side is away?" || failed[0].Key != "a" {
+		t.Fatalf("failed: %+v, %v", failed, err)
+	}
+	fails = nil
+	c.pass(time.Hour)
+	n.due(0)
+	if err := n.Retry(t.Context(), auth.Operator(), failed[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Retry(t.Context(), auth.Operator(), failed[0].ID); !errors.Is(err, fault.NotFound) {
+		t.Errorf("retried what had not failed: %v", err)
+	}
+	n.due(1)
+	if n.count(`SELECT COUNT(*) FROM jobs`) != 0 || n.count(`SELECT COUNT(*) FROM audit WHERE action = 'job.retry'`) != 1 {
+		t.Error("it was not done, or not audited")
+	}
+}
+
+func TestHandlersSayWhen(t *testing.T) {
+	c := newClock()
+	log := &bytes.Buffer{}
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	n.Handle("remind", func(_ context.Context, j jobs.Job) error {
+		switch j.Key {
+		case "later":
+			return jobs.Later(3*time.Hour, errors.New("busy"))
+		case "never":
+			return jobs.GiveUp(errors.New("no such mailbox"))
+		}
+		panic("canary")
+	})
+	n.put(jobs.Job{Kind: "remind", Key: "later", At: c.time()})
+	n.put(jobs.Job{Kind: "remind", Key: "never", At: c.time()})
+	n.due(2)
+	failed, err := n.Failures(t.Context(), 10)
+	if err != nil || len(failed) != 1 || failed[0].Key != "never" || failed[0].Tries != 1 {
+		t.Errorf("failed: %+v, %v", failed, err)
+	}
+	c.pass(3*time.Hour - time.Second)
+	n.due(0)
+	c.pass(time.Second)
+	n.due(1)
+	n.put(jobs.Job{Kind: "remind", Key: "panics", At: c.time()})
+	n.due(1)
+	if n.count(`SELECT COUNT(*) FROM jobs WHERE key = 'panics' AND state = 'waiting' AND tries = 1 AND error = 'panic: string'`) != 1 {
+		t.Error("a panic is no failure like others")
+	}
+	if s := log.String(); !strings.Contains(s, "panic in a job") || strings.Contains(s, "canary") {
+		t.Errorf("logged %s", s)
+	}
+}
+
+// A node that slept through the end of its lease finds its job taken over, and leaves no trace.
+func TestTakenOver(t *testing.T) {
+	c, url := newClock(), storetest.URL(t)
+	slow, other := newNode(t, url, jobs.Config{Now: c.time}), newNode(t, url, jobs.Config{Now: c.time})
+	var held, done error
+	slow.Handle("remind", func(ctx context.Context, j jobs.Job) error {
+		other.due(0) // it is in hands
+		c.pass(lease)
+		other.due(1)
+		held = slow.db.Tx(ctx, func(tx *store.Tx) error { return j.Held(ctx, tx) })
+		done = slow.effect(ctx, j)
+		return errors.New("fails beside")
+	})
+	other.Handle("remind", func(ctx context.Context, j jobs.Job) error {
+		if err := other.db.Tx(ctx, func(tx *store.Tx) error { return j.Held(ctx, tx) }); err != nil || j.Try != 2 {
+			t.Errorf("try %d is held: %v", j.Try, err)
+		}
+		return other.effect(ctx, j)
+	})
+	slow.put(jobs.Job{Kind: "remind", Key: "a", At: c.time()})
+	slow.due(1)
+	if !errors.Is(held, jobs.ErrLost) || !errors.Is(done, jobs.ErrLost) || slow.effects("a") != 1 || slow.count(`SELECT COUNT(*) FROM jobs`) != 0 {
+		t.Errorf("held: %v; done: %v; %d effects", held, done, slow.effects("a"))
+	}
+}
+
+// Nodes that die over a job don't do so for ever, and one that was cancelled meanwhile is nobody's.
+func TestNodesThatDie(t *testing.T) {
+	c, url := newClock(), storetest.URL(t)
+	watcher := newNode(t, url, jobs.Config{Now: c.time})
+	die := func(key string) {
+		n := newNode(t, url, jobs.Config{Now: c.time})
+		n.HandleWith("remind", jobs.Policy{Tries: 3}, func(context.Context, jobs.Job) error {
+			return n.db.Close() // nothing can be written any more
+		})
+		n.RunDue(t.Context())
+		if watcher.count(`SELECT COUNT(*) FROM jobs WHERE key = ? AND claimed_until > 0`, key) != 1 {
+			t.Fatal("the node did not die over it")
+		}
+	}
+	watcher.put(jobs.Job{Kind: "remind", Key: "a", At: c.time()})
+	for range 3 {
+		die("a")
+		c.pass(lease)
+	}
+	watcher.HandleWith("remind", jobs.Policy{Tries: 3}, func(context.Context, jobs.Job) error {
+		t.Error("tried once more")
+		return nil
+	})
+	watcher.due(0)
+	if failed, err := watcher.Failures(t.Context(), 10); err != nil || len(failed) != 1 || failed[0].Tries != 3 {
+		t.Errorf("failed: %+v, %v", failed, err)
+	}
+	watcher.put(jobs.Job{Kind: "remind", Key: "b", At: c.time()})
+	die("b")
+	watcher.cancel("remind", "b")
+	watcher.due(0)
+	c.pass(lease)
+	watcher.due(0)
+	if watcher.count(`SELECT COUNT(*) FROM jobs WHERE key = 'b'`) != 0 {
+		t.Error("a job that was cancelled stays for ever")
+	}
+}
