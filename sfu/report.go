@@ -192,13 +192,7 @@ func (p *Publication) stats() PublicationStats {
 		one := e.stats
 		one.GivenUp = e.missing.given
 		e.mu.Unlock()
-		s.Packets += one.Packets
-		s.Bytes += one.Bytes
-		s.Repaired += one.Repaired
-		s.NacksSent += one.NacksSent
-		s.GivenUp += one.GivenUp
-		s.KeyFrames += one.KeyFrames
-		s.KeyFrameRequests += one.KeyFrameRequests
+		s.add(one)
 	}
 	return s
 }

@@ -22,6 +22,17 @@ type PublicationStats struct {
 	KeyFrameRequests uint64 // sent upstream
 }
 
+// add counts what another counted.
+func (s *PublicationStats) add(o PublicationStats) {
+	s.Packets += o.Packets
+	s.Bytes += o.Bytes
+	s.Repaired += o.Repaired
+	s.NacksSent += o.NacksSent
+	s.GivenUp += o.GivenUp
+	s.KeyFrames += o.KeyFrames
+	s.KeyFrameRequests += o.KeyFrameRequests
+}
+
 // SlotStats count what went to a receiver.
 type SlotStats struct {
 	MID                string
@@ -32,4 +43,14 @@ type SlotStats struct {
 	RetransmittedBytes uint64 // of payload
 	KeyFrameRequests   uint64 // by the receiver
 	FractionLost       uint8  // of 256, as the receiver last reported
+}
+
+// add counts what another counted; what was lost last is no count.
+func (s *SlotStats) add(o SlotStats) {
+	s.Packets += o.Packets
+	s.Bytes += o.Bytes
+	s.NacksReceived += o.NacksReceived
+	s.Retransmissions += o.Retransmissions
+	s.RetransmittedBytes += o.RetransmittedBytes
+	s.KeyFrameRequests += o.KeyFrameRequests
 }

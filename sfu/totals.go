@@ -48,22 +48,9 @@ func (t *Totals) of(kind Kind) *Traffic {
 // add counts what a peer did.
 func (t *Totals) add(s Stats) {
 	for _, p := range s.Publications {
-		received := &t.of(p.Kind).Received
-		received.Packets += p.Packets
-		received.Bytes += p.Bytes
-		received.Repaired += p.Repaired
-		received.NacksSent += p.NacksSent
-		received.GivenUp += p.GivenUp
-		received.KeyFrames += p.KeyFrames
-		received.KeyFrameRequests += p.KeyFrameRequests
+		t.of(p.Kind).Received.add(p)
 	}
 	for _, slot := range s.Slots {
-		sent := &t.of(slot.Kind).Sent
-		sent.Packets += slot.Packets
-		sent.Bytes += slot.Bytes
-		sent.NacksReceived += slot.NacksReceived
-		sent.Retransmissions += slot.Retransmissions
-		sent.RetransmittedBytes += slot.RetransmittedBytes
-		sent.KeyFrameRequests += slot.KeyFrameRequests
+		t.of(slot.Kind).Sent.add(slot)
 	}
 }
