@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -151,95 +149,6 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 		return Visit{}, nil, err
 	}
 	return v, links, nil
-}
-
-// Query asks for visits that start from From (included) to To (excluded), in order of their start. The zero Query asks for all.
-type Query struct {
-	From, To time.Time // zero: no bound
-	State    State     // empty: any
-	Limit    int       // visits a page, up to 100; 0: 50
-	Cursor   string    // Page.Next of the page before; empty: the first page
-}
-
-// Page is one page of a list.
-type Page struct {
-	Visits []Visit
-	Next   string // Query.Cursor of the next page; empty: this is the last
-}
-
-const (
-	defaultLimit = 50
-	maxLimit     = 100
-)
-
-// List returns a page of visits with their invitations.
-func (s *Service) List(ctx context.Context, actor auth.Actor, q Query) (Page, error) {
-	var page Page
-	err := s.act(ctx, actor, "visit.list", auth.VisitRead, subject("visit", ""), func(tx *store.Tx, a *store.Act) error {
-		limit, after, err := q.check()
-		if err != nil {
-			return err
-		}
-		page.Visits, err = s.listRows(ctx, tx, q, after, limit+1)
-		if err != nil {
-			return err
-		}
-		if len(page.Visits) > limit {
-			page.Visits = page.Visits[:limit]
-			last := page.Visits[limit-1]
-			page.Next = position{store.Millis(last.StartsAt), last.ID}.cursor()
-		}
-		a.Detail = "visits " + strconv.Itoa(len(page.Visits))
-		return fillInvitations(ctx, tx, page.Visits)
-	})
-	if err != nil {
-		return Page{}, err
-	}
-	return page, nil
-}
-
-func (q Query) check() (limit int, after position, err error) {
-	var wrong []fault.Field
-	limit = q.Limit
-	if limit == 0 {
-		limit = defaultLimit
-	}
-	if limit < 1 || limit > maxLimit {
-		wrong = append(wrong, fault.Field{Field: "limit", Detail: fmt.Sprintf("must be from 1 to %d", maxLimit)})
-	}
-	if q.State != "" && !q.State.known() {
-		wrong = append(wrong, fault.Field{Field: "state", Detail: "is none of the states of a visit"})
-	}
-	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
-		wrong = append(wrong, fault.Field{Field: "to", Detail: "must be after from"})
-	}
-	if q.Cursor != "" && !after.read(q.Cursor) {
-		wrong = append(wrong, fault.Field{Field: "cursor", Detail: "must be the next of a page before"})
-	}
-	return limit, after, fault.InvalidAll(wrong...)
-}
-
-func (s State) known() bool {
-	for _, k := range States() {
-		if s == k {
-			return true
-		}
-	}
-	return false
-}
-
-// cursor is a position as programs carry it.
-func (p position) cursor() string {
-	b, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // a number and a string
-	}
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func (p *position) read(cursor string) bool {
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	return err == nil && len(b) < 200 && json.Unmarshal(b, p) == nil && isID(p.ID)
 }
 
 // Show returns one visit with its invitations.
