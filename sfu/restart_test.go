@@ -53,19 +53,7 @@ func cuttable(t *testing.T) (sfutest.Options, *handshakes) {
 // restart restarts ICE by another offer and returns the answer.
 func (g *guest) restart(t *testing.T, h *hall) string {
 	t.Helper()
-	g.offers++
-	offer, err := g.Restart()
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := g.peer.Answer(h.ctx, offer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := g.Accept(answer); err != nil {
-		t.Fatal(err)
-	}
-	return answer
+	return g.negotiate(t, h, g.Restart)
 }
 
 // lineOf finds the first line of a description that begins like this.

@@ -90,18 +90,25 @@ func (h *hall) enter(t *testing.T, o sfutest.Options) *guest {
 
 func (g *guest) offer(t *testing.T, h *hall) {
 	t.Helper()
+	g.negotiate(t, h, g.Offer)
+}
+
+// negotiate has the peer answer what offer makes, and returns its answer.
+func (g *guest) negotiate(t *testing.T, h *hall, offer func() (string, error)) string {
+	t.Helper()
 	g.offers++
-	offer, err := g.Offer()
+	sdp, err := offer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := g.peer.Answer(h.ctx, offer)
+	answer, err := g.peer.Answer(h.ctx, sdp)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Accept(answer); err != nil {
 		t.Fatal(err)
 	}
+	return answer
 }
 
 // send starts microphone and camera.

@@ -411,8 +411,14 @@ func sourcesOf(client *sfutest.Client) map[string]rooms.Source {
 // join brings somebody in over a real websocket, with a real media client that sends as soon as it is connected.
 func (h *house) join(session string, role auth.Role) (*caller, Joined) {
 	h.t.Helper()
+	return h.joinBy(h.newClient(3), session, role)
+}
+
+// joinBy is join with the given media client.
+func (h *house) joinBy(client *sfutest.Client, session string, role auth.Role) (*caller, Joined) {
+	h.t.Helper()
 	c := h.dial()
-	c.client = h.newClient(3)
+	c.client = client
 	c.send(h.joinWith(c.client, h.pass(h.invite(session, "invitation-of-"+session, role))))
 	joined := await(c, "joined", anyOf[Joined])
 	if err := c.client.Accept(joined.Answer); err != nil {

@@ -14,23 +14,12 @@ import (
 // joinWatched is join with a media client that watches for gaps.
 func (h *house) joinWatched(session string, role auth.Role, gaps *gapWatch) *caller {
 	h.t.Helper()
-	c := h.dial()
-	var err error
-	if c.client, err = sfutest.New(sfutest.Options{Microphones: 1, Cameras: 1, AudioSlots: 3, VideoSlots: 3, OnRTP: gaps.see}); err != nil {
+	client, err := sfutest.New(sfutest.Options{Microphones: 1, Cameras: 1, AudioSlots: 3, VideoSlots: 3, OnRTP: gaps.see})
+	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(func() { _ = c.client.Close() })
-	c.send(h.joinWith(c.client, h.pass(h.invite(session, "invitation-of-"+session, role))))
-	joined := await(c, "joined", anyOf[Joined])
-	if err := c.client.Accept(joined.Answer); err != nil {
-		h.t.Fatal(err)
-	}
-	if err := c.client.WaitConnected(h.ctx); err != nil {
-		h.t.Fatal(err)
-	}
-	for mid := range sourcesOf(c.client) {
-		c.client.Send(mid, true)
-	}
+	h.t.Cleanup(func() { _ = client.Close() })
+	c, _ := h.joinBy(client, session, role)
 	return c
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/pion/stun/v4"
 
 	"housecall/cmd/housecall/server"
-	"housecall/sfu/sfutest"
 )
 
 // stunServer answers as one does whose clients are behind a router with the address 203.0.113.7. It leaves the first question without an answer, as
@@ -59,26 +58,11 @@ func stunServer(t *testing.T) string {
 func TestFindsItsAddress(t *testing.T) {
 	s := open(t, server.Config{FindAddress: stunServer(t)})
 	b := visit(t, s, two...)[0]
-	client, err := sfutest.New(sfutest.Options{Microphones: 1, AudioSlots: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	offer, err := client.Offer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var check struct {
-		Answer string `json:"answer"`
-	}
-	question := map[string]any{"offer": offer, "sources": map[string]string{client.MicrophoneMIDs()[0]: "microphone"}}
-	if status := b.do("POST", b.path+"check", question, &check); status != http.StatusOK {
-		t.Fatalf("check: %d", status)
-	}
+	_, _, answer := b.check(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL(), "http://"), ":")
 	for part, want := range map[string]bool{" 127.0.0.1 " + port: true, " 203.0.113.7 " + port: true, "203.0.113.66": false} {
-		if strings.Contains(check.Answer, part) != want {
-			t.Errorf("%q in the answer: %v\n%s", part, !want, check.Answer)
+		if strings.Contains(answer, part) != want {
+			t.Errorf("%q in the answer: %v\n%s", part, !want, answer)
 		}
 	}
 }

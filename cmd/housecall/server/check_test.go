@@ -17,24 +17,8 @@ import (
 func TestConnectionTest(t *testing.T) {
 	s := open(t, server.Config{})
 	b := visit(t, s, two...)[0]
-	client, err := sfutest.New(sfutest.Options{Microphones: 1, AudioSlots: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	offer, err := client.Offer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var check struct {
-		ID     string `json:"id"`
-		Answer string `json:"answer"`
-	}
-	question := map[string]any{"offer": offer, "sources": map[string]string{client.MicrophoneMIDs()[0]: "microphone"}}
-	if status := b.do("POST", b.path+"check", question, &check); status != http.StatusOK {
-		t.Fatalf("check: %d", status)
-	}
-	if err := client.Accept(check.Answer); err != nil {
+	client, question, answer := b.check(t)
+	if err := client.Accept(answer); err != nil {
 		t.Fatal(err)
 	}
 	client.Send(client.MicrophoneMIDs()[0], true)
@@ -47,6 +31,28 @@ func TestConnectionTest(t *testing.T) {
 	if status := b.do("POST", b.path+"check", question, nil); status != http.StatusNotFound {
 		t.Errorf("without a session: %d", status)
 	}
+}
+
+// check begins a connection test; it returns the client that offers, what was sent and the server's answer.
+func (b *browser) check(t *testing.T) (client *sfutest.Client, question map[string]any, answer string) {
+	t.Helper()
+	client, err := sfutest.New(sfutest.Options{Microphones: 1, AudioSlots: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	offer, err := client.Offer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var check struct {
+		Answer string `json:"answer"`
+	}
+	question = map[string]any{"offer": offer, "sources": map[string]string{client.MicrophoneMIDs()[0]: "microphone"}}
+	if status := b.do("POST", b.path+"check", question, &check); status != http.StatusOK {
+		t.Fatalf("check: %d", status)
+	}
+	return client, question, check.Answer
 }
 
 // TestConsentFromAFolder: the patient is asked in their language and gets no pass before; the clinician is not asked.
