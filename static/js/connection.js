@@ -9,7 +9,7 @@
 import { afterClose, decode, ProtocolError } from "./protocol.js";
 import { Alarm } from "./alarm.js";
 import { backoff, soon, urgent, urgentFor } from "./backoff.js";
-import { Move } from "./move.js";
+import { Moving } from "./moving.js";
 import { Negotiation } from "./negotiation.js";
 import { againAfter, freshFor } from "./relays.js";
 import { Wire } from "./wire.js";
@@ -69,10 +69,6 @@ const heldFor = 45_000;
 const unnoticed = 1_500;
 /** While nothing arrives we offer again so often (milliseconds). */
 const restartEvery = 3_000;
-/** At the latest so long after joining where the visit has moved to, the old link is given up (milliseconds). */
-const moveLimit = 3_000;
-/** So often we look whether it can be (milliseconds). */
-const moveLook = 100;
 
 const final = new Set(["left", "replaced", "ended", "revoked", "declined", "consent_needed", "gone", "broken"]);
 
@@ -90,10 +86,8 @@ export class Connection {
   #outside;
   #hearer;
   #wire;
-  /** The visit has moved to another server, and we are not there yet. */
-  #moved = false;
-  /** What is kept back of a room that we have moved to, and the link that plays meanwhile. @type {{move: Move, old: Linked | null, until: number} | null} */
-  #moving = null;
+  /** To another server, where the visit has moved to. */
+  #moving;
   /** Takes up a connection whose websocket was lost; "" for none. */
   #token = "";
   /** When the websocket was lost, 0 while it is not. */
@@ -115,7 +109,6 @@ export class Connection {
   /** Ends the wait for an answer. */
   #answerAlarm;
   #restartAlarm;
-  #moveAlarm;
   /** Fetches what opens the relays anew. */
   #renewAlarm;
 
@@ -124,11 +117,11 @@ export class Connection {
     this.#outside = outside;
     this.#hearer = hearer;
     this.#wire = new Wire(outside);
+    this.#moving = new Moving(outside, () => this.#arrive());
     this.#tryAlarm = new Alarm(outside);
     this.#noticeAlarm = new Alarm(outside);
     this.#answerAlarm = new Alarm(outside);
     this.#restartAlarm = new Alarm(outside);
-    this.#moveAlarm = new Alarm(outside);
     this.#renewAlarm = new Alarm(outside);
   }
 
@@ -303,7 +296,7 @@ export class Connection {
       void this.#linked?.offers.answered(message.answer);
     }
     if (message.type === "need") this.#linked?.offers.again({ slots: { audio: message.audio, video: message.video } });
-    if (this.#moving) return this.#keepBack(message);
+    if (this.#moving.on) return this.#keepBack(message);
     this.#hearer.take(message);
     if (message.type === "resumed") this.#linked?.offers.renew(this.#silentAt > 0);
   }
@@ -316,21 +309,17 @@ export class Connection {
     this.#next = null;
     this.#silentAt = 0;
     this.#restartAlarm.clear();
-    if (this.#moved) {
-      const move = new Move(this.#hearer.seen(), () => next.link.arriving);
-      this.#moving = { move, old, until: this.#outside.now() + moveLimit };
-    } else {
-      old?.link.close();
-    }
+    if (this.#moving.due) this.#moving.begin(old, this.#hearer.seen(), next.link);
+    else old?.link.close();
     this.#opened(token);
-    if (!this.#moving) this.#hearer.linked(next.link);
+    if (!this.#moving.on) this.#hearer.linked(next.link);
     void next.offers.answered(answer);
   }
 
   /** The visit goes on at another server: we join there, while the old link plays on. */
   #move() {
     this.#arrive();
-    this.#moved = true;
+    this.#moving.due = true;
     this.#token = "";
     this.open = false;
     this.#answerAlarm.clear();
@@ -343,28 +332,16 @@ export class Connection {
   /** @param {ServerMessage} message */
   #keepBack(message) {
     if (message.type === "joined" || message.type === "place") this.send(message.place === "visit");
-    this.#moving?.move.take(message);
-    this.#lookAhead();
-  }
-
-  /** Goes over to the new link as soon as it brings what the old one brought. */
-  #lookAhead() {
-    const moving = this.#moving;
-    if (!moving) return;
-    if (moving.move.done || this.#outside.now() >= moving.until) this.#arrive();
-    else this.#moveAlarm.set(moveLook, () => this.#lookAhead());
+    this.#moving.keep(message);
   }
 
   /** Goes over to the link that we have moved to. */
   #arrive() {
-    const [moving, linked] = [this.#moving, this.#linked];
-    this.#moving = null;
-    this.#moveAlarm.clear();
-    if (!moving || !linked) return;
-    moving.old?.link.close();
+    const [messages, linked] = [this.#moving.arrive(), this.#linked];
+    if (!messages || !linked) return;
     this.#wire.settle();
     this.#hearer.linked(linked.link);
-    this.#hearer.arrived(moving.move.messages);
+    this.#hearer.arrived(messages);
   }
 
   /** The server knows us again. @param {string} token */
@@ -372,10 +349,10 @@ export class Connection {
     this.#token = token;
     this.open = this.#wasIn = true;
     this.#cutAt = this.attempt = this.#tries = this.#refusedPasses = 0;
-    this.#moved = false;
+    this.#moving.due = false;
     this.#tryAlarm.clear();
     this.#noticeAlarm.clear();
-    if (!this.#moving) this.#wire.settle();
+    if (!this.#moving.on) this.#wire.settle();
     this.state = this.#silentAt > 0 ? "reconnecting" : "in"; // to be seen when the room is, too
   }
 
