@@ -1,7 +1,7 @@
 // Package gate lets everything that comes by TCP in through one port: pages and websockets, media by ICE-TCP, and STUN and TURN, with TLS
 // around them or without. It tells them apart by their first bytes, and hands each to its own listener.
 // A Gate owns its listener, and each connection until somebody accepts it.
-// It must never let a connection that says nothing, or an owner that accepts nothing, keep the others out.
+// It must never let connections that say nothing, or no more, or an owner that accepts nothing, keep the others out.
 package gate
 
 import (
@@ -45,8 +45,11 @@ type Config struct {
 	Patience    time.Duration  // until a connection must have been accepted; 0: 10 s
 	Most        int            // connections not accepted yet, the oldest goes; 0: 4096
 	MostFromOne int            // of them from one IPv4 address or IPv6 /64; 0: 128
-	Trusted     []netip.Prefix // reverse proxies: MostFromOne does not count for them
-	Logger      *slog.Logger   // nil: nothing is logged
+	Trusted     []netip.Prefix // reverse proxies: what is allowed of one network does not count for them
+	// Connections that the HTTP server may have, if it tells ConnState: those idle for longest go. 0: 16384, or half of the files that the process may open
+	MostServed        int
+	MostServedFromOne int          // of them from one network; 0: 1024
+	Logger            *slog.Logger // nil: nothing is logged
 }
 
 // Gate is one TCP port.
@@ -54,6 +57,7 @@ type Gate struct {
 	listener        net.Listener
 	config          Config
 	http, ice, turn *outlet
+	served          *served
 	running         sync.WaitGroup
 	ctx             context.Context // ends with the gate
 	end             context.CancelFunc
@@ -75,6 +79,16 @@ func New(listener net.Listener, c Config) *Gate {
 	if c.MostFromOne == 0 {
 		c.MostFromOne = mostFromOne
 	}
+	if c.MostServed == 0 {
+		c.MostServed = mostServed
+		var files syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil && files.Cur/2 < mostServed {
+			c.MostServed = int(files.Cur / 2) //nolint:gosec // less than mostServed
+		}
+	}
+	if c.MostServedFromOne == 0 {
+		c.MostServedFromOne = mostServedFromOne
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -86,7 +100,7 @@ func New(listener net.Listener, c Config) *Gate {
 			}
 		}
 	}
-	g := &Gate{listener: listener, config: c,
+	g := &Gate{listener: listener, config: c, served: newServed(c.MostServed, c.MostServedFromOne),
 		waiting: waiting{most: c.Most, mostOfOne: c.MostFromOne, networks: map[netip.Prefix]*list.List{}}}
 	g.ctx, g.end = context.WithCancel(context.Background())
 	for _, o := range []**outlet{&g.http, &g.ice, &g.turn} {
@@ -147,13 +161,9 @@ func (g *Gate) accept() {
 			}
 			return
 		}
-		// The process has all the sockets it may have. Who says nothing makes room for who does.
 		g.config.Logger.Warn("no socket is left for another connection", "err", err)
-		g.mu.Lock()
-		oldest := g.waiting.oldest(&g.waiting.all)
-		g.mu.Unlock()
-		if oldest != nil {
-			drop([]*entrant{oldest})
+		if spare := g.spare(); spare != nil {
+			drop([]*entrant{spare})
 		}
 		select {
 		case <-time.After(pause):
@@ -162,6 +172,21 @@ func (g *Gate) accept() {
 		}
 		pause = min(2*pause, acceptAgainBefore)
 	}
+}
+
+// spare takes the connection out that is missed least when the process has all the sockets it may have: one that asks for nothing now, else one that has said
+// nothing yet, else one with a request. nil: there is none.
+func (g *Gate) spare() *entrant {
+	if e := g.served.spareIdle(); e != nil {
+		return e
+	}
+	g.mu.Lock()
+	oldest := g.waiting.oldest(&g.waiting.all)
+	g.mu.Unlock()
+	if oldest != nil {
+		return oldest
+	}
+	return g.served.spareAny()
 }
 
 // passes tells errors of Accept that have nothing to do with the listener.
@@ -177,10 +202,7 @@ func passes(err error) bool {
 // enter counts a connection among those on their way, and sees it to its owner on a goroutine of its own.
 func (g *Gate) enter(conn net.Conn) {
 	ctx, end := context.WithTimeout(g.ctx, g.config.Patience)
-	e := &entrant{conn: conn, end: end, network: networkOf(conn.RemoteAddr())}
-	if within(e.network, g.config.Trusted) {
-		e.network = netip.Prefix{}
-	}
+	e := &entrant{conn: conn, end: end, network: g.network(conn)}
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
@@ -216,6 +238,15 @@ func drop(gone []*entrant) {
 		e.end()
 		_ = e.conn.Close()
 	}
+}
+
+// network is what a connection is counted under; the zero one: under nothing, since many come through a proxy.
+func (g *Gate) network(conn net.Conn) netip.Prefix {
+	network := networkOf(conn.RemoteAddr())
+	if within(network, g.config.Trusted) {
+		return netip.Prefix{}
+	}
+	return network
 }
 
 func within(network netip.Prefix, trusted []netip.Prefix) bool {

@@ -39,11 +39,12 @@ type port struct {
 	gate  *gate.Gate
 	addr  string
 	roots *x509.CertPool
+	idle  chan struct{} // gets one for each connection that the HTTP server has noted as idle, as long as there is room
 }
 
 func open(t *testing.T, encrypted bool, c gate.Config) *port {
 	t.Helper()
-	p := &port{}
+	p := &port{idle: make(chan struct{}, 100)}
 	if encrypted {
 		// httptest has a certificate for 127.0.0.1 and example.com of its own.
 		source := httptest.NewTLSServer(nil)
@@ -101,7 +102,15 @@ func (p *port) serveHTTP(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, r.Proto+" "+encrypted+" "+string(body))
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: within}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: within, ConnState: func(conn net.Conn, state http.ConnState) {
+		p.gate.ConnState(conn, state)
+		if state == http.StateIdle {
+			select {
+			case p.idle <- struct{}{}:
+			default:
+			}
+		}
+	}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := server.Serve(p.gate.HTTP()); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {

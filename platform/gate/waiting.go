@@ -32,6 +32,12 @@ func (w *waiting) add(e *entrant) []*entrant {
 	if w.all.Len() >= w.most {
 		gone = append(gone, w.oldest(&w.all))
 	}
+	w.put(e)
+	return gone
+}
+
+// put takes e in as the newest, however many there are.
+func (w *waiting) put(e *entrant) {
 	e.inAll = w.all.PushBack(e)
 	own := w.networks[e.network]
 	if own == nil {
@@ -39,7 +45,14 @@ func (w *waiting) add(e *entrant) []*entrant {
 		w.networks[e.network] = own
 	}
 	e.inOwn = own.PushBack(e)
-	return gone
+}
+
+// from is how many there are of a network.
+func (w *waiting) from(network netip.Prefix) int {
+	if own := w.networks[network]; own != nil {
+		return own.Len()
+	}
+	return 0
 }
 
 // oldest takes the first of a list out; nil: the list is empty.

@@ -251,6 +251,7 @@ func (s *Server) serve(handler http.Handler) {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ConnState:         s.gate.ConnState,
 	}
 	s.work.Go(func() {
 		if err := s.http.Serve(s.gate.HTTP()); !errors.Is(err, http.ErrServerClosed) {
