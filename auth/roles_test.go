@@ -1,58 +1,10 @@
 package auth_test
 
 import (
-	"bytes"
-	"flag"
-	"fmt"
-	"os"
 	"testing"
 
 	"housecall/auth"
 )
-
-var update = flag.Bool("update", false, "write docs/roles.md anew")
-
-const rolesPage = "../docs/roles.md"
-
-// TestRolesPage keeps docs/roles.md equal to the table. `go test ./auth -update` writes it anew.
-func TestRolesPage(t *testing.T) {
-	var page bytes.Buffer
-	page.WriteString("# Who may do what\n\n")
-	page.WriteString("Printed from the one table in `auth/roles.go` by `go test ./auth -update`; a test fails when this page is stale.\n")
-	page.WriteString("What has no ✓ is refused, and refusals of a signed-in person or an API key are audited.\n\n")
-	page.WriteString("| action | meaning |")
-	for _, role := range auth.Roles() {
-		fmt.Fprintf(&page, " %s |", role)
-	}
-	page.WriteString("\n|---|---|")
-	for range auth.Roles() {
-		page.WriteString(":-:|")
-	}
-	page.WriteString("\n")
-	for _, rule := range auth.Rules() {
-		fmt.Fprintf(&page, "| `%s` | %s |", rule.Action, rule.Meaning)
-		for _, role := range auth.Roles() {
-			if auth.May(role, rule.Action) {
-				page.WriteString(" ✓ |")
-			} else {
-				page.WriteString("  |")
-			}
-		}
-		page.WriteString("\n")
-	}
-	if *update {
-		if err := os.WriteFile(rolesPage, page.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(rolesPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, page.Bytes()) {
-		t.Error("docs/roles.md is stale: run go test ./auth -update")
-	}
-}
 
 func TestMay(t *testing.T) {
 	for _, c := range []struct {
@@ -100,19 +52,36 @@ func TestRolesAreInOrder(t *testing.T) {
 		}
 		seen[r] = true
 	}
-	actions := map[auth.Action]bool{}
-	for _, rule := range auth.Rules() {
-		if actions[rule.Action] {
-			t.Errorf("action %q has two rows", rule.Action)
-		}
-		actions[rule.Action] = true
-		for _, r := range rule.Roles {
-			if !seen[r] {
-				t.Errorf("%q grants to %q, which no list names", rule.Action, r)
+	if auth.Scheduler.Invited() || !auth.Observer.Invited() || auth.Role("x").Known() {
+		t.Error("invited roles are wrong")
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	own := auth.Rule{Action: "letter.write", Meaning: "write letters", Roles: []auth.Role{auth.Coordinator}}
+	p, err := auth.NewPolicy([]auth.Rule{own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range append(auth.Rules(), own) {
+		for _, role := range auth.Roles() {
+			want := auth.May(role, rule.Action) || rule.Action == own.Action && role == auth.Coordinator
+			if p.May(role, rule.Action) != want || !p.Knows(rule.Action) {
+				t.Errorf("%s may %s: %v", role, rule.Action, !want)
 			}
 		}
 	}
-	if auth.Scheduler.Invited() || !auth.Observer.Invited() || auth.Role("x").Known() {
-		t.Error("invited roles are wrong")
+	if p.May(auth.Admin, "letter.burn") || p.Knows("letter.burn") || p.May("surgeon", own.Action) || p.May(auth.Admin, "") {
+		t.Error("who is not named may do something")
+	}
+	for name, bad := range map[string]auth.Rule{
+		"a row of visits":     {Action: auth.VisitRead, Meaning: "x"},
+		"no name":             {Meaning: "x"},
+		"no meaning":          {Action: "letter.write"},
+		"a role there is not": {Action: "letter.write", Meaning: "x", Roles: []auth.Role{"surgeon"}},
+	} {
+		if _, err := auth.NewPolicy([]auth.Rule{bad}); err == nil {
+			t.Errorf("a table with %s is taken", name)
+		}
 	}
 }

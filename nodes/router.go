@@ -103,13 +103,13 @@ const passRoute = "POST /v/{visit}/pass" // #nosec G101 -- a way to a page
 // hosted are the routes of what belongs to a room's host.
 var hosted = []string{"GET /v/{visit}/ws", "GET /v/{visit}/ice", "POST /v/{visit}/check", "DELETE /v/{visit}/check/{id}", passRoute}
 
-// Routes adds to mux, for callers from outside, what belongs to a room's host: local serves it where this node is the one.
-func (r *Router) Routes(mux *http.ServeMux, local http.Handler) {
+// Routes adds, for callers from outside, what belongs to a room's host: local serves it where this node is the one.
+func (r *Router) Routes(routes *web.Routes, local http.Handler) {
 	for _, pattern := range hosted {
 		if pattern == passRoute {
-			mux.Handle(pattern, r.toHost(r.placing(local)))
+			routes.Handle(pattern, web.Holder(), r.toHost(r.placing(local)))
 		} else {
-			mux.Handle(pattern, r.toHost(local))
+			routes.Handle(pattern, web.Holder(), r.toHost(local))
 		}
 	}
 }

@@ -115,9 +115,9 @@ func openNode(t *testing.T, leases *rooms.MemoryLeases, id string) *node {
 		_, _ = io.Copy(w, r.Body)
 	})
 	n.Serve(listener, local, func(err error) { t.Error(err) })
-	mux := http.NewServeMux()
-	n.Routes(mux, local)
-	n.outside = httptest.NewServer(mux)
+	routes := web.NewRoutes(web.Guards{})
+	n.Routes(routes, local)
+	n.outside = httptest.NewServer(routes)
 	n.outside.Config.ErrorLog = discardLog
 	var stopped atomic.Bool
 	n.stop = func() {

@@ -77,9 +77,9 @@ func NewEcho(c EchoConfig) *Echo {
 }
 
 // Routes adds the calls of the test.
-func (e *Echo) Routes(mux *http.ServeMux) {
-	mux.HandleFunc("POST /v/{visit}/check", e.serveBegin)
-	mux.HandleFunc("DELETE /v/{visit}/check/{id}", e.serveEnd)
+func (e *Echo) Routes(routes *web.Routes) {
+	routes.HandleFunc("POST /v/{visit}/check", web.Holder(), e.serveBegin)
+	routes.HandleFunc("DELETE /v/{visit}/check/{id}", web.Holder(), e.serveEnd)
 }
 
 func (e *Echo) serveBegin(w http.ResponseWriter, r *http.Request) {

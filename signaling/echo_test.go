@@ -19,6 +19,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"housecall/platform/fault"
+	"housecall/platform/web"
 	"housecall/rooms"
 	"housecall/sfu"
 	"housecall/sfu/sfutest"
@@ -59,9 +60,9 @@ func newEchoHouse(t *testing.T, c EchoConfig) *echoHouse {
 	h := &echoHouse{t: t, ctx: ctx, engine: c.Engine}
 	c.Callers, c.Limiter = h, rooms.NewMemoryOnce(time.Now)
 	h.echo = NewEcho(c)
-	mux := http.NewServeMux()
-	h.echo.Routes(mux)
-	h.server = httptest.NewServer(mux)
+	routes := web.NewRoutes(web.Guards{})
+	h.echo.Routes(routes)
+	h.server = httptest.NewServer(routes)
 	t.Cleanup(func() {
 		if err := h.echo.Close(ctx); err != nil {
 			t.Error(err)

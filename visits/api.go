@@ -5,19 +5,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/phi"
-	"housecall/platform/staff"
+	"housecall/platform/web"
 )
 
-const (
-	apiPath     = "/api/v1/visits"
-	openAPIPath = "/api/openapi" // .json and .yaml
-	maxAPIBody  = 64 << 10       // bytes
-)
+const apiPath = "/api/v1/visits"
 
 // personJSON is somebody to invite.
 type personJSON struct {
@@ -96,34 +90,30 @@ type visitPathInput struct {
 
 type invitationOutput struct{ Body invitationJSON }
 
-// apiRoutes adds the JSON API for programs with a key. The description of it is public and loads nothing from elsewhere; there is no page to
-// read it on.
-func (s *Service) apiRoutes(mux *http.ServeMux) {
-	config := huma.DefaultConfig("Housecall", s.config.Version)
-	config.Info.Description = "Visits and the links people come by. Errors are problem+json (RFC 9457) with a `code` for programs."
-	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = openAPIPath, "", "", nil
-	config.Transformers = []huma.Transformer{describeRefusal}
-	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key: hc_…"}}
-	api := humago.New(guardedMux{mux, s.config.RequireKey}, config)
-
-	s.registerVisits(api)
-	s.registerInvitations(api)
-	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel") // ours is problemJSON
+// call describes one call about visits.
+func call(id, method, path string, action auth.Action, status int, summary string) api.Operation {
+	return api.Operation{ID: id, Method: method, Path: path, Action: action, Status: status, Summary: summary, Part: "visits"}
 }
 
-func (s *Service) registerVisits(api huma.API) {
+// API adds what programs may do with visits.
+func (s *Service) API(a *api.API) {
+	s.registerVisits(a)
+	s.registerInvitations(a)
+}
+
+func (s *Service) registerVisits(a *api.API) {
 	type createInput struct{ Body requestJSON }
 	type createOutput struct {
 		Location string `header:"Location"`
 		Body     visitJSON
 	}
-	register(api, operation("create-visit", http.MethodPost, apiPath, http.StatusCreated, "Plan a visit and make a link for each person"),
+	api.Register(a, call("create-visit", http.MethodPost, apiPath, auth.VisitSchedule, http.StatusCreated, "Plan a visit and make a link for each person"),
 		func(ctx context.Context, in *createInput) (*createOutput, error) {
 			r := Request{Service: in.Body.Service, StartsAt: in.Body.StartsAt, Minutes: in.Body.Minutes, AskBirthDate: in.Body.AskBirthDate, BirthDate: in.Body.BirthDate}
 			for _, p := range in.Body.People {
 				r.People = append(r.People, Person(p))
 			}
-			v, links, err := s.Create(ctx, staff.Actor(ctx), r)
+			v, links, err := s.Create(ctx, web.Actor(ctx), r)
 			if err != nil {
 				return nil, err
 			}
@@ -143,9 +133,9 @@ func (s *Service) registerVisits(api huma.API) {
 			Next   string      `json:"next,omitempty" doc:"cursor of the next page; not there on the last"`
 		}
 	}
-	register(api, operation("list-visits", http.MethodGet, apiPath, http.StatusOK, "List visits in order of their start"),
+	api.Register(a, call("list-visits", http.MethodGet, apiPath, auth.VisitRead, http.StatusOK, "List visits in order of their start"),
 		func(ctx context.Context, in *listInput) (*listOutput, error) {
-			page, err := s.List(ctx, staff.Actor(ctx), Query(*in))
+			page, err := s.List(ctx, web.Actor(ctx), Query(*in))
 			if err != nil {
 				return nil, err
 			}
@@ -158,29 +148,29 @@ func (s *Service) registerVisits(api huma.API) {
 		})
 
 	type visitOutput struct{ Body visitJSON }
-	register(api, operation("show-visit", http.MethodGet, apiPath+"/{visit}", http.StatusOK, "Show a visit"),
+	api.Register(a, call("show-visit", http.MethodGet, apiPath+"/{visit}", auth.VisitRead, http.StatusOK, "Show a visit"),
 		func(ctx context.Context, in *visitPathInput) (*visitOutput, error) {
-			v, err := s.Show(ctx, staff.Actor(ctx), in.Visit)
+			v, err := s.Show(ctx, web.Actor(ctx), in.Visit)
 			if err != nil {
 				return nil, err
 			}
 			return &visitOutput{visitOf(v, nil)}, nil
 		})
-	register(api, operation("cancel-visit", http.MethodDelete, apiPath+"/{visit}", http.StatusNoContent, "Call a visit off; one that has begun ends"),
+	api.Register(a, call("cancel-visit", http.MethodDelete, apiPath+"/{visit}", auth.VisitRevoke, http.StatusNoContent, "Call a visit off; one that has begun ends"),
 		func(ctx context.Context, in *visitPathInput) (*struct{}, error) {
-			return nil, s.Cancel(ctx, staff.Actor(ctx), in.Visit)
+			return nil, s.Cancel(ctx, web.Actor(ctx), in.Visit)
 		})
 }
 
-func (s *Service) registerInvitations(api huma.API) {
+func (s *Service) registerInvitations(a *api.API) {
 	path := apiPath + "/{visit}/invitations"
 	type inviteInput struct {
 		Visit string `path:"visit" doc:"The visit's id"`
 		Body  personJSON
 	}
-	register(api, operation("invite", http.MethodPost, path, http.StatusCreated, "Invite one more person"),
+	api.Register(a, call("invite", http.MethodPost, path, auth.VisitSchedule, http.StatusCreated, "Invite one more person"),
 		func(ctx context.Context, in *inviteInput) (*invitationOutput, error) {
-			link, err := s.Invite(ctx, staff.Actor(ctx), in.Visit, Person(in.Body))
+			link, err := s.Invite(ctx, web.Actor(ctx), in.Visit, Person(in.Body))
 			if err != nil {
 				return nil, err
 			}
@@ -194,9 +184,9 @@ func (s *Service) registerInvitations(api huma.API) {
 			NewLink bool `json:"new_link" doc:"true: another link, and the old one stops working; false: the same link again"`
 		}
 	}
-	register(api, operation("resend-link", http.MethodPost, path+"/{invitation}/resend", http.StatusOK, "Get a person's link again, or a new one"),
+	api.Register(a, call("resend-link", http.MethodPost, path+"/{invitation}/resend", auth.VisitSchedule, http.StatusOK, "Get a person's link again, or a new one"),
 		func(ctx context.Context, in *resendInput) (*invitationOutput, error) {
-			link, err := s.Resend(ctx, staff.Actor(ctx), in.Visit, in.Invitation, in.Body.NewLink)
+			link, err := s.Resend(ctx, web.Actor(ctx), in.Visit, in.Invitation, in.Body.NewLink)
 			if err != nil {
 				return nil, err
 			}
@@ -207,8 +197,8 @@ func (s *Service) registerInvitations(api huma.API) {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
 	}
-	register(api, operation("withdraw-invitation", http.MethodDelete, path+"/{invitation}", http.StatusNoContent, "Withdraw an invitation"),
+	api.Register(a, call("withdraw-invitation", http.MethodDelete, path+"/{invitation}", auth.VisitRevoke, http.StatusNoContent, "Withdraw an invitation"),
 		func(ctx context.Context, in *withdrawInput) (*struct{}, error) {
-			return nil, s.Withdraw(ctx, staff.Actor(ctx), in.Visit, in.Invitation)
+			return nil, s.Withdraw(ctx, web.Actor(ctx), in.Visit, in.Invitation)
 		})
 }

@@ -50,7 +50,7 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := staff.New(t.Context(), staff.Config{DB: h.db, Limiter: h, Pages: pages, Home: visits.DeskPath, Links: visits.DeskLinks(),
+	accounts, err := staff.New(t.Context(), staff.Config{DB: h.db, Limiter: h, Pages: pages, Home: visits.DeskPath, Links: visits.DeskLinks(), Policy: policy(t),
 		Now: h.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}})
 	if err != nil {
 		t.Fatal(err)
@@ -63,10 +63,10 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	accounts.Routes(mux)
-	d.Routes(mux, accounts.RequireSession)
-	handler, err := web.New(mux, web.Options{Pages: pages, Logger: slog.New(slog.NewJSONHandler(h.logs, nil)), Now: h.now})
+	routes := web.NewRoutes(accounts.Guards())
+	accounts.Routes(routes)
+	d.Routes(routes)
+	handler, err := web.New(routes, web.Options{Pages: pages, Logger: slog.New(slog.NewJSONHandler(h.logs, nil)), Now: h.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,6 +69,16 @@ func newHospital(t *testing.T) *hospital {
 	return h
 }
 
+// policy is the table of rules.
+func policy(t *testing.T) auth.Policy {
+	t.Helper()
+	p, err := auth.NewPolicy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // open opens the hospital's database once more, as another process would.
 func (h *hospital) open() *store.DB {
 	h.t.Helper()
@@ -84,7 +94,6 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Passes:    auth.Issuer{Kid: kid, Key: key, Issuer: "https://visits.example", Now: h.now},
 		PublicURL: "https://visits.example",
 		Site:      "Example Children's Hospital",
-		Version:   "test",
 		Phone:     "+1 617 555 0100",
 		Languages: []string{"en", "es"},
 		Consent:   h.consent,

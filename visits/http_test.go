@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -33,27 +34,28 @@ func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 		c(f.hospital)
 	}
 	var err error
-	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.db, Limiter: f, Now: f.now}); err != nil {
+	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.db, Limiter: f, Policy: policy(t), Now: f.now}); err != nil {
 		t.Fatal(err)
 	}
 	config := f.config(f.db)
-	config.RequireKey = f.accounts.RequireKey
+	guards := f.accounts.Guards()
 	if role != "" {
-		config.RequireKey = func(next http.Handler) http.Handler {
-			return f.accounts.RequireKey(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				actor := staff.Actor(r.Context())
+		guards.Key = func(_ auth.Action, next http.Handler) http.Handler {
+			return f.accounts.Guards().Key("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				actor := web.Actor(r.Context())
 				actor.Role = role
-				next.ServeHTTP(w, r.WithContext(staff.WithActor(r.Context(), actor)))
+				next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), actor)))
 			}))
 		}
 	}
 	if f.Service, err = visits.New(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	f.Routes(mux)
-	f.RoomRoutes(mux)
-	if f.handler, err = web.New(mux, web.Options{PublicURL: config.PublicURL, Logger: config.Logger}); err != nil {
+	routes := web.NewRoutes(guards)
+	f.Routes(routes)
+	f.API(api.New(routes, "test"))
+	f.RoomRoutes(routes)
+	if f.handler, err = web.New(routes, web.Options{PublicURL: config.PublicURL, Logger: config.Logger}); err != nil {
 		t.Fatal(err)
 	}
 	var k staff.Key

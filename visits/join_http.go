@@ -23,20 +23,21 @@ const (
 	maxBody    = 4 << 10 // bytes of what a person's browser sends
 )
 
-func (s *Service) joinRoutes(mux *http.ServeMux) {
+// Routes adds the calls that turn a link into a session, and a session, with RoomRoutes, into a pass.
+func (s *Service) Routes(routes *web.Routes) {
 	limit := web.Limit(s.config.Limiter, "join", joinLimit, joinWindow)
-	mux.Handle("POST "+joinPath, limit(http.HandlerFunc(s.serveJoin)))
-	mux.HandleFunc("GET "+sitePath, s.serveSite)
-	mux.HandleFunc("GET /v/{visit}/session", s.serveSession)
-	mux.HandleFunc("GET /v/{visit}/consent", s.serveConsent)
-	mux.HandleFunc("POST /v/{visit}/consent", s.serveConsentGiven)
-	mux.HandleFunc("POST /v/{visit}/invitations", s.serveInvite)
+	routes.Handle("POST "+joinPath, web.Holder(), limit(http.HandlerFunc(s.serveJoin)))
+	routes.HandleFunc("GET "+sitePath, web.Public("the hospital's name and number, which every page shows"), s.serveSite)
+	routes.HandleFunc("GET /v/{visit}/session", web.Holder(), s.serveSession)
+	routes.HandleFunc("GET /v/{visit}/consent", web.Holder(), s.serveConsent)
+	routes.HandleFunc("POST /v/{visit}/consent", web.Holder(), s.serveConsentGiven)
+	routes.HandleFunc("POST /v/{visit}/invitations", web.Holder(), s.serveInvite)
 }
 
 // RoomRoutes adds what the node that hosts a visit's room answers, since it knows best how clients reach it.
-func (s *Service) RoomRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("POST /v/{visit}/pass", s.servePass)
-	mux.HandleFunc("GET /v/{visit}/ice", s.serveICE)
+func (s *Service) RoomRoutes(routes *web.Routes) {
+	routes.HandleFunc("POST /v/{visit}/pass", web.Holder(), s.servePass)
+	routes.HandleFunc("GET /v/{visit}/ice", web.Holder(), s.serveICE)
 }
 
 // entryJSON is a visit as the person who comes may see it: docs/protocol.md, section 1.

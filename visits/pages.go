@@ -14,7 +14,6 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
-	"housecall/platform/staff"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -27,7 +26,7 @@ const DeskPath = "/desk"
 
 // DeskLinks is the navigation of who is signed in.
 func DeskLinks() []web.Link {
-	return []web.Link{{Path: DeskPath, Words: "desk.visits"}}
+	return []web.Link{{Path: DeskPath, Words: "desk.visits", Action: auth.VisitRead}}
 }
 
 // Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.
@@ -49,41 +48,27 @@ func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
 	return &Desk{service: s, pages: pages, zone: zone}, nil
 }
 
-// Routes adds the desk's pages. require lets only people with a session through and puts their actor into the context.
-func (d *Desk) Routes(mux *http.ServeMux, require func(http.Handler) http.Handler) {
-	for pattern, h := range map[string]http.HandlerFunc{
-		"GET /desk":                                          d.list,
-		"GET /desk/new":                                      d.may(auth.VisitSchedule, d.newForm),
-		"POST /desk/new":                                     d.may(auth.VisitSchedule, d.create),
-		"GET /desk/visits/{visit}":                           d.show,
-		"GET /desk/visits/{visit}/links":                     d.may(auth.VisitSchedule, d.links),
-		"POST /desk/visits/{visit}/people":                   d.may(auth.VisitSchedule, d.invite),
-		"GET /desk/visits/{visit}/people":                    d.toVisit,
-		"GET /desk/visits/{visit}/people/{person}/link":      d.may(auth.VisitSchedule, d.link),
-		"GET /desk/visits/{visit}/people/{person}/new-link":  d.may(auth.VisitSchedule, d.confirm(newLinkQuestion)),
-		"POST /desk/visits/{visit}/people/{person}/new-link": d.may(auth.VisitSchedule, d.newLink),
-		"GET /desk/visits/{visit}/people/{person}/revoke":    d.may(auth.VisitRevoke, d.confirm(revokeQuestion)),
-		"POST /desk/visits/{visit}/people/{person}/revoke":   d.may(auth.VisitRevoke, d.revoke),
-		"GET /desk/visits/{visit}/cancel":                    d.may(auth.VisitRevoke, d.confirm(cancelQuestion)),
-		"POST /desk/visits/{visit}/cancel":                   d.may(auth.VisitRevoke, d.cancel),
-	} {
-		mux.Handle(pattern, require(h))
-	}
-}
-
-// may answers as if there were nothing to somebody who may not do what a page is for. The Service asks the same table again.
-func (d *Desk) may(action auth.Action, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !staff.Actor(r.Context()).May(action) {
-			web.Problem(w, r, fault.NotAllowed)
-			return
-		}
-		next(w, r)
-	}
+// Routes adds the desk's pages.
+func (d *Desk) Routes(routes *web.Routes) {
+	read, schedule, revoke := web.Staff(auth.VisitRead), web.Staff(auth.VisitSchedule), web.Staff(auth.VisitRevoke)
+	routes.HandleFunc("GET /desk", read, d.list)
+	routes.HandleFunc("GET /desk/new", schedule, d.newForm)
+	routes.HandleFunc("POST /desk/new", schedule, d.create)
+	routes.HandleFunc("GET /desk/visits/{visit}", read, d.show)
+	routes.HandleFunc("GET /desk/visits/{visit}/links", schedule, d.links)
+	routes.HandleFunc("POST /desk/visits/{visit}/people", schedule, d.invite)
+	routes.HandleFunc("GET /desk/visits/{visit}/people", read, d.toVisit)
+	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/link", schedule, d.link)
+	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/new-link", schedule, d.confirm(newLinkQuestion))
+	routes.HandleFunc("POST /desk/visits/{visit}/people/{person}/new-link", schedule, d.newLink)
+	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/revoke", revoke, d.confirm(revokeQuestion))
+	routes.HandleFunc("POST /desk/visits/{visit}/people/{person}/revoke", revoke, d.revoke)
+	routes.HandleFunc("GET /desk/visits/{visit}/cancel", revoke, d.confirm(cancelQuestion))
+	routes.HandleFunc("POST /desk/visits/{visit}/cancel", revoke, d.cancel)
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
-	actor, zone, own := staff.Actor(r.Context()), d.readerZone(r), d.pages.Words(r)
+	actor, zone, own := web.Actor(r.Context()), d.readerZone(r), d.pages.Words(r)
 	l := newList(d.service.now(), r.URL.Query(), zone, own)
 	visits, err := d.collect(r.Context(), actor, &l)
 	if err != nil {
@@ -147,7 +132,7 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 		d.showForm(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
-	v, _, err := d.service.Create(r.Context(), staff.Actor(r.Context()), request)
+	v, _, err := d.service.Create(r.Context(), web.Actor(r.Context()), request)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -157,7 +142,7 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
-	v, err := d.service.Show(r.Context(), staff.Actor(r.Context()), r.PathValue("visit"))
+	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -171,7 +156,7 @@ func (d *Desk) toVisit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v Visit, f inviteForm) {
-	actor, zone := staff.Actor(r.Context()), d.readerZone(r)
+	actor, zone := web.Actor(r.Context()), d.readerZone(r)
 	opened, err := d.service.opened(r.Context(), actor, []Visit{v})
 	if err != nil {
 		web.Problem(w, r, err)
@@ -203,7 +188,7 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 
 // links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
 func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
-	ctx, actor := r.Context(), staff.Actor(r.Context())
+	ctx, actor := r.Context(), web.Actor(r.Context())
 	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
@@ -230,7 +215,7 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
-	ctx, actor := r.Context(), staff.Actor(r.Context())
+	ctx, actor := r.Context(), web.Actor(r.Context())
 	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
@@ -249,7 +234,7 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
 	visit, person := r.PathValue("visit"), r.PathValue("person")
-	if _, err := d.service.Resend(r.Context(), staff.Actor(r.Context()), visit, person, true); err != nil {
+	if _, err := d.service.Resend(r.Context(), web.Actor(r.Context()), visit, person, true); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -258,7 +243,7 @@ func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
 	visit := r.PathValue("visit")
-	if err := d.service.Withdraw(r.Context(), staff.Actor(r.Context()), visit, r.PathValue("person")); err != nil {
+	if err := d.service.Withdraw(r.Context(), web.Actor(r.Context()), visit, r.PathValue("person")); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -267,7 +252,7 @@ func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 	visit := r.PathValue("visit")
-	if err := d.service.Cancel(r.Context(), staff.Actor(r.Context()), visit); err != nil {
+	if err := d.service.Cancel(r.Context(), web.Actor(r.Context()), visit); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -278,7 +263,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 	if !readForm(w, r) {
 		return
 	}
-	ctx, actor, visit := r.Context(), staff.Actor(r.Context()), r.PathValue("visit")
+	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
 	f := readInviteForm(r.PostForm, d.pages.Words(r))
 	p := f.person()
 	if len(f.Problems) == 0 {
@@ -303,7 +288,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 // confirm asks before something that cannot be undone, on a page of its own: without a script, with the browser's back button as "no".
 func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v, err := d.service.Show(r.Context(), staff.Actor(r.Context()), r.PathValue("visit"))
+		v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 		if err != nil {
 			web.Problem(w, r, err)
 			return

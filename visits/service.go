@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -37,30 +36,28 @@ type Presence interface {
 	InVisit(ctx context.Context, visit, session string) (bool, error)
 }
 
-// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Presence, Limiter and RequireKey only for Routes,
+// Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Presence and Limiter only for Routes,
 // Chat only for what is said in visits.
 type Config struct {
-	DB         *store.DB
-	LinkKey    []byte // HMAC key of the codes in links
-	Passes     auth.Issuer
-	Relay      auth.Relay     // makes credentials for the relay
-	RelayURLs  []string       // where browsers find it (RFC 7065); none: there is none
-	Chat       keys.Vault     // seals what is said
-	PublicURL  string         // where people reach the server, as in https://visits.example.org
-	Site       string         // the hospital's name, shown to families
-	Version    string         // of the program, for the API's description
-	Phone      string         // the hospital's number for when nothing else works; empty: none
-	Languages  []string       // tags of the languages a person may be said to read
-	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
-	Consent    *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
-	Placer     Placer
-	Presence   Presence
-	Limiter    web.Limiter                     // counts redemptions by network
-	RequireKey func(http.Handler) http.Handler // lets API keys through and puts their actor into the context
-	Window     Window                          // zero: DefaultWindow
-	Now        func() time.Time                // nil: time.Now
-	Random     io.Reader                       // nil: crypto/rand
-	Logger     *slog.Logger                    // nil: silence
+	DB        *store.DB
+	LinkKey   []byte // HMAC key of the codes in links
+	Passes    auth.Issuer
+	Relay     auth.Relay     // makes credentials for the relay
+	RelayURLs []string       // where browsers find it (RFC 7065); none: there is none
+	Chat      keys.Vault     // seals what is said
+	PublicURL string         // where people reach the server, as in https://visits.example.org
+	Site      string         // the hospital's name, shown to families
+	Phone     string         // the hospital's number for when nothing else works; empty: none
+	Languages []string       // tags of the languages a person may be said to read
+	TimeZone  *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
+	Consent   *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
+	Placer    Placer
+	Presence  Presence
+	Limiter   web.Limiter      // counts redemptions by network
+	Window    Window           // zero: DefaultWindow
+	Now       func() time.Time // nil: time.Now
+	Random    io.Reader        // nil: crypto/rand
+	Logger    *slog.Logger     // nil: silence
 }
 
 // Service is the appointments. Safe for use by many goroutines.
@@ -102,12 +99,6 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, fmt.Errorf("visits: %w", err)
 	}
 	return s, nil
-}
-
-// Routes adds the JSON API, its description, and the calls that turn a link into a session, and a session, with RoomRoutes, into a pass.
-func (s *Service) Routes(mux *http.ServeMux) {
-	s.joinRoutes(mux)
-	s.apiRoutes(mux)
 }
 
 // Create plans a visit and returns a link for each person, in their order. What is wrong with r is a fault.NotValid that names each field.

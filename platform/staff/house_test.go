@@ -102,24 +102,28 @@ func newHouse(t *testing.T, publicURL string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy, err := auth.NewPolicy()
+	if err != nil {
+		t.Fatal(err)
+	}
 	pages, err := web.NewPages("Example Children's Hospital", book, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: h.limiter, Pages: pages, PublicURL: publicURL, Home: "/desk",
-		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Now: h.time, Cost: cheap})
+		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Policy: policy, Now: h.time, Cost: cheap})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	h.Routes(mux)
+	routes := web.NewRoutes(h.Guards())
+	h.Routes(routes)
 	who := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := staff.Actor(r.Context())
+		a := web.Actor(r.Context())
 		fmt.Fprintf(w, "%s %s %s", a.Kind, a.ID, a.Role)
 	})
-	mux.Handle("/desk", h.RequireSession(who))
-	mux.Handle("/api/who", h.RequireKey(who))
-	handler, err := web.New(mux, web.Options{Pages: pages, PublicURL: publicURL, Logger: slog.New(slog.NewJSONHandler(h.log, nil))})
+	routes.Handle("/desk", web.SignedIn(), who)
+	routes.Handle("/api/who", web.Key(auth.VisitRead), who)
+	handler, err := web.New(routes, web.Options{Pages: pages, PublicURL: publicURL, Logger: slog.New(slog.NewJSONHandler(h.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

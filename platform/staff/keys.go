@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,7 +12,6 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
-	"housecall/platform/web"
 )
 
 // keyPrefix lets people and scanners of leaked secrets recognise our keys.
@@ -90,23 +88,7 @@ func (a *Accounts) Keys(ctx context.Context) ([]Key, error) {
 	return keys, nil
 }
 
-// RequireKey lets only requests with a working API key through (Authorization: Bearer hc_…) and puts who it is into the context. All others
-// get the same 401.
-func (a *Accounts) RequireKey(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, err := a.keyID(r.Context(), r.Header.Get("Authorization"))
-		if err != nil {
-			if errors.Is(err, fault.NotAllowed) {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="housecall"`)
-			}
-			web.Problem(w, r, err)
-			return
-		}
-		actor := auth.Actor{Kind: auth.KindKey, ID: id, Role: keyRole}
-		next.ServeHTTP(w, r.WithContext(WithActor(r.Context(), actor)))
-	})
-}
-
+// keyID finds the working key of an Authorization header. All others get the same refusal.
 func (a *Accounts) keyID(ctx context.Context, header string) (string, error) {
 	refused := &fault.Problem{Code: fault.CodeUnauthorized, Kind: fault.NotAllowed, Detail: "Send a valid API key: Authorization: Bearer hc_…"}
 	scheme, secret, ok := strings.Cut(header, " ")

@@ -5,28 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
-	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
-	"housecall/platform/web"
 )
-
-type actorKey struct{}
-
-// Actor is who makes this request, as RequireSession or RequireKey found; without them an actor who may nothing.
-func Actor(ctx context.Context) auth.Actor {
-	actor, _ := ctx.Value(actorKey{}).(auth.Actor)
-	return actor
-}
-
-// WithActor says who makes a request.
-func WithActor(ctx context.Context, actor auth.Actor) context.Context {
-	return context.WithValue(ctx, actorKey{}, actor)
-}
 
 // cookieName has the prefix that ties a cookie to this host and to HTTPS, where there is HTTPS.
 func (a *Accounts) cookieName() string {
@@ -86,33 +70,6 @@ func (a *Accounts) sessionAccount(ctx context.Context, token string) (Account, e
 		return Account{}, fmt.Errorf("look a session up: %w", err)
 	}
 	return account, nil
-}
-
-// RequireSession lets only people with a session through and puts who they are into the context. Others are sent to the sign-in page and come
-// back to the page they asked for; what a form held when the session ended cannot be kept, and the page says so.
-func (a *Accounts) RequireSession(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token := a.cookie(r)
-		account, err := a.sessionAccount(r.Context(), token)
-		switch {
-		case errors.Is(err, errNoSession) && r.Method != http.MethodGet && r.Method != http.MethodHead:
-			a.Pages.Render(w, r, http.StatusUnauthorized, "staff/expired", web.Page{Title: a.Pages.Words(r).T("signin.out.title"), Body: a.Home})
-			return
-		case errors.Is(err, errNoSession):
-			to := url.Values{"next": {r.URL.Path}}
-			if token != "" {
-				to.Set("why", "expired")
-			}
-			http.Redirect(w, r, "/sign-in?"+to.Encode(), http.StatusSeeOther)
-			return
-		case err != nil:
-			web.Problem(w, r, err)
-			return
-		}
-		ctx := web.WithReader(WithActor(r.Context(), account.Actor()),
-			web.Reader{Name: account.Name.Reveal(), SignOut: "/sign-out", Links: a.Links})
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
 }
 
 // safeNext returns where to go after signing in: a path of ours below Home, else Home.

@@ -41,7 +41,8 @@ type Config struct {
 	Pages     *web.Pages
 	PublicURL string           // decides whether cookies are for HTTPS only
 	Home      string           // where somebody goes who signed in, as in "/desk"; also what they may be sent back to
-	Links     []web.Link       // navigation of who is signed in
+	Links     []web.Link       // navigation of who is signed in, each where it may be followed
+	Policy    auth.Policy      // who may do what
 	Now       func() time.Time // nil: time.Now
 	Random    io.Reader        // nil: crypto/rand
 	Cost      Cost             // of passwords; zero: DefaultCost
@@ -102,13 +103,14 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 }
 
 // Routes adds the pages /setup, /sign-in and /sign-out.
-func (a *Accounts) Routes(mux *http.ServeMux) {
+func (a *Accounts) Routes(routes *web.Routes) {
 	limited := web.Limit(a.Limiter, "sign-in", 30, 5*time.Minute)
-	mux.HandleFunc("GET /setup", a.setupForm)
-	mux.Handle("POST /setup", limited(http.HandlerFunc(a.setup)))
-	mux.HandleFunc("GET /sign-in", a.signInForm)
-	mux.Handle("POST /sign-in", limited(http.HandlerFunc(a.signIn)))
-	mux.HandleFunc("POST /sign-out", a.signOut)
+	door := web.Public("nobody is signed in yet, or any more")
+	routes.HandleFunc("GET /setup", door, a.setupForm)
+	routes.Handle("POST /setup", door, limited(http.HandlerFunc(a.setup)))
+	routes.HandleFunc("GET /sign-in", door, a.signInForm)
+	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
+	routes.HandleFunc("POST /sign-out", door, a.signOut)
 }
 
 // EnsureSetup makes a new set-up code when there is no account yet; an older code stops working. The code is told once, here.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/words"
 )
@@ -44,8 +45,12 @@ type Reader struct {
 	Links   []Link // navigation
 }
 
-// Link is one entry of the navigation. Words is a key of the catalogues.
-type Link struct{ Path, Words string }
+// Link is one entry of the navigation.
+type Link struct {
+	Path   string
+	Words  string      // a key of the catalogues
+	Action auth.Action // only who may do it is shown the entry; empty: everybody
+}
 
 // Problems are what is wrong with a form, in the order of its fields.
 type Problems []FieldProblem

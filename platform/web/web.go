@@ -39,9 +39,9 @@ type Answered struct {
 	Took          time.Duration
 }
 
-// New puts everything of this package around the routes of mux, and adds POST /language, the choice at the foot of pages: recovery, request log, headers, refusal of cross-site writes, the limit
+// New puts everything of this package around the routes, and adds POST /language, the choice at the foot of pages: recovery, request log, headers, refusal of cross-site writes, the limit
 // of bodies, and one answer for every path that does not exist. It fails when PublicURL is no origin.
-func New(mux *http.ServeMux, o Options) (http.Handler, error) {
+func New(routes *Routes, o Options) (http.Handler, error) {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
@@ -66,10 +66,11 @@ func New(mux *http.ServeMux, o Options) (http.Handler, error) {
 		}
 	}
 	if o.Pages != nil {
-		mux.HandleFunc("POST /language", chooseLanguage(o.Pages.book, strings.HasPrefix(origin, "https://")))
+		routes.HandleFunc("POST /language", Public("readers choose their language before they sign in"), chooseLanguage(o.Pages.book, strings.HasPrefix(origin, "https://")))
 	}
 	set := headers(origin)
-	inner := cross.Handler(routes(mux))
+	mux := routes.mux
+	inner := cross.Handler(known(mux))
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := o.Now()
@@ -120,8 +121,8 @@ func originOf(public string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// routes serves mux, but answers for paths and methods that it does not know in our own words.
-func routes(mux *http.ServeMux) http.Handler {
+// known serves mux, but answers for paths and methods that it does not know in our own words.
+func known(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {

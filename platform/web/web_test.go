@@ -25,6 +25,9 @@ import (
 const canary = "Zebulon-Canary"
 
 // serve puts web.New around a few routes and returns what it logs.
+// open is for routes of tests that are about something else.
+var open = web.Public("a test")
+
 func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 	t.Helper()
 	book, err := words.Load(static.Locales())
@@ -44,21 +47,21 @@ func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 	}
 	var log bytes.Buffer
 	o.Pages, o.Logger = pages, slog.New(slog.NewTextHandler(&log, nil))
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /page/{id}", func(w http.ResponseWriter, r *http.Request) {
+	routes := web.NewRoutes(web.Guards{})
+	routes.HandleFunc("GET /page/{id}", open, func(w http.ResponseWriter, r *http.Request) {
 		ctx := web.WithReader(r.Context(), web.Reader{Name: "<b>Sam</b>", SignOut: "/out", Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}})
 		pages.Render(w, r.WithContext(ctx), http.StatusOK, "test/hello", web.Page{Title: "Hello", Body: "<script>alert(1)</script>"})
 	})
-	mux.HandleFunc("GET /broken", func(w http.ResponseWriter, r *http.Request) {
+	routes.HandleFunc("GET /broken", open, func(w http.ResponseWriter, r *http.Request) {
 		pages.Render(w, r, http.StatusOK, "test/broken", web.Page{Body: "text"})
 	})
-	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("about " + canary) })
-	mux.HandleFunc("GET /abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	mux.HandleFunc("GET /private", func(w http.ResponseWriter, r *http.Request) { web.Problem(w, r, fault.NotAllowed) })
-	mux.HandleFunc("GET /lost", func(w http.ResponseWriter, r *http.Request) {
+	routes.HandleFunc("GET /panic", open, func(http.ResponseWriter, *http.Request) { panic("about " + canary) })
+	routes.HandleFunc("GET /abort", open, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	routes.HandleFunc("GET /private", open, func(w http.ResponseWriter, r *http.Request) { web.Problem(w, r, fault.NotAllowed) })
+	routes.HandleFunc("GET /lost", open, func(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, fmt.Errorf("read %v: %w", phi.Text(canary), errors.New("disk gone")))
 	})
-	mux.HandleFunc("POST /write", func(w http.ResponseWriter, r *http.Request) {
+	routes.HandleFunc("POST /write", open, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			web.Problem(w, r, err)
@@ -66,7 +69,7 @@ func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 		}
 		fmt.Fprintf(w, "%d bytes", len(b))
 	})
-	h, err := web.New(mux, o)
+	h, err := web.New(routes, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +142,7 @@ func TestContentPolicyIsStrict(t *testing.T) {
 
 func TestPublicURL(t *testing.T) {
 	for _, bad := range []string{"visits.example.org", "ftp://x", "https://", "https://u:p@x", "%zz"} {
-		if _, err := web.New(http.NewServeMux(), web.Options{PublicURL: bad}); err == nil {
+		if _, err := web.New(web.NewRoutes(web.Guards{}), web.Options{PublicURL: bad}); err == nil {
 			t.Errorf("%q taken", bad)
 		}
 	}
@@ -336,8 +339,8 @@ func TestLimit(t *testing.T) {
 }
 
 func TestWebsocketTakesTheConnectionOver(t *testing.T) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
+	routes := web.NewRoutes(web.Guards{})
+	routes.HandleFunc("GET /ws", open, func(w http.ResponseWriter, r *http.Request) {
 		c, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			t.Error(err)
@@ -348,7 +351,7 @@ func TestWebsocketTakesTheConnectionOver(t *testing.T) {
 		_ = rw.Flush()
 	})
 	var log bytes.Buffer
-	h, err := web.New(mux, web.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	h, err := web.New(routes, web.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

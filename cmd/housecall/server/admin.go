@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"housecall/platform/web"
 )
 
 // serveAdmin answers operators apart from everybody else: metrics, profiles, health. There is no sign-in, so the address it listens at must be one
@@ -24,16 +26,17 @@ func (s *Server) serveAdmin(metrics *prometheus.Registry, h health) error {
 		return fmt.Errorf("listening for operators: %w", err)
 	}
 	s.admin = listener.Addr()
-	mux := http.NewServeMux()
-	h.routes(mux)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	routes := web.NewRoutes(web.Guards{})
+	h.routes(routes)
+	operators := web.Public("only operators reach this address")
+	routes.Handle("GET /metrics", operators, promhttp.HandlerFor(metrics, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	routes.HandleFunc("GET /debug/pprof/", operators, pprof.Index)
+	routes.HandleFunc("GET /debug/pprof/cmdline", operators, pprof.Cmdline)
+	routes.HandleFunc("GET /debug/pprof/profile", operators, pprof.Profile)
+	routes.HandleFunc("GET /debug/pprof/symbol", operators, pprof.Symbol)
+	routes.HandleFunc("GET /debug/pprof/trace", operators, pprof.Trace)
 	// A profile takes as long as was asked for, so writing has no limit here.
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
 	s.work.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- fmt.Errorf("serving operators: %w", err)

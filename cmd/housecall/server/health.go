@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"housecall/platform/store"
+	"housecall/platform/web"
 	"housecall/rooms"
 )
 
@@ -27,10 +28,11 @@ type health struct {
 	draining *atomic.Bool // people are being sent to other nodes
 }
 
-func (h health) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", h.ready)
-	mux.HandleFunc("GET /readyz/node", h.nodeReady)
+func (h health) routes(routes *web.Routes) {
+	supervisors := web.Public("supervisors and balancers ask; it tells nothing of anybody")
+	routes.HandleFunc("GET /livez", supervisors, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	routes.HandleFunc("GET /readyz", supervisors, h.ready)
+	routes.HandleFunc("GET /readyz/node", supervisors, h.nodeReady)
 }
 
 // nodeReady is for load balancers: what is away for all nodes is no reason to send people past this one.

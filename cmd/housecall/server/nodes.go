@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"sync/atomic"
 
@@ -15,6 +14,7 @@ import (
 
 	"housecall/nodes"
 	"housecall/platform/keys"
+	"housecall/platform/web"
 	"housecall/rooms"
 	"housecall/signaling"
 	"housecall/visits"
@@ -76,19 +76,19 @@ func (c *cluster) placer() placer {
 }
 
 // routeRooms serves what belongs to a room: here, or by way of the node that hosts it.
-func (s *Server) routeRooms(mux *http.ServeMux, sockets *signaling.Handler, echo *signaling.Echo) {
+func (s *Server) routeRooms(routes *web.Routes, sockets *signaling.Handler, echo *signaling.Echo) {
 	c := &s.cluster
-	local := mux
+	local := routes
 	if c.router != nil {
-		local = http.NewServeMux()
+		local = web.NewRoutes(web.Guards{})
 	}
-	local.Handle("GET /v/{visit}/ws", sockets)
+	local.Handle("GET /v/{visit}/ws", web.Holder(), sockets)
 	echo.Routes(local)
 	s.Visits.RoomRoutes(local)
 	if c.router == nil {
 		return
 	}
-	c.router.Routes(mux, local)
+	c.router.Routes(routes, local)
 	c.router.Serve(c.listener, local, func(err error) { s.failed <- err })
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/gate"
 	"housecall/platform/keys"
 	"housecall/platform/staff"
@@ -44,6 +45,7 @@ type Server struct {
 	failed  chan error     // the listener's end, when nobody asked for it
 	closing []func(context.Context) error
 	cluster cluster
+	routes  *web.Routes
 
 	Accounts *staff.Accounts
 	Visits   *visits.Service
@@ -128,8 +130,12 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	policy, err := Policy()
+	if err != nil {
+		return err
+	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
-		Links: visits.DeskLinks(), Now: s.config.Now})
+		Links: visits.DeskLinks(), Policy: policy, Now: s.config.Now})
 	if err != nil {
 		return err
 	}
@@ -139,8 +145,8 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		Relay: gatekeeper.credentials, RelayURLs: s.config.relayURLs(s.url),
-		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Version: Version, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: book.Tags(), Consent: consent, Placer: placer, Presence: placer, Limiter: once, RequireKey: s.Accounts.RequireKey,
+		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
+		Languages: book.Tags(), Consent: consent, Placer: placer, Presence: placer, Limiter: once,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
@@ -155,21 +161,19 @@ func (s *Server) start(ctx context.Context) error {
 	events.start(s.Visits)
 	s.watch(host, gatekeeper)
 
-	mux := http.NewServeMux()
-	s.Accounts.Routes(mux)
-	s.Visits.Routes(mux)
-	desk.Routes(mux, s.Accounts.RequireSession)
-	s.routeRooms(mux, sockets, echo)
-	page := static.Page(func(r *http.Request) string { return book.For(r).Tag })
-	mux.Handle("GET /v", page)
-	mux.Handle("GET /v/{visit}/{$}", page)
-	mux.Handle("GET /static/", static.Handler())
-	mux.Handle("GET /{$}", http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
+	routes := web.NewRoutes(s.Accounts.Guards())
+	s.routes = routes
+	s.Accounts.Routes(routes)
+	s.Visits.Routes(routes)
+	s.Visits.API(api.New(routes, Version))
+	desk.Routes(routes)
+	s.routeRooms(routes, sockets, echo)
+	routePages(routes, book)
 	health := health{db: db, redis: redis, draining: &s.cluster.draining}
-	health.routes(mux)
+	health.routes(routes)
 	registry := newRegistry()
 	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health})
-	handler, err := web.New(mux, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
+	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
 		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe})
 	if err != nil {
 		return err
@@ -181,6 +185,22 @@ func (s *Server) start(ctx context.Context) error {
 	s.onClose(echo.Close)
 	s.onClose(sockets.Close)
 	return nil
+}
+
+// Policy is the one table of who may do what: the rules of visits and of every part that has its own.
+func Policy() (auth.Policy, error) { return auth.NewPolicy() }
+
+// Routes are all routes that people and programs reach, each with who may use it.
+func (s *Server) Routes() []web.Route { return s.routes.All() }
+
+// routePages adds what is the same for everybody.
+func routePages(routes *web.Routes, book *words.Book) {
+	page := static.Page(func(r *http.Request) string { return book.For(r).Tag })
+	opens := web.Public("it learns whose link was opened from the browser alone")
+	routes.Handle("GET /v", opens, page)
+	routes.Handle("GET /v/{visit}/{$}", opens, page)
+	routes.Handle("GET /static/", web.Public("style sheets, scripts and words"), static.Handler())
+	routes.Handle("GET /{$}", web.Public("it leads to the desk"), http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
 }
 
 // openStore opens the database and the keys in it.

@@ -1,4 +1,4 @@
-package visits
+package api
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,26 +23,6 @@ type problemJSON struct {
 	Status int           `json:"status"`
 	Detail string        `json:"detail,omitempty"`
 	Errors []fault.Field `json:"errors,omitempty" doc:"With code not_valid: what is wrong, field by field"`
-}
-
-// operation describes one call of the API.
-func operation(id, method, path string, status int, summary string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: path, DefaultStatus: status, Summary: summary, Tags: []string{"visits"},
-		MaxBodyBytes: maxAPIBody, Security: []map[string][]string{{"key": {}}}}
-}
-
-// register adds a call whose errors are told as platform/web tells them.
-func register[I, O any](api huma.API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problemJSON](), true, "Problem")
-	op.Responses = map[string]*huma.Response{"default": {Description: "Error",
-		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schema}}}}
-	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := f(ctx, in)
-		if err != nil {
-			return nil, refusalOf(ctx, err)
-		}
-		return out, nil
-	})
 }
 
 // refusal is a web.Fault as huma wants errors: with a status, headers and a content type.
@@ -115,19 +94,4 @@ func plainMessage(message string) string {
 		}
 	}
 	return "cannot be read"
-}
-
-// guardedMux is where huma puts its routes: all but the API's description need a key.
-type guardedMux struct {
-	*http.ServeMux
-	requireKey func(http.Handler) http.Handler
-}
-
-// HandleFunc fills humago.Mux.
-func (m guardedMux) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
-	if strings.HasPrefix(pattern, "GET "+openAPIPath) {
-		m.ServeMux.HandleFunc(pattern, f)
-		return
-	}
-	m.Handle(pattern, m.requireKey(http.HandlerFunc(f)))
 }

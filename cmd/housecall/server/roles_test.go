@@ -1,0 +1,224 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"housecall/auth"
+	"housecall/cmd/housecall/server"
+	"housecall/platform/phi"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+var update = flag.Bool("update", false, "write docs/roles.md anew")
+
+const rolesPage = "../../../docs/roles.md"
+
+// TestRolesPage keeps docs/roles.md equal to the table. `go test ./cmd/housecall/server -update` writes it anew.
+func TestRolesPage(t *testing.T) {
+	policy, err := server.Policy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	page.WriteString("# Who may do what\n\n")
+	page.WriteString("Printed from the one table of rules and the one list of routes by `go test ./cmd/housecall/server -update`; a test fails when this page is stale.\n")
+	page.WriteString("What has no ✓ is refused, and refusals of a signed-in person or an API key are audited.\n\n")
+	page.WriteString("| action | meaning |")
+	for _, role := range auth.Roles() {
+		fmt.Fprintf(&page, " %s |", role)
+	}
+	page.WriteString("\n|---|---|" + strings.Repeat(":-:|", len(auth.Roles())) + "\n")
+	for _, rule := range policy.Rules() {
+		fmt.Fprintf(&page, "| `%s` | %s |", rule.Action, rule.Meaning)
+		for _, role := range auth.Roles() {
+			mark := "  |"
+			if policy.May(role, rule.Action) {
+				mark = " ✓ |"
+			}
+			page.WriteString(mark)
+		}
+		page.WriteString("\n")
+	}
+	page.WriteString("\n## Routes\n\n`public` is for everybody, `holder` for who has a link of a visit or the cookie it gave, `staff` for who is signed in,\n")
+	page.WriteString("`key` for programs with an API key. Who may not do the action is answered as if there were nothing.\n\n| route | for | action, or why |\n|---|---|---|\n")
+	for _, route := range open(t, server.Config{}).Routes() {
+		what := route.Access.Why
+		if a := route.Access.Action; a != "" {
+			what = "`" + string(a) + "`"
+		}
+		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", route.Pattern, route.Access.Reach, what)
+	}
+	if *update {
+		if err := os.WriteFile(rolesPage, page.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(rolesPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, page.Bytes()) {
+		t.Error("docs/roles.md is stale: run go test ./cmd/housecall/server -update")
+	}
+}
+
+// caller is somebody who tries routes.
+type caller struct {
+	name   string
+	role   auth.Role // empty: nobody we know
+	reach  web.Reach // of what they hold
+	cookie *http.Cookie
+	key    string
+}
+
+// TestEveryRouteWithEveryRole tries all routes as everybody, and compares with the table: who may not do what a route is for is told exactly what
+// is told of nothing, and the audit has it; nobody comes through a door with what opens another.
+func TestEveryRouteWithEveryRole(t *testing.T) {
+	data := t.TempDir()
+	s := open(t, server.Config{Data: data})
+	policy, err := server.Policy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	callers := callersOf(t, s)
+	told := map[string]string{} // of nothing, by where it was asked
+	for _, route := range s.Routes() {
+		if route.Access.Reach != web.Staff("").Reach && route.Access.Reach != web.Key("").Reach {
+			continue
+		}
+		if a := route.Access.Action; a != "" && !policy.Knows(a) {
+			t.Errorf("%s is for %q, which has no row in the table", route.Pattern, a)
+		}
+		for _, c := range callers {
+			before := refusals(t, s, route)
+			status, body := c.try(t, s, route.Pattern)
+			may := c.reach == route.Access.Reach && (route.Access.Action == "" || policy.May(c.role, route.Access.Action))
+			refused := refusals(t, s, route) - before
+			switch {
+			case may && refused != 0:
+				t.Errorf("%s as %s: refused", route.Pattern, c.name)
+			case may:
+			case c.reach != route.Access.Reach && status != http.StatusUnauthorized && status != http.StatusSeeOther:
+				t.Errorf("%s as %s: %d", route.Pattern, c.name, status)
+			case c.reach != route.Access.Reach:
+			case refused != 1:
+				t.Errorf("%s as %s: %d refusals in the audit", route.Pattern, c.name, refused)
+			default:
+				elsewhere := nowhere(route.Pattern)
+				if told[elsewhere] == "" {
+					_, told[elsewhere] = c.try(t, s, elsewhere)
+				}
+				if status != http.StatusNotFound || body != told[elsewhere] {
+					t.Errorf("%s as %s: %d, which differs from what is told of nothing", route.Pattern, c.name, status)
+				}
+			}
+		}
+	}
+}
+
+// callersOf makes an account of every role, a key, and nobody.
+func callersOf(t *testing.T, s *server.Server) []caller {
+	t.Helper()
+	all := []caller{{name: "nobody"}}
+	for _, role := range auth.Roles() {
+		email := phi.Text(string(role) + "@example.org")
+		account, err := s.Accounts.Create(t.Context(), auth.Operator(), staff.NewAccount{Name: "Sam Example", Email: email, Password: "a long enough password", Role: auth.Admin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Accounts.DB.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(role), account.ID); err != nil {
+			t.Fatal(err)
+		}
+		form := "email=" + email.Reveal() + "&password=a+long+enough+password"
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/sign-in", strings.NewReader(form))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		response, err := unled.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if len(response.Cookies()) == 0 {
+			t.Fatalf("%s cannot sign in: %s", role, response.Status)
+		}
+		all = append(all, caller{name: string(role), role: role, reach: web.Staff("").Reach, cookie: response.Cookies()[0]})
+	}
+	secret, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), "every route")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(all, caller{name: "a key", role: auth.Scheduler, reach: web.Key("").Reach, key: secret})
+}
+
+// unled follows no redirect.
+var unled = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+var place = regexp.MustCompile(`\{[^}]*\}`)
+
+// try asks for a route, with ids of nothing in its places.
+func (c caller) try(t *testing.T, s *server.Server, pattern string) (status int, body string) {
+	t.Helper()
+	method, path, _ := strings.Cut(pattern, " ")
+	path = place.ReplaceAllStringFunc(path, func(name string) string {
+		if name == "{$}" {
+			return ""
+		}
+		return store.NewID()
+	})
+	r, err := http.NewRequestWithContext(context.Background(), method, s.URL()+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(path, "/api/") {
+		r.Header.Set("Accept", "text/html")
+	}
+	if c.cookie != nil {
+		r.AddCookie(c.cookie)
+	}
+	if c.key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	response, err := unled.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
+}
+
+// nowhere is a route beside another, where there is nothing.
+func nowhere(pattern string) string {
+	method, path, _ := strings.Cut(pattern, " ")
+	if strings.HasPrefix(path, "/api/") {
+		return method + " /api/nothing/of/the/kind"
+	}
+	return method + " /nothing/of/the/kind"
+}
+
+// refusals counts what the audit says the guard of a route refused.
+func refusals(t *testing.T, s *server.Server, route web.Route) (n int) {
+	t.Helper()
+	err := s.Accounts.DB.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM audit WHERE action = ? AND outcome = 'refused' AND detail = ?`,
+		string(route.Access.Action), route.Pattern).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,79 @@
+// Package api is the JSON API: one description (OpenAPI 3.1) for the calls of every part of the house, and one way to tell errors. It owns the
+// description; what a call does belongs to the package that registers it.
+// It must never answer without a key whose rights hold, and never say in an error what was sent: it may be health data.
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"housecall/auth"
+	"housecall/platform/web"
+)
+
+const (
+	describedAt = "/api/openapi" // .json and .yaml
+	maxBody     = 64 << 10       // bytes
+)
+
+// API is the calls there are. It is filled at the start.
+type API struct {
+	huma huma.API
+	mux  *guarded
+}
+
+// Operation describes one call.
+type Operation struct {
+	ID      string // as in "create-visit", for generated clients
+	Method  string
+	Path    string // as http.ServeMux has it
+	Summary string
+	Part    string      // of the house, as in "visits": calls are grouped by it
+	Action  auth.Action // what a key must be allowed
+	Status  int         // of the answer when all is well
+}
+
+// New adds the description of the API to the routes. It is public and loads nothing from elsewhere. version is that of the program.
+func New(routes *web.Routes, version string) *API {
+	config := huma.DefaultConfig("Housecall", version)
+	config.Info.Description = "Visits and the links people come by, and what belongs to them. Errors are problem+json (RFC 9457) with a `code` for programs."
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = describedAt, "", "", nil
+	config.Transformers = []huma.Transformer{describeRefusal}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key: hc_…"}}
+	mux := &guarded{Routes: routes, access: web.Public("programs read how to call the API")}
+	return &API{huma: humago.New(mux, config), mux: mux}
+}
+
+// Register adds a call, whose errors are told as platform/web tells them. I and O are huma's inputs and outputs: https://huma.rocks/features/.
+func Register[I, O any](a *API, op Operation, f func(context.Context, *I) (*O, error)) {
+	schemas := a.huma.OpenAPI().Components.Schemas
+	problem := schemas.Schema(reflect.TypeFor[problemJSON](), true, "Problem")
+	described := huma.Operation{OperationID: op.ID, Method: op.Method, Path: op.Path, DefaultStatus: op.Status, Summary: op.Summary, Tags: []string{op.Part},
+		MaxBodyBytes: maxBody, Security: []map[string][]string{{"key": {string(op.Action)}}},
+		Responses: map[string]*huma.Response{"default": {Description: "Error",
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}}}
+	a.mux.access = web.Key(op.Action)
+	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, refusalOf(ctx, err)
+		}
+		return out, nil
+	})
+	delete(schemas.Map(), "ErrorModel") // ours is problemJSON
+}
+
+// guarded is where huma puts its routes, one at a time: access says whose the next one is.
+type guarded struct {
+	*web.Routes
+	access web.Access
+}
+
+// HandleFunc fills humago.Mux.
+func (g *guarded) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
+	g.Routes.HandleFunc(pattern, g.access, f)
+}

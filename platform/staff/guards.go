@@ -1,0 +1,108 @@
+package staff
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+// Guards let through whoever is signed in, and programs with a key, where they may do what a route is for.
+func (a *Accounts) Guards() web.Guards {
+	return web.Guards{Staff: a.requireSession, Key: a.requireKey}
+}
+
+// requireSession lets only people with a session through and puts who they are into the context. Others are sent to the sign-in page and come
+// back to the page they asked for; what a form held when the session ended cannot be kept, and the page says so.
+func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := a.cookie(r)
+		account, err := a.sessionAccount(r.Context(), token)
+		switch {
+		case errors.Is(err, errNoSession) && r.Method != http.MethodGet && r.Method != http.MethodHead:
+			a.Pages.Render(w, r, http.StatusUnauthorized, "staff/expired", web.Page{Title: a.Pages.Words(r).T("signin.out.title"), Body: a.Home})
+			return
+		case errors.Is(err, errNoSession):
+			to := url.Values{"next": {r.URL.Path}}
+			if token != "" {
+				to.Set("why", "expired")
+			}
+			http.Redirect(w, r, "/sign-in?"+to.Encode(), http.StatusSeeOther)
+			return
+		case err != nil:
+			web.Problem(w, r, err)
+			return
+		}
+		actor := account.Actor()
+		if !a.allowed(w, r, actor, action) {
+			return
+		}
+		ctx := web.WithReader(web.WithActor(r.Context(), actor),
+			web.Reader{Name: account.Name.Reveal(), SignOut: "/sign-out", Links: a.linksOf(actor)})
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// linksOf are the entries of the navigation that somebody may follow.
+func (a *Accounts) linksOf(actor auth.Actor) []web.Link {
+	return slices.DeleteFunc(slices.Clone(a.Links), func(l web.Link) bool { return l.Action != "" && !a.Policy.May(actor.Role, l.Action) })
+}
+
+// requireKey lets only requests with a working API key through (Authorization: Bearer hc_…) and puts who it is into the context. All others
+// get the same 401.
+func (a *Accounts) requireKey(action auth.Action, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, err := a.keyID(r.Context(), r.Header.Get("Authorization"))
+		if err != nil {
+			if errors.Is(err, fault.NotAllowed) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="housecall"`)
+			}
+			web.Problem(w, r, err)
+			return
+		}
+		actor := auth.Actor{Kind: auth.KindKey, ID: id, Role: keyRole}
+		if !a.allowed(w, r, actor, action) {
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), actor)))
+	})
+}
+
+// allowed says whether somebody may do an action, with none whoever it is. Others are told to the letter what is told of nothing, and that is
+// audited.
+func (a *Accounts) allowed(w http.ResponseWriter, r *http.Request, actor auth.Actor, action auth.Action) bool {
+	if action == "" || a.Policy.May(actor.Role, action) {
+		return true
+	}
+	err := a.DB.Tx(r.Context(), func(tx *store.Tx) error {
+		return store.Audit(r.Context(), tx, store.Act{At: a.Now(), Actor: actor, Action: string(action), Subject: subjectOf(r),
+			Outcome: store.Refused, Detail: r.Pattern})
+	})
+	if err != nil {
+		web.Problem(w, r, err)
+		return false
+	}
+	web.NotFound(w, r)
+	return false
+}
+
+// subjectOf is what a request is about: the last thing that its path names, by an id that may be one of ours; else the route.
+func subjectOf(r *http.Request) store.Subject {
+	about := store.Subject{Kind: "route"}
+	for part := range strings.SplitSeq(r.Pattern, "/") {
+		name, named := strings.CutPrefix(part, "{")
+		name, _, _ = strings.Cut(name, "}")
+		if id := r.PathValue(name); named && uuid.Validate(id) == nil && len(id) == len(store.NewID()) {
+			about = store.Subject{Kind: name, ID: id}
+		}
+	}
+	return about
+}
