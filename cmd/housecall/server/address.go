@@ -49,7 +49,7 @@ func (s *Server) findAddresses(ctx context.Context, engine *sfu.Engine) {
 		defer close(done)
 		for {
 			select {
-			case <-time.After(next):
+			case <-s.config.After(next):
 				next = wait(running)
 			case <-running.Done():
 				return

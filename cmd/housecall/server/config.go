@@ -36,6 +36,7 @@ type Config struct {
 
 	Logger *slog.Logger
 	Now    func() time.Time
+	After  func(time.Duration) <-chan time.Time // when to look again for the address that FindAddress tells
 
 	// UDPOnly leaves media no other way than UDP: tests that cut that off want to see what comes then.
 	UDPOnly bool
@@ -72,6 +73,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.After == nil {
+		c.After = time.After
 	}
 	if c.WrapUDP == nil {
 		c.WrapUDP = func(conn net.PacketConn) net.PacketConn { return conn }
