@@ -17,6 +17,7 @@ import (
 
 // gateOptions are the options of the port's certificates and addresses.
 func gateOptions(o *options, c *server.Config) {
+	o.BoolVar(&c.ProxyProtocol, "proxy-protocol", false, "who comes from --trusted-proxy passes TCP on, and names the client by the PROXY protocol")
 	t := &c.TLS
 	o.StringVar(&t.Cert, "tls-cert", "", "`file` of the TLS certificate with its chain, in PEM; read again when it changes (default: none)")
 	o.StringVar(&t.Key, "tls-key", "", "`file` of its private key, in PEM")

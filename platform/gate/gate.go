@@ -46,6 +46,8 @@ type Config struct {
 	Most        int            // connections not accepted yet, the oldest goes; 0: 4096
 	MostFromOne int            // of them from one IPv4 address or IPv6 /64; 0: 128
 	Trusted     []netip.Prefix // reverse proxies: what is allowed of one network does not count for them
+	// Proxied: who comes from Trusted passes TCP on, and begins with a header of the PROXY protocol (version 1 or 2) that names the client.
+	Proxied bool
 	// Connections that the HTTP server may have, if it tells ConnState: those idle for longest go. 0: 16384, or half of the files that the process may open
 	MostServed        int
 	MostServedFromOne int          // of them from one network; 0: 1024
@@ -66,6 +68,7 @@ type Gate struct {
 	closed  bool
 	waiting waiting
 	told    time.Time // when the log last said that connections had to be dropped
+	missed  time.Time // when the log last said that a proxy named no client
 }
 
 // New starts letting connections in; it closes the listener in Close.
@@ -203,6 +206,7 @@ func passes(err error) bool {
 func (g *Gate) enter(conn net.Conn) {
 	ctx, end := context.WithTimeout(g.ctx, g.config.Patience)
 	e := &entrant{conn: conn, end: end, network: g.network(conn)}
+	proxied := g.config.Proxied && within(networkOf(conn.RemoteAddr()), g.config.Trusted)
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
@@ -210,20 +214,32 @@ func (g *Gate) enter(conn net.Conn) {
 		return
 	}
 	gone := g.waiting.add(e)
-	tell := len(gone) > 0 && time.Since(g.told) >= tellAgainAfter
-	if tell {
-		g.told = time.Now()
-	}
 	g.running.Go(func() {
 		defer g.leave(e)
-		g.see(ctx, conn)
+		g.see(ctx, e, proxied)
 	})
 	g.mu.Unlock()
+	g.makeRoom(gone)
+}
+
+// makeRoom drops those that had to go for a newcomer.
+func (g *Gate) makeRoom(gone []*entrant) {
 	drop(gone)
-	if tell {
+	if len(gone) > 0 && g.mayTell(&g.told) {
 		g.config.Logger.Warn("more connections than may wait: those that said nothing for longest are dropped", "most", g.config.Most,
 			"from_one_network", g.config.MostFromOne)
 	}
+}
+
+// mayTell says whether the log may say something again, as of now.
+func (g *Gate) mayTell(last *time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(*last) < tellAgainAfter {
+		return false
+	}
+	*last = time.Now()
+	return true
 }
 
 func (g *Gate) leave(e *entrant) {
@@ -253,12 +269,20 @@ func within(network netip.Prefix, trusted []netip.Prefix) bool {
 	return network.IsValid() && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(network.Addr()) })
 }
 
-// see finds out what a connection is and hands it to its owner, or closes it.
-func (g *Gate) see(ctx context.Context, conn net.Conn) {
+// see finds out what a connection is and hands it to its owner, or closes it. Of a proxied one it finds out first whose it is.
+func (g *Gate) see(ctx context.Context, e *entrant, proxied bool) {
+	conn := e.conn
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
 		_ = conn.Close()
 		return
+	}
+	if proxied {
+		var err error
+		if conn, err = g.unwrap(e); err != nil {
+			_ = e.conn.Close()
+			return
+		}
 	}
 	kind, first, err := sniff(conn)
 	if err != nil {

@@ -39,6 +39,11 @@ func (w *waiting) add(e *entrant) []*entrant {
 // put takes e in as the newest, however many there are.
 func (w *waiting) put(e *entrant) {
 	e.inAll = w.all.PushBack(e)
+	w.addOwn(e)
+}
+
+// addOwn counts e under its network.
+func (w *waiting) addOwn(e *entrant) {
 	own := w.networks[e.network]
 	if own == nil {
 		own = list.New()
@@ -53,6 +58,21 @@ func (w *waiting) from(network netip.Prefix) int {
 		return own.Len()
 	}
 	return 0
+}
+
+// rename counts e, if it is in, under another network from now on, and returns who has to go for it.
+func (w *waiting) rename(e *entrant, network netip.Prefix) []*entrant {
+	if e.inAll == nil {
+		return nil
+	}
+	w.removeOwn(e)
+	e.network = network
+	var gone []*entrant
+	if own := w.networks[network]; network.IsValid() && own != nil && own.Len() >= w.mostOfOne {
+		gone = append(gone, w.oldest(own))
+	}
+	w.addOwn(e)
+	return gone
 }
 
 // oldest takes the first of a list out; nil: the list is empty.
@@ -71,13 +91,19 @@ func (w *waiting) remove(e *entrant) {
 	if e.inAll == nil {
 		return
 	}
-	own := w.networks[e.network]
 	w.all.Remove(e.inAll)
+	e.inAll = nil
+	w.removeOwn(e)
+}
+
+// removeOwn counts e no more under its network.
+func (w *waiting) removeOwn(e *entrant) {
+	own := w.networks[e.network]
 	own.Remove(e.inOwn)
 	if own.Len() == 0 {
 		delete(w.networks, e.network)
 	}
-	e.inAll, e.inOwn = nil, nil
+	e.inOwn = nil
 }
 
 // networkOf is what a connection is counted under: its IPv4 address, or the /64 of its IPv6 one, since one household has them all.

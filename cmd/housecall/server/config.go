@@ -28,6 +28,7 @@ type Config struct {
 	NodeAddress    string         // host and port where they reach it; "": those of NodeListen
 	DrainWithin    time.Duration  // how long visits may take to move to other nodes
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
+	ProxyProtocol  bool           // they pass TCP on, and name the client by a header of the PROXY protocol
 	Site           string         // the hospital's name
 	Phone          string         // its number for when nothing else works; "": none
 	Consent        string         // folder of texts that families are asked to consent to; "": they are asked nothing

@@ -55,6 +55,9 @@ func (s *Server) listen(ctx context.Context, db *store.DB, ring *keys.Ring) (net
 	if err := s.config.TLS.check(); err != nil {
 		return nil, err
 	}
+	if s.config.ProxyProtocol && len(s.config.TrustedProxies) == 0 {
+		return nil, errors.New("--proxy-protocol needs --trusted-proxy: from anybody else the header is not believed")
+	}
 	listener, media, err := listenBoth(s.config.Listen, s.config.MediaPort)
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (s *Server) listen(ctx context.Context, db *store.DB, ring *keys.Ring) (net
 	if s.url, err = s.config.publicURL(addr, host); err != nil {
 		return nil, err
 	}
-	c := gate.Config{Trusted: s.config.TrustedProxies, Logger: s.config.Logger}
+	c := gate.Config{Trusted: s.config.TrustedProxies, Proxied: s.config.ProxyProtocol, Logger: s.config.Logger}
 	if source != nil {
 		c.TLS = certs.Config(source)
 	}

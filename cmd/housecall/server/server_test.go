@@ -103,6 +103,7 @@ func TestRefusesToStart(t *testing.T) {
 		"no folder for data":       {Data: "/dev/null/x"},
 		"no such address":          {Listen: "203.0.113.1:0"},
 		"no texts of consent":      {Consent: t.TempDir()},
+		"headers of no proxy":      {ProxyProtocol: true},
 	} {
 		if c.Listen == "" {
 			c.Listen = "127.0.0.1:0"
