@@ -114,8 +114,8 @@ func (w *world) run(i int) {
 
 // step is one thing that happens.
 func (w *world) step() {
-	key := fmt.Sprint("key", w.rng.IntN(6))
-	at := w.clock.time().Add(time.Duration(w.rng.Int64N(int64(2 * lease))))
+	key := fmt.Sprint("key", w.rng.IntN(3))
+	at := w.clock.time().Add(time.Duration(w.rng.Int64N(int64(lease))))
 	n := w.nodes[w.rng.IntN(2)]
 	switch w.rng.IntN(10) {
 	case 0, 1, 2:
@@ -130,7 +130,7 @@ func (w *world) step() {
 			w.t.Errorf("%s was done while it was cancelled", key)
 		}
 	case 4, 5, 6:
-		w.clock.pass(time.Duration(w.rng.Int64N(int64(lease))))
+		w.clock.pass(time.Duration(w.rng.Int64N(int64(2 * lease))))
 	default:
 		w.run(w.rng.IntN(2))
 	}

@@ -33,6 +33,7 @@ const (
 	purposeChat  = "chat"  // 32 bytes, AES-256 of what is said in visits
 	purposeRelay = "relay" // 32 bytes, HMAC-SHA256 of credentials for the relay
 	purposeTLS   = "tls"   // 32 bytes, AES-256 of the private keys of TLS certificates
+	purposeMail  = "mail"  // 32 bytes, AES-256 of whom messages go to, and of the secrets of webhooks
 )
 
 const keySize = 32 // bytes, of every key here
@@ -49,6 +50,7 @@ type Ring struct {
 	chat    Vault
 	nodes   []byte // derived from the master key
 	tls     Vault
+	mail    Vault
 }
 
 // Migrations are those of this package's tables.
@@ -74,7 +76,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -115,6 +117,9 @@ func (r *Ring) Nodes() []byte { return slices.Clone(r.nodes) }
 // TLS seals the private keys of TLS certificates.
 func (r *Ring) TLS() Vault { return r.tls }
 
+// Mail seals whom messages go to, and the secrets of webhooks.
+func (r *Ring) Mail() Vault { return r.mail }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -145,6 +150,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 			}
 		case purposeTLS:
 			if err := r.tls.add(row.id, key); err != nil {
+				return err
+			}
+		case purposeMail:
+			if err := r.mail.add(row.id, key); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,158 @@
+package notify_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"housecall/platform/jobs"
+	"housecall/platform/keys"
+	"housecall/platform/notify"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+
+const (
+	address = "canary.family@example.org"
+	text    = "Your visit begins soon.\n\nhttps://visits.example.org/v#CANARY"
+	lease   = time.Minute
+)
+
+// clock is turned by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) time() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// office is an outbox with its queue, on a database that others may share.
+type office struct {
+	*notify.Outbox
+	t     *testing.T
+	url   string
+	db    *store.DB
+	queue *jobs.Queue
+	clock *clock
+	log   *safeBuffer
+
+	compose func(notify.Message) (notify.Content, error) // nil: text
+}
+
+type ways struct {
+	mail *notify.Mail
+}
+
+func newOffice(t *testing.T, w ways) *office {
+	t.Helper()
+	return openOffice(t, storetest.URL(t), filepath.Join(t.TempDir(), "master.key"), &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, w)
+}
+
+func openOffice(t *testing.T, url, master string, c *clock, w ways) *office {
+	t.Helper()
+	o := &office{t: t, url: url, db: storetest.Open(t, url, store.Options{}), clock: c, log: &safeBuffer{}}
+	logger := slog.New(slog.NewJSONHandler(o.log, nil))
+	ring, err := keys.Open(t.Context(), o.db, master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.queue, err = jobs.New(t.Context(), jobs.Config{DB: o.db, Lease: lease, Now: c.time, Logger: logger, Look: time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	o.Outbox, err = notify.New(t.Context(), notify.Config{DB: o.db, Jobs: o.queue, Vault: ring.Mail(), Mail: w.mail, Logger: logger, Now: c.time, Tries: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Compose("reminder", func(_ context.Context, m notify.Message) (notify.Content, error) {
+		if o.compose != nil {
+			return o.compose(m)
+		}
+		return notify.Content{Subject: "Your visit", Text: text}, nil
+	})
+	return o
+}
+
+func (o *office) message(key string) notify.Message {
+	return notify.Message{Channel: notify.Email, To: phi.Text(address), Kind: "reminder", Key: key, Language: "en", About: "visit-" + key, At: o.clock.time()}
+}
+
+func (o *office) tx(f func(*store.Tx) error) {
+	o.t.Helper()
+	if err := o.db.Tx(o.t.Context(), f); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *office) put(m notify.Message) {
+	o.t.Helper()
+	o.tx(func(tx *store.Tx) error { return o.Put(o.t.Context(), tx, m) })
+}
+
+func (o *office) stop(about string) {
+	o.t.Helper()
+	o.tx(func(tx *store.Tx) error { return o.Stop(o.t.Context(), tx, about) })
+}
+
+// due sends what is due.
+func (o *office) due() { o.queue.RunDue(o.t.Context()) }
+
+// status is what became of the message of that key.
+func (o *office) status(key string) notify.Status {
+	o.t.Helper()
+	all, err := o.About(o.t.Context(), "visit-"+key)
+	if err != nil || len(all) != 1 {
+		o.t.Fatalf("messages about %s: %+v, %v", key, all, err)
+	}
+	return all[0]
+}
+
+func (o *office) expect(key string, want notify.State, reason string) {
+	o.t.Helper()
+	if s := o.status(key); s.State != want || s.Reason != reason {
+		o.t.Errorf("%s is %s (%q), want %s (%q)", key, s.State, s.Reason, want, reason)
+	}
+}
+
+func (o *office) count(query string, args ...any) (n int) {
+	o.t.Helper()
+	if err := o.db.QueryRowContext(o.t.Context(), query, args...).Scan(&n); err != nil {
+		o.t.Fatal(err)
+	}
+	return n
+}

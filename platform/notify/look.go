@@ -1,0 +1,115 @@
+package notify
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/jobs"
+	"housecall/platform/store"
+)
+
+// Status is what became of a message, without its address.
+type Status struct {
+	ID, Kind, Key string
+	Channel       Channel
+	About         string
+	At            time.Time // it was to be sent
+	State         State
+	Changed       time.Time // since when it is so
+	Reason        string    // why it is not sent, in fixed words and codes
+}
+
+const selectStatus = `SELECT id, channel, kind, key, about, put_at, state, changed_at, reason FROM notify_messages`
+
+func scanStatus(r *sql.Rows) (s Status, err error) {
+	var at, changed int64
+	err = r.Scan(&s.ID, &s.Channel, &s.Kind, &s.Key, &s.About, &at, &s.State, &changed, &s.Reason)
+	s.At, s.Changed = store.Time(at), store.Time(changed)
+	return s, err
+}
+
+// About lists the messages about something, in the order of their times.
+func (o *Outbox) About(ctx context.Context, about string) ([]Status, error) {
+	all, err := store.Collect(ctx, o.DB, scanStatus, selectStatus+` WHERE about = ? ORDER BY put_at, id`, about)
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return all, nil
+}
+
+// Unsettled lists up to limit messages that need somebody to look at them, the latest first: unsure whether they were sent, or failed.
+func (o *Outbox) Unsettled(ctx context.Context, limit int) ([]Status, error) {
+	all, err := store.Collect(ctx, o.DB, scanStatus, selectStatus+` WHERE state IN ('unsure', 'failed') ORDER BY put_at DESC, id LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return all, nil
+}
+
+// Again has a message sent now that has failed, or that may not have been sent: its reader may get it twice, then. Errors: fault.NotFound.
+func (o *Outbox) Again(ctx context.Context, actor auth.Actor, id string) error {
+	return o.DB.Tx(ctx, func(tx *store.Tx) error {
+		var channel Channel
+		now := o.Now()
+		err := tx.QueryRowContext(ctx, `UPDATE notify_messages SET state = 'waiting', changed_at = ?, reason = '', version = version + 1, attempt = attempt + 1
+			WHERE id = ? AND state IN ('unsure', 'failed') RETURNING channel`, store.Millis(now), id).Scan(&channel)
+		if err != nil {
+			return fmt.Errorf("send a message again: %w", err)
+		}
+		if err := o.Jobs.Put(ctx, tx, jobs.Job{Kind: jobKind(channel), Key: id, At: now}); err != nil {
+			return err
+		}
+		return store.Audit(ctx, tx, store.Act{At: now, Actor: actor, Action: "message.again", Subject: store.Subject{Kind: "message", ID: id}, Outcome: store.Allowed})
+	})
+}
+
+// Ended is what messages are counted by that this process has sent, or not.
+type Ended struct {
+	Channel Channel
+	State   State // Sent, Unsure, Failed or Stopped
+}
+
+func (o *Outbox) count(c Channel, s State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended[Ended{c, s}]++
+}
+
+// Totals counts the messages that this process has ended, since it began.
+func (o *Outbox) Totals() map[Ended]int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.ended)
+}
+
+// Backlog is what a channel has not sent.
+type Backlog struct {
+	Channel        Channel
+	Waiting        int // those whose time has not come included
+	Unsure, Failed int
+	Oldest         time.Duration // since the time of the message that is late by most; 0: none is late
+}
+
+// Backlogs counts what every channel has not sent, on all nodes.
+func (o *Outbox) Backlogs(ctx context.Context) (all []Backlog, err error) {
+	now := store.Millis(o.Now())
+	for _, channel := range []Channel{Email, SMS} {
+		b := Backlog{Channel: channel}
+		var oldest int64
+		err := o.DB.QueryRowContext(ctx, `SELECT COALESCE(SUM(CASE WHEN state IN ('waiting', 'sending') THEN 1 ELSE 0 END), 0),
+			COALESCE(SUM(CASE WHEN state = 'unsure' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0),
+			COALESCE(MIN(CASE WHEN state = 'waiting' AND put_at < ? THEN put_at END), ?)
+			FROM notify_messages WHERE state IN ('waiting', 'sending', 'unsure', 'failed') AND channel = ?`, now, now, string(channel)).
+			Scan(&b.Waiting, &b.Unsure, &b.Failed, &oldest)
+		if err != nil {
+			return nil, fmt.Errorf("count messages: %w", err)
+		}
+		b.Oldest = time.Duration(max(now-oldest, 0)) * time.Millisecond
+		all = append(all, b)
+	}
+	return all, nil
+}
