@@ -160,15 +160,17 @@ func newTour(t *testing.T, language string) *tour {
 	return &tour{House: openHouse(t, func(c *server.Config) { c.Phone = "+1 617 555 0100" }), t: t, language: language, words: catalogue(t, language)}
 }
 
-// catalogue is what the visit page says in a language.
+// catalogue is what the pages say in a language.
 func catalogue(t *testing.T, language string) (words map[string]string) {
 	t.Helper()
-	b, err := os.ReadFile("../static/locales/" + language + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &words); err != nil {
-		t.Fatal(err)
+	for _, shelf := range []string{"static", "visits", "platform/web", "platform/staff"} {
+		b, err := os.ReadFile("../" + shelf + "/locales/" + language + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &words); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return words
 }

@@ -42,7 +42,7 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 		c(h)
 		h.Service = h.service(h.db)
 	}
-	book, err := catalogues.Load(static.Locales())
+	book, err := catalogues.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -14,12 +13,19 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
 
 //go:embed pages/*.html
 var deskPages embed.FS
+
+//go:embed locales/*.json
+var deskLocales embed.FS
+
+// Locales are what the desk's pages say.
+func Locales() fs.FS { return store.Folder(deskLocales, "locales") }
 
 // DeskPath is where the desk is. Its pages live below.
 const DeskPath = "/desk"
@@ -38,11 +44,7 @@ type Desk struct {
 
 // NewDesk parses the pages. zone is the time zone of readers whose browser has not told theirs; it should be one with a name.
 func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
-	files, err := fs.Sub(deskPages, "pages")
-	if err != nil {
-		return nil, fmt.Errorf("open the desk's pages: %w", err)
-	}
-	if err := pages.Add("desk", files); err != nil {
+	if err := pages.Add("desk", store.Folder(deskPages, "pages")); err != nil {
 		return nil, err
 	}
 	return &Desk{service: s, pages: pages, zone: zone}, nil

@@ -11,15 +11,15 @@ import (
 	"strings"
 	"testing"
 
+	"housecall/cmd/housecall/server"
 	"housecall/platform/words"
-	"housecall/static"
 )
 
 // pageCode is the Go code of server-rendered pages.
 func pageCode(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	for _, pattern := range []string{"visits/pages*.go", "platform/staff/pages.go", "platform/staff/session.go", "platform/web/pages.go", "platform/web/language.go"} {
+	for _, pattern := range []string{"visits/pages*.go", "platform/*/pages*.go", "platform/staff/guards.go", "platform/web/language.go"} {
 		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
@@ -120,7 +120,7 @@ func TestGoPagesSayOnlyWhatIsInTheCatalogues(t *testing.T) {
 
 // TestGoAndBrowsersCountAlike: a text that counts has every form that Go's rules ask for; the scripts' tests see to those of browsers.
 func TestGoAndBrowsersCountAlike(t *testing.T) {
-	book, err := words.Load(static.Locales())
+	book, err := server.Book()
 	if err != nil {
 		t.Fatal(err)
 	}

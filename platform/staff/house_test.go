@@ -98,7 +98,7 @@ func newHouse(t *testing.T, publicURL string) *house {
 	ctx := context.Background()
 	db := storetest.Open(t, storetest.URL(t), store.Options{})
 	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &safeBuffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
-	book, err := words.Load(static.Locales())
+	book, err := words.Load(static.Locales(), web.Locales(), staff.Locales())
 	if err != nil {
 		t.Fatal(err)
 	}

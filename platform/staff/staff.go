@@ -34,6 +34,9 @@ var migrationFiles embed.FS
 //go:embed pages/*.html
 var pageFiles embed.FS
 
+//go:embed locales/*.json
+var localeFiles embed.FS
+
 // Config is what accounts need from outside.
 type Config struct {
 	DB        *store.DB
@@ -71,6 +74,9 @@ func (a Account) Actor() auth.Actor {
 // Migrations are those of this package's tables.
 func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
 
+// Locales are what the pages of this package say.
+func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
+
 // New brings the tables up to date and parses the pages.
 func New(ctx context.Context, c Config) (*Accounts, error) {
 	if c.Now == nil {
@@ -91,11 +97,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 		return nil, err
 	}
 	if c.Pages != nil {
-		pages, err := fs.Sub(pageFiles, "pages")
-		if err != nil {
-			return nil, fmt.Errorf("open pages of staff: %w", err)
-		}
-		if err := c.Pages.Add("staff", pages); err != nil {
+		if err := c.Pages.Add("staff", store.Folder(pageFiles, "pages")); err != nil {
 			return nil, err
 		}
 	}

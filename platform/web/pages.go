@@ -20,6 +20,19 @@ import (
 //go:embed pages/*.html
 var ownPages embed.FS
 
+//go:embed locales/*.json
+var ownLocales embed.FS
+
+// Locales are what the pages of this package and problems say.
+func Locales() fs.FS { return must(fs.Sub(ownLocales, "locales")) }
+
+func must(fsys fs.FS, err error) fs.FS {
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	return fsys
+}
+
 // Pages are the server-rendered pages for staff: one layout, and the pages that packages add, each in every language. It is filled at start
 // and only read afterwards.
 type Pages struct {
@@ -96,11 +109,7 @@ func NewPages(site string, book *words.Book, asset func(name string) string) (*P
 		}
 		p.base[w.Tag], p.all[w.Tag] = base, map[string]*template.Template{}
 	}
-	sub, err := fs.Sub(ownPages, "pages")
-	if err != nil {
-		return nil, fmt.Errorf("open the pages: %w", err)
-	}
-	return p, p.Add("web", sub)
+	return p, p.Add("web", must(fs.Sub(ownPages, "pages")))
 }
 
 // Words are the words of who sends a request.

@@ -30,7 +30,7 @@ var open = web.Public("a test")
 
 func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 	t.Helper()
-	book, err := words.Load(static.Locales())
+	book, err := words.Load(static.Locales(), web.Locales())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,8 +44,9 @@ type Words struct {
 	fallback *Words // English; nil in English
 }
 
-// Load reads every TAG.json at the top of fsys: a flat object from keys to texts, with the language's own particulars under language.*.
-func Load(fsys fs.FS) (*Book, error) {
+// Load reads every TAG.json at the top of fsys: a flat object from keys to texts, with the language's own particulars under language.*. What parts of
+// the house say beside that is read from parts, which have a TAG.json for each of these languages. A key stands in one place.
+func Load(fsys fs.FS, parts ...fs.FS) (*Book, error) {
 	names, err := fs.Glob(fsys, "*.json")
 	if err != nil {
 		return nil, fmt.Errorf("list the catalogues: %w", err)
@@ -55,6 +56,11 @@ func Load(fsys fs.FS) (*Book, error) {
 		w, err := read(fsys, name)
 		if err != nil {
 			return nil, fmt.Errorf("catalogue %s: %w", name, err)
+		}
+		for _, part := range parts {
+			if err := w.add(part, name); err != nil {
+				return nil, fmt.Errorf("catalogue %s of a part: %w", name, err)
+			}
 		}
 		b.all = append(b.all, w)
 	}
@@ -75,13 +81,32 @@ func Load(fsys fs.FS) (*Book, error) {
 	return b, nil
 }
 
-func read(fsys fs.FS, name string) (*Words, error) {
-	data, err := fs.ReadFile(fsys, name)
+// add takes in what a part says.
+func (w *Words) add(part fs.FS, name string) error {
+	texts, err := readTexts(part, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w := &Words{}
-	if err := json.Unmarshal(data, &w.texts); err != nil {
+	for key, text := range texts {
+		if _, twice := w.texts[key]; twice {
+			return fmt.Errorf("%s stands in another catalogue too", key)
+		}
+		w.texts[key] = text
+	}
+	return nil
+}
+
+func readTexts(fsys fs.FS, name string) (texts map[string]string, err error) {
+	data, err := fs.ReadFile(fsys, name)
+	if err == nil {
+		err = json.Unmarshal(data, &texts)
+	}
+	return texts, err
+}
+
+func read(fsys fs.FS, name string) (w *Words, err error) {
+	w = &Words{}
+	if w.texts, err = readTexts(fsys, name); err != nil {
 		return nil, err
 	}
 	w.Tag, w.Name, w.Direction = w.texts["language.tag"], w.texts["language.name"], w.texts["language.direction"]

@@ -101,6 +101,17 @@ func TestTextsAreFilledAndCounted(t *testing.T) {
 	}
 }
 
+func TestPartsBringWordsOfTheirOwn(t *testing.T) {
+	house := fstest.MapFS{"en.json": catalogue("en", "ltr", `"z": ""`), "es.json": catalogue("es", "ltr", `"z": ""`)}
+	b, err := words.Load(house, fstest.MapFS{"en.json": {Data: []byte(`{"own": "Mine", "more": "More"}`)}, "es.json": {Data: []byte(`{"own": "Mío"}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if es := b.In("es"); es.T("own") != "Mío" || es.T("more") != "More" || es.T("hello", "name", "A", "count", 1) != "Hello A, 1" {
+		t.Errorf("%q, %q", es.T("own"), es.T("more"))
+	}
+}
+
 func TestDatesInWords(t *testing.T) {
 	b := book(t)
 	at := time.Date(2026, 11, 24, 15, 5, 0, 0, time.UTC)
@@ -131,6 +142,16 @@ func TestBadCataloguesAreRefused(t *testing.T) {
 	} {
 		if _, err := words.Load(files); err == nil {
 			t.Errorf("%s: loaded", name)
+		}
+	}
+	for name, part := range map[string]fstest.MapFS{
+		"lacks a language":   {"es.json": {Data: []byte(`{"own": "x"}`)}},
+		"says what is said":  {"en.json": {Data: []byte(`{"hello": "x"}`)}},
+		"gives no JSON":      {"en.json": {Data: []byte("[")}},
+		"renames a language": {"en.json": {Data: []byte(`{"language.name": "x"}`)}},
+	} {
+		if _, err := words.Load(fstest.MapFS{"en.json": good}, part); err == nil {
+			t.Errorf("a part that %s: loaded", name)
 		}
 	}
 	if names, _ := fs.Glob(static.Locales(), "*.json"); len(names) < 6 {

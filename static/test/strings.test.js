@@ -1,20 +1,12 @@
 // Finds words for people outside the catalogues: in the visit page's modules, in the desk's script, and in the templates of server-rendered pages.
 // (cmd/housecall looks through the Go code of those pages.)
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 import ts from "typescript";
+import { catalogue, files, goCode, read, shelves, templates, text } from "./house.js";
 
-const root = new URL("../../", import.meta.url);
-const read = (name) => readFileSync(new URL(name, root), "utf8");
-const files = (folder, ending) => readdirSync(new URL(folder, root), { recursive: true }).filter((name) => name.endsWith(ending)).map((name) => `${folder}${name}`);
-const en = JSON.parse(read("static/locales/en.json"));
+const en = catalogue("en");
 const scripts = files("static/js/", ".js").map((name) => [name, read(name)]);
-const templates = ["visits/pages/", "platform/staff/pages/", "platform/web/pages/"].flatMap((folder) => files(folder, ".html")).map((name) => [name, read(name)]);
-/** The Go code of server-rendered pages. */
-const pageCode = [...files("visits/", ".go").filter((name) => name.includes("/pages") && !name.endsWith("_test.go")), ...["pages", "session"].map((name) => `platform/staff/${name}.go`), "platform/web/pages.go"]
-  .map((name) => read(name).replace(/^\s*\/\/.*$/gm, ""))
-  .join("\n");
 
 /** Attributes that people read or hear. */
 const spoken = /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label)$/;
@@ -95,7 +87,7 @@ test("no template says words that are not in the catalogues", () => {
 });
 
 test("every key of server-rendered pages is there, and is asked for", () => {
-  const all = templates.map(([, source]) => source).join("\n") + pageCode;
+  const all = templates.map(([, source]) => source).join("\n") + goCode;
   const asked = [...all.matchAll(/\{\{t "([^"]+)"/g), ...all.matchAll(/\(t "([^"]+)"/g), ...all.matchAll(/= t "([^"]+)"/g), ...all.matchAll(/\.T\("([^"]+[^."])"[,)]/g)].map(([, key]) => key);
   for (const key of asked) assert.ok(key in en, `there is no ${key}`);
   for (const [, key] of all.matchAll(/\{\{n "([^"]+)"/g)) assert.ok(`${key}.other` in en, `there is no ${key}.other`);
@@ -103,7 +95,7 @@ test("every key of server-rendered pages is there, and is asked for", () => {
   // Keys that are put together: what they begin with, and the groups of questions.
   const made = [...[...all.matchAll(/"([a-z_]+(?:\.[a-z0-9_]+)*\.)" ?\+/g)].map(([, start]) => start), ...[...all.matchAll(/question\("([a-z_.]+)"/g)].map(([, group]) => `${group}.`)];
   assert.ok(!made.includes("desk."), "then every key of the desk would count as asked for");
-  for (const key of Object.keys(en).filter((each) => /^(page|problem|signin|setup|desk)\./.test(each))) {
+  for (const key of shelves.slice(1).flatMap((shelf) => Object.keys(JSON.parse(text(shelf, "en"))))) {
     const counted = key.replace(/\.(one|other)$/, "");
     assert.ok(whole.has(key) || whole.has(counted) || made.some((start) => key.startsWith(start)), `nobody asks for ${key}`);
   }

@@ -10,8 +10,8 @@ const root = new URL("../", import.meta.url);
 const read = (name) => readFileSync(new URL(name, root), "utf8");
 const catalogue = JSON.parse(read("locales/en.json"));
 const html = read("visit.html");
-/** Keys that only server-rendered pages ask for; cmd/housecall has the test for them. */
-const serverOnly = /^(date\.(short|long|full|moment)|language\.(tag|name))$|^(page|problem|signin|setup|desk)\./;
+/** Keys that server-rendered pages ask for too, and here nobody. */
+const serverOnly = /^(date\.(short|long|full|moment)|language\.(tag|name))$/;
 const modules = readdirSync(new URL("js/", root), { recursive: true })
   .filter((name) => name.endsWith(".js") && name !== "desk.js")
   .map((name) => [name, read(`js/${name}`)]);

@@ -122,7 +122,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	host, placer := s.cluster.host, s.cluster.placer()
 
-	book, err := words.Load(static.Locales())
+	book, err := Book()
 	if err != nil {
 		return fmt.Errorf("loading the catalogues: %w", err)
 	}
@@ -185,6 +185,11 @@ func (s *Server) start(ctx context.Context) error {
 	s.onClose(echo.Close)
 	s.onClose(sockets.Close)
 	return nil
+}
+
+// Book is everything that people read, in every language.
+func Book() (*words.Book, error) {
+	return words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales())
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
