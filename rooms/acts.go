@@ -97,6 +97,7 @@ func (r *Room) sign(by *member, id string, on bool) error {
 	}
 	if a := r.admission(m.id); a != nil && a.signing != on {
 		a.signing = on
+		r.send(m, Signing{on})
 		r.announceChanges()
 		r.pointAll()
 	}

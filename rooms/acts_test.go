@@ -266,13 +266,22 @@ func TestSign(t *testing.T) {
 	if got := latest[Changed](s.in).Member; got.ID != "interpreter" || !got.Signing {
 		t.Errorf("a guest sees %+v", got)
 	}
+	if got := all[Signing](s.interpreter); len(got) != 1 || !got[0].On {
+		t.Errorf("the interpreter was told %v", got)
+	}
 	s.interpreter.seat.Lost()
 	again := s.join("interpreter", how{role: auth.Interpreter})
 	if got := latest[Changed](s.in).Member; got.ID != "interpreter" || !got.Signing {
 		t.Errorf("after a reload, a guest sees %+v", got)
 	}
+	if !latest[Joined](again).Signing {
+		t.Error("after a reload, the interpreter does not know that they sign")
+	}
 	must(s, again.seat.Sign(s.ctx, "interpreter", false))
 	if got := latest[Changed](s.in).Member; got.Signing {
 		t.Errorf("still signs: %+v", got)
+	}
+	if got := latest[Signing](again); got.On {
+		t.Error("the interpreter thinks that they still sign")
 	}
 }

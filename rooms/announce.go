@@ -95,7 +95,7 @@ func (r *Room) position(m *member) Position {
 		}
 	}
 	p.Chat = append(p.Chat, r.saidTo(m.id)...)
-	p.Private, p.Started = r.private, r.started
+	p.Private, p.Started, p.Signing = r.private, r.started, r.signing(m)
 	return p
 }
 

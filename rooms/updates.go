@@ -52,6 +52,7 @@ type Position struct {
 	Told    []Told        // what this waiting person was told; empty in the visit
 	Private time.Time     // since when private time is on; zero when it is off, and while waiting
 	Started time.Time     // when the first person came in who had to be admitted; zero before, and while waiting
+	Signing bool          // this member, an interpreter, signs
 }
 
 // Joined is the first update a member gets.
@@ -117,6 +118,9 @@ type Note struct {
 // Private says since when private time is on; zero: it has ended.
 type Private struct{ Since time.Time }
 
+// Signing says whether the member, an interpreter, signs now, whoever said so.
+type Signing struct{ On bool }
+
 // Switched says that the room changed what the member sends: somebody else took over the screen.
 type Switched struct{ Media Media }
 
@@ -141,6 +145,7 @@ func (Left) update()      {}
 func (Said) update()      {}
 func (Told) update()      {}
 func (Private) update()   {}
+func (Signing) update()   {}
 func (Switched) update()  {}
 func (Refused) update()   {}
 func (Speaking) update()  {}

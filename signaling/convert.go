@@ -43,6 +43,8 @@ func messageOf(u rooms.Update, c credentials) ToClient {
 		return Told{ID: u.ID, Member: u.Member, Text: u.Text, Ready: u.Ready, At: wireTime(u.At)}
 	case rooms.Private:
 		return Private{momentOf(u.Since)}
+	case rooms.Signing:
+		return Signing(u)
 	case rooms.Switched:
 		return Switched{Media(u.Media)}
 	case rooms.Refused:
@@ -58,7 +60,7 @@ func messageOf(u rooms.Update, c credentials) ToClient {
 func positionOf(p rooms.Position) Position {
 	out := Position{
 		Place: p.Place, Why: p.Why, Since: wireTime(p.Since), May: []string{}, Members: []Member{}, Chat: []Line{}, Told: []Notice{},
-		Private: momentOf(p.Private), Started: momentOf(p.Started),
+		Private: momentOf(p.Private), Started: momentOf(p.Started), Signing: p.Signing,
 	}
 	for _, action := range p.May {
 		out.May = append(out.May, namesOf(action)...)

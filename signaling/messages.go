@@ -193,6 +193,7 @@ type Position struct {
 	Told    []Notice    `json:"told"`
 	Private moment      `json:"private"`
 	Started moment      `json:"started"`
+	Signing bool        `json:"signing"`
 }
 
 // moment is a time in RFC 3339; empty where it never was.
@@ -291,6 +292,11 @@ type Private struct {
 	Since moment `json:"since"`
 }
 
+// Signing says whether the receiver, an interpreter, signs now.
+type Signing struct {
+	On bool `json:"on"`
+}
+
 // Switched says what the receiver sends now, after the room changed it.
 type Switched struct {
 	Media Media `json:"media"`
@@ -341,6 +347,7 @@ func (Left) name() string      { return "left" }
 func (Said) name() string      { return "chat" }
 func (Told) name() string      { return "told" }
 func (Private) name() string   { return "private" }
+func (Signing) name() string   { return "signing" }
 func (Switched) name() string  { return "media" }
 func (Speaking) name() string  { return "speaking" }
 func (Refused) name() string   { return "error" }

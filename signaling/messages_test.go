@@ -82,7 +82,7 @@ func TestGoldenFromClient(t *testing.T) {
 
 func TestGoldenToClient(t *testing.T) {
 	types := map[string]reflect.Type{}
-	for _, m := range []ToClient{Joined{}, Resumed{}, Moved{}, Relocated{}, Answer{}, Need{}, Slots{}, Changed{}, Left{}, Said{}, Told{}, Private{}, Switched{}, Speaking{}, Refused{}} {
+	for _, m := range []ToClient{Joined{}, Resumed{}, Moved{}, Relocated{}, Answer{}, Need{}, Slots{}, Changed{}, Left{}, Said{}, Told{}, Private{}, Signing{}, Switched{}, Speaking{}, Refused{}} {
 		types[m.name()] = reflect.TypeOf(m)
 	}
 	seen := map[string]bool{}

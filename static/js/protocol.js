@@ -25,7 +25,7 @@
 
 /** What a place looks like. `private` and `started` are RFC 3339, or "": private time is off, nobody was admitted yet.
  * @typedef {{place: Place, why: Why, since: string, may: string[], members: Member[], chat: Line[], told: Note[], private: string,
- *   started: string}} Position */
+ *   started: string, signing: boolean}} Position signing: I, an interpreter, sign */
 /** @typedef {Position & {type: "joined", you: Person, token: string, answer: string}} Joined */
 /** @typedef {Position & {type: "resumed", you: Person, token: string}} Resumed */
 /** @typedef {Position & {type: "place"}} Placed */
@@ -38,11 +38,12 @@
 /** @typedef {{type: "chat", id: string, from: Author, text: string, at: string}} Chat */
 /** @typedef {{type: "told", id: string, member: string, text: string, ready: string, at: string}} Told to me, who waits; or by me, acknowledged */
 /** @typedef {{type: "private", since: string}} Private */
+/** @typedef {{type: "signing", on: boolean}} Signing whether I, an interpreter, sign */
 /** @typedef {{type: "media", media: Media}} MediaChanged by the room */
 /** @typedef {{type: "speaking", members: string[]}} Speaking */
 /** `asked`: the type of what was refused; `about`: the id of its words, or of its member.
  * @typedef {{type: "error", code: string, message: string, asked: string, about: string}} Refusal */
-/** @typedef {Joined | Resumed | Placed | Moved | Answer | Need | Slots | MemberChanged | Left | Chat | Told | Private | MediaChanged | Speaking
+/** @typedef {Joined | Resumed | Placed | Moved | Answer | Need | Slots | MemberChanged | Left | Chat | Told | Private | Signing | MediaChanged | Speaking
  *   | Refusal} ServerMessage */
 
 /** @typedef {Record<string, Source>} Sources by mid */
@@ -162,6 +163,7 @@ const position = {
   told: list(note),
   private: text,
   started: text,
+  signing: flag,
 };
 
 /** @type {Record<string, Record<string, Shape>>} */
@@ -178,6 +180,7 @@ const messages = {
   chat: { id: text, from: author, text, at: text },
   told: { id: text, member: text, text, ready: text, at: text },
   private: { since: text },
+  signing: { on: flag },
   media: { media },
   speaking: { members: list(text) },
   error: { code: text, message: text, asked: text, about: text },

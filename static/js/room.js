@@ -24,6 +24,8 @@ export class Room {
     this.private = "";
     /** When the first person who had to be admitted came in, RFC 3339; "" before. */
     this.started = "";
+    /** Whether I, an interpreter, sign. */
+    this.signing = false;
     /** @type {Set<string>} */
     this.may = new Set();
     /** Everybody but me, in the order they came. @type {Map<string, Member>} */
@@ -116,6 +118,9 @@ export class Room {
         return this.#told(message.member, { id: message.id, text: message.text, ready: message.ready, at: message.at });
       case "private":
         return this.#private(message.since);
+      case "signing":
+        this.signing = message.on;
+        return [];
       case "speaking":
         this.speaking = message.members;
         return [];
@@ -175,6 +180,7 @@ export class Room {
     this.since = message.since;
     this.private = message.private;
     this.started = message.started;
+    this.signing = message.signing;
     this.may = new Set(message.may);
     this.members = new Map(message.members.filter((m) => m.id !== this.you.id).map((m) => [m.id, m]));
     this.chat = message.chat;

@@ -18,7 +18,7 @@ test("every message of the server is decoded, field by field", () => {
 
 test("every type of server message has a golden example", () => {
   const seen = new Set(names("server").map((name) => JSON.parse(read("server", name)).type));
-  for (const type of ["joined", "resumed", "place", "moved", "answer", "need", "slots", "member", "left", "chat", "told", "private", "media", "speaking", "error"]) {
+  for (const type of ["joined", "resumed", "place", "moved", "answer", "need", "slots", "member", "left", "chat", "told", "private", "signing", "media", "speaking", "error"]) {
     assert.ok(seen.has(type), type);
   }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Room } from "../js/room.js";
+import { placed, position } from "./world.js";
 
 const member = (id, place = "visit", more = {}) => ({
   id,
@@ -172,4 +173,16 @@ test("somebody whose connection is lost is not expected to send", () => {
   assert.equal(room.expectsMedia, true);
   room.apply({ type: "member", member: member("a", "visit", { away: true }) });
   assert.equal(room.expectsMedia, false);
+});
+
+test("an interpreter knows whether they sign, whoever said so", () => {
+  const room = new Room();
+  const here = { ...position("visit"), signing: true };
+  room.apply({ type: "joined", you: { id: "me", name: "Me", role: "interpreter" }, token: "t", answer: "a", ...here });
+  assert.equal(room.signing, true);
+  room.apply({ type: "signing", on: false });
+  assert.equal(room.signing, false);
+  room.apply({ type: "signing", on: true });
+  room.apply(placed("waiting", { why: "returned" }));
+  assert.equal(room.signing, false);
 });

@@ -17,6 +17,7 @@ export const position = (place, more = {}) => ({
   told: [],
   private: "",
   started: "",
+  signing: false,
   ...more,
 });
 const you = { id: "me", name: "Me", role: "patient" };

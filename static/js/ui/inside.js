@@ -80,13 +80,9 @@ export class Inside {
       words,
       {
         choose: (choice, member) => this.#choose(choice, member),
-        signs: (on) => {
-          this.#session?.sign(this.#room.you.id, on);
-          render(); // nobody is told of themselves
-        },
+        signs: (on) => this.#session?.sign(this.#room.you.id, on),
         invite: () => this.invite.open(),
       },
-      kept,
     );
     this.waiters = new Waiters(
       words,

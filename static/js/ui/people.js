@@ -5,7 +5,6 @@ import { choices, Menu } from "./menu.js";
 
 /** @import {Choice} from "./menu.js" */
 /** @import {Media, Member} from "../protocol.js" */
-/** @import {Kept} from "./view.js" */
 /** @import {Room} from "../room.js" */
 /** @import {Words} from "../i18n.js" */
 
@@ -31,9 +30,6 @@ export function statesOf({ id, media, away, line, signing, hearing }, room) {
   return states;
 }
 
-/** Where this tab keeps that I sign: nobody is told of themselves, and a reload must not show another state than the others see. */
-const key = "housecall.signing";
-
 /** @typedef {{choose: (choice: Choice, member: Member) => void, signs: (on: boolean) => void, invite: () => void}} Acts */
 
 export class People {
@@ -41,13 +37,11 @@ export class People {
   #acts;
   /** @type {Map<string, {menu: Menu, member: Member}>} */
   #menus = new Map();
-  #kept;
 
-  /** @param {Words} words @param {Acts} acts @param {Kept} kept */
-  constructor(words, acts, kept) {
+  /** @param {Words} words @param {Acts} acts */
+  constructor(words, acts) {
     this.#words = words;
     this.#acts = acts;
-    this.#kept = kept;
     button("invite").addEventListener("click", acts.invite);
   }
 
@@ -56,7 +50,7 @@ export class People {
     const words = this.#words;
     box("invite-part").hidden = !room.may.has("invite");
     /** @type {Listed} */
-    const me = { ...room.you, ...mine, name: words.t("people.you", { name: room.you.name }), signing: this.#signs(room) };
+    const me = { ...room.you, ...mine, name: words.t("people.you", { name: room.you.name }), signing: room.signing };
     keepFocus(box("people-list"), box("people-title"), () =>
       keyed(
         box("people-list"),
@@ -76,7 +70,7 @@ export class People {
     );
     for (const id of this.#menus.keys()) if (!room.members.has(id)) this.#menus.delete(id);
     const sign = box("people-list").querySelector(".signs");
-    sign?.setAttribute("aria-pressed", String(this.#signs(room)));
+    sign?.setAttribute("aria-pressed", String(room.signing));
   }
 
   /** Forgets everybody. */
@@ -89,23 +83,9 @@ export class People {
     const li = row();
     if (room.you.role !== "interpreter" || !room.may.has("sign")) return li;
     const sign = el("button", { type: "button", class: "button small signs", "aria-pressed": "false", "data-t": "people.i_sign" }, this.#words.t("people.i_sign"));
-    sign.addEventListener("click", () => {
-      const signs = !this.#signs(room);
-      try {
-        this.#kept.setItem(key, signs ? room.you.id : "");
-      } catch {
-        // storage is full or off
-      }
-      sign.setAttribute("aria-pressed", String(signs));
-      this.#acts.signs(signs);
-    });
+    sign.addEventListener("click", () => this.#acts.signs(sign.getAttribute("aria-pressed") !== "true"));
     li.append(sign);
     return li;
-  }
-
-  /** Whether I, an interpreter, sign. @param {Room} room */
-  #signs(room) {
-    return this.#kept.getItem(key) === room.you.id;
   }
 
   /** @param {Member} member */
