@@ -24,8 +24,10 @@ const (
 	tokenChars = 43 // of one in base64url
 	// maxSlots of each kind keep a full offer within 32 m-lines: 2 sent, 11 audio and 11 video received.
 	maxSlots = 11
-	// spareSlots are for those who are invited during the visit.
-	spareSlots = 2
+	// Visits of up to so many people are of the small class, with smallSlots: enough for them and two more. A page that counted its slots would
+	// otherwise know how many are invited, also of those it never sees.
+	smallVisit = 4
+	smallSlots = smallVisit - 1 + 2
 )
 
 // Redemption is a link on its way to a session.
@@ -275,7 +277,10 @@ func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, s
 		if err := fillInvitations(ctx, tx, v); err != nil {
 			return err
 		}
-		slots = min(v[0].invited()-1+spareSlots, maxSlots)
+		slots = smallSlots
+		if v[0].invited() > smallVisit {
+			slots = maxSlots
+		}
 		id := store.NewID()
 		a.Detail = "pass " + id
 		pass, err = s.config.Passes.Issue(auth.PassClaims{ID: id, Visit: visit, Session: e.Session, Invitation: e.You.ID, Role: e.You.Role})

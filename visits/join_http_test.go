@@ -50,7 +50,7 @@ func TestJoinOverHTTP(t *testing.T) {
 	}
 	pass := f.do("POST", "/v/"+v.ID+"/pass", "", withCookie(session.Name, session.Value))
 	slots, _ := pass.json(t)["slots"].(map[string]any)
-	if pass.StatusCode != 200 || slots["audio"] != 4.0 || slots["video"] != 4.0 || len(pass.json(t)["pass"].(string)) < 100 {
+	if pass.StatusCode != 200 || slots["audio"] != 5.0 || slots["video"] != 5.0 || len(pass.json(t)["pass"].(string)) < 100 {
 		t.Errorf("pass: %d %s", pass.StatusCode, pass.body)
 	}
 
