@@ -13,7 +13,7 @@ import { successors } from "../js/ui/leave.js";
 import { choices } from "../js/ui/menu.js";
 import { Lasting, notices } from "../js/ui/notices.js";
 import { statesOf } from "../js/ui/people.js";
-import { goesOut, reminds } from "../js/ui/private.js";
+import { goesOut, reminds, staying } from "../js/ui/private.js";
 import { noteWords } from "../js/ui/tell.js";
 import { ViewChoices } from "../js/ui/view.js";
 import { foundBy, heldBack } from "../js/ui/waiters.js";
@@ -85,6 +85,11 @@ test("a line that falters for a moment is not worth a word", () => {
   assert.deepEqual(lasting.take(["a", "b"], 5000), ["a"]);
   assert.deepEqual(lasting.take(["b"], 9000), [], "b since 4999 only");
   assert.deepEqual(lasting.take(["a", "b"], 10_000), ["b"], "a begins anew");
+});
+
+test("in private time those who stay are named, and nobody who waits", () => {
+  const seen = room({ members: [member("d", "clinician", { name: "Dr. Sample" }), member("i", "interpreter", { name: "Noor Sample" }), member("w", "guardian", { place: "waiting" })] });
+  assert.equal(staying(seen), "Dr. Sample · Noor Sample");
 });
 
 test("in private time nobody who went outside is let in, nor another device", () => {

@@ -93,7 +93,7 @@ export class Inside {
       },
       (member) => this.tell.last(member),
     );
-    this.private = new PrivateTime({ private: (on) => this.#session?.private(on), hearing: (answer) => this.#session?.hearing(answer) }, kept);
+    this.private = new PrivateTime(words, { private: (on) => this.#session?.private(on), hearing: (answer) => this.#session?.hearing(answer) }, kept);
     this.notices = new Notices(
       words,
       live,

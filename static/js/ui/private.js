@@ -1,10 +1,11 @@
 // Private time as those see it who stay: the control, the bar that says so, the question to the patient, and when to remind a clinician of it.
 
-import { box, button } from "./dom.js";
+import { box, button, setText } from "./dom.js";
 
 /** @import {Hearing, Member} from "../protocol.js" */
 /** @import {Room} from "../room.js" */
 /** @import {Kept} from "./view.js" */
+/** @import {Words} from "../i18n.js" */
 
 /** @typedef {{private: (on: boolean) => void, hearing: (answer: Hearing) => void}} Acts */
 
@@ -37,12 +38,17 @@ export function reminds({ may, private: since, started, others }, age, now) {
 /** What this tab keeps, so that a reload neither reminds nor asks again. */
 const keys = { reminded: "housecall.reminded", answered: "housecall.answered" };
 
+/** Who stays in private time beside me, in one line; "" for nobody. @param {Pick<Room, "others">} room */
+export const staying = ({ others }) => others.map(({ name }) => name).join(" · ");
+
 export class PrivateTime {
+  #words;
   #kept;
   #since = "";
 
-  /** @param {Acts} acts @param {Kept} kept */
-  constructor(acts, kept) {
+  /** @param {Words} words @param {Acts} acts @param {Kept} kept */
+  constructor(words, acts, kept) {
+    this.#words = words;
     this.#kept = kept;
     button("private").addEventListener("click", () => {
       // Ended in one place only: a click too many must not bring anybody back.
@@ -79,6 +85,9 @@ export class PrivateTime {
     button("private").setAttribute("aria-pressed", String(on));
     if (!on && box("private-bar").contains(document.activeElement)) button("open-people").focus();
     box("private-bar").hidden = !on;
+    const names = on ? staying(room) : "";
+    box("private-with").hidden = names === "";
+    setText(box("private-with"), names && this.#words.t("private.with", { names }));
     button("private-end").hidden = !may;
     this.#ask(on && room.you.role === "patient");
     return this.#keptAt(keys.reminded) ? null : reminds(room, age, now);
@@ -91,6 +100,7 @@ export class PrivateTime {
 
   hide() {
     box("private-bar").hidden = box("ask").hidden = true;
+    box("private-with").textContent = "";
   }
 
   /** @param {boolean} asked the patient, in private time */
