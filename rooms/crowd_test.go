@@ -280,7 +280,7 @@ func (c *crowd) arrives() string {
 		Session: p.id, Invitation: p.invitation, Name: phi.Text("Name of " + p.invitation), Role: p.role, Checked: c.clock.Now(),
 		Peer: p.peer, Sources: c.stage.mids, Media: p.media, Outbox: p.box,
 	})
-	if errors.Is(err, ErrFull) {
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrCrowded) {
 		c.gone = append(c.gone, p)
 		return p.id + " is refused"
 	}

@@ -24,7 +24,7 @@ type Reason uint8
 
 // The reasons.
 const (
-	Replaced Reason = iota + 1 // the session joined again, the person was admitted on another device, or waits on too many
+	Replaced Reason = iota + 1 // the session joined again, the person was admitted on another device, or waits on another while this one was away
 	Removed                    // the invitation was withdrawn
 	Ended                      // the visit is over for everyone
 	Slow                       // the outbox was full

@@ -72,7 +72,9 @@ func TestWaitersAreFew(t *testing.T) {
 	doctor, patient := h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient})
 	must2(t, doctor.seat.Tell(h.ctx, "patient", Note{ID: "1", Text: "soon"}))
 	for i := range 2 * maxWaiters {
-		must2(t, h.join(fmt.Sprint("stranger-", i), how{role: auth.Guest, invitation: "strangers"}).seat.SetCheck(h.ctx, Check{}))
+		stranger := h.join(fmt.Sprint("stranger-", i), how{role: auth.Guest, invitation: "strangers"})
+		must2(t, stranger.seat.SetCheck(h.ctx, Check{}))
+		stranger.seat.Lost()
 	}
 	h.settle()
 	if n := len(h.room().waiters); n != maxWaiters {

@@ -23,7 +23,9 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 		m.place = Visit
 	} else {
 		m.place = Waiting
-		r.giveWay(m)
+		if !r.makesWay(m) {
+			return nil, ErrCrowded
+		}
 	}
 	if r.count(m.place, m) >= r.limit(m.place) {
 		return nil, ErrFull
@@ -175,19 +177,32 @@ func (r *Room) keptOut(m *member) bool {
 	})
 }
 
-// giveWay sends the oldest away when too many sessions of the newcomer's invitation wait already: one link, in however many hands, must
-// not fill the waiting room. Whoever waits for private time to end gives way to nobody.
-func (r *Room) giveWay(newcomer *member) {
-	var same []*member
+// makesWay says whether one more session of the newcomer's invitation may wait: one link, in however many hands, must not fill the waiting room,
+// and whoever opens it once more must not push out who waits already. A place goes to the newcomer where the device that has it is away; and who
+// was admitted before waits for private time to end, whoever else does.
+func (r *Room) makesWay(newcomer *member) bool {
+	if r.admission(newcomer.id) != nil {
+		return true
+	}
+	waiting := 0
+	var gone *member
 	for _, m := range r.members {
-		if m.place == Waiting && m.invitation == newcomer.invitation && m.id != newcomer.id {
-			same = append(same, m)
+		if m.place != Waiting || m.invitation != newcomer.invitation || m.id == newcomer.id || r.admission(m.id) != nil {
+			continue
+		}
+		waiting++
+		if m.isAway() && (gone == nil || m.away.Before(gone.away)) {
+			gone = m
 		}
 	}
-	if len(same) >= r.limits.WaitingEach {
-		oldest := slices.IndexFunc(same, func(m *member) bool { return r.admission(m.id) == nil })
-		r.remove(same[max(oldest, 0)], Replaced)
+	if waiting < r.limits.WaitingEach {
+		return true
 	}
+	if gone == nil {
+		return false
+	}
+	r.remove(gone, Replaced)
+	return true
 }
 
 // remove takes a member out of the room for good and tells the others.

@@ -203,8 +203,12 @@ func TestPrivateTimeKeepsThePlace(t *testing.T) {
 	doctor.admit(teen)
 	doctor.admit(mother)
 	must2(t, doctor.seat.SetPrivate(h.ctx, true))
-	for _, id := range []string{"copy-1", "copy-2", "copy-3", "copy-4"} {
-		h.join(id, how{role: auth.Guardian, invitation: "invitation-of-mother"})
+	copies := how{role: auth.Guardian, invitation: "invitation-of-mother"}
+	for _, id := range []string{"copy-1", "copy-2", "copy-3"} {
+		h.join(id, copies)
+	}
+	if _, err := h.arrive("copy-4", copies); !errors.Is(err, ErrCrowded) {
+		t.Errorf("a fourth copy: %v", err)
 	}
 	interpreter := h.join("interpreter", how{role: auth.Interpreter})
 	doctor.admit(interpreter)

@@ -22,6 +22,8 @@ var (
 	ErrRemoved = fmt.Errorf("the invitation was withdrawn: %w", fault.NotAllowed)
 	// ErrFull says that the visit, or its waiting room, holds as many people as it may.
 	ErrFull = fmt.Errorf("the room is full: %w", fault.TryAgain)
+	// ErrCrowded says that as many browsers wait with the invitation as may.
+	ErrCrowded = fmt.Errorf("as many wait with this invitation as may: %w", fault.TryAgain)
 	// ErrCutOff says that nobody is admitted while Leases is away.
 	ErrCutOff = fmt.Errorf("the store of leases is away: %w", fault.TryAgain)
 	// ErrPrivate says that private time keeps somebody out.

@@ -269,21 +269,36 @@ func TestLimits(t *testing.T) {
 }
 
 func TestOneLinkWaitsThreeTimesAtMost(t *testing.T) {
-	h := newHouse(t, Limits{Waiting: 4})
+	h := newHouse(t, Limits{Waiting: 5})
 	doctor := h.join("doctor", how{role: auth.Clinician})
 	patient := h.join("patient", how{role: auth.Patient})
+	family := how{role: auth.Patient, invitation: "family"}
 	var copies []*guest
-	for i := range 6 {
-		copies = append(copies, h.join(fmt.Sprint("copy-", i), how{role: auth.Patient, invitation: "family"}))
+	for i := range 3 {
+		copies = append(copies, h.join(fmt.Sprint("copy-", i), family))
 	}
-	h.join("copy-4", how{role: auth.Patient, invitation: "family"}) // again: takes nobody's place
-	for i, g := range copies[:3] {
-		g.awaitClosed(Replaced)
-		await(doctor, fmt.Sprintf("copy %d leaving", i), func(u Left) bool { return u.Member == g.id })
+	copies[2] = h.join("copy-2", family) // again: takes nobody's place
+	if _, err := h.arrive("one too many", family); !errors.Is(err, ErrCrowded) {
+		t.Errorf("one too many: %v", err)
 	}
-	doctor.admit(copies[3])
+	for _, g := range copies {
+		if _, reason, _ := g.box.look(); reason != 0 {
+			t.Errorf("%s was sent away for %d", g.id, reason)
+		}
+	}
+
+	copies[1].seat.Detach(copies[1].box) // that phone's battery is empty
+	await(doctor, "that a device is away", func(u Changed) bool { return u.Member.ID == "copy-1" && u.Member.Away })
+	other := h.join("another phone", family)
+	await(doctor, "the device that was away leaving", func(u Left) bool { return u.Member == "copy-1" })
+	if _, err := h.arrive("one too many again", family); !errors.Is(err, ErrCrowded) {
+		t.Errorf("one too many again: %v", err)
+	}
+
+	doctor.admit(copies[0])
+	h.join("copy-0", family) // who is admitted comes back, whoever waits
+	doctor.admit(other)
 	doctor.admit(patient)
-	doctor.admit(copies[5])
 }
 
 func TestEndForEveryone(t *testing.T) {

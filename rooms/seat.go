@@ -15,7 +15,7 @@ type Seat struct {
 }
 
 // Join gives an arrival a seat: in the visit when its session was admitted before or its role needs nobody's leave, otherwise among
-// those waiting. The first update in the outbox is Joined. Errors: ErrEnded, ErrFull, ErrRemoved, ErrClosed.
+// those waiting. The first update in the outbox is Joined. Errors: ErrEnded, ErrFull, ErrCrowded, ErrRemoved, ErrClosed.
 func (r *Room) Join(ctx context.Context, a Arrival) (*Seat, error) {
 	l := linesOf(a.Peer, a.Sources)
 	return ask(ctx, r, func() (*Seat, error) { return r.join(a, l) })

@@ -30,6 +30,7 @@ var (
 	closeEnded    = closing{4410, "The visit has ended."}
 	closeRemoved  = closing{4411, "Your link was withdrawn."}
 	closeDeclined = closing{4412, "You could not be let in."}
+	closeCrowded  = closing{4413, "Your link waits on three other devices already."}
 	closeSlow     = closing{4429, "Messages were read too slowly."}
 	closeFull     = closing{4503, "The room is full. Please try again later."}
 	closeAway     = closing{4503, "A part of the service is away. Please try again soon."}
@@ -82,6 +83,8 @@ func closingOf(err error) closing {
 		return closeRemoved
 	case errors.Is(err, rooms.ErrFull):
 		return closeFull
+	case errors.Is(err, rooms.ErrCrowded):
+		return closeCrowded
 	case errors.Is(err, errPass):
 		return closePass
 	case errors.Is(err, errNothing):

@@ -43,8 +43,8 @@ import { Wire } from "./wire.js";
  *   random: () => number,
  * }} Outside now: milliseconds */
 
-/** `joining`: not in yet; `in`: see the room's place; `reconnecting`: was in; `busy`: full or a part is away; the others are the end.
- * @typedef {"idle" | "joining" | "in" | "reconnecting" | "busy" | "left" | "replaced" | "ended" | "revoked" | "declined" | "consent_needed"
+/** `joining`: not in yet; `in`: see the room's place; `reconnecting`: was in; `busy`: full or a part is away; `crowded`: my link waits on too many devices; the others are the end.
+ * @typedef {"idle" | "joining" | "in" | "reconnecting" | "busy" | "crowded" | "left" | "replaced" | "ended" | "revoked" | "declined" | "consent_needed"
  *   | "gone" | "broken"} State */
 
 /** sending: what I mean to send; take: a message came, joined and resumed first; arrived: the same of all that came where the
@@ -390,9 +390,9 @@ export class Connection {
     if (code === 4401 && ++this.#refusedPasses >= passTries) return this.finish("broken");
     if (outcome === "rejoin") this.#token = "";
     if (outcome === "resume" || outcome === "rejoin" || (outcome === "busy" && this.#held)) return this.#lost(turn, code === 4404);
-    if (outcome !== "busy") return this.finish(outcome);
+    if (outcome !== "busy" && outcome !== "crowded") return this.finish(outcome);
     this.#again(this.#wasIn ? busyWaitAgain : busyWait);
-    this.#become("busy");
+    this.#become(outcome);
   }
 
   /** The websocket is gone, or no good. @param {number} turn @param {boolean} slow it took too long: the next try need not wait */
@@ -430,7 +430,7 @@ export class Connection {
   /** Becomes what the two things that can be lost make of us. */
   #weigh() {
     const noticed = this.#silentAt > 0 || (this.#cutAt > 0 && this.#outside.now() - this.#cutAt >= unnoticed);
-    const busy = this.state === "busy" && !this.open;
+    const busy = (this.state === "busy" || this.state === "crowded") && !this.open;
     if (!busy && !this.over) this.#become(!this.#wasIn ? "joining" : noticed ? "reconnecting" : "in");
   }
 

@@ -211,7 +211,7 @@ export function encode(message) {
 }
 
 /** `resume`: take up the connection with a new websocket, and join anew where that is refused; `rejoin`: join anew with a new pass.
- * @typedef {"resume" | "rejoin" | "busy" | "left" | "replaced" | "ended" | "revoked" | "declined" | "broken"} Outcome */
+ * @typedef {"resume" | "rejoin" | "busy" | "crowded" | "left" | "replaced" | "ended" | "revoked" | "declined" | "broken"} Outcome */
 
 /**
  * What a closed websocket means for the person.
@@ -237,6 +237,8 @@ export function afterClose(code) {
       return "revoked";
     case 4412:
       return "declined";
+    case 4413:
+      return "crowded";
     case 4503:
       return "busy";
     default: // 1006, 4408, 4429 and whatever the network makes up

@@ -94,6 +94,19 @@ test("a full room is knocked at again", async () => {
   assert.equal(world.session.state, "in");
 });
 
+test("a link that waits on too many devices knocks again, and says why", async () => {
+  const world = new World();
+  world.session.start({ microphone: true, camera: true });
+  await world.open();
+  world.socket.onclose({ code: 4413 });
+  assert.equal(world.session.state, "crowded");
+  await world.pass(10_000);
+  assert.equal(world.session.state, "crowded");
+  await world.open();
+  await world.receive(joined("waiting"));
+  assert.equal(world.session.state, "in");
+});
+
 test("passes that are refused again and again end it", async () => {
   const world = new World();
   world.session.start({ microphone: true, camera: true });

@@ -129,8 +129,9 @@ export class Call {
       case "reconnecting":
         return this.#renderIn(session, "reconnecting");
       case "busy":
+      case "crowded":
         this.parts.live.banner("");
-        return this.parts.message.show("busy", {}, [{ words: "action.retry", act: () => session.hurry() }]);
+        return this.parts.message.show(session.state, {}, [{ words: "action.retry", act: () => session.hurry() }]);
       default:
         if (session.over) this.#renderOver(session.state);
     }

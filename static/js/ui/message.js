@@ -12,6 +12,7 @@ import { phoneLine } from "./phone.js";
 const signs = {
   "too-early": "clock",
   busy: "clock",
+  crowded: "clock",
   left: "leave",
   ended: "done",
   replaced: "devices",
