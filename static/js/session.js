@@ -1,10 +1,12 @@
 // One person's part in a visit: what they see of it (the room) and what they do in it, kept true over whatever the connection goes through.
 // It owns the room's state and the words on their way; the world outside is handed in. Touches no DOM.
 
+import { Acts } from "./acts.js";
 import { Connection } from "./connection.js";
 import { Outbox } from "./outbox.js";
 import { Room } from "./room.js";
 
+/** @import {Act} from "./acts.js" */
 /** @import {Link, Outside} from "./connection.js" */
 /** @import {Checked, ClientMessage, Hearing, Media, ServerMessage, View} from "./protocol.js" */
 /** @import {Happening} from "./room.js" */
@@ -29,8 +31,6 @@ export class Session {
   #outside;
   #watcher;
   #connection;
-  /** Acts of a moment in which the websocket was lost and nobody could know. @type {ClientMessage[]} */
-  #kept = [];
   /** What was told of my media last. */
   #told = "";
   /** @type {View} */
@@ -59,6 +59,8 @@ export class Session {
       changed: () => this.#changed(),
     });
     const overdue = () => this.#connection.doubt();
+    /** What I did that does not show yet. */
+    this.acts = new Acts({ ...outside, overdue, send: (act) => this.#say(act), undone: (act) => this.#cannot(act) });
     /** What I said that the server has not acknowledged, to show below the chat. */
     this.lines = new Outbox({ ...outside, overdue, send: ({ id, text, private: confided }) => this.#say({ type: "chat", id, text, private: confided }) });
     /** The same of what I told those who wait. */
@@ -218,8 +220,8 @@ export class Session {
 
   #changed() {
     if (this.#connection.state === "reconnecting") this.room.speaking = [];
-    // What was asked a while ago is not done all of a sudden when the connection is back: the room may be another by then.
-    if (this.#connection.state !== "in") for (const act of this.#kept.splice(0)) this.#cannot(act);
+    if (this.#connection.over) this.acts.clear();
+    else if (this.#connection.state !== "in") this.acts.late();
     this.#watcher.changed();
   }
 
@@ -228,6 +230,7 @@ export class Session {
     if (message.type === "error") return this.#refused(message.code, message.asked, message.about);
     const happenings = this.room.apply(message);
     this.#follow(message);
+    this.acts.look(this.room);
     this.#watcher.happened(happenings);
     this.#watcher.changed();
   }
@@ -239,6 +242,7 @@ export class Session {
       if (message.type === "error") this.#refused(message.code, message.asked, message.about);
       else this.#follow(message);
     }
+    this.acts.look(this.room);
     this.#watcher.happened(happenings);
     this.#watcher.changed();
   }
@@ -248,10 +252,14 @@ export class Session {
     const me = this.room.you.id;
     switch (message.type) {
       case "joined":
+        this.acts.open(this.room);
         if (this.#check) this.#say({ type: "check", check: this.#check });
         this.#placed(this.#told !== JSON.stringify(this.media));
         break;
       case "resumed":
+        this.acts.open(this.room);
+        this.#placed(true);
+        break;
       case "place":
         this.#placed(true);
         break;
@@ -270,13 +278,13 @@ export class Session {
   #refused(code, asked, about) {
     const words = asked === "chat" ? this.lines : asked === "tell" ? this.notes : null;
     words?.refuse(about, code === "try_later");
+    this.acts.refused(asked, about);
     if (!words || code !== "try_later") this.#watcher.refused(code, asked, about);
     this.#watcher.changed();
   }
 
   /** What I send runs toward the server in the visit and nowhere else. @param {boolean} tell what I send */
   #placed(tell) {
-    for (const act of this.#kept.splice(0)) this.#say(act);
     const inVisit = this.room.place === "visit";
     if (!inVisit) this.media = { ...this.media, screen: false };
     this.#connection.send(inVisit);
@@ -312,14 +320,14 @@ export class Session {
     if (this.#hearing && this.room.private !== "" && this.#hearing.since === this.room.private) this.#say({ type: "hearing", answer: this.#hearing.answer });
   }
 
-  /** @param {ClientMessage} message */
-  #act(message) {
-    if (this.#connection.open) return this.#say(message);
-    if (this.state === "in") this.#kept.push(message);
-    else this.#cannot(message);
+  /** @param {Act} act */
+  #act(act) {
+    if (!this.#connection.open && this.state !== "in") return this.#cannot(act);
+    this.acts.ask(act, this.room, this.#connection.open);
+    this.#watcher.changed();
   }
 
-  /** @param {ClientMessage} message */
+  /** @param {Act} message */
   #cannot(message) {
     this.#watcher.refused("try_later", message.type, "member" in message ? message.member : "");
   }

@@ -20,15 +20,20 @@ test("nothing is sent while waiting; everything starts on admission, and stops a
   assert.deepEqual(world.happened.map((h) => h.place), ["waiting", "visit", "waiting"]);
 });
 
+const someone = (place, since = "2026-11-24T15:00:00Z") => ({ id: "w", name: "W", role: "guest", place, since, line: "", away: false, lead: false,
+  media: { microphone: false, camera: false, screen: false }, signing: false, device: false, hearing: "" });
+const waits = { members: [someone("waiting")] };
+
 test("what is asked in the moment of a cut is asked once it is over; what takes longer, or is asked later, is refused", async () => {
   const world = new World();
-  await world.join();
+  await world.join("visit", waits);
   world.socket.onclose({ code: 1006 });
   world.session.admit("w");
   await world.pass(100);
   await world.open();
-  await world.receive(resumed("visit"));
+  await world.receive(resumed("visit", waits));
   assert.deepEqual(world.socket.sent[1], { type: "admit", member: "w" });
+  await world.receive({ type: "member", member: someone("visit") });
   world.socket.onclose({ code: 1006 });
   world.session.end();
   await world.pass(3000);
@@ -39,6 +44,70 @@ test("what is asked in the moment of a cut is asked once it is over; what takes 
   await world.open();
   await world.receive(resumed("visit"));
   assert.ok(!world.said.includes("end"));
+});
+
+test("an act that a dead websocket swallowed is done by the next one, and once only", async () => {
+  for (const [members, again] of [[waits.members, true], [[someone("visit")], false], [[someone("waiting", "2026-11-24T15:09:00Z")], false], [[], false]]) {
+    const world = new World();
+    await world.join("visit", waits);
+    world.session.admit("w");
+    world.session.admit("w");
+    assert.deepEqual(world.said.filter((type) => type === "admit"), ["admit"], "pressed twice");
+    assert.ok(world.session.acts.busy("admit", "w") && world.session.acts.busyWith("w"));
+    await world.pass(5100);
+    assert.equal(world.said.at(-1), "offer", "the connection is doubted");
+    await world.pass(2100);
+    assert.equal(world.sockets.length, 2);
+    await world.open();
+    await world.receive(resumed("visit", { members }));
+    assert.equal(world.said.includes("admit"), again);
+    assert.equal(world.session.acts.busy("admit", "w"), again);
+    await world.receive({ type: "member", member: someone("visit") });
+    assert.ok(!world.session.acts.busyWith("w"));
+    assert.deepEqual(world.refused, []);
+  }
+});
+
+test("an act that was under way when the connection was lost for long is looked for when it is back, and told of where it was not done", async () => {
+  for (const [members, refused] of [[waits.members, ["admit try_later w"]], [[someone("visit")], []]]) {
+    const world = new World();
+    await world.join("visit", waits);
+    world.session.admit("w");
+    world.socket.onclose({ code: 1006 });
+    await world.pass(3000);
+    assert.deepEqual(world.refused, [], "it may have been done");
+    await world.open();
+    await world.receive(resumed("visit", { members }));
+    assert.deepEqual(world.refused, refused);
+    assert.ok(!world.said.includes("admit") && !world.session.acts.busyWith("w"));
+  }
+});
+
+test("each act is over when the room shows it", async () => {
+  const noor = { ...someone("visit"), id: "n", role: "interpreter" };
+  const doctor = { ...someone("visit"), id: "d", role: "clinician" };
+  const shown = [
+    [(s) => s.return("n"), { type: "member", member: { ...noor, place: "waiting" } }],
+    [(s) => s.decline("w"), { type: "left", member: "w" }],
+    [(s) => s.remove("n"), { type: "left", member: "n" }],
+    [(s) => s.lead("d"), { type: "member", member: { ...doctor, lead: true } }],
+    [(s) => s.sign("n", true), { type: "member", member: { ...noor, signing: true } }],
+    [(s) => s.sign("me", true), { type: "signing", on: true }],
+    [(s) => s.private(true), { type: "private", since: "2026-11-24T15:10:00Z" }],
+    [(s) => s.end(), { type: "error", code: "try_later", message: "", asked: "end", about: "" }],
+  ];
+  for (const [act, message] of shown) {
+    const world = new World();
+    await world.join("visit", { members: [someone("waiting"), noor, doctor] });
+    act(world.session);
+    const sent = world.socket.sent.at(-1);
+    assert.ok(world.session.acts.busy(sent.type, sent.member), sent.type);
+    await world.receive({ type: "speaking", members: [] });
+    assert.ok(world.session.acts.busy(sent.type, sent.member), sent.type);
+    await world.receive(message);
+    assert.ok(!world.session.acts.busy(sent.type, sent.member), sent.type);
+    assert.equal(world.timers.size, 0, "nothing is left to wait for");
+  }
 });
 
 test("every act has its message", async () => {

@@ -76,6 +76,7 @@ export class Inside {
       stateOf: (id) => this.#session?.notes.words.get(id)?.state ?? "",
       changed: render,
     });
+    const busy = (/** @type {string} */ member) => this.#session?.acts.busyWith(member) ?? false;
     this.people = new People(
       words,
       {
@@ -83,6 +84,7 @@ export class Inside {
         signs: (on) => this.#session?.sign(this.#room.you.id, on),
         invite: () => this.invite.open(),
       },
+      busy,
     );
     this.waiters = new Waiters(
       words,
@@ -92,6 +94,7 @@ export class Inside {
         tell: (member) => this.tell.open(member),
       },
       (member) => this.tell.last(member),
+      busy,
     );
     this.private = new PrivateTime(words, { private: (on) => this.#session?.private(on), hearing: (answer) => this.#session?.hearing(answer) }, kept);
     this.notices = new Notices(
@@ -130,7 +133,7 @@ export class Inside {
     this.chat.show(room, this.#session?.lines.words ?? new Map(), this.#session?.state === "in");
     this.captions.show(this.view.captions, room.chat, room.you.id);
     this.announcer.captions = this.view.captions;
-    const reminder = this.private.show(room, visit().patient_age, now);
+    const reminder = this.private.show(room, visit().patient_age, now, this.#session?.acts.busy("private") ?? false);
     if (line?.mine === "good") this.#proposed = false;
     const weak = room.others.map((each) => each.id).filter((id) => room.members.get(id)?.line === "bad" || line?.halting.get(id) === "theirs");
     const others = { others: room.others, weak: this.#weak.take(weak, now) };

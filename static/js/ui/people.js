@@ -35,11 +35,13 @@ export function statesOf({ id, media, away, line, signing, hearing }, room) {
 export class People {
   #words;
   #acts;
+  #busy;
   /** @type {Map<string, {menu: Menu, member: Member}>} */
   #menus = new Map();
 
-  /** @param {Words} words @param {Acts} acts */
-  constructor(words, acts) {
+  /** @param {Words} words @param {Acts} acts @param {(member: string) => boolean} busy whether something done to somebody does not show yet */
+  constructor(words, acts, busy) {
+    this.#busy = busy;
     this.#words = words;
     this.#acts = acts;
     button("invite").addEventListener("click", acts.invite);
@@ -60,7 +62,7 @@ export class People {
         (li, each) => {
           const role = words.has(`role.${each.role}`) ? words.t(`role.${each.role}`) : "";
           set(li, ".name", each.name);
-          set(li, ".states", [role, ...statesOf(each, room).map((key) => words.t(key))].filter(Boolean).join(" · "));
+          set(li, ".states", [role, this.#busy(each.id) ? words.t("people.moment") : "", ...statesOf(each, room).map((key) => words.t(key))].filter(Boolean).join(" · "));
           const theirs = this.#menus.get(each.id);
           if (!theirs || each === me) return;
           theirs.member = /** @type {Member} */ (each);

@@ -75,14 +75,15 @@ export class PrivateTime {
     }
   }
 
-  /** @param {Room} room @param {number | undefined} age the patient's @param {number} now milliseconds */
-  show(room, age, now) {
+  /** @param {Room} room @param {number | undefined} age the patient's @param {number} now milliseconds @param {boolean} busy its beginning or end does not show yet */
+  show(room, age, now, busy) {
     const may = room.may.has("private");
     const on = room.private !== "";
     this.#since = room.private;
     if (on) this.reminded();
     button("private").hidden = !may;
     button("private").setAttribute("aria-pressed", String(on));
+    for (const id of ["private", "private-end"]) button(id).setAttribute("aria-busy", String(busy));
     if (!on && box("private-bar").contains(document.activeElement)) button("open-people").focus();
     box("private-bar").hidden = !on;
     const names = on ? staying(room) : "";

@@ -41,14 +41,17 @@ export class Waiters {
   #words;
   #acts;
   #sent;
+  #busy;
   /** @type {Map<string, Member>} */
   #members = new Map();
 
-  /** @param {Words} words @param {Acts} acts @param {(member: string) => string} sent what was told to somebody last, in words, or "" */
-  constructor(words, acts, sent) {
+  /** @param {Words} words @param {Acts} acts @param {(member: string) => string} sent what was told to somebody last, in words, or ""
+   * @param {(member: string) => boolean} busy whether something done to somebody does not show yet */
+  constructor(words, acts, sent, busy) {
     this.#words = words;
     this.#acts = acts;
     this.#sent = sent;
+    this.#busy = busy;
     button("tell-all").addEventListener("click", () => acts.tell(null));
   }
 
@@ -131,6 +134,7 @@ export class Waiters {
     setText(part(li, ".name"), member.name);
     setText(part(li, ".states"), [role, member.away ? words.t("visit.away") : since].filter(Boolean).join(" · "));
     setText(part(li, ".admit"), words.t("knocking.admit", { name: member.name }));
+    for (const each of li.querySelectorAll(".admit, .decline")) each.setAttribute("aria-busy", String(this.#busy(member.id)));
     const more = li.querySelector(".more");
     if (more instanceof HTMLElement) label(more, words.t("knocking.more_short"), words.t("knocking.more", { name: member.name }), true);
   }
