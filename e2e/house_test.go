@@ -112,6 +112,13 @@ func openHouse(t *testing.T, options ...func(*server.Config)) *House {
 	return h
 }
 
+// of is the same house, for a part of its test that runs beside others.
+func (h *House) of(t *testing.T) *House {
+	other := *h
+	other.t = t
+	return &other
+}
+
 // command runs the housecall program on the server's data and decodes the JSON it prints into result, unless that is nil.
 func (h *House) command(result any, args ...string) {
 	h.t.Helper()

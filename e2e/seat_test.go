@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,21 +42,39 @@ type setup struct {
 	devices bidi.Devices
 }
 
-// desks are the browsers that nobody sits at.
-var desks = map[setup][]desk{}
+// desks are those that nobody sits at, and the last byte of the last one's address.
+var desks = struct {
+	mu          sync.Mutex
+	free        map[setup][]desk
+	lastAddress byte
+}{free: map[setup][]desk{}}
 
-// lastAddress is the last byte of the last desk's address.
-var lastAddress byte
+// find gives a desk that nobody sits at, or a new one, without a browser.
+func (s setup) find() desk {
+	desks.mu.Lock()
+	defer desks.mu.Unlock()
+	if free := desks.free[s]; len(free) > 0 {
+		desks.free[s] = free[1:]
+		return free[0]
+	}
+	desks.lastAddress++
+	return desk{at: netip.AddrFrom4([4]byte{127, 0, 1, desks.lastAddress})}
+}
+
+// leave has a desk be free for others.
+func (s setup) leave(d desk) {
+	desks.mu.Lock()
+	defer desks.mu.Unlock()
+	desks.free[s] = append(desks.free[s], d)
+}
 
 // take gives a browser that nobody sits at, or starts one.
 func (s setup) take(ctx context.Context) (desk, error) {
-	if free := desks[s]; len(free) > 0 {
-		desks[s] = free[1:]
-		return free[0], nil
+	d := s.find()
+	if d.browser != nil {
+		return d, nil
 	}
-	lastAddress++
-	d := desk{at: netip.AddrFrom4([4]byte{127, 0, 1, lastAddress})}
-	dir, err := os.MkdirTemp(world.dir, "browser-"+strconv.Itoa(int(lastAddress))+"-")
+	dir, err := os.MkdirTemp(world.dir, "browser-"+d.at.String()+"-")
 	if err != nil {
 		return d, err
 	}
@@ -69,7 +87,9 @@ func (s setup) take(ctx context.Context) (desk, error) {
 
 // closeDesks closes every browser that nobody sits at.
 func closeDesks() error {
-	for _, free := range desks {
+	desks.mu.Lock()
+	defer desks.mu.Unlock()
+	for _, free := range desks.free {
 		for _, each := range free {
 			if err := each.browser.Close(); err != nil {
 				return err
@@ -91,7 +111,7 @@ func seat(t *testing.T, who int, name string, s bidi.Screen, browser string, dev
 	}
 	t.Cleanup(func() {
 		if !t.Failed() {
-			desks[kind] = append(desks[kind], d)
+			kind.leave(d)
 			return
 		}
 		if err := d.browser.Close(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 )
 
 // Service is where a server is that all networks reach, of each family. It is an address of the tests' own namespace, and a public one by its kind:
@@ -22,13 +23,18 @@ type Network struct {
 	Gateway, Inside, Gateway6 netip.Addr
 }
 
-// networks counts those made.
-var networks byte
+// networks counts those made; making guards it, and what the first one makes for all.
+var (
+	making   sync.Mutex
+	networks byte
+)
 
 // NewNetwork makes a network whose firewall lets out what the rules accept (lines of nft, in a chain whose policy is to drop; GATEWAY is the tests' own
 // end of the line); no rules: everything.
 // It may have IPv6 alone. Close ends it.
 func NewNetwork(only6 bool, rules ...string) (*Network, error) {
+	making.Lock()
+	defer making.Unlock()
 	networks++
 	n := &Network{
 		Name:     fmt.Sprintf("visit-net%d", networks),
