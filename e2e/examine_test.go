@@ -31,8 +31,10 @@ type violation struct {
 	}
 }
 
-// settled waits until nothing moves that comes to rest by itself.
+// settled goes to the top of the page, since what a bar at the screen's edge lies over there hangs on nothing else, and waits until nothing moves
+// that comes to rest by itself.
 const settled = `async () => {
+	document.scrollingElement.scrollTo({top: 0, behavior: "instant"});
 	const ends = (each) => each.effect?.getComputedTiming().iterations !== Infinity;
 	await Promise.race([
 		Promise.allSettled(document.getAnimations().filter(ends).map((each) => each.finished)),
