@@ -41,8 +41,10 @@ var deskStates = []state{
 
 // TestDeskStates goes through every state of the staff's pages.
 func TestDeskStates(t *testing.T) {
+	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			tour := newTour(t, language)
 			p := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
 			p.allows("status of 422", "422 to POST", "status of 410", "410 to GET", "status of 404", "404 to GET", "status of 429", "429 to POST",
