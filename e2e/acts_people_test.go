@@ -13,6 +13,7 @@ import (
 // Whoever is in the visit makes a link for another person within a few taps, and that person comes to the waiting room by it. A link asks for the
 // patient's date of birth where it may be in a stranger's hands, and not where its owner could not know it.
 func TestInviteFromTheVisit(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	const born = "2012-05-31"
 	visit := h.bookAsking(born, 0)
@@ -112,6 +113,7 @@ func (p *Person) closesDialog(selector string) {
 
 // A guest who is moved back to waiting is out of sight and hearing at once, is told so kindly, and comes in again when the clinician says so.
 func TestMoveBackToWaiting(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guest")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)
@@ -154,6 +156,7 @@ func TestMoveBackToWaiting(t *testing.T) {
 
 // Somebody who is declined may ask again; somebody who is removed is out at once, on every device, and their link works no more.
 func TestDeclineAndRemove(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guardian")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)
@@ -208,6 +211,7 @@ func TestDeclineAndRemove(t *testing.T) {
 
 // A clinician hands the visit over: to stay in it, or while leaving. It goes on, and the other one leads.
 func TestHandOver(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, drBen, "clinician")
 	ada := chromium(t, 0, drAda, bidi.Laptop)
@@ -266,6 +270,7 @@ func TestHandOver(t *testing.T) {
 
 // What a clinician writes to somebody who waits is read there, ready words in the reader's own language, and nowhere else.
 func TestMessageToWhoWaits(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guardian")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)

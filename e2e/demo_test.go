@@ -71,6 +71,7 @@ func serve(t *testing.T, options []string, patterns ...string) []string {
 
 // What a newcomer does: start the demo, open both links, admit, see and hear each other.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	links := serve(t, []string{"--demo"}, `^Clinician\b.*?(http://\S+)`, `^Patient\b.*?(http://\S+)`)
 	doctor := chromium(t, 0, "", bidi.Laptop)
 	family := chromium(t, 1, "", bidi.Phone)
@@ -98,6 +99,7 @@ func TestDemo(t *testing.T) {
 
 // What somebody does who tries it with a phone: the server signs its own certificate, and everything comes to one port, encrypted.
 func TestDemoOnTheLocalNetwork(t *testing.T) {
+	t.Parallel()
 	links := serve(t, []string{"--demo", "--lan"}, `^Clinician\b.*?(https://\S+)`, `^Patient\b.*?(https://\S+)`)
 	family, doctor := chromium(t, 0, "", bidi.Phone), firefox(t, 1, "", bidi.Laptop)
 	family.goTo(links[1])
@@ -114,6 +116,7 @@ func TestDemoOnTheLocalNetwork(t *testing.T) {
 
 // A scheduler's first day: the set-up link, an account, a visit made by hand, and the link it shows opens the visit.
 func TestDesk(t *testing.T) {
+	t.Parallel()
 	links := serve(t, nil, `^Set up the first account:.*?(http://\S+)`)
 	scheduler := chromium(t, 0, "", bidi.Laptop)
 	scheduler.goTo(links[0])

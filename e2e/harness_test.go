@@ -65,6 +65,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // The proofs of picture and tone must work in both browsers, and must fail when there is no picture or no tone.
 func TestHarness(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		browser string
 		screen  bidi.Screen
@@ -73,6 +74,7 @@ func TestHarness(t *testing.T) {
 		{"Firefox", bidi.Laptop},
 	} {
 		t.Run(c.browser, func(t *testing.T) {
+			t.Parallel()
 			url := harnessPage(t)
 			p := seat(t, 1, "", c.screen, c.browser, bidi.Allowed)
 			p.goTo(url)

@@ -11,6 +11,7 @@ import (
 // A page begins in the language of the invitation, speaks another one as soon as it is chosen, also in the middle of a visit, and begins in that
 // one from then on.
 func TestChoosingALanguage(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	var booked Booked
 	h.api(http.MethodPost, "/api/v1/visits", map[string]any{

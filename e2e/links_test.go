@@ -9,6 +9,7 @@ import (
 
 // A link that is too early opens by itself when its time has come.
 func TestTooEarlyOpensByItself(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	p := chromium(t, 1, robin, bidi.Phone)
 	p.allows("status of 425", "425 to POST")
@@ -24,6 +25,7 @@ func TestTooEarlyOpensByItself(t *testing.T) {
 
 // Somebody whose link is withdrawn while they are in the visit is shown out.
 func TestRevokedInTheVisit(t *testing.T) {
+	t.Parallel()
 	h, visit, doctor, patient := inVisit(t)
 	h.command(nil, "visit", "revoke", visit.ID, visit.invited(t, robin))
 	patient.reaches("revoked")
@@ -32,6 +34,7 @@ func TestRevokedInTheVisit(t *testing.T) {
 
 // Where camera and microphone are refused or missing, the page says what to do, and lets people come in without them.
 func TestWithoutDevices(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		browser string
@@ -43,6 +46,7 @@ func TestWithoutDevices(t *testing.T) {
 		{"refused in Firefox", "Firefox", bidi.Denied, "Join without camera and microphone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			h := openHouse(t)
 			p := seat(t, 1, robin, bidi.Phone, c.browser, c.devices)
 			p.goTo(h.book(0).link(t, robin))
@@ -56,6 +60,7 @@ func TestWithoutDevices(t *testing.T) {
 
 // A visit that asks for the patient's date of birth opens to nobody who doesn't know it.
 func TestDateOfBirth(t *testing.T) {
+	t.Parallel()
 	h := openHouse(t)
 	p := chromium(t, 1, robin, bidi.Phone)
 	p.allows("status of 403", "403 to POST", "status of 423", "423 to POST")

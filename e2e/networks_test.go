@@ -257,7 +257,8 @@ func (c certificate) passPages(t *testing.T, n *stage.Network) {
 
 // A visit connects out of every kind of network, and each time by the way that it leaves: sound and picture go both ways.
 func TestNetworks(t *testing.T) {
-	h, c := openToTheWorld(t)
+	t.Parallel()
+	house, c := openToTheWorld(t)
 	open := network(t, false)
 	for _, each := range []struct {
 		name  string
@@ -275,6 +276,8 @@ func TestNetworks(t *testing.T) {
 		{name: "only IPv6", only6: true, want: way{Protocol: "udp", Address: "fd78:"}},
 	} {
 		t.Run(each.name, func(t *testing.T) {
+			t.Parallel()
+			h := house.of(t)
 			n, at := network(t, each.only6, each.rules...), stage.Service4
 			switch {
 			case each.pass != nil:
