@@ -98,7 +98,9 @@ func open(t *testing.T, nodes int) *hospital {
 	t.Helper()
 	h := &hospital{t: t, dir: t.TempDir(), http: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	h.binary = filepath.Join(h.dir, "housecall")
-	if said, err := exec.Command("go", "build", "-o", h.binary, "housecall/cmd/housecall").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-o", h.binary, "housecall/cmd/housecall") // as `make build` does, so that nothing is compiled twice
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, said)
 	}
 	h.redisAt = "127.0.0.1:" + strconv.Itoa(freePort(t))
