@@ -8,7 +8,7 @@ DATA ?= housecall-data
 FUZZTIME ?= 1m
 TOOL := $(GO) tool -modfile=tools/go.mod
 
-.PHONY: help build run test test-go test-js deadlock lint sbom tour bench faults fuzz deps
+.PHONY: help build run test test-go test-js packages deadlock lint sbom tour bench faults fuzz deps
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,11 +28,13 @@ test: test-js test-go ## every test: browsers, Redis, media and all; nothing is 
 test-js: deps
 	cd static && npm test
 
-# The browsers come last and alone: they need the machine for themselves.
+# The browsers come last, for they need the machine for themselves. What comes before waits more than it works, so it runs beside each other.
 test-go: deps
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /e2e)
-	scripts/deadlock-test
+	@$(MAKE) --no-print-directory -j2 -Otarget packages deadlock
 	$(GO) test -race -timeout 25m -p 1 ./e2e/...
+
+packages: ## the tests of all packages but the browsers'
+	$(GO) test -race -timeout 15m -p 3 $$($(GO) list ./... | grep -v /e2e)
 
 tour: deps ## every state of the visit page in English and Arabic: axe, 320 pixels; with SHOTS=DIR a picture of each
 	HOUSECALL_TOUR=en,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 25m -run 'TestStates|TestDeskStates' ./e2e
