@@ -31,7 +31,7 @@ test-js: deps
 # The browsers come last, for they need the machine for themselves. What comes before waits more than it works, so it runs beside each other.
 test-go: deps
 	@$(MAKE) --no-print-directory -j2 -Otarget packages deadlock
-	$(GO) test -race -timeout 25m -p 1 ./e2e/...
+	$(GO) test -race -timeout 25m -p 1 -parallel 3 ./e2e/...
 
 packages: ## the tests of all packages but the browsers'
 	$(GO) test -race -timeout 15m -p 3 $$($(GO) list ./... | grep -v /e2e)
