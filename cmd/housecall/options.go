@@ -7,8 +7,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+
+	"housecall/cmd/housecall/server"
 )
 
 // options are the flags of one subcommand. Each can also be given by the environment (--public-url as HOUSECALL_PUBLIC_URL)
@@ -43,6 +47,9 @@ func (o *options) parse(args []string, getenv func(string) string) error {
 	if err != nil {
 		return o.wrong(err)
 	}
+	if err := o.knows(file); err != nil {
+		return o.wrong(err)
+	}
 	given := map[string]bool{}
 	o.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	o.VisitAll(func(f *flag.Flag) {
@@ -59,6 +66,21 @@ func (o *options) parse(args []string, getenv func(string) string) error {
 	})
 	if err != nil {
 		return o.wrong(err)
+	}
+	return nil
+}
+
+// knows refuses a name in the file that is an option neither of this subcommand nor of the server: a slip there would go unseen. In the environment it can't
+// be told from names of others, as those that Kubernetes makes for a service.
+func (o *options) knows(file map[string]string) error {
+	known := map[string]bool{}
+	note := func(f *flag.Flag) { known[strings.TrimPrefix(envName(f.Name), "HOUSECALL_")] = true }
+	o.VisitAll(note)
+	serveOptions(&server.Config{}, new(bool), io.Discard).VisitAll(note)
+	for _, name := range slices.Sorted(maps.Keys(file)) {
+		if !known[name] {
+			return fmt.Errorf("%s: there is no option %q; --public-url, for one, is written PUBLIC_URL", o.config, name)
+		}
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +30,28 @@ func TestServeRefusesWrongOptions(t *testing.T) {
 		var out, errs strings.Builder
 		if status := run(t.Context(), append([]string{"serve"}, args...), &out, &errs); status != 2 || errs.Len() == 0 {
 			t.Errorf("serve %v: status %d, %q", args, status, errs.String())
+		}
+	}
+}
+
+// TestConfigFile: a name in the file that is no option is refused, and what is an option of the server alone is not, by other commands.
+func TestConfigFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "housecall.conf")
+	for text, right := range map[string]bool{
+		"# all\n\nSITE = Example\nHOUSECALL_PUBLIC_URL=https://visits.example.org\nTRUSTED_PROXY=10.0.0.1\n": true,
+		"TRUSTED_PROXIES=10.0.0.1\n": false,
+		"trusted_proxy=10.0.0.1\n":   false,
+		"KEY-FILE=/etc/master.key\n": false,
+		"SITE\n":                     false,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		none := func(string) string { return "" }
+		served := serveOptions(&server.Config{}, new(bool), io.Discard).parse([]string{"--config", path}, none)
+		desk := newDeskOptions("backup", io.Discard, io.Discard).parse([]string{"--config", path}, none)
+		if (served == nil) != right || (desk == nil) != right {
+			t.Errorf("%q: serve %v, backup %v", text, served, desk)
 		}
 	}
 }

@@ -97,6 +97,35 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 	return ring, nil
 }
 
+// Check says whether the master key at masterPath is the one for db, and changes nothing. ErrMasterKey: it is not, or it is missing. An fs.ErrNotExist that is no
+// ErrMasterKey: there is none yet, and db needs none.
+func Check(ctx context.Context, db *store.DB, masterPath string) error {
+	var rows []wrappedKey
+	err := db.Snapshot(ctx, func(tx *store.Tx) error {
+		versions, err := tx.Versions(ctx)
+		if _, made := versions["keys"]; err != nil || !made {
+			return err
+		}
+		rows, err = store.Collect(ctx, tx, scanKey, `SELECT id, purpose, wrapped FROM keys ORDER BY id`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	master, err := readMaster(masterPath)
+	if errors.Is(err, fs.ErrNotExist) && len(rows) > 0 {
+		return missing(masterPath)
+	}
+	if err != nil {
+		return err
+	}
+	w, err := newWrapper(master)
+	if err != nil {
+		return err
+	}
+	return (&Ring{passes: map[string]ed25519.PrivateKey{}}).fill(w, rows, masterPath)
+}
+
 // Link returns the HMAC key of visit links.
 func (r *Ring) Link() []byte { return slices.Clone(r.link) }
 

@@ -20,12 +20,16 @@ func openMaster(path string, make bool) ([]byte, error) {
 		return key, err
 	}
 	if !make {
-		return nil, fmt.Errorf("%w: the key file %s is missing; bring it back from your backup", ErrMasterKey, path)
+		return nil, missing(path)
 	}
 	if err := makeMaster(path); err != nil {
 		return nil, err
 	}
 	return readMaster(path)
+}
+
+func missing(path string) error {
+	return fmt.Errorf("%w: the key file %s is missing; bring it back from your backup", ErrMasterKey, path)
 }
 
 // readMaster reads the file and refuses one that others may read.

@@ -13,6 +13,7 @@ import (
 
 	"housecall/cmd/housecall/doctor"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 )
@@ -53,6 +54,7 @@ func TestDatabase(t *testing.T) {
 	expect(t, examined(t, c, "master key"), doctor.Good, "owner")
 	c.PublicURL = s.URL()
 	expect(t, examined(t, c, "public"), doctor.Good, "answers")
+	expect(t, examined(t, c, "relay"), doctor.Good, "answers")
 	c.Listen = strings.TrimPrefix(s.URL(), "http://")
 	c.Listen = strings.Replace(c.Listen, "localhost", "127.0.0.1", 1)
 	expect(t, examined(t, c, "pages"), doctor.Weak, "in use")
@@ -61,6 +63,13 @@ func TestDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, examined(t, c, "public"), doctor.Bad, "nobody listens")
+	expect(t, examined(t, c, "relay"), doctor.Weak, "start the server")
+	c.KeyFile = filepath.Join(t.TempDir(), "other.key") // as on a second node to which nobody has copied it
+	expect(t, examined(t, c, "master key"), doctor.Bad, "from another node")
+	if err := os.WriteFile(c.KeyFile, make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "master key"), doctor.Bad, "does not fit")
 	c.Database = "postgres://user:swordfish@127.0.0.1:1/none"
 	f := examined(t, c, "database")
 	expect(t, f, doctor.Bad, "refused")
@@ -80,12 +89,20 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key := filepath.Join(c.Data, "master.key")
+	expect(t, examined(t, c, "master key"), doctor.Good, "first start")
+	if _, err := keys.Open(t.Context(), db, key); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, examined(t, c, "database"), doctor.Good, "answers")
-	expect(t, examined(t, c, "master key"), doctor.Bad, "put the key back")
-	key := filepath.Join(c.Data, "master.key")
+	expect(t, examined(t, c, "master key"), doctor.Good, "owner")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "master key"), doctor.Bad, "put the key of this database there")
 	if err := os.WriteFile(key, make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +138,36 @@ func TestPublicAddress(t *testing.T) {
 	}
 	certified := server.Config{Data: t.TempDir(), TLS: server.TLS{Domains: []string{"visits.invalid"}}}
 	expect(t, examined(t, certified, "public"), doctor.Bad, "visits.invalid has no address")
+}
+
+// What keeps a server from starting is told beforehand.
+func TestOptions(t *testing.T) {
+	dir := t.TempDir()
+	c := server.Config{Data: dir, TLS: server.TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}}
+	expect(t, examined(t, c, "certificate"), doctor.Bad, "private key")
+	c = server.Config{Data: dir, Consent: filepath.Join(dir, "none")}
+	expect(t, examined(t, c, "consent"), doctor.Bad, "mend the texts")
+	c = server.Config{Data: dir, NodeListen: ":7443"}
+	expect(t, examined(t, c, "options"), doctor.Bad, "--redis")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	c = server.Config{Data: dir, NodeListen: taken.Addr().String(), AdminListen: taken.Addr().String()}
+	expect(t, examined(t, c, "nodes"), doctor.Weak, "in use")
+	expect(t, examined(t, c, "metrics"), doctor.Weak, "in use")
+}
+
+// A node behind a proxy that has the certificate is no relay for browsers, which ask for it inside of TLS.
+func TestRelayWithoutCertificate(t *testing.T) {
+	s, err := server.New(t.Context(), server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c := server.Config{Data: t.TempDir(), PublicURL: "https://visits.invalid", RelayAddress: strings.TrimPrefix(s.URL(), "http://")}
+	expect(t, examined(t, c, "relay"), doctor.Weak, "--tls-cert")
 }
 
 func TestRedisAway(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"housecall/cmd/housecall/server"
+	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/rooms"
 )
@@ -20,7 +21,7 @@ const (
 	noSpace     = 100 << 20
 )
 
-// folder looks at the data folder, its disk, and the master key.
+// folder looks at the data folder and its disk.
 func folder(_ context.Context, c server.Config) []Finding {
 	st, err := os.Stat(c.Data)
 	switch {
@@ -38,7 +39,7 @@ func folder(_ context.Context, c server.Config) []Finding {
 		_ = probe.Close()
 		_ = os.Remove(probe.Name())
 	}
-	return append(found, masterKey(c))
+	return found
 }
 
 func space(path string) Finding {
@@ -57,21 +58,36 @@ func space(path string) Finding {
 	return f
 }
 
-func masterKey(c server.Config) Finding {
-	st, err := os.Stat(c.KeyFile)
-	_, fileErr := os.Stat(store.File(c.Database))
+// masterKey looks whether the key is there, closed to others, and the one for the database.
+func masterKey(ctx context.Context, c server.Config) []Finding {
+	err := keyOf(ctx, c)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && fileErr == nil:
-		return Finding{"master key", Bad, c.KeyFile + " is not there, and there is a database",
-			"put the key back from its copy: without it no link works and no chat can be read. Never start a server on an old database with a new key"}
+	case errors.Is(err, keys.ErrMasterKey):
+		return []Finding{bad("master key", err, "put the key of this database there, from its copy or from another node: with another no link works and no chat can be read. "+
+			"Never start a server on an old database with a new key")}
 	case errors.Is(err, fs.ErrNotExist):
-		return good("master key", "%s is made at the first start", c.KeyFile)
+		return []Finding{good("master key", "%s is made at the first start; copy it to every other node, and to somewhere safe", c.KeyFile)}
 	case err != nil:
-		return bad("master key", err, "let the user that runs the server read the file")
-	case st.Mode().Perm()&0o077 != 0:
-		return Finding{"master key", Bad, c.KeyFile + " can be read by others", "chmod 600 " + c.KeyFile}
+		return []Finding{bad("master key", err, "let the user that runs the server read the file, and nobody else")}
 	}
-	return good("master key", "%s, for its owner alone; is there a copy elsewhere?", c.KeyFile)
+	return []Finding{good("master key", "%s, for its owner alone; is there a copy elsewhere?", c.KeyFile)}
+}
+
+// keyOf checks the key with the database, or by itself where that is not there or does not answer, of which database tells.
+func keyOf(ctx context.Context, c server.Config) error {
+	if file := store.File(c.Database); file != "" {
+		if _, err := os.Stat(file); err != nil {
+			_, err := keys.Master(c.KeyFile)
+			return err
+		}
+	}
+	db, err := store.Open(ctx, c.Database, store.Options{AsIs: true})
+	if err != nil {
+		_, err := keys.Master(c.KeyFile)
+		return err
+	}
+	err = keys.Check(ctx, db, c.KeyFile)
+	return errors.Join(err, db.Close())
 }
 
 // apart is how far clocks may be from each other. Passes allow five seconds.

@@ -42,7 +42,18 @@ func ports(ctx context.Context, c server.Config) []Finding {
 	if err == nil {
 		err = packets.Close()
 	}
-	return append(list, taken("media", "UDP", address, err))
+	list = append(list, taken("media", "UDP", address, err))
+	for thing, address := range map[string]string{"nodes": c.NodeListen, "metrics": c.AdminListen} {
+		if address == "" {
+			continue
+		}
+		listener, err := try.Listen(ctx, "tcp", address)
+		if err == nil {
+			err = listener.Close()
+		}
+		list = append(list, taken(thing, "TCP", address, err))
+	}
+	return list
 }
 
 func taken(thing, protocol, address string, err error) Finding {
@@ -64,12 +75,7 @@ const soonOver = 14 * 24 * time.Hour
 
 // publicAddress goes the way people go: name, port, certificate, answer.
 func publicAddress(ctx context.Context, c server.Config) []Finding {
-	if c.PublicURL == "" && len(c.TLS.Domains) > 0 {
-		c.PublicURL = "https://" + c.TLS.Domains[0]
-		if _, port, err := net.SplitHostPort(c.Listen); err == nil && port != "443" {
-			c.PublicURL += ":" + port
-		}
-	}
+	c.PublicURL = c.Public()
 	if c.PublicURL == "" {
 		return []Finding{{"public", Weak, "--public-url is not set: links lead to this machine alone", "set it to the address people use, as in https://visits.example.org"}}
 	}
@@ -111,7 +117,10 @@ func publicAddress(ctx context.Context, c server.Config) []Finding {
 func certificate(ends time.Time) Finding {
 	left := time.Until(ends)
 	f := good("certificate", "good until %s", ends.UTC().Format(time.DateOnly))
-	if left < soonOver {
+	switch {
+	case left <= 0:
+		f.State, f.Found, f.Remedy = Bad, "ended on "+ends.UTC().Format(time.DateOnly), "put a new one into its place: browsers refuse this one"
+	case left < soonOver:
 		f.State, f.Remedy = Weak, "it should have been renewed by now: look for certificates in the log"
 	}
 	return f

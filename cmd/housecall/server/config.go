@@ -1,10 +1,15 @@
 package server
 
 import (
+	"cmp"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"housecall/visits"
@@ -44,6 +49,29 @@ type Config struct {
 
 	// WrapUDP stands between the media socket and the server: tests lose, delay and count packets with it.
 	WrapUDP func(net.PacketConn) net.PacketConn
+}
+
+// Check refuses options that contradict each other, or lack another.
+func (c Config) Check() error {
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		return errors.New("--proxy-protocol needs --trusted-proxy: from anybody else the header is not believed")
+	}
+	return cmp.Or(c.checkNodes(), c.TLS.check())
+}
+
+// ConsentFolder is where the texts of Consent are.
+func (c Config) ConsentFolder() fs.FS { return os.DirFS(c.Consent) }
+
+// Public is the address people use, as far as options say it; "": they don't.
+func (c Config) Public() string {
+	if c.PublicURL != "" || len(c.TLS.Domains) == 0 {
+		return c.PublicURL
+	}
+	public := "https://" + c.TLS.Domains[0]
+	if _, port, err := net.SplitHostPort(c.Listen); err == nil && port != strconv.Itoa(httpsPort) {
+		public += ":" + port
+	}
+	return public
 }
 
 // WithDefaults fills in what is left open.

@@ -31,6 +31,9 @@ type TLS struct {
 	LAN       bool     // one that we signed ourselves, to try the server with a phone on the same network
 }
 
+// Given says whether pages come with TLS.
+func (t TLS) Given() bool { return t.Cert != "" || len(t.Domains) > 0 || t.LAN }
+
 // check refuses what contradicts itself.
 func (t TLS) check() error {
 	ways := 0
@@ -52,12 +55,6 @@ func (t TLS) check() error {
 
 // listen takes the TCP port, where the gate tells apart what comes, and the UDP port of media, by default of the same number.
 func (s *Server) listen(ctx context.Context, db *store.DB, ring *keys.Ring) (net.PacketConn, error) {
-	if err := s.config.TLS.check(); err != nil {
-		return nil, err
-	}
-	if s.config.ProxyProtocol && len(s.config.TrustedProxies) == 0 {
-		return nil, errors.New("--proxy-protocol needs --trusted-proxy: from anybody else the header is not believed")
-	}
 	listener, media, err := listenBoth(s.config.Listen, s.config.MediaPort)
 	if err != nil {
 		return nil, err
@@ -232,7 +229,7 @@ func leavingBy() netip.Addr {
 // publicURL is PublicURL without a slash at its end, or what reaches a server that listens at addr: by the host of its certificate, or
 // without one from this machine.
 func (c Config) publicURL(addr *net.TCPAddr, certified string) (string, error) {
-	encrypted := c.TLS.Cert != "" || len(c.TLS.Domains) > 0 || c.TLS.LAN
+	encrypted := c.TLS.Given()
 	if c.PublicURL == "" {
 		scheme, host, port := "http", "localhost", ":"+strconv.Itoa(addr.Port)
 		if !addr.IP.IsUnspecified() && !addr.IP.IsLoopback() {

@@ -39,8 +39,8 @@ func (s *Server) startRelay(listener net.Listener, engine *sfu.Engine, g *gateke
 	return nil
 }
 
-// relayURLs is where browsers find the relay: on the port of the pages, inside of TLS where those are.
-func (c Config) relayURLs(public string) []string {
+// RelayURLs is where browsers find the relay: on the port of the pages, inside of TLS where those are.
+func (c Config) RelayURLs(public string) []string {
 	u, err := url.Parse(public)
 	if err != nil || c.UDPOnly {
 		return nil

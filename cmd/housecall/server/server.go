@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -53,7 +52,7 @@ type Server struct {
 
 // New starts a server; it serves when New returns. The context ends nothing: Close does.
 func New(ctx context.Context, c Config) (*Server, error) {
-	if err := c.checkNodes(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	s := &Server{config: c.WithDefaults(), failed: make(chan error, 2)}
@@ -144,7 +143,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
-		Relay: gatekeeper.credentials, RelayURLs: s.config.relayURLs(s.url),
+		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
 		Languages: book.Tags(), Consent: consent, Placer: placer, Presence: placer, Limiter: once,
 		Now: s.config.Now, Logger: s.config.Logger})
@@ -227,7 +226,7 @@ func (s *Server) readConsent() (*visits.ConsentTexts, error) {
 	if s.config.Consent == "" {
 		return nil, nil
 	}
-	texts, err := visits.ReadConsent(os.DirFS(s.config.Consent))
+	texts, err := visits.ReadConsent(s.config.ConsentFolder())
 	if err != nil {
 		return nil, fmt.Errorf("reading what to ask consent to: %w", err)
 	}
