@@ -38,7 +38,7 @@ func TestMovesToAnotherNode(t *testing.T) {
 	var config server.Config
 	redis := startRedis(t)
 	h := openHouse(t, func(c *server.Config) {
-		c.Redis, c.NodeListen, c.DrainWithin = redis, "127.0.0.1:0", time.Minute
+		c.Redis, c.NodeListen, c.DrainWithin, c.Database = redis, "127.0.0.1:0", time.Minute, filepath.Join(c.Data, "housecall.db")
 		config = *c
 	})
 	var media *net.UDPAddr

@@ -135,3 +135,13 @@ func TestDeployedVolumesAreTheServers(t *testing.T) {
 		}
 	}
 }
+
+// TestUnitNeverGivesUp: by default systemd starts a service that ends at once five times, and then no more; a database may be away for longer.
+func TestUnitNeverGivesUp(t *testing.T) {
+	unit := read(t, filepath.Join(root, "deploy", "systemd", "housecall.service"))
+	for _, line := range []string{"Restart=always", "StartLimitIntervalSec=0"} {
+		if !strings.Contains(unit, "\n"+line+"\n") {
+			t.Errorf("the systemd unit does not say %s", line)
+		}
+	}
+}

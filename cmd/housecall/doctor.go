@@ -30,7 +30,7 @@ func runDoctor(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return o.wrong(fmt.Errorf("there is no argument %q: options begin with --", o.Arg(0)))
 	}
 	redis.SetLogger(redisLog{slog.New(slog.DiscardHandler)})
-	if doctor.Print(stdout, doctor.Examine(ctx, c.WithDefaults())) {
+	if doctor.Print(stdout, doctor.Examine(ctx, c)) {
 		return errors.New("what is marked BAD keeps visits from working")
 	}
 	return nil

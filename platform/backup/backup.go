@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"housecall/platform/store"
@@ -86,10 +87,24 @@ func Write(ctx context.Context, db *store.DB, path string, o Options) (m Manifes
 	if err = errors.Join(err, f.Close()); err != nil {
 		return Manifest{}, fmt.Errorf("backup: %w", err)
 	}
-	if err := os.Link(f.Name(), path); err != nil { // never over another
+	if err := put(os.Link, f.Name(), path); err != nil {
 		return Manifest{}, fmt.Errorf("backup: %w", err)
 	}
 	return m, syncDir(filepath.Dir(path))
+}
+
+// put gives a file its name, never over another. Where the disk knows no second name for a file (FAT, many shares of a network) the name is taken first, so that
+// a machine that stops in this moment leaves an empty file, which Open refuses.
+func put(link func(from, to string) error, from, to string) error {
+	err := link(from, to)
+	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Rename(from, to))
 }
 
 // write fills the tar. dir is for what must be known to the end before it can be written.
@@ -182,5 +197,9 @@ func syncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) { // a disk that does so by itself
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }

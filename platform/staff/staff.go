@@ -24,6 +24,7 @@ import (
 const (
 	SessionLife = 12 * time.Hour
 	SetupLife   = 24 * time.Hour
+	mostSetups  = 10               // codes good at once
 	maxFailures = 5                // wrong passwords for one address
 	lockTime    = 15 * time.Minute // of the address after that many, and how long failures are remembered
 )
@@ -126,7 +127,9 @@ func (a *Accounts) EnsureSetup(ctx context.Context) (code string, needed bool, e
 		if needed, err = noAccounts(ctx, tx); err != nil || !needed {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM staff_setup`); err != nil {
+		// Those of other nodes, which start together, stay good: whoever reads one of their links can't know which came last.
+		if _, err := tx.ExecContext(ctx, `DELETE FROM staff_setup WHERE expires_at <= ? OR hash NOT IN (SELECT hash FROM staff_setup ORDER BY expires_at DESC, hash LIMIT ?)`,
+			store.Millis(now), mostSetups-1); err != nil {
 			return fmt.Errorf("drop older set-up codes: %w", err)
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO staff_setup (hash, expires_at) VALUES (?, ?)`,

@@ -23,7 +23,7 @@ func TestSetup(t *testing.T) {
 	if err != nil || !needed || !regexp.MustCompile(`^([A-Z2-7]{4}-){5}[A-Z2-7]{4}$`).MatchString(first) {
 		t.Fatalf("code %q, needed %v, %v", first, needed, err)
 	}
-	code, _, err := h.EnsureSetup(ctx) // the server was started again
+	code, _, err := h.EnsureSetup(ctx) // another node was started
 	if err != nil || code == first {
 		t.Fatalf("second code %q, %v", code, err)
 	}
@@ -42,7 +42,7 @@ func TestSetup(t *testing.T) {
 		form url.Values
 		want string
 	}{
-		{"older code", form(first, password), "is not right, was used before"},
+		{"another code", form("AAAA-"+code[5:], password), "is not right, was used before"},
 		{"no code", form("", password), "Enter the set-up code"},
 		{"short password", form(code, "short"), "at least 12 characters"},
 		{"worst password", form(code, "Password12345"), "Too many people use this password"},
@@ -61,7 +61,7 @@ func TestSetup(t *testing.T) {
 			t.Errorf("%s: what was typed is lost", c.what)
 		}
 	}
-	typed := strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(code, "-", " "), "O", "0"))
+	typed := strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(first, "-", " "), "O", "0"))
 	a := h.do(t, b, "POST", "/setup", form(typed, password))
 	if a.status != 303 || a.header.Get("Location") != "/desk" {
 		t.Fatalf("set-up: %d %s", a.status, a.body)
@@ -95,7 +95,27 @@ func TestSetup(t *testing.T) {
 	if n := h.count(t, `SELECT COUNT(*) FROM audit WHERE action = 'staff.create'`); n != 1 {
 		t.Errorf("%d audit rows of the account", n)
 	}
-	silent(t, h, code)
+	silent(t, h, first)
+}
+
+// TestSetupCodesAreFew: a server that starts again and again leaves no more than a few links behind, the newest.
+func TestSetupCodesAreFew(t *testing.T) {
+	h := newHouse(t, "")
+	var code string
+	for range 30 {
+		var err error
+		if code, _, err = h.EnsureSetup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.pass(time.Second)
+	}
+	if n := h.count(t, `SELECT COUNT(*) FROM staff_setup`); n != 10 {
+		t.Errorf("%d codes are good", n)
+	}
+	form := url.Values{"code": {code}, "name": {name}, "email": {email}, "password": {password}}
+	if a := h.do(t, h.browser(t), "POST", "/setup", form); a.status != 303 {
+		t.Errorf("the newest: %d %s", a.status, a.body)
+	}
 }
 
 func TestSetupCodeOfTwoAtOnceAndOfYesterday(t *testing.T) {

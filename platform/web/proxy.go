@@ -18,8 +18,8 @@ func clientAddr(r *http.Request, proxies []netip.Prefix) string {
 	client := r.RemoteAddr
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		addr, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
+		addr, ok := hopAddr(strings.TrimSpace(hop))
+		if !ok {
 			break // what stands left of something that is no address was not written by a proxy of ours
 		}
 		client = netip.AddrPortFrom(addr, 0).String()
@@ -28,6 +28,15 @@ func clientAddr(r *http.Request, proxies []netip.Prefix) string {
 		}
 	}
 	return client
+}
+
+// hopAddr reads an address of X-Forwarded-For, which some proxies write with a port, and then IPv6 in brackets.
+func hopAddr(hop string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
+		return addr, true
+	}
+	addr, err := netip.ParseAddrPort(hop)
+	return addr.Addr(), err == nil
 }
 
 func within(addr netip.Addr, prefixes []netip.Prefix) bool {

@@ -24,6 +24,9 @@ func TestClientAddress(t *testing.T) {
 		"nonsense alone":                   {"10.0.0.1:4000", []string{"unknown"}, "10.0.0.1:4000"},
 		"IPv6":                             {"[fd00::1]:4000", []string{"2001:db8::5"}, "[2001:db8::5]:0"},
 		"a proxy's IPv4 address in IPv6":   {"[::ffff:10.0.0.1]:4000", []string{"198.51.100.1"}, "198.51.100.1:0"},
+		"with a port":                      {"10.0.0.1:4000", []string{"198.51.100.1:5000"}, "198.51.100.1:0"},
+		"IPv6 with a port":                 {"10.0.0.1:4000", []string{"[2001:db8::5]:5000"}, "[2001:db8::5]:0"},
+		"IPv6 in brackets":                 {"10.0.0.1:4000", []string{"[2001:db8::5]"}, "[2001:db8::5]:0"},
 		"only proxies: the outermost":      {"10.0.0.1:4000", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3:0"},
 		"a proxy behind a stranger's word": {"10.0.0.1:4000", []string{"10.0.0.9, 192.0.2.9, 198.51.100.1"}, "198.51.100.1:0"},
 	} {

@@ -51,8 +51,10 @@ const within = 10 * time.Second
 
 // Examine looks at everything that a server with these options would use, and answers in a fixed order.
 func Examine(ctx context.Context, c server.Config) []Finding {
-	looks := []func(context.Context, server.Config) []Finding{options, folder, masterKey, database, sharedRedis, clock, certificateFiles, publicAddress, theRelay, mediaAddresses, limits}
-	free := ports(ctx, c) // before the others: for a moment it listens there itself, which they must not take for a server
+	looks := []func(context.Context, server.Config) []Finding{folder, masterKey, database, sharedRedis, clock, certificateFiles, publicAddress, theRelay, mediaAddresses, limits}
+	list := options(c)
+	c = c.WithDefaults()
+	list = append(list, ports(ctx, c)...) // before the others: for a moment it listens there itself, which they must not take for a server
 	found := make([][]Finding, len(looks))
 	var all sync.WaitGroup
 	for i, look := range looks {
@@ -63,7 +65,6 @@ func Examine(ctx context.Context, c server.Config) []Finding {
 		})
 	}
 	all.Wait()
-	list := free
 	for _, some := range found {
 		list = append(list, some...)
 	}

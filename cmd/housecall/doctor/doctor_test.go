@@ -26,7 +26,7 @@ func examined(t *testing.T, c server.Config, thing string) doctor.Finding {
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
 	}
-	for _, f := range doctor.Examine(t.Context(), c.WithDefaults()) {
+	for _, f := range doctor.Examine(t.Context(), c) {
 		if f.Thing == thing {
 			return f
 		}
@@ -154,6 +154,8 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	c = server.Config{Data: dir, Redis: "redis://127.0.0.1:1", NodeListen: ":7443"}
+	expect(t, examined(t, c, "options"), doctor.Bad, "the same PostgreSQL")
 	c = server.Config{Data: dir, NodeListen: taken.Addr().String(), AdminListen: taken.Addr().String()}
 	expect(t, examined(t, c, "nodes"), doctor.Weak, "in use")
 	expect(t, examined(t, c, "metrics"), doctor.Weak, "in use")

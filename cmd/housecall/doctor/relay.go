@@ -17,7 +17,7 @@ import (
 )
 
 // options are whether the server would start with them, as far as that needs no other part.
-func options(_ context.Context, c server.Config) []Finding {
+func options(c server.Config) []Finding {
 	if err := c.Check(); err != nil {
 		return []Finding{bad("options", err, "change the options: docs/operating.md has each")}
 	}

@@ -132,6 +132,8 @@ func (c Config) checkNodes() error {
 	switch {
 	case c.Redis == "":
 		return errors.New("--node-listen needs --redis: that is where nodes find each other")
+	case c.Database == "":
+		return errors.New("--node-listen needs --database: the same PostgreSQL on all nodes, or each would have visits that the others don't know")
 	case c.PublicURL == "":
 		return errors.New("--node-listen needs --public-url: it has to be the same on all nodes")
 	}
