@@ -160,7 +160,7 @@ func send(t *testing.T, client *http.Client, address string, form url.Values) {
 // examined looks at what the doctor said: all is well but what is the machine's alone, and the ports, which the server has.
 func examined(t *testing.T, said string) {
 	t.Helper()
-	mayBeLookedAt := []string{"pages", "media", "clock", "disk", "open files", "buffers"}
+	mayBeLookedAt := []string{"pages", "media", "metrics", "clock", "disk", "open files", "buffers"}
 	seen := map[string]string{}
 	for _, line := range regexp.MustCompile(`(?m)^(ok|look|BAD) +(\S+(?: \S+)?) `).FindAllStringSubmatch(said, -1) {
 		state, thing := line[1], line[2]
@@ -169,7 +169,7 @@ func examined(t *testing.T, said string) {
 			t.Errorf("%s: %s", thing, state)
 		}
 	}
-	for _, thing := range []string{"master key", "database", "name", "public", "certificate", "addresses"} {
+	for _, thing := range []string{"master key", "database", "name", "public", "certificate", "relay", "addresses"} {
 		if seen[thing] != "ok" {
 			t.Errorf("%s: %q", thing, seen[thing])
 		}
