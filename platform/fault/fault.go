@@ -148,3 +148,13 @@ func Away(cause error) error {
 		Cause:  cause,
 	}
 }
+
+// Changed says that somebody else has changed a thing since it was read.
+func Changed() error {
+	return &Problem{
+		Code:   CodeConflict,
+		Kind:   NotValid,
+		Key:    "changed",
+		Detail: "Somebody else has changed this meanwhile. Read it again, and change what is left to change.",
+	}
+}

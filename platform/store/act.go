@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"housecall/platform/fault"
+)
+
+// Do does an act: f in a transaction, and the act's audit row in the same. may says whether the rules let the actor do it at all; f may add to the row.
+// What is refused (not allowed, not found) is committed too, with a row that says so: f must judge before it writes what a refusal should not keep. Any
+// other error undoes everything.
+func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) error {
+	var refusal error
+	err := db.Tx(ctx, func(tx *Tx) error {
+		a := a
+		a.Outcome = Allowed
+		err := fault.NotAllowed
+		if may {
+			err = f(tx, &a)
+		}
+		switch {
+		case errors.Is(err, fault.NotAllowed), errors.Is(err, fault.NotFound):
+			refusal = err
+			a.Outcome, a.Detail = Refused, fault.CodeOf(err)
+		case err != nil:
+			return err
+		}
+		return Audit(ctx, tx, a)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.Action, err)
+	}
+	return refusal
+}
+
+// IsID says whether a string could be one of our ids, so that nothing else reaches SQL or the audit log.
+func IsID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// About names what an act is done to. What is no id of ours is not written down.
+func About(kind, id string) Subject {
+	if !IsID(id) {
+		id = ""
+	}
+	return Subject{Kind: kind, ID: id}
+}

@@ -1,0 +1,43 @@
+// Package typed judges and tidies what people type into fields of one line. It owns nothing.
+// It must never change what a reader sees of a text.
+package typed
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// unseen are signs that come along where a text is copied, and do harm in a name: some turn what stands around them, so that one name reads as another,
+// and some have no width, so that a name is not found again. Those that join letters in Persian and in Indian scripts stay.
+var unseen = strings.NewReplacer("\u202a", "", "\u202b", "", "\u202c", "", "\u202d", "", "\u202e", "", "\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "",
+	"\u200e", "", "\u200f", "", "\u061c", "", "\u200b", "", "\ufeff", "", "\u00ad", "")
+
+// Line takes unseen signs and blanks at the ends out of a line, makes one of several blanks, and composes letters with their marks (NFC). Control
+// characters stay, for Check to find.
+func Line(s string) string {
+	s = norm.NFC.String(unseen.Replace(s))
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.Is(unicode.Zs, r) }), " ")
+}
+
+// Check says what is wrong with a line that Line has tidied, by a key ("plain", "long") and in plain English, or nothing. No text at all is right.
+func Check(s string, most int) (key, detail string) {
+	switch {
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
+		return "plain", "must be one line of plain text"
+	case utf8.RuneCountInString(s) > most:
+		return "long", fmt.Sprintf("must have at most %d characters", most)
+	}
+	return "", ""
+}
+
+// CheckName is Check for what must not be empty either ("empty").
+func CheckName(s string, most int) (key, detail string) {
+	if s == "" {
+		return "empty", "is needed"
+	}
+	return Check(s, most)
+}
