@@ -14,6 +14,8 @@ import (
 	"housecall/platform/backup"
 	"housecall/platform/certs"
 	"housecall/platform/keys"
+	"housecall/platform/people"
+	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -22,7 +24,8 @@ import (
 // schemas are the tables of every package, in the order in which they are made.
 func schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
-		{Name: "certs", Files: certs.Migrations()}, {Name: "visits", Files: visits.Migrations()}}
+		{Name: "certs", Files: certs.Migrations()}, {Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()},
+		{Name: "visits", Files: visits.Migrations()}}
 }
 
 // backupJSON is a backup as programs read it.

@@ -16,6 +16,8 @@ import (
 	"housecall/platform/api"
 	"housecall/platform/gate"
 	"housecall/platform/keys"
+	"housecall/platform/people"
+	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -47,6 +49,8 @@ type Server struct {
 	routes  *web.Routes
 
 	Accounts *staff.Accounts
+	Sites    *sites.House
+	People   *people.Service
 	Visits   *visits.Service
 }
 
@@ -138,6 +142,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openPractice(ctx, db, policy, book.Tags()); err != nil {
+		return err
+	}
 	consent, err := s.readConsent()
 	if err != nil {
 		return err
@@ -154,7 +161,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sockets := signaling.New(signaling.Config{Rooms: host, Engine: engine, Once: once, People: people{s.Visits}, PublicURL: s.url,
+	sockets := signaling.New(signaling.Config{Rooms: host, Engine: engine, Once: once, People: attendees{s.Visits}, PublicURL: s.url,
 		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger, Now: s.config.Now})
 	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
 	events.start(s.Visits)
@@ -192,7 +199,7 @@ func Book() (*words.Book, error) {
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
-func Policy() (auth.Policy, error) { return auth.NewPolicy() }
+func Policy() (auth.Policy, error) { return auth.NewPolicy(sites.Rules, people.Rules) }
 
 // Routes are all routes that people and programs reach, each with who may use it.
 func (s *Server) Routes() []web.Route { return s.routes.All() }
@@ -219,6 +226,17 @@ func (s *Server) openStore(ctx context.Context) (*store.DB, *keys.Ring, error) {
 		return nil, nil, fmt.Errorf("opening the keys: %w", err)
 	}
 	return db, ring, nil
+}
+
+// openPractice opens what the hospital knows of itself and of its patients. The first start makes a site of the options.
+func (s *Server) openPractice(ctx context.Context, db *store.DB, policy auth.Policy, languages []string) (err error) {
+	first := sites.Site{Name: s.config.Site, Phone: s.config.Phone, Country: people.CountryOf(s.config.Phone), Calendar: sites.Calendar{Zone: s.config.TimeZone}}
+	s.Sites, err = sites.New(ctx, sites.Config{DB: db, Policy: policy, Languages: languages, First: first, Now: s.config.Now})
+	if err != nil {
+		return err
+	}
+	s.People, err = people.New(ctx, people.Config{DB: db, Policy: policy, Sites: s.Sites, Languages: languages, Now: s.config.Now})
+	return err
 }
 
 // readConsent reads what families are asked to consent to; nil: nothing.
@@ -290,10 +308,10 @@ func (s *Server) serve(handler http.Handler) {
 	})
 }
 
-// people tells signaling who a session belongs to.
-type people struct{ visits *visits.Service }
+// attendees tells signaling who a session belongs to.
+type attendees struct{ visits *visits.Service }
 
-func (p people) Person(ctx context.Context, visit, session string) (signaling.Person, error) {
+func (p attendees) Person(ctx context.Context, visit, session string) (signaling.Person, error) {
 	a, err := p.visits.Attendee(ctx, visit, session)
 	return signaling.Person{Invitation: a.Invitation, Name: a.Name, Role: a.Role}, err
 }
