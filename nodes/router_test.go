@@ -44,6 +44,7 @@ type book struct{}
 func (book) Open(context.Context, string, int64, int) (rooms.Record, error) {
 	return rooms.Record{}, nil
 }
+func (book) KeepTold(context.Context, string, int64, []rooms.Notice) error { return nil }
 func (book) Keep(_ context.Context, _ string, _ int64, l rooms.Line) (rooms.Line, error) {
 	return l, nil
 }

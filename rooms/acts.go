@@ -23,8 +23,8 @@ func (r *Room) moveBack(by *member, id string) error {
 	case m.rights[auth.VisitEnter]:
 		return fmt.Errorf("moving a member back who may enter: %w", fault.NotAllowed)
 	}
-	r.forget(func(a admission) bool { return a.session == m.id })
 	r.waiterOf(m.id).returned = true
+	r.forget(func(a admission) bool { return a.session == m.id })
 	r.moveOut(m)
 	r.emitAbout(EventReturned, m, by)
 	return nil

@@ -20,6 +20,8 @@ type Transcript interface {
 	// Keep returns when a line is kept for good, and gives it as it is kept: when its sender has used the id before, that is the earlier one.
 	// ErrLost: a room of a higher epoch was opened.
 	Keep(ctx context.Context, visit string, epoch int64, line Line) (Line, error)
+	// KeepTold returns when what people who wait are told is kept for good, all of it or nothing. ErrLost: a room of a higher epoch was opened.
+	KeepTold(ctx context.Context, visit string, epoch int64, notices []Notice) error
 }
 
 // EpochUsedError says that a room was opened with this epoch, or a higher one, before.
@@ -37,6 +39,7 @@ func (e *EpochUsedError) Unwrap() error { return fault.TryAgain }
 type Record struct {
 	Said    []Line    // the last lines, oldest first
 	Private time.Time // since when private time is on; zero: it is off
+	Told    []Notice  // the last that people who wait were told, oldest first
 }
 
 // Line is what was said, and to whom.

@@ -79,7 +79,6 @@ const (
 	EventReturned                            // somebody was moved from the visit back to waiting
 	EventDeclined                            // somebody who waited was sent away
 	EventRemoved                             // somebody is shown out, and their invitation is to be withdrawn
-	EventTold                                // somebody who waited was told something
 	EventHandedOver                          // somebody was given the lead
 )
 

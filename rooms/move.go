@@ -76,6 +76,13 @@ func (h *Host) write(ctx context.Context, r *Room, e Event) error {
 	return err
 }
 
+// keepTold makes what people who wait are told last.
+func (h *Host) keepTold(ctx context.Context, r *Room, notices []Notice) error {
+	err := h.config.Transcript.KeepTold(ctx, r.visit, r.epoch, notices)
+	h.heed(r, err)
+	return err
+}
+
 // heed looks whether what a room wanted kept was refused because another node hosts it by now: SQL may know of a higher epoch before Leases tells.
 func (h *Host) heed(r *Room, err error) {
 	if errors.Is(err, ErrLost) {

@@ -3,6 +3,7 @@ package rooms
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,8 +36,8 @@ func TestTell(t *testing.T) {
 	if n := len(all[Told](s.in)) + len(all[Told](s.interpreter)); n != 0 {
 		t.Error("somebody in the visit heard what others said to those who wait")
 	}
-	if got := s.seenEvents(EventTold); len(got) != 3 || got[0].Session != "actor" || got[0].By != "invitation-of-doctor" {
-		t.Errorf("events %+v", got)
+	if got := s.db.notices(); len(got) != 3 || got[0].Told != want || got[0].By != "doctor" {
+		t.Errorf("kept %+v", got)
 	}
 	for id, to := range map[string]string{"somebody in the visit": "in", "nobody": "nobody", "oneself": "doctor"} {
 		if err := s.doctor.seat.Tell(s.ctx, to, Note{ID: "x", Text: "x"}); !errors.Is(err, fault.NotFound) {
@@ -64,6 +65,83 @@ func TestTell(t *testing.T) {
 	if err := colleague.seat.Tell(s.ctx, "", Note{ID: "x", Text: "x"}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("telling an empty waiting room: %v", err)
 	}
+}
+
+// Who waits is told when that lasts, and not before; while the database is away they are not told, and whoever asked is.
+func TestTellLasts(t *testing.T) {
+	s := newScene(newHouse(t, Limits{}), auth.Patient, Waiting)
+	s.db.goAway(true)
+	if err := s.doctor.seat.Tell(s.ctx, "actor", Note{ID: "1", Text: "soon"}); !errors.Is(err, ErrNotKept) {
+		t.Errorf("with the database away: %v", err)
+	}
+	s.db.goAway(false)
+	release := s.db.hold()
+	done := make(chan error, 1)
+	go func() { done <- s.doctor.seat.Tell(s.ctx, "", Note{ID: "1", Text: "soon"}) }()
+	s.until("it is being kept", func() bool { return s.db.waiting() == 1 })
+	if n := len(all[Told](s.actor)) + len(all[Told](s.waiting)) + len(all[Told](s.doctor)); n != 0 {
+		t.Errorf("%d were told before it lasts", n)
+	}
+	s.doctor.admit(s.waiting) // meanwhile
+	s.actor.seat.Lost()
+	release()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if n := len(all[Told](s.waiting)); n != 0 {
+		t.Error("told in the visit")
+	}
+	again := s.join("actor", how{role: auth.Patient, invitation: "actor"})
+	if got := latest[Joined](again).Told; len(got) != 1 || got[0].ID != "1" {
+		t.Errorf("who came back is told %+v", got)
+	}
+}
+
+// The next host of a room knows what those who wait were told, and that they were moved back; of who is in the visit it remembers nothing of the kind.
+func TestToldMovesAlong(t *testing.T) {
+	s := newScene(newHouse(t, Limits{}), auth.Patient, Visit)
+	must(s, s.doctor.seat.Return(s.ctx, "actor"))
+	for i := range maxTold + 1 {
+		s.clock.turn(time.Second)
+		must(s, s.doctor.seat.Tell(s.ctx, "", Note{ID: fmt.Sprint(i), Text: phi.Text(fmt.Sprint("note ", i)), Ready: "soon"}))
+	}
+	before := s.join("actor", how{role: auth.Patient, invitation: "actor"})
+	s.doctor.admit(s.waiting)
+	drained := make(chan error, 1)
+	go func() { drained <- s.host.Drain(s.ctx) }()
+	before.relocated()
+	old := s.host
+	s.host = s.newHost("node-2", Limits{})
+
+	doctor := s.join("doctor", how{role: auth.Clinician})
+	after := s.join("actor", how{role: auth.Patient, invitation: "actor"})
+	want, got := latest[Joined](before), latest[Joined](after)
+	if len(want.Told) != maxTold || !slices.Equal(got.Told, want.Told) {
+		t.Errorf("on the next node it is told again %+v, want %+v", got.Told, want.Told)
+	}
+	if want.Why != WhyReturned || got.Why != WhyReturned {
+		t.Errorf("waits because %q, before because %q", got.Why, want.Why)
+	}
+	last := Note{ID: fmt.Sprint(maxTold), Text: phi.Text(fmt.Sprint("note ", maxTold)), Ready: "soon"}
+	must(s, doctor.seat.Tell(s.ctx, "", last)) // the answer was lost with the node
+	if n := len(all[Told](after)); n != 0 {
+		t.Errorf("told %d times more", n)
+	}
+	if got := latest[Told](doctor).Note; got != last {
+		t.Errorf("the clinician is answered %+v", got)
+	}
+	in := s.join("waiting", how{role: auth.Guest})
+	must(s, doctor.seat.Return(s.ctx, "waiting"))
+	if got := latest[Moved](in); len(got.Told) != 0 {
+		t.Errorf("what was told before the visit is told after it: %+v", got.Told)
+	}
+	for _, g := range []*guest{s.doctor, s.in, s.interpreter, s.waiting, before} {
+		g.seat.Lost()
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	s.closeHost(old)
 }
 
 // A link in other hands cannot make the room remember without end, nor forget those who are here.

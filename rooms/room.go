@@ -96,6 +96,7 @@ func newRoom(h *Host, lease Lease, record Record) *Room {
 	}
 	r.shut = sync.OnceFunc(func() { close(r.stop) })
 	r.recall(lease.Admitted)
+	r.recallTold(record.Told)
 	return r
 }
 

@@ -98,9 +98,10 @@ func (s *Seat) SetHearing(ctx context.Context, answer Hearing) error {
 	return s.act(ctx, func(r *Room, m *member) error { return r.hear(m, answer) })
 }
 
-// Tell says something to a member who waits, or to nobody in particular and so to all who wait. Errors: fault.NotFound when nobody is told.
+// Tell says something to a member who waits, or to nobody in particular and so to all who wait, when that lasts. Errors: fault.NotFound when nobody
+// is told, ErrNotKept.
 func (s *Seat) Tell(ctx context.Context, to string, note Note) error {
-	return s.act(ctx, func(r *Room, m *member) error { return r.tellWaiting(m, to, note) })
+	return s.tell(ctx, to, note)
 }
 
 // HandOver gives the lead of the visit to a member who may have it. Errors: fault.NotFound when nobody of that id is in the visit.

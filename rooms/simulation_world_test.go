@@ -107,6 +107,10 @@ func (d *simTranscript) Keep(_ context.Context, visit string, epoch int64, line 
 	return kept, err
 }
 
+func (d *simTranscript) KeepTold(context.Context, string, int64, []Notice) error {
+	return errAway // nobody tells anything here
+}
+
 // query asks the database.
 func (n *simNode) query(do func()) error {
 	time.Sleep(time.Duration(1+n.sim.intN(10)) * time.Millisecond)

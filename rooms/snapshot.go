@@ -10,6 +10,7 @@ import (
 const (
 	noteStarted = ":started:" // then since when, in milliseconds
 	noteLead    = ":lead:"    // then whose invitation
+	noteBack    = ":back:"    // then whose session: it waits since it was moved back from the visit
 )
 
 // remember hands what must outlive this node to the host, which stores it outside this goroutine: who is admitted, and what the room's next
@@ -21,6 +22,11 @@ func (r *Room) remember() {
 	}
 	if r.lead != "" {
 		notes = append(notes, noteLead+r.lead)
+	}
+	for _, w := range r.waiters {
+		if w.returned {
+			notes = append(notes, noteBack+w.session)
+		}
 	}
 	for _, a := range r.admitted[max(0, len(r.admitted)+len(notes)-MaxAdmitted):] {
 		notes = append(notes, a.note())
@@ -35,6 +41,8 @@ func (r *Room) recall(notes []string) {
 			r.started = momentOf(since, r.now())
 		} else if lead, ok := strings.CutPrefix(note, noteLead); ok {
 			r.lead = lead
+		} else if session, ok := strings.CutPrefix(note, noteBack); ok {
+			r.waiterOf(session).returned = true
 		} else if !strings.HasPrefix(note, ":") {
 			r.admitted = append(r.admitted, admissionOf(note, r.now()))
 		}

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -18,15 +19,15 @@ const (
 // waiter is what a room remembers of a session until it comes into the visit, also while it is gone for a moment.
 type waiter struct {
 	session  string
-	told     []notice // oldest first
+	told     []Notice // oldest first
 	returned bool     // was moved back from the visit
 	check    *Check   // nil: none came
 }
 
-// notice is something a waiting person was told, and the session that said it.
-type notice struct {
+// Notice is something a waiting person is told, and the session that says it.
+type Notice struct {
 	Told
-	by string
+	By string
 }
 
 // waiter returns what is remembered of a session that waits; nil: nothing.
@@ -56,32 +57,96 @@ func (r *Room) forgetWaiter(session string) {
 	r.waiters = slices.DeleteFunc(r.waiters, func(w *waiter) bool { return w.session == session })
 }
 
-// tellWaiting says something to somebody who waits, with nobody named to all who wait. Whoever is told learns no name. The sender gets it
-// too, for an answer. Sent again with the same id, it is told once.
-func (r *Room) tellWaiting(by *member, to string, note Note) error {
+// tell says something to somebody who waits, with nobody named to all who wait, once that lasts: the next host of the room tells it again to who
+// comes back. Whoever is told learns no name. The sender gets it too, for an answer. Sent again with the same id, it is told once. It runs on the
+// goroutine of whoever asks, and finishes what it began even when they go.
+func (s *Seat) tell(ctx context.Context, to string, note Note) error {
+	var notices []Notice
+	err := s.act(ctx, func(r *Room, by *member) (err error) {
+		notices, err = r.askTell(by, to, note)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(notices) > 0 {
+		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
+		defer cancel()
+		if err := s.room.host.keepTold(writing, s.room, notices); err != nil {
+			return fmt.Errorf("telling who waits: %w: %w", ErrNotKept, err)
+		}
+	}
+	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) {
+		s.room.tellWaiting(notices)
+		s.room.answer(s.member, Told{Note: note, Member: to, At: s.room.now()})
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// askTell gives what has to last before those who wait are told; nothing when they were told already.
+func (r *Room) askTell(by *member, to string, note Note) ([]Notice, error) {
 	if !by.may(auth.VisitTell) {
-		return fmt.Errorf("telling who waits: %w", fault.NotAllowed)
+		return nil, fmt.Errorf("telling who waits: %w", fault.NotAllowed)
 	}
 	found := false
+	var notices []Notice
 	for _, m := range r.members {
 		if m.place != Waiting || to != "" && m.id != to {
 			continue
 		}
 		found = true
-		w := r.waiterOf(m.id)
-		if slices.ContainsFunc(w.told, func(n notice) bool { return n.ID == note.ID && n.by == by.id }) {
-			continue
+		n := Notice{Told{Note: note, Member: m.id, At: r.now()}, by.id}
+		if w := r.waiter(m.id); w == nil || !w.was(n) {
+			notices = append(notices, n)
 		}
-		n := notice{Told{Note: note, Member: m.id, At: r.now()}, by.id}
-		w.told = append(w.told[max(0, len(w.told)+1-maxTold):], n)
-		r.send(m, n.Told)
-		r.emitAbout(EventTold, m, by)
 	}
 	if !found {
-		return fmt.Errorf("telling who waits: %w", fault.NotFound)
+		return nil, fmt.Errorf("telling who waits: %w", fault.NotFound)
 	}
-	r.send(by, Told{Note: note, Member: to, At: r.now()})
-	return nil
+	return notices, nil
+}
+
+// was says whether the session was told this before.
+func (w *waiter) was(n Notice) bool {
+	return slices.ContainsFunc(w.told, func(o Notice) bool { return o.ID == n.ID && o.By == n.By })
+}
+
+// note remembers what the session is told.
+func (w *waiter) note(n Notice) { w.told = append(w.told[max(0, len(w.told)+1-maxTold):], n) }
+
+// tellWaiting tells what lasts by now. Who came into the visit meanwhile needs it no more; who lost the connection is told on coming back.
+func (r *Room) tellWaiting(notices []Notice) {
+	for _, n := range notices {
+		m := r.member(n.Member)
+		if m != nil && m.place != Waiting || m == nil && r.admission(n.Member) != nil {
+			continue
+		}
+		w := r.waiterOf(n.Member)
+		if w.was(n) {
+			continue
+		}
+		w.note(n)
+		if m != nil {
+			r.send(m, n.Told)
+		}
+	}
+}
+
+// answer sends an update to a member that holds its seat still.
+func (r *Room) answer(m *member, u Update) {
+	if r.seated(m) {
+		r.send(m, u)
+	}
+}
+
+// recallTold takes in what people who wait were told by hosts before. Whoever came into the visit since needs it no more.
+func (r *Room) recallTold(notices []Notice) {
+	for _, n := range notices {
+		if r.admission(n.Member) == nil {
+			r.waiterOf(n.Member).note(n)
+		}
+	}
 }
 
 // toldBefore lists what a waiting session was told.

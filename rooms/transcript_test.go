@@ -18,6 +18,7 @@ type records struct {
 	held  chan struct{} // while not nil, and not closed, keeping waits
 	waits int           // so many do
 	lines []Line
+	told  []Notice
 	since time.Time // of private time
 	epoch int64
 	ends  []Event
@@ -35,7 +36,7 @@ func (d *records) Open(_ context.Context, _ string, epoch int64, latest int) (Re
 		return Record{}, &EpochUsedError{d.epoch}
 	}
 	d.epoch = epoch
-	return Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):]), Private: d.since}, nil
+	return Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):]), Private: d.since, Told: slices.Clone(d.told)}, nil
 }
 
 func (d *records) Keep(ctx context.Context, _ string, epoch int64, line Line) (Line, error) {
@@ -53,6 +54,24 @@ func (d *records) Keep(ctx context.Context, _ string, epoch int64, line Line) (L
 	}
 	d.lines = append(d.lines, line)
 	return line, nil
+}
+
+func (d *records) KeepTold(ctx context.Context, _ string, epoch int64, notices []Notice) error {
+	d.wait(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case epoch < d.epoch:
+		return fmt.Errorf("%w: %w", ErrLost, errAway)
+	case d.away:
+		return errAway
+	}
+	for _, n := range notices {
+		if !slices.ContainsFunc(d.told, func(o Notice) bool { return o.Member == n.Member && o.By == n.By && o.ID == n.ID }) {
+			d.told = append(d.told, n)
+		}
+	}
+	return nil
 }
 
 func (d *records) write(ctx context.Context, e Event) error {
@@ -114,6 +133,13 @@ func (d *records) hold() (release func()) {
 	held := make(chan struct{})
 	d.held = held
 	return func() { close(held) }
+}
+
+// notices returns all that was told.
+func (d *records) notices() []Notice {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.told)
 }
 
 // kept returns all lines.

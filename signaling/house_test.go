@@ -137,6 +137,7 @@ type records struct {
 	mu    sync.Mutex
 	away  bool
 	lines []rooms.Line
+	told  []rooms.Notice
 }
 
 // goAway lets everything fail, or work again.
@@ -158,7 +159,17 @@ func (d *records) write(context.Context, rooms.Event) error {
 func (d *records) Open(_ context.Context, _ string, _ int64, latest int) (rooms.Record, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return rooms.Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):])}, nil
+	return rooms.Record{Said: slices.Clone(d.lines[max(0, len(d.lines)-latest):]), Told: slices.Clone(d.told)}, nil
+}
+
+func (d *records) KeepTold(_ context.Context, _ string, _ int64, notices []rooms.Notice) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away {
+		return fault.Away(errors.New("gone"))
+	}
+	d.told = append(d.told, notices...)
+	return nil
 }
 
 func (d *records) Keep(_ context.Context, _ string, _ int64, line rooms.Line) (rooms.Line, error) {

@@ -76,11 +76,9 @@ func (s *Service) insertLine(ctx context.Context, tx *store.Tx, line ChatLine) e
 	if v.State.Over() {
 		return fmt.Errorf("the visit is over: %w", fault.NotAllowed)
 	}
-	speaker := auth.Actor{Kind: auth.KindInvitation}
-	err = tx.QueryRowContext(ctx, `SELECT i.id, i.role FROM visit_sessions s JOIN invitations i ON i.id = s.invitation_id WHERE s.id = ? AND s.visit_id = ?`,
-		line.Session, line.Visit).Scan(&speaker.ID, &speaker.Role)
+	speaker, err := invitedAs(ctx, tx, line.Visit, line.Session)
 	if err != nil {
-		return fmt.Errorf("read who said it: %w", err)
+		return err
 	}
 	sealed, err := s.config.Chat.Seal(line.Text.Reveal(), line.place())
 	if err != nil {

@@ -23,7 +23,6 @@ const (
 	RoomReturned       RoomEventKind = "returned"        // somebody was moved back to waiting
 	RoomDeclined       RoomEventKind = "declined"        // somebody who waited was sent away
 	RoomRemoved        RoomEventKind = "removed"         // somebody was shown out: their invitation is withdrawn
-	RoomTold           RoomEventKind = "told"            // somebody who waited was told something; what, is not kept
 	RoomHandedOver     RoomEventKind = "handed_over"     // somebody was given the lead
 )
 

@@ -68,7 +68,7 @@ func TestRoomActs(t *testing.T) {
 	}
 	for _, e := range []visits.RoomEvent{
 		about(visits.RoomPrivateStarted, ""), about(visits.RoomPrivateEnded, ""), about(visits.RoomReturned, patient), about(visits.RoomDeclined, patient),
-		about(visits.RoomTold, patient), about(visits.RoomHandedOver, patient), about(visits.RoomRemoved, patient),
+		about(visits.RoomHandedOver, patient), about(visits.RoomRemoved, patient),
 	} {
 		if err := h.OnRoomEvent(t.Context(), e); err != nil {
 			t.Fatalf("%s: %v", e.Kind, err)

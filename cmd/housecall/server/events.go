@@ -131,6 +131,5 @@ var kinds = map[rooms.EventKind]visits.RoomEventKind{
 	rooms.EventReturned:       visits.RoomReturned,
 	rooms.EventDeclined:       visits.RoomDeclined,
 	rooms.EventRemoved:        visits.RoomRemoved,
-	rooms.EventTold:           visits.RoomTold,
 	rooms.EventHandedOver:     visits.RoomHandedOver,
 }

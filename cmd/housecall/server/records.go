@@ -27,7 +27,15 @@ func (r records) Open(ctx context.Context, visit string, epoch int64, latest int
 		lines = append(lines, rooms.Line{Audience: l.Audience, Said: rooms.Said{ID: l.ID, Text: l.Text, At: l.At,
 			From: rooms.Person{ID: l.Session, Name: l.Name, Role: l.Role}}})
 	}
-	return rooms.Record{Said: lines, Private: private}, nil
+	told, err := r.server.Visits.Told(ctx, visit) // nobody else can add to it since the room was opened with this epoch
+	if err != nil {
+		return rooms.Record{}, err
+	}
+	notices := make([]rooms.Notice, 0, len(told))
+	for _, n := range told {
+		notices = append(notices, rooms.Notice{By: n.By, Told: rooms.Told{Note: rooms.Note{ID: n.ID, Text: n.Text, Ready: n.Ready}, Member: n.Session, At: n.At}})
+	}
+	return rooms.Record{Said: lines, Private: private, Told: notices}, nil
 }
 
 // Keep implements rooms.Transcript.
@@ -39,6 +47,15 @@ func (r records) Keep(ctx context.Context, visit string, epoch int64, line rooms
 	}
 	line.Text, line.At, line.Audience = kept.Text, kept.At, kept.Audience
 	return line, nil
+}
+
+// KeepTold implements rooms.Transcript.
+func (r records) KeepTold(ctx context.Context, visit string, epoch int64, notices []rooms.Notice) error {
+	told := make([]visits.Notice, 0, len(notices))
+	for _, n := range notices {
+		told = append(told, visits.Notice{Visit: visit, Session: n.Member, By: n.By, ID: n.ID, Text: n.Text, Ready: n.Ready, At: n.At})
+	}
+	return lostOf(r.server.Visits.KeepTold(ctx, visit, epoch, told))
 }
 
 // write makes what happened in a room last.
