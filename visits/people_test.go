@@ -39,7 +39,7 @@ func TestLanguageAndAge(t *testing.T) {
 func TestVisitsFromBefore(t *testing.T) {
 	h := newHospital(t)
 	v, _ := h.visit(askBirthDate)
-	for _, statement := range []string{`ALTER TABLE invitations DROP COLUMN language`, `ALTER TABLE visits DROP COLUMN ask_birth_date`, `DELETE FROM goose_visits WHERE version_id = 4`} {
+	for _, statement := range []string{`ALTER TABLE invitations DROP COLUMN language`, `ALTER TABLE visits DROP COLUMN ask_birth_date`, `DROP TABLE visit_told`, `DELETE FROM goose_visits WHERE version_id >= 4`} {
 		if _, err := h.db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
