@@ -48,6 +48,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o.StringVar(&c.Data, "data", "housecall-data", "`folder` of everything that lasts")
 	o.StringVar(&c.Database, "database", "", "`address` of PostgreSQL, postgres://USER@HOST/NAME, or a SQLite file (default: housecall.db in --data)")
 	o.StringVar(&c.KeyFile, "key-file", "", "`file` of the master key (default: master.key in --data)")
+	o.StringVar(&c.Blobs, "blobs", "", blobsAbout)
 	o.StringVar(&c.Redis, "redis", "", "`address` of Redis for leases, spent passes and limits, as in redis://USER:PASSWORD@HOST:6379/0 (default: this node's memory)")
 	o.Func("trusted-proxy", "`networks` of reverse proxies whose X-Forwarded-For is believed, with commas between (default: none)", func(s string) error {
 		for part := range strings.SplitSeq(s, ",") {
@@ -83,6 +84,9 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	})
 	return o
 }
+
+// blobsAbout describes --blobs.
+const blobsAbout = "`place` of large files, which are encrypted: a folder, or s3://BUCKET/FOLDER?region=…&endpoint=… (default: blobs in --data)"
 
 // parsePrefix reads a network, as in 10.0.0.0/8, or one address.
 func parsePrefix(s string) (netip.Prefix, error) {

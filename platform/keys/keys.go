@@ -34,6 +34,7 @@ const (
 	purposeRelay = "relay" // 32 bytes, HMAC-SHA256 of credentials for the relay
 	purposeTLS   = "tls"   // 32 bytes, AES-256 of the private keys of TLS certificates
 	purposeMail  = "mail"  // 32 bytes, AES-256 of whom messages go to, and of the secrets of webhooks
+	purposeBlob  = "blob"  // 32 bytes, AES-256 of the keys of blobs, each of which has its own
 )
 
 const keySize = 32 // bytes, of every key here
@@ -51,6 +52,7 @@ type Ring struct {
 	nodes   []byte // derived from the master key
 	tls     Vault
 	mail    Vault
+	blobs   Vault
 }
 
 // Migrations are those of this package's tables.
@@ -76,7 +78,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -149,6 +151,9 @@ func (r *Ring) TLS() Vault { return r.tls }
 // Mail seals whom messages go to, and the secrets of webhooks.
 func (r *Ring) Mail() Vault { return r.mail }
 
+// Blobs seals the keys of blobs.
+func (r *Ring) Blobs() Vault { return r.blobs }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -183,6 +188,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 			}
 		case purposeMail:
 			if err := r.mail.add(row.id, key); err != nil {
+				return err
+			}
+		case purposeBlob:
+			if err := r.blobs.add(row.id, key); err != nil {
 				return err
 			}
 		}

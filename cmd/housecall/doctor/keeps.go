@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"housecall/cmd/housecall/server"
+	"housecall/platform/bucket"
 	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/rooms"
@@ -103,6 +104,21 @@ func database(ctx context.Context, c server.Config) []Finding {
 		return []Finding{bad("database", err, "start the database, check --database (address, user, password, TLS); restore a backup of a damaged file")}
 	}
 	return []Finding{compare("database", good("database", "%s answers in %d ms", name, time.Since(began).Milliseconds()), ahead)}
+}
+
+// blobs writes, reads and removes a file.
+func blobs(ctx context.Context, c server.Config) []Finding {
+	b, err := bucket.Open(c.Blobs)
+	if err != nil {
+		return []Finding{bad("blobs", err, "mend --blobs; its forms are in docs/operating.md, under Large files")}
+	}
+	if _, missing := os.Stat(c.Blobs); errors.Is(missing, fs.ErrNotExist) && b.String() == c.Blobs {
+		return []Finding{good("blobs", "%s is made when it is needed", b)}
+	}
+	if err := b.Prove(ctx); err != nil {
+		return []Finding{bad("blobs", err, "let this machine and these keys write, read and delete there: docs/operating.md, under Large files, has the rights that it needs")}
+	}
+	return []Finding{good("blobs", "%s can be written, read and deleted", b)}
 }
 
 func sharedRedis(ctx context.Context, c server.Config) []Finding {

@@ -28,6 +28,7 @@ type Config struct {
 	Data           string         // folder of everything that lasts
 	Database       string         // address of PostgreSQL, or a SQLite file
 	KeyFile        string         // the master key
+	Blobs          string         // where large files are: a folder, or an address s3://…
 	Redis          string         // URL; "": leases and limits are kept in memory
 	NodeListen     string         // address and port for other nodes; "": this node is alone
 	NodeAddress    string         // host and port where they reach it; "": those of NodeListen
@@ -87,6 +88,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.KeyFile == "" {
 		c.KeyFile = filepath.Join(c.Data, "master.key")
+	}
+	if c.Blobs == "" {
+		c.Blobs = filepath.Join(c.Data, "blobs")
 	}
 	if c.DrainWithin == 0 {
 		c.DrainWithin = 30 * time.Second

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"housecall/platform/bucket"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/rooms"
@@ -24,6 +25,7 @@ const readyWithin = 2 * time.Second
 type health struct {
 	db    *store.DB
 	redis *rooms.Redis // nil: not used
+	blobs *bucket.Bucket
 
 	draining *atomic.Bool // people are being sent to other nodes
 }
@@ -72,6 +74,7 @@ func (h health) parts() map[string]error {
 		var one int
 		return h.db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 	}}
+	look["blobs"] = func() error { return h.blobs.Ping(ctx) }
 	if h.redis != nil {
 		look["redis"] = func() error { return h.redis.Ping(ctx) }
 	}

@@ -14,6 +14,8 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/api"
+	"housecall/platform/blobs"
+	"housecall/platform/bucket"
 	"housecall/platform/gate"
 	"housecall/platform/keys"
 	"housecall/platform/people"
@@ -52,6 +54,7 @@ type Server struct {
 	Sites    *sites.House
 	People   *people.Service
 	Visits   *visits.Service
+	Blobs    *blobs.Store // large private files
 }
 
 // New starts a server; it serves when New returns. The context ends nothing: Close does.
@@ -92,6 +95,11 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	files, err := bucket.Open(s.config.Blobs)
+	if err != nil {
+		return fmt.Errorf("--blobs: %w", err)
+	}
+	s.Blobs = blobs.New(files, ring.Blobs())
 	leases, once, redis, err := s.openShared()
 	if err != nil {
 		return err
@@ -175,7 +183,7 @@ func (s *Server) start(ctx context.Context) error {
 	desk.Routes(routes)
 	s.routeRooms(routes, sockets, echo)
 	routePages(routes, book)
-	health := health{db: db, redis: redis, draining: &s.cluster.draining}
+	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
 	health.routes(routes)
 	registry := newRegistry()
 	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health})
