@@ -36,6 +36,8 @@ type engine interface {
 	Tidy(ctx context.Context, before time.Time) error
 	// Ping says whether files can be reached. It writes nothing.
 	Ping(ctx context.Context) error
+	// Close ends connections that nobody uses.
+	Close()
 	// String is the place for people to read, without a password.
 	String() string
 }

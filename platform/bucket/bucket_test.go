@@ -22,9 +22,7 @@ import (
 	"housecall/platform/fault"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, address string) *Bucket {
 	t.Helper()
@@ -32,6 +30,7 @@ func open(t *testing.T, address string) *Bucket {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(b.Close)
 	return b
 }
 
@@ -183,6 +182,7 @@ func TestS3Away(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &Bucket{engine}
+	defer b.Close()
 	kept := make([]byte, 3*partSize)
 	_, _ = rand.Read(kept)
 	if err := b.Put(t.Context(), "kept", bytes.NewReader(kept)); err != nil {

@@ -136,6 +136,9 @@ func (d folder) Ping(context.Context) error {
 	return mappedFile(err)
 }
 
+// Close has nothing to end.
+func (d folder) Close() {}
+
 func (d folder) String() string { return string(d) }
 
 // mappedFile gives errors of the disk the kinds that callers know.

@@ -38,6 +38,8 @@ type objects struct {
 	bucket string
 	prefix string // of every name; empty, or with a slash at its end
 	shown  string
+
+	transport *http.Transport
 }
 
 func openS3(address string) (*objects, error) { return openS3Within(address, stalled) }
@@ -89,7 +91,7 @@ func openS3Within(address string, stalled time.Duration) (*objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", safeURL(u), err)
 	}
-	o := &objects{core: minio.Core{Client: client}, bucket: u.Host, prefix: strings.Trim(u.Path, "/"), shown: safeURL(u)}
+	o := &objects{core: minio.Core{Client: client}, bucket: u.Host, prefix: strings.Trim(u.Path, "/"), shown: safeURL(u), transport: transport}
 	if o.prefix != "" {
 		o.prefix += "/"
 	}
@@ -290,6 +292,9 @@ func (o *objects) Ping(ctx context.Context) error {
 	}
 	return mappedS3(ctx, err)
 }
+
+// Close ends idle connections.
+func (o *objects) Close() { o.transport.CloseIdleConnections() }
 
 func (o *objects) String() string { return o.shown }
 

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"housecall/cmd/housecall/doctor"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/bucket/buckettest"
 	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
@@ -190,4 +192,37 @@ func TestPrint(t *testing.T) {
 	if !doctor.Print(&out, []doctor.Finding{{Thing: "a", State: doctor.Bad}}) {
 		t.Error("bad is not told")
 	}
+}
+
+// TestBlobs: what is looked at is left as it was.
+func TestBlobs(t *testing.T) {
+	c := server.Config{Data: filepath.Join(t.TempDir(), "data")}
+	expect(t, examined(t, c, "blobs"), doctor.Good, "made when it is needed")
+	c.Blobs = t.TempDir()
+	expect(t, examined(t, c, "blobs"), doctor.Good, "written, read and deleted")
+	if left, err := os.ReadDir(c.Blobs); err != nil || len(left) > 0 {
+		t.Errorf("left is %v, %v", left, err)
+	}
+	c.Blobs = filepath.Join(c.Blobs, "file")
+	if err := os.WriteFile(c.Blobs, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "blobs"), doctor.Bad, "let this machine")
+	c.Blobs = "gs://bucket"
+	expect(t, examined(t, c, "blobs"), doctor.Bad, "mend --blobs")
+	s3 := buckettest.NewS3(t)
+	c.Blobs = s3.Address("blobs")
+	expect(t, examined(t, c, "blobs"), doctor.Good, "s3://test/blobs can be written, read and deleted")
+	if err := filepath.WalkDir(s3.Dir(), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			t.Errorf("left is %s", path)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
+	expect(t, examined(t, c, "blobs"), doctor.Bad, "signature")
+	s3.Kill()
+	expect(t, examined(t, c, "blobs"), doctor.Bad, "refused")
 }

@@ -112,6 +112,7 @@ func blobs(ctx context.Context, c server.Config) []Finding {
 	if err != nil {
 		return []Finding{bad("blobs", err, "mend --blobs; its forms are in docs/operating.md, under Large files")}
 	}
+	defer b.Close()
 	if _, missing := os.Stat(c.Blobs); errors.Is(missing, fs.ErrNotExist) && b.String() == c.Blobs {
 		return []Finding{good("blobs", "%s is made when it is needed", b)}
 	}

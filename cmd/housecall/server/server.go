@@ -99,6 +99,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--blobs: %w", err)
 	}
+	s.onClose(func(context.Context) error { files.Close(); return nil })
 	s.Blobs = blobs.New(files, ring.Blobs())
 	leases, once, redis, err := s.openShared()
 	if err != nil {

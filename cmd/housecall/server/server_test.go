@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/cmd/housecall/server"
+	"housecall/platform/bucket/buckettest"
 	"housecall/platform/store/storetest"
 )
 
@@ -96,9 +98,45 @@ func TestStartsWithoutRedisAndSaysItIsMissing(t *testing.T) {
 	}
 }
 
+// TestKeepsBlobs: what the server keeps in S3 is there; while S3 is away the server says so, and starts and serves all the same.
+func TestKeepsBlobs(t *testing.T) {
+	s3 := buckettest.NewS3(t)
+	s := open(t, server.Config{Blobs: s3.Address("blobs")})
+	ref, err := s.Blobs.Put(t.Context(), strings.NewReader("Sample"), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := get(t, s.URL()+"/readyz"); status != 200 {
+		t.Errorf("/readyz: %d", status)
+	}
+	s3.Kill()
+	late := open(t, server.Config{Blobs: s3.Address("blobs")})
+	for _, url := range []string{s.URL(), late.URL()} {
+		if status, _ := get(t, url+"/readyz"); status != 503 {
+			t.Errorf("/readyz without S3: %d", status)
+		}
+		if status, _ := get(t, url+"/livez"); status != 200 {
+			t.Errorf("/livez without S3: %d", status)
+		}
+	}
+	s3.Restart()
+	if status, _ := get(t, s.URL()+"/readyz"); status != 200 {
+		t.Errorf("/readyz with S3 again: %d", status)
+	}
+	r, err := s.Blobs.Open(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); string(got) != "Sample" || err != nil {
+		t.Errorf("it came back as %q, %v", got, err)
+	}
+}
+
 func TestRefusesToStart(t *testing.T) {
 	for name, c := range map[string]server.Config{
 		"a public URL with a path": {PublicURL: "https://example.org/visits"},
+		"no place of blobs":        {Blobs: "gs://bucket"},
 		"no Redis URL":             {Redis: "localhost"},
 		"no folder for data":       {Data: "/dev/null/x"},
 		"no such address":          {Listen: "203.0.113.1:0"},
