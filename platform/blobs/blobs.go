@@ -79,11 +79,20 @@ func (s *Store) Delete(ctx context.Context, ref Ref) error {
 	return nil
 }
 
+// IsKey says whether a file's name is that of a blob. A folder may hold what is another's, such as backups.
+func IsKey(name string) bool { return len(name) == keyLength && strings.Trim(name, keyLetters) == "" }
+
+// What the key of a blob is made of: rand.Text in small letters.
+const (
+	keyLength  = 26
+	keyLetters = "abcdefghijklmnopqrstuvwxyz234567"
+)
+
 // Sweep removes blobs that were put before a time and that named does not know: what was put, and whose row was never written. Let the time be a day ago, since a row is
 // written after its blob. named must tell of the rows of every package that keeps blobs. Errors: that of named; fault.TryAgain.
 func (s *Store) Sweep(ctx context.Context, before time.Time, named func(key string) (bool, error)) (removed int, err error) {
 	err = s.bucket.List(ctx, func(f bucket.File) error {
-		if !f.At.Before(before) {
+		if !f.At.Before(before) || !IsKey(f.Name) {
 			return nil
 		}
 		keep, err := named(f.Name)

@@ -164,6 +164,10 @@ func spoilt(t *testing.T, s *blobs.Store, dir string, ref blobs.Ref) {
 // swept: what no row names goes, unless its row may still be on its way.
 func swept(t *testing.T, s *blobs.Store, dir string, named blobs.Ref) {
 	t.Helper()
+	others := filepath.Join(dir, "backup.tar")
+	if err := os.WriteFile(others, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	knows := func(key string) (bool, error) { return key == named.Key, nil }
 	if n, err := s.Sweep(t.Context(), time.Now().Add(-time.Hour), knows); n != 0 || err != nil {
 		t.Errorf("%d new ones swept, %v", n, err)
@@ -180,9 +184,12 @@ func swept(t *testing.T, s *blobs.Store, dir string, named blobs.Ref) {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if entry.Type().IsRegular() && entry.Name() != named.Key {
+		if entry.Type().IsRegular() && entry.Name() != named.Key && entry.Name() != filepath.Base(others) {
 			t.Errorf("%s is left", entry.Name())
 		}
+	}
+	if _, err := os.Stat(others); err != nil {
+		t.Errorf("what is no blob was swept: %v", err)
 	}
 	if got, err := read(t, s, named); err != nil || int64(len(got)) != named.Size {
 		t.Errorf("what is named: %d bytes, %v", len(got), err)

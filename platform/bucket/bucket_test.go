@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,13 +66,25 @@ func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
 // TestContract is what every engine keeps.
 func TestContract(t *testing.T) {
-	for engine, address := range map[string]func(t *testing.T) string{
-		"folder":       func(t *testing.T) string { return filepath.Join(t.TempDir(), "new", "folder") },
-		"S3":           func(t *testing.T) string { return buckettest.NewS3(t).Address("") },
-		"folder in S3": func(t *testing.T) string { return buckettest.NewS3(t).Address("a/b/") },
-	} {
-		t.Run(engine, func(t *testing.T) { contract(t, open(t, address(t))) })
+	t.Run("folder", func(t *testing.T) { contract(t, open(t, filepath.Join(t.TempDir(), "new", "folder"))) })
+	server := buckettest.NewS3(t)
+	for engine, folder := range map[string]string{"S3": "", "folder in S3": "a/b/"} {
+		t.Run(engine, func(t *testing.T) { contract(t, openBy(t, server.Address(folder), (&net.Dialer{}).DialContext)) })
 	}
+}
+
+// smallPart is the least that S3 takes for a part but the last, in bytes.
+const smallPart = 5 << 20
+
+// openBy opens a bucket of S3 with small parts, over connections of the test.
+func openBy(t *testing.T, address string, dial dialer) *Bucket {
+	t.Helper()
+	engine, err := openS3By(address, dial, smallPart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Close)
+	return &Bucket{engine}
 }
 
 func contract(t *testing.T, b *Bucket) {
@@ -80,9 +94,9 @@ func contract(t *testing.T, b *Bucket) {
 	if got := names(t, b); len(got) > 0 {
 		t.Errorf("at first there is %q", got)
 	}
-	big := make([]byte, 2*partSize+12345)
+	big := make([]byte, 2*smallPart+12345)
 	_, _ = rand.Read(big)
-	contents := map[string][]byte{"empty": {}, "small": []byte("Sample"), "one-part": big[:partSize], "many.parts": big}
+	contents := map[string][]byte{"empty": {}, "small": []byte("Sample"), "one-part": big[:smallPart], "many.parts": big}
 	for name, content := range contents {
 		if err := b.Put(t.Context(), name, bytes.NewReader(content)); err != nil {
 			t.Fatalf("put %s: %v", name, err)
@@ -109,11 +123,9 @@ func contract(t *testing.T, b *Bucket) {
 		t.Errorf("%d listed, %v", found, err)
 	}
 	cut := errors.New("cut")
-	for _, size := range []int64{0, 1000, partSize, partSize + 1, 2*partSize + 1} {
-		for _, why := range []error{cut, io.ErrUnexpectedEOF} {
-			if err := b.Put(t.Context(), "broken", broken(size, why)); !errors.Is(err, why) {
-				t.Errorf("of a source that breaks after %d bytes: %v", size, err)
-			}
+	for size, why := range map[int64]error{0: cut, 1000: io.ErrUnexpectedEOF, smallPart: cut, smallPart + 1: io.ErrUnexpectedEOF} {
+		if err := b.Put(t.Context(), "broken", broken(size, why)); !errors.Is(err, why) {
+			t.Errorf("of a source that breaks after %d bytes: %v", size, err)
 		}
 	}
 	if _, err := read(t, b, "broken"); !errors.Is(err, fault.NotFound) {
@@ -174,16 +186,13 @@ func TestFolderLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestS3Away: a server that is killed or hangs midway is told of in bounded time, what was acknowledged is there afterwards, and of the rest nothing.
+// TestS3Away: a server that is killed or hangs midway is told of after so many tries, each given up after so long; what was acknowledged is there
+// afterwards, and of the rest nothing.
 func TestS3Away(t *testing.T) {
 	server := buckettest.NewS3(t)
-	engine, err := openS3Within(server.Address("files"), time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &Bucket{engine}
-	defer b.Close()
-	kept := make([]byte, 3*partSize)
+	line := &line{t: t}
+	b := openBy(t, server.Address("files"), line.dial)
+	kept := make([]byte, 8<<20) // more than is on its way unread
 	_, _ = rand.Read(kept)
 	if err := b.Put(t.Context(), "kept", bytes.NewReader(kept)); err != nil {
 		t.Fatal(err)
@@ -199,31 +208,19 @@ func TestS3Away(t *testing.T) {
 		if _, err := io.ReadFull(r, make([]byte, 1000)); err != nil {
 			t.Fatal(err)
 		}
-		midway := io.MultiReader(io.LimitReader(rand.Reader, partSize), &calling{hurt}, io.LimitReader(rand.Reader, partSize))
+		away := func() { hurt(); line.hurry(true) }
+		midway := io.MultiReader(io.LimitReader(rand.Reader, smallPart), &calling{away}, io.LimitReader(rand.Reader, smallPart))
 		if err := b.Put(t.Context(), name, midway); !errors.Is(err, fault.TryAgain) {
 			t.Errorf("%s midway: %v", name, err)
 		}
+		line.tried(name+": midway", 2) // a part, and the end of the upload
 		if got, err := io.ReadAll(r); !errors.Is(err, fault.TryAgain) || len(got) == len(kept) {
 			t.Errorf("%s: read on to %d bytes, %v", name, len(got), err)
 		}
 		_ = r.Close()
-		var all sync.WaitGroup
-		for act, f := range map[string]func() error{
-			"get":    func() error { _, err := b.Get(t.Context(), "kept"); return err },
-			"put":    func() error { return b.Put(t.Context(), "late", strings.NewReader("x")) },
-			"delete": func() error { return b.Delete(t.Context(), "none") },
-			"list":   func() error { return b.List(t.Context(), func(File) error { return nil }) },
-			"ping":   func() error { return b.Ping(t.Context()) },
-			"prove":  func() error { return b.Prove(t.Context()) },
-			"tidy":   func() error { return b.Tidy(t.Context(), time.Now()) },
-		} {
-			all.Go(func() {
-				if err := f(); !errors.Is(err, fault.TryAgain) {
-					t.Errorf("%s: %s: %v", name, act, err)
-				}
-			})
-		}
-		all.Wait()
+		refused(t, b, name)
+		line.tried(name, 7)
+		line.hurry(false)
 		if name == "hangs" {
 			server.Signal(syscall.SIGCONT)
 		} else {
@@ -235,11 +232,101 @@ func TestS3Away(t *testing.T) {
 		if _, err := read(t, b, name); !errors.Is(err, fault.NotFound) {
 			t.Errorf("%s: what was not acknowledged: %v", name, err)
 		}
+		if name == "killed" { // one that hung may have ended the upload when it woke up
+			abandoned(t, b, 1)
+		}
 		if err := b.Tidy(t.Context(), time.Now().Add(time.Hour)); err != nil {
 			t.Errorf("%s: tidy: %v", name, err)
 		}
+		abandoned(t, b, 0)
 	}
 }
+
+// refused: all that can be asked of a store that is away is worth trying again.
+func refused(t *testing.T, b *Bucket, name string) {
+	t.Helper()
+	var all sync.WaitGroup
+	for act, f := range map[string]func() error{
+		"get":    func() error { _, err := b.Get(t.Context(), "kept"); return err },
+		"put":    func() error { return b.Put(t.Context(), "late", strings.NewReader("x")) },
+		"delete": func() error { return b.Delete(t.Context(), "none") },
+		"list":   func() error { return b.List(t.Context(), func(File) error { return nil }) },
+		"ping":   func() error { return b.Ping(t.Context()) },
+		"prove":  func() error { return b.Prove(t.Context()) },
+		"tidy":   func() error { return b.Tidy(t.Context(), time.Now()) },
+	} {
+		all.Go(func() {
+			if err := f(); !errors.Is(err, fault.TryAgain) {
+				t.Errorf("%s: %s: %v", name, act, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// abandoned looks how many uploads were begun and neither completed nor ended.
+func abandoned(t *testing.T, b *Bucket, want int) {
+	t.Helper()
+	o, n := b.engine.(*objects), 0
+	for upload := range o.core.ListIncompleteUploads(t.Context(), o.bucket, o.prefix, true) {
+		if upload.Err != nil {
+			t.Fatal(upload.Err)
+		}
+		n++
+	}
+	if n != want {
+		t.Errorf("%d uploads are abandoned; it should be %d", n, want)
+	}
+}
+
+// line makes connections, counts them, sees that no wait on them is without a bound, and can have waits end at once.
+type line struct {
+	t       *testing.T
+	dialed  atomic.Int64
+	hurried atomic.Bool
+}
+
+func (l *line) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	l.dialed.Add(1)
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &lineConn{conn, l}, nil
+}
+
+// hurry has waits end at once, or not, and counts anew.
+func (l *line) hurry(on bool) {
+	l.hurried.Store(on)
+	l.dialed.Store(0)
+}
+
+// tried: no request was made more often than it should be. A connection on which one failed is never used again.
+func (l *line) tried(act string, requests int64) {
+	l.t.Helper()
+	if n := l.dialed.Swap(0); n == 0 || n > requests*tries {
+		l.t.Errorf("%s: %d connections for %d requests", act, n, requests)
+	}
+}
+
+// until is when a wait ends. Where it is hurried that is soon, rather than at once: a request is to be sent whole before its answer does not come.
+func (l *line) until(deadline time.Time) time.Time {
+	if within := time.Until(deadline); deadline.IsZero() || within > stalled {
+		l.t.Errorf("a wait of %v", within)
+	}
+	if l.hurried.Load() {
+		return time.Now().Add(50 * time.Millisecond)
+	}
+	return deadline
+}
+
+type lineConn struct {
+	net.Conn
+	line *line
+}
+
+func (c *lineConn) SetDeadline(t time.Time) error     { return c.Conn.SetDeadline(c.line.until(t)) }
+func (c *lineConn) SetReadDeadline(t time.Time) error { return c.Conn.SetReadDeadline(c.line.until(t)) }
 
 // calling calls a function when it is read, and gives nothing.
 type calling struct{ f func() }

@@ -27,7 +27,7 @@ const (
 	stalled       = 30 * time.Second // without a byte either way: the server hangs
 	abortWithin   = 5 * time.Second
 	tries         = 3
-	// partSize is how much of a file is in memory while it is sent. S3 takes 10,000 parts, so files may have 160 GB.
+	// partSize is how much of a file is in memory while it is sent, in bytes. S3 takes 10,000 parts, so files may have 160 GB.
 	partSize = 16 << 20
 	maxParts = 10_000
 )
@@ -38,14 +38,20 @@ type objects struct {
 	bucket string
 	prefix string // of every name; empty, or with a slash at its end
 	shown  string
+	part   int // bytes of a file that are sent at once
 
 	transport *http.Transport
 }
 
-func openS3(address string) (*objects, error) { return openS3Within(address, stalled) }
+// dialer connects, as net.Dialer does.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// openS3Within is openS3 with another bound for servers that hang.
-func openS3Within(address string, stalled time.Duration) (*objects, error) {
+func openS3(address string) (*objects, error) {
+	return openS3By(address, (&net.Dialer{Timeout: connectWithin}).DialContext, partSize)
+}
+
+// openS3By is openS3 over other connections, and with another size of parts.
+func openS3By(address string, dial dialer, part int) (*objects, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, errors.New("s3://…: this is no address") // the error would show all of it
@@ -76,7 +82,7 @@ func openS3Within(address string, stalled time.Duration) (*objects, error) {
 	}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dial(stalled),
+		DialContext:           moving(dial),
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:   connectWithin,
 		ExpectContinueTimeout: connectWithin,
@@ -91,7 +97,7 @@ func openS3Within(address string, stalled time.Duration) (*objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", safeURL(u), err)
 	}
-	o := &objects{core: minio.Core{Client: client}, bucket: u.Host, prefix: strings.Trim(u.Path, "/"), shown: safeURL(u), transport: transport}
+	o := &objects{core: minio.Core{Client: client}, bucket: u.Host, prefix: strings.Trim(u.Path, "/"), shown: safeURL(u), part: part, transport: transport}
 	if o.prefix != "" {
 		o.prefix += "/"
 	}
@@ -114,25 +120,21 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// dial connects, with a connection that fails when nothing moves on it for so long. A bound for the whole of a transfer would depend on its size.
-func dial(stalled time.Duration) func(context.Context, string, string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: connectWithin}
+// moving has connections fail when nothing moves on them for so long. A bound for the whole of a transfer would depend on its size.
+func moving(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dialer.DialContext(ctx, network, address)
+		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &movingConn{conn, stalled}, nil
+		return &movingConn{conn}, nil
 	}
 }
 
-type movingConn struct {
-	net.Conn
-	stalled time.Duration
-}
+type movingConn struct{ net.Conn }
 
 func (c *movingConn) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.stalled)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(stalled)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(b)
@@ -140,7 +142,7 @@ func (c *movingConn) Read(b []byte) (int, error) {
 
 // Write also gives a read that waits for the answer longer: it began before all was sent.
 func (c *movingConn) Write(b []byte) (int, error) {
-	if err := c.SetDeadline(time.Now().Add(c.stalled)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(stalled)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
@@ -158,7 +160,7 @@ func (o *objects) Put(ctx context.Context, name string, from io.Reader) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	part := make([]byte, partSize)
+	part := make([]byte, o.part)
 	n, err := fill(part, from)
 	if err != nil {
 		return err
@@ -188,7 +190,7 @@ func (o *objects) Put(ctx context.Context, name string, from io.Reader) error {
 func (o *objects) putParts(ctx context.Context, name, id string, part []byte, from io.Reader) (parts []minio.CompletePart, err error) {
 	for n := len(part); n > 0; {
 		if len(parts) == maxParts {
-			return nil, fmt.Errorf("%s: a file may have %d bytes", name, int64(maxParts)*partSize)
+			return nil, fmt.Errorf("%s: a file may have %d bytes", name, int64(maxParts)*int64(len(part)))
 		}
 		sent, err := o.core.PutObjectPart(ctx, o.bucket, o.prefix+name, id, len(parts)+1, bytes.NewReader(part[:n]), int64(n), minio.PutObjectPartOptions{})
 		if err != nil {
@@ -274,8 +276,8 @@ func (o *objects) Tidy(ctx context.Context, before time.Time) error {
 		if upload.Err != nil {
 			return mappedS3(ctx, upload.Err)
 		}
-		if !upload.Initiated.Before(before) {
-			continue
+		if !upload.Initiated.Before(before) || checkName(strings.TrimPrefix(upload.Key, o.prefix)) != nil {
+			continue // it may go on, or is in a folder in it, which is another's
 		}
 		if err := o.core.AbortMultipartUpload(ctx, o.bucket, upload.Key, upload.UploadID); err != nil {
 			return mappedS3(ctx, err)

@@ -43,7 +43,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	tools := filepath.Join(filepath.Dir(strings.TrimSpace(string(root))), "tools", "go.mod")
-	build := exec.Command("go", "tool", "-modfile="+tools, "-n", "versitygw")
+	build := exec.Command("go", "tool", "-modfile="+tools, "-n", "versitygw") // #nosec G204 -- of this module
 	var said bytes.Buffer
 	build.Stderr = &said
 	path, err := build.Output()
@@ -98,7 +98,7 @@ func NewS3(t testing.TB) *S3 {
 func (s *S3) start(path string) bool {
 	s.t.Helper()
 	var said bytes.Buffer
-	s.process = exec.Command(path, "--quiet", "--access", access, "--secret", secret, "--port", s.host,
+	s.process = exec.Command(path, "--quiet", "--access", access, "--secret", secret, "--port", s.host, // #nosec G204 -- built from this module
 		"posix", "--sidecar", filepath.Join(s.dir, "about"), filepath.Join(s.dir, "objects"))
 	s.process.Stdout, s.process.Stderr = &said, &said
 	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test dies without cleaning up
