@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"housecall/auth"
@@ -22,7 +23,7 @@ func keyCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 // withAccounts runs f on the accounts and keys in the database.
 func (o *deskOptions) withAccounts(ctx context.Context, mayMake bool, f func(*staff.Accounts) error) error {
 	return o.withDB(ctx, mayMake, func(db *store.DB) error {
-		a, err := staff.New(ctx, staff.Config{DB: db})
+		a, err := staff.New(ctx, staff.Config{DB: db, PublicURL: strings.TrimSuffix(o.publicURL, "/")})
 		if err != nil {
 			return err
 		}

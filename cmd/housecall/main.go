@@ -19,6 +19,7 @@ type command struct {
 var commands = []command{
 	{"serve", "run the server", serveCommand},
 	{"visit", "create, list, show, revoke and resend visits and their links", visitCommand},
+	{"user", "make, list, reset and switch off the accounts of people who work here", userCommand},
 	{"key", "make, list and revoke keys for the JSON API", keyCommand},
 	{"doctor", "look for what is wrong with this server's surroundings, and say what helps", doctorCommand},
 	{"backup", "copy everything into one file, while the server runs", backupCommand},

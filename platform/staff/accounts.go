@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +19,7 @@ type NewAccount struct {
 	Name     phi.Text
 	Email    phi.Text
 	Password phi.Text
-	Role     auth.Role // scheduler, coordinator or admin
+	Role     auth.Role // one of Roles
 }
 
 const maxName, maxEmail = 100, 254 // characters
@@ -32,7 +33,16 @@ func (n *NewAccount) tidy() {
 func tidyEmail(e phi.Text) phi.Text { return phi.Text(strings.ToLower(strings.TrimSpace(e.Reveal()))) }
 
 // judge lists what is wrong, in the order of the form's fields.
-func (n *NewAccount) judge() (wrong []fault.Field) {
+func (n *NewAccount) judge() []fault.Field {
+	wrong := n.judgeNames()
+	if key, detail := judgePassword(n.Password.Reveal(), n.Email.Reveal()); key != "" {
+		wrong = append(wrong, fault.Field{Field: "password", Key: key, Detail: detail})
+	}
+	return wrong
+}
+
+// judgeNames is judge for all but the password.
+func (n *NewAccount) judgeNames() (wrong []fault.Field) {
 	switch name := n.Name.Reveal(); {
 	case name == "":
 		wrong = append(wrong, fault.Field{Field: "name", Key: "empty", Detail: "is needed"})
@@ -41,9 +51,6 @@ func (n *NewAccount) judge() (wrong []fault.Field) {
 	}
 	if !looksLikeEmail(n.Email.Reveal()) {
 		wrong = append(wrong, fault.Field{Field: "email", Key: "odd", Detail: "must be an email address, like name@example.org"})
-	}
-	if key, detail := judgePassword(n.Password.Reveal(), n.Email.Reveal()); key != "" {
-		wrong = append(wrong, fault.Field{Field: "password", Key: key, Detail: detail})
 	}
 	return wrong
 }
@@ -73,26 +80,27 @@ func (a *Accounts) Create(ctx context.Context, actor auth.Actor, n NewAccount) (
 	return made, err
 }
 
+// errRole says that no account can have such a role.
+var errRole = fault.InvalidAll(fault.Field{Field: "role", Key: "odd", Detail: "must be clinician, scheduler, coordinator or admin"})
+
 // insert writes the row and its audit entry. An actor without an ID is the account itself, as in the first set-up.
 func (a *Accounts) insert(ctx context.Context, tx *store.Tx, actor auth.Actor, n NewAccount, hash string) (Account, error) {
-	switch n.Role {
-	case auth.Scheduler, auth.Coordinator, auth.Admin:
-	default:
-		return Account{}, fault.Invalid("role", "must be scheduler, coordinator or admin")
+	if !slices.Contains(Roles(), n.Role) {
+		return Account{}, errRole
 	}
-	account := Account{ID: store.NewID(), Name: n.Name, Email: n.Email, Role: n.Role}
+	account := Account{ID: store.NewID(), Name: n.Name, Email: n.Email, Role: n.Role, HasPassword: hash != "", Created: a.Now()}
 	if actor.ID == "" {
 		actor = account.Actor()
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO staff_accounts (id, email, name, role, password, created_at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (email) DO NOTHING`, account.ID, account.Email, account.Name, string(account.Role), hash, store.Millis(a.Now()))
+		ON CONFLICT (email) DO NOTHING`, account.ID, account.Email, account.Name, string(account.Role), hash, store.Millis(account.Created))
 	if err != nil {
 		return Account{}, fmt.Errorf("insert an account: %w", err)
 	}
 	if n, err := res.RowsAffected(); err != nil {
 		return Account{}, fmt.Errorf("insert an account: %w", err)
 	} else if n == 0 {
-		return Account{}, fault.Invalid("email", "is the address of another account")
+		return Account{}, fault.InvalidAll(fault.Field{Field: "email", Key: "taken", Detail: "is the address of another account"})
 	}
 	return account, store.Audit(ctx, tx, store.Act{At: a.Now(), Actor: actor, Action: "staff.create", Subject: accountSubject(account.ID),
 		Detail: string(account.Role), Outcome: store.Allowed})

@@ -65,6 +65,10 @@ type Account struct {
 	Name  phi.Text
 	Email phi.Text
 	Role  auth.Role
+
+	HasPassword bool // somebody chose one
+	Created     time.Time
+	Disabled    time.Time // zero: it is on
 }
 
 // Actor says who the account is for the rules and the audit log.
@@ -114,6 +118,7 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET /sign-in", door, a.signInForm)
 	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
 	routes.HandleFunc("POST /sign-out", door, a.signOut)
+	a.manageRoutes(routes, limited)
 }
 
 // EnsureSetup makes a new set-up code when there is no account yet; an older code stops working. The code is told once, here.

@@ -1,0 +1,47 @@
+package staff
+
+import (
+	"context"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+)
+
+// Manage is to make accounts, change their roles, give their owners new links, take their second factors away and switch them off.
+const Manage auth.Action = "staff.manage"
+
+// Rules are this package's rows of the table of who may do what.
+var Rules = []auth.Rule{
+	{Action: Manage, Meaning: "make accounts, change their roles, reset and switch them off", Roles: []auth.Role{auth.Admin}},
+}
+
+// Roles are those an account can have.
+func Roles() []auth.Role {
+	return []auth.Role{auth.Clinician, auth.Scheduler, auth.Coordinator, auth.Admin}
+}
+
+// act does something in one transaction with its audit row, if the actor may; a refusal is audited too. f may say more in the row.
+func (a *Accounts) act(ctx context.Context, actor auth.Actor, action auth.Action, name string, about store.Subject,
+	f func(tx *store.Tx, act *store.Act) error) error {
+	act := store.Act{At: a.Now(), Actor: actor, Action: name, Subject: about, Outcome: store.Allowed}
+	may := a.may(actor, action)
+	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
+		row := act
+		if !may {
+			row.Outcome = store.Refused
+		} else if err := f(tx, &row); err != nil {
+			return err
+		}
+		return store.Audit(ctx, tx, row)
+	})
+	if err == nil && !may {
+		return fault.NotAllowed
+	}
+	return err
+}
+
+// may says whether somebody may do one of this package's actions.
+func (a *Accounts) may(actor auth.Actor, action auth.Action) bool {
+	return a.Policy.May(actor.Role, action)
+}
