@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/cmd/housecall/server"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 )
@@ -23,7 +24,11 @@ func keyCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 // withAccounts runs f on the accounts and keys in the database.
 func (o *deskOptions) withAccounts(ctx context.Context, mayMake bool, f func(*staff.Accounts) error) error {
 	return o.withDB(ctx, mayMake, func(db *store.DB) error {
-		a, err := staff.New(ctx, staff.Config{DB: db, PublicURL: strings.TrimSuffix(o.publicURL, "/")})
+		policy, err := server.Policy()
+		if err != nil {
+			return err
+		}
+		a, err := staff.New(ctx, staff.Config{DB: db, Policy: policy, PublicURL: strings.TrimSuffix(o.publicURL, "/")})
 		if err != nil {
 			return err
 		}

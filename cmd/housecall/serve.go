@@ -71,6 +71,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	nodeOptions(o, c)
 	relayOptions(o, c)
 	gateOptions(o, c)
+	staffOptions(o, c)
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")
@@ -113,8 +114,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.NArg() > 0 {
 		return o.wrong(fmt.Errorf("there is no argument %q: options begin with --", o.Arg(0)))
 	}
-	if config.Window.OpensBefore < 0 || config.Window.ClosesAfter < 0 {
-		return o.wrong(errors.New("--opens-before and --closes-after can't be negative"))
+	if config.Window.OpensBefore < 0 || config.Window.ClosesAfter < 0 || config.Staff.Idle < 0 {
+		return o.wrong(errors.New("--opens-before, --closes-after and --idle-lock can't be negative"))
 	}
 	redis.SetLogger(redisLog{config.Logger})
 	s, err := server.New(ctx, config)

@@ -35,6 +35,7 @@ const (
 	purposeTLS   = "tls"   // 32 bytes, AES-256 of the private keys of TLS certificates
 	purposeMail  = "mail"  // 32 bytes, AES-256 of whom messages go to, and of the secrets of webhooks
 	purposeBlob  = "blob"  // 32 bytes, AES-256 of the keys of blobs, each of which has its own
+	purposeStaff = "staff" // 32 bytes, AES-256 of the secrets of second factors
 )
 
 const keySize = 32 // bytes, of every key here
@@ -53,6 +54,7 @@ type Ring struct {
 	tls     Vault
 	mail    Vault
 	blobs   Vault
+	staff   Vault
 }
 
 // Migrations are those of this package's tables.
@@ -78,7 +80,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob, purposeStaff} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -154,6 +156,9 @@ func (r *Ring) Mail() Vault { return r.mail }
 // Blobs seals the keys of blobs.
 func (r *Ring) Blobs() Vault { return r.blobs }
 
+// Staff seals the secrets of second factors.
+func (r *Ring) Staff() Vault { return r.staff }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -178,6 +183,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 		case purposePass:
 			r.signing = row.id
 			r.passes[row.id] = ed25519.NewKeyFromSeed(key)
+		case purposeStaff:
+			if err := r.staff.add(row.id, key); err != nil {
+				return err
+			}
 		case purposeChat:
 			if err := r.chat.add(row.id, key); err != nil {
 				return err

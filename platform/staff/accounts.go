@@ -124,7 +124,7 @@ func (a *Accounts) checkSetup(ctx context.Context, q store.Queryer, code string)
 }
 
 // finishSetup spends the code and makes the first account, an admin, with its first session.
-func (a *Accounts) finishSetup(ctx context.Context, code string, n NewAccount) (session string, err error) {
+func (a *Accounts) finishSetup(ctx context.Context, code string, n NewAccount, browser string) (session string, err error) {
 	n.Role = auth.Admin
 	if err := a.checkSetup(ctx, a.DB, code); err != nil { // before the work of hashing
 		return "", err
@@ -149,7 +149,7 @@ func (a *Accounts) finishSetup(ctx context.Context, code string, n NewAccount) (
 		if err != nil {
 			return err
 		}
-		session, err = a.openSession(ctx, tx, account.ID)
+		session, err = a.openSession(ctx, tx, account.ID, opening{Browser: browser})
 		return err
 	})
 	return session, err

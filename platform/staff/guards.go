@@ -25,7 +25,7 @@ func (a *Accounts) Guards() web.Guards {
 func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := a.cookie(r)
-		account, err := a.sessionAccount(r.Context(), token)
+		s, err := a.session(r.Context(), token)
 		switch {
 		case errors.Is(err, errNoSession) && r.Method != http.MethodGet && r.Method != http.MethodHead:
 			a.Pages.Render(w, r, http.StatusUnauthorized, "staff/expired", web.Page{Title: a.Pages.Words(r).T("signin.out.title"), Body: a.Home})
@@ -41,12 +41,14 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 			web.Problem(w, r, err)
 			return
 		}
-		actor := account.Actor()
+		if r = a.admit(w, r, s, token); r == nil {
+			return
+		}
+		actor := s.Account.Actor()
 		if !a.allowed(w, r, actor, action) {
 			return
 		}
-		ctx := web.WithReader(web.WithActor(r.Context(), actor),
-			web.Reader{Name: account.Name.Reveal(), SignOut: "/sign-out", Links: a.linksOf(actor)})
+		ctx := web.WithReader(web.WithActor(r.Context(), actor), a.reader(s))
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -102,7 +102,7 @@ func newHouse(t *testing.T, publicURL string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := auth.NewPolicy()
+	policy, err := auth.NewPolicy(staff.Rules)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -266,3 +266,39 @@ func (a *Accounts) choosePassword(ctx context.Context, code string, password phi
 		return store.Audit(ctx, tx, store.Act{At: a.Now(), Actor: account.Actor(), Action: "staff.choose_password", Subject: accountSubject(account.ID), Outcome: store.Allowed})
 	})
 }
+
+// changePassword gives an account another password, for who knows the present one; its other sessions end. Errors: errWrong, fault.NotValid.
+func (a *Accounts) changePassword(ctx context.Context, account Account, session string, current, password phi.Text) error {
+	if err := a.countTry(ctx, account.Email.Reveal()); err != nil {
+		return err
+	}
+	var stored string
+	if err := a.DB.QueryRowContext(ctx, `SELECT password FROM staff_accounts WHERE id = ?`, account.ID).Scan(&stored); err != nil {
+		return fmt.Errorf("look an account up: %w", err)
+	}
+	if right, err := a.hasher.matches(ctx, stored, current); err != nil {
+		return err
+	} else if !right {
+		return errors.Join(errWrong, a.refuse(ctx, "staff.change_password", account.ID))
+	}
+	if key, detail := judgePassword(password.Reveal(), account.Email.Reveal()); key != "" {
+		return fault.InvalidAll(fault.Field{Field: "password", Key: key, Detail: detail})
+	}
+	hash, err := a.hasher.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return a.DB.Tx(ctx, func(tx *store.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE staff_accounts SET password = ? WHERE id = ? AND password = ?`, hash, account.ID, stored)
+		if err := one(res, err, "store a password"); err != nil {
+			return err
+		}
+		if err := a.forgetTries(ctx, tx, account.Email.Reveal()); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM staff_sessions WHERE account_id = ? AND hash <> ?`, account.ID, hashOf(session)); err != nil {
+			return fmt.Errorf("end other sessions: %w", err)
+		}
+		return store.Audit(ctx, tx, store.Act{At: a.Now(), Actor: account.Actor(), Action: "staff.change_password", Subject: accountSubject(account.ID), Outcome: store.Allowed})
+	})
+}

@@ -3,6 +3,7 @@ package staff
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"housecall/platform/fault"
 	"housecall/platform/phi"
@@ -65,7 +66,7 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 		a.showSetup(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
-	session, err := a.finishSetup(r.Context(), v.Code, n)
+	session, err := a.finishSetup(r.Context(), v.Code, n, browserOf(r))
 	if errors.Is(err, errSetupCode) {
 		if a.alreadySetUp(w, r) { // by somebody else, just now
 			return
@@ -87,12 +88,13 @@ type signInView struct {
 	Email, Next string
 	Why         string // "expired", "out" or "": why somebody is here
 	Wait        int    // minutes until the next try is looked at; 0: now
+	Passkey     bool   // one can be used here
 	Problems    web.Problems
 }
 
 func (a *Accounts) signInForm(w http.ResponseWriter, r *http.Request) {
 	v := signInView{Next: a.safeNext(r.URL.Query().Get("next")), Why: r.URL.Query().Get("why")}
-	if _, err := a.sessionAccount(r.Context(), a.cookie(r)); err == nil {
+	if _, err := a.session(r.Context(), a.cookie(r)); err == nil {
 		http.Redirect(w, r, v.Next, http.StatusSeeOther)
 		return
 	}
@@ -100,6 +102,7 @@ func (a *Accounts) signInForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
+	v.Passkey = a.relying != nil
 	a.Pages.Render(w, r, status, "staff/sign-in", web.Page{Title: a.Pages.Words(r).T("signin.title"), Error: len(v.Problems) > 0, Body: v})
 }
 
@@ -120,17 +123,20 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
-	session, err := a.check(r.Context(), phi.Text(v.Email), password, a.cookie(r))
+	in, err := a.check(r.Context(), phi.Text(v.Email), password, a.cookie(r), browserOf(r))
 	var p *fault.Problem
 	switch {
+	case err == nil && in.step != "":
+		a.setStep(w, in.step)
+		http.Redirect(w, r, secondPath+"?"+url.Values{"next": {v.Next}}.Encode(), http.StatusSeeOther)
 	case err == nil:
-		a.setCookie(w, session, 2*SessionLife)
+		a.setCookie(w, in.session, 2*SessionLife)
 		http.Redirect(w, r, v.Next, http.StatusSeeOther)
 	case errors.Is(err, errWrong):
 		v.Problems = web.Problems{{Field: "email", Text: own.T("signin.wrong.both")}}
 		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
 	case errors.As(err, &p) && p.RetryAfter > 0:
-		v.Wait = max(1, int((p.RetryAfter.Seconds()+59)/60))
+		v.Wait = minutes(p.RetryAfter)
 		web.SetRetryAfter(w, p.RetryAfter)
 		a.showSignIn(w, r, http.StatusTooManyRequests, v)
 	default:

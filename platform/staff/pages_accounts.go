@@ -15,6 +15,11 @@ import (
 // AccountsPath is the list of accounts; the pages of each live below.
 const AccountsPath = "/admin/accounts"
 
+// Links are the entries of this package in the navigation.
+func Links() []web.Link {
+	return []web.Link{{Path: AccountsPath, Words: "accounts.title", Action: Manage}}
+}
+
 // manageRoutes adds the pages by which administrators keep the accounts, and the one where a colleague chooses a password.
 func (a *Accounts) manageRoutes(routes *web.Routes, limited func(http.Handler) http.Handler) {
 	manage, invited := web.Staff(Manage), web.Public("who was sent a link has no password yet")
@@ -24,6 +29,7 @@ func (a *Accounts) manageRoutes(routes *web.Routes, limited func(http.Handler) h
 	routes.HandleFunc("GET "+AccountsPath+"/{account}", manage, a.showAccount)
 	routes.HandleFunc("POST "+AccountsPath+"/{account}/role", manage, a.changeRole)
 	routes.HandleFunc("POST "+AccountsPath+"/{account}/link", manage, a.resetPassword)
+	routes.Handle("POST "+AccountsPath+"/{account}/factors", manage, a.switched(a.ResetFactors))
 	routes.Handle("POST "+AccountsPath+"/{account}/off", manage, a.switched(a.Disable))
 	routes.Handle("POST "+AccountsPath+"/{account}/on", manage, a.switched(a.Enable))
 	routes.HandleFunc("GET "+passwordPath, invited, a.passwordForm)
@@ -147,6 +153,7 @@ func (a *Accounts) showLink(w http.ResponseWriter, r *http.Request, account Acco
 type manageView struct {
 	accountView
 	Since    string
+	Second   bool // there is a second factor
 	Roles    []option
 	Yourself bool
 	Off      bool
@@ -159,8 +166,13 @@ func (a *Accounts) showAccount(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	f, err := a.factors(r.Context(), a.DB, account.ID)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := a.Pages.Words(r)
-	v := manageView{accountView: viewOf(account, own), Since: own.Date(account.Created), Roles: roleOptions(own),
+	v := manageView{Second: f.any(), accountView: viewOf(account, own), Since: own.Date(account.Created), Roles: roleOptions(own),
 		Yourself: account.ID == web.Actor(r.Context()).ID, Off: !account.Disabled.IsZero(), Done: r.URL.Query().Has("done")}
 	a.Pages.Render(w, r, http.StatusOK, "staff/account", web.Page{Title: own.T("accounts.one.title"), Active: AccountsPath, Body: v})
 }

@@ -2,13 +2,14 @@ package staff
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"housecall/platform/fault"
+	"housecall/auth"
 	"housecall/platform/store"
 )
 
@@ -36,17 +37,24 @@ func (a *Accounts) cookie(r *http.Request) string {
 	return c.Value
 }
 
+// opening is what is known of a session that is opened.
+type opening struct {
+	Browser string // the names of browser and system
+	Second  string // the second factor that was shown; "": none
+}
+
 // openSession makes a session and clears away those that are over. The token is told once, here.
-func (a *Accounts) openSession(ctx context.Context, tx *store.Tx, account string) (token string, err error) {
+func (a *Accounts) openSession(ctx context.Context, tx *store.Tx, account string, o opening) (token string, err error) {
 	if token, err = newToken(a.Random); err != nil {
 		return "", err
 	}
-	now := a.Now()
-	if _, err := tx.ExecContext(ctx, `DELETE FROM staff_sessions WHERE expires_at <= ?`, store.Millis(now)); err != nil {
+	now := store.Millis(a.Now())
+	if _, err := tx.ExecContext(ctx, `DELETE FROM staff_sessions WHERE expires_at <= ?`, now); err != nil {
 		return "", fmt.Errorf("clear old sessions: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO staff_sessions (hash, account_id, created_at, expires_at) VALUES (?, ?, ?, ?)`,
-		hashOf(token), account, store.Millis(now), store.Millis(now.Add(SessionLife))); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO staff_sessions (hash, id, account_id, browser, second, created_at, seen_at, proved_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		hashOf(token), store.NewID(), account, o.Browser, o.Second, now, now, now, store.Millis(a.Now().Add(SessionLife))); err != nil {
 		return "", fmt.Errorf("store a session: %w", err)
 	}
 	return token, nil
@@ -55,27 +63,85 @@ func (a *Accounts) openSession(ctx context.Context, tx *store.Tx, account string
 // errNoSession says that a cookie opens nothing.
 var errNoSession = errors.New("no such session")
 
-func (a *Accounts) sessionAccount(ctx context.Context, token string) (Account, error) {
-	if token == "" {
-		return Account{}, errNoSession
-	}
-	var account Account
-	err := a.DB.QueryRowContext(ctx, `SELECT a.id, a.name, a.email, a.role FROM staff_sessions s JOIN staff_accounts a ON a.id = s.account_id
-		WHERE s.hash = ? AND s.expires_at > ? AND a.disabled_at IS NULL`, hashOf(token), store.Millis(a.Now())).
-		Scan(&account.ID, &account.Name, &account.Email, &account.Role)
-	if errors.Is(err, fault.NotFound) {
-		return Account{}, errNoSession
-	}
-	if err != nil {
-		return Account{}, fmt.Errorf("look a session up: %w", err)
-	}
-	return account, nil
+// session is a browser in which somebody is signed in.
+type session struct {
+	ID      string
+	Account Account
+	Browser string
+	Second  string // the second factor that was shown
+	Created time.Time
+	Seen    time.Time // when its owner last did something
+	Proved  time.Time // when its owner last showed who they are
+	factors bool      // the account has a second factor
 }
 
-// safeNext returns where to go after signing in: a path of ours below Home, else Home.
+const sessionColumns = `s.id, s.browser, s.second, s.created_at, s.seen_at, s.proved_at, a.id, a.name, a.email, a.role, a.password <> '',
+	EXISTS (SELECT 1 FROM staff_totp t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) OR EXISTS (SELECT 1 FROM staff_passkeys p WHERE p.account_id = a.id)`
+
+func scanSession(rows *sql.Rows) (s session, err error) {
+	var created, seen, proved int64
+	err = rows.Scan(&s.ID, &s.Browser, &s.Second, &created, &seen, &proved, &s.Account.ID, &s.Account.Name, &s.Account.Email, &s.Account.Role,
+		&s.Account.HasPassword, &s.factors)
+	s.Created, s.Seen, s.Proved = store.Time(created), store.Time(seen), store.Time(proved)
+	return s, err
+}
+
+// session finds the session of a cookie. Errors: errNoSession.
+func (a *Accounts) session(ctx context.Context, token string) (session, error) {
+	if token == "" {
+		return session{}, errNoSession
+	}
+	found, err := store.Collect(ctx, a.DB, scanSession, `SELECT `+sessionColumns+` FROM staff_sessions s JOIN staff_accounts a ON a.id = s.account_id
+		WHERE s.hash = ? AND s.expires_at > ? AND a.disabled_at IS NULL`, hashOf(token), store.Millis(a.Now()))
+	if err != nil {
+		return session{}, fmt.Errorf("look a session up: %w", err)
+	}
+	if len(found) == 0 {
+		return session{}, errNoSession
+	}
+	return found[0], nil
+}
+
+// sessions lists those of an account, the newest first.
+func (a *Accounts) sessions(ctx context.Context, account string) ([]session, error) {
+	all, err := store.Collect(ctx, a.DB, scanSession, `SELECT `+sessionColumns+` FROM staff_sessions s JOIN staff_accounts a ON a.id = s.account_id
+		WHERE a.id = ? AND s.expires_at > ? ORDER BY s.created_at DESC, s.id`, account, store.Millis(a.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return all, nil
+}
+
+// endSession ends one session of the actor's own, named by its id.
+func (a *Accounts) endSession(ctx context.Context, actor auth.Actor, id string) error {
+	return a.DB.Tx(ctx, func(tx *store.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM staff_sessions WHERE id = ? AND account_id = ?`, id, actor.ID)
+		if err := one(res, err, "end a session"); err != nil {
+			return err
+		}
+		return store.Audit(ctx, tx, store.Act{At: a.Now(), Actor: actor, Action: "staff.session_end", Subject: accountSubject(actor.ID), Outcome: store.Allowed})
+	})
+}
+
+// safeNext returns where to go after signing in: a page of ours without its query, else Home.
 func (a *Accounts) safeNext(next string) string {
-	if (next == a.Home || strings.HasPrefix(next, a.Home+"/")) && !strings.ContainsAny(next, "\\?#\r\n") && !strings.Contains(next, "..") {
-		return next
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\?#\r\n\t") || strings.Contains(next, "..") {
+		return a.Home
+	}
+	for _, own := range []string{a.Home, accountPath, "/admin"} {
+		if next == own || strings.HasPrefix(next, own+"/") {
+			return next
+		}
 	}
 	return a.Home
+}
+
+// homeOf is where somebody of a role goes who asked for nothing else: the first page they may see.
+func (a *Accounts) homeOf(role auth.Role) string {
+	for _, l := range a.Links {
+		if l.Action == "" || a.Policy.May(role, l.Action) {
+			return l.Path
+		}
+	}
+	return accountPath
 }

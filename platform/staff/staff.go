@@ -14,7 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"housecall/auth"
+	"housecall/platform/keys"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -43,20 +46,27 @@ type Config struct {
 	DB        *store.DB
 	Limiter   web.Limiter // counts tries by network
 	Pages     *web.Pages
-	PublicURL string           // decides whether cookies are for HTTPS only
-	Home      string           // where somebody goes who signed in, as in "/desk"; also what they may be sent back to
-	Links     []web.Link       // navigation of who is signed in, each where it may be followed
-	Policy    auth.Policy      // who may do what
-	Now       func() time.Time // nil: time.Now
-	Random    io.Reader        // nil: crypto/rand
-	Cost      Cost             // of passwords; zero: DefaultCost
+	PublicURL string         // decides whether cookies are for HTTPS only
+	Home      string         // where somebody goes who signed in, as in "/desk"; also what they may be sent back to
+	Links     []web.Link     // navigation of who is signed in, each where it may be followed
+	Policy    auth.Policy    // who may do what
+	Site      string         // the hospital's name, in apps and passkeys
+	Vault     keys.Vault     // seals the secrets of second factors, and what a form held when its page was locked
+	Zone      *time.Location // of readers whose browser has not told theirs; nil: UTC
+	Idle      time.Duration  // without doing anything, until pages ask again who is there; 0: never
+	// RequireSecond are the roles that must show a second factor.
+	RequireSecond []auth.Role
+	Now           func() time.Time // nil: time.Now
+	Random        io.Reader        // nil: crypto/rand
+	Cost          Cost             // of passwords; zero: DefaultCost
 }
 
 // Accounts are the accounts, sessions and keys. Safe for use by many goroutines.
 type Accounts struct {
 	Config
-	secure bool
-	hasher *hasher
+	secure  bool
+	hasher  *hasher
+	relying *webauthn.WebAuthn // nil: the address can have no passkeys
 }
 
 // Account is one of the hospital's people.
@@ -101,6 +111,9 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	if a.hasher, err = newHasher(c.Cost, c.Random); err != nil {
 		return nil, err
 	}
+	if a.relying, err = newRelyingParty(c.PublicURL, c.Site); err != nil {
+		return nil, err
+	}
 	if c.Pages != nil {
 		if err := c.Pages.Add("staff", store.Folder(pageFiles, "pages")); err != nil {
 			return nil, err
@@ -118,6 +131,9 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET /sign-in", door, a.signInForm)
 	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
 	routes.HandleFunc("POST /sign-out", door, a.signOut)
+	a.doorRoutes(routes, door, limited)
+	a.accountRoutes(routes, limited)
+	a.lockRoutes(routes, limited)
 	a.manageRoutes(routes, limited)
 }
 

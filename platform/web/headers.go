@@ -6,14 +6,14 @@ import (
 )
 
 // features of https://github.com/w3c/webappsec-permissions-policy/blob/main/features.md that a page of ours may use. Besides the devices: pictures must play by
-// themselves, may fill the screen, keep it awake and go into a small window; a speaker can be chosen; a link can be copied.
+// themselves, may fill the screen, keep it awake and go into a small window; a speaker can be chosen; a link can be copied; who works here signs in by passkey.
 var ourFeatures = []string{"autoplay", "camera", "clipboard-write", "display-capture", "fullscreen", "microphone",
-	"picture-in-picture", "screen-wake-lock", "speaker-selection"}
+	"picture-in-picture", "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "speaker-selection"}
 
 // otherFeatures are switched off.
 var otherFeatures = []string{"accelerometer", "browsing-topics", "clipboard-read", "compute-pressure", "encrypted-media",
 	"gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection", "keyboard-map", "local-fonts",
-	"magnetometer", "midi", "otp-credentials", "payment", "publickey-credentials-create", "publickey-credentials-get", "serial",
+	"magnetometer", "midi", "otp-credentials", "payment", "serial",
 	"storage-access", "sync-xhr", "usb", "window-management", "xr-spatial-tracking"}
 
 // headers returns the function that sets the security headers every answer starts with; a handler may narrow or replace one of them

@@ -55,7 +55,17 @@ type Page struct {
 type Reader struct {
 	Name    string
 	SignOut string // the path a sign-out form posts to
+	Account string // the path of the reader's own account; "": their name leads nowhere
 	Links   []Link // navigation
+	Lock    Lock
+}
+
+// Lock is how a page that was left alone asks who is there. The zero Lock never asks.
+type Lock struct {
+	Idle     time.Duration // without anything done, until it does
+	Unlock   string        // the path that takes the answer
+	Password bool          // the reader has one
+	Passkey  bool          // the reader has one that can be used here
 }
 
 // Link is one entry of the navigation.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"housecall/auth"
 	"housecall/visits"
 )
 
@@ -40,6 +41,7 @@ type Config struct {
 	Consent        string         // folder of texts that families are asked to consent to; "": they are asked nothing
 	TimeZone       *time.Location // the hospital's
 	Window         visits.Window  // when links work, around the planned time
+	Staff          Staff          // how people who work here sign in
 
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -73,6 +75,12 @@ func (c Config) Public() string {
 		public += ":" + port
 	}
 	return public
+}
+
+// Staff says how people who work here sign in. The zero value locks no page and asks nobody for a second factor.
+type Staff struct {
+	Idle          time.Duration // without anything done, until pages ask again who is there; 0: never
+	RequireSecond []auth.Role   // who must show a second factor
 }
 
 // WithDefaults fills in what is left open.

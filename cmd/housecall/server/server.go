@@ -147,7 +147,8 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
-		Links: visits.DeskLinks(), Policy: policy, Now: s.config.Now})
+		Links: append(visits.DeskLinks(), staff.Links()...), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, Now: s.config.Now})
 	if err != nil {
 		return err
 	}
@@ -208,7 +209,7 @@ func Book() (*words.Book, error) {
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
-func Policy() (auth.Policy, error) { return auth.NewPolicy(sites.Rules, people.Rules) }
+func Policy() (auth.Policy, error) { return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules) }
 
 // Routes are all routes that people and programs reach, each with who may use it.
 func (s *Server) Routes() []web.Route { return s.routes.All() }
