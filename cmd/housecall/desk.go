@@ -234,7 +234,7 @@ func subcommands(ctx context.Context, name string, all []command, args []string,
 	}
 	fmt.Fprintf(out, "Usage: housecall %s COMMAND [options]\n", name)
 	for _, c := range all {
-		fmt.Fprintf(out, "  %-8s %s\n", c.name, c.about)
+		fmt.Fprintf(out, "  %-13s %s\n", c.name, c.about)
 	}
 	return status
 }

@@ -16,6 +16,7 @@ func userCommand(ctx context.Context, args []string, stdout, stderr io.Writer) i
 		{"create", "make an account and print the link by which its owner chooses a password, once", userCreate},
 		{"list", "list the accounts", userList},
 		{"reset", "take an account's password away and print a new link", userReset},
+		{"reset-factors", "take away the second factors of somebody who has lost them", userResetFactors},
 		{"role", "change what somebody may do", userRole},
 		{"disable", "switch an account off; its sessions end at once", userDisable},
 		{"enable", "switch an account on again", userEnable},
@@ -124,6 +125,17 @@ func userReset(ctx context.Context, args []string, stdout, stderr io.Writer) int
 			return err
 		}
 		return o.printPasswordLink(account, link)
+	})
+}
+
+func userResetFactors(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o := newDeskOptions("user reset-factors", stdout, stderr)
+	given, err := o.read(args, "EMAIL")
+	if err != nil {
+		return o.finish(err)
+	}
+	return o.onUser(ctx, given[0], func(a *staff.Accounts, account staff.Account) error {
+		return o.changed(ctx, a, account, a.ResetFactors(ctx, auth.Operator(), account.ID))
 	})
 }
 

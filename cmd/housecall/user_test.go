@@ -43,6 +43,7 @@ func TestUserCommands(t *testing.T) {
 		t.Errorf("reset gave %q after %q", made.Link, first)
 	}
 	d.do(0, "user", "role", "bob@example.org", "coordinator")
+	d.do(0, "user", "reset-factors", "bob@example.org")
 	d.do(0, "user", "disable", "bob@example.org")
 	if out, _ := d.do(0, "user", "list"); !strings.Contains(out, "bob@example.org  coordinator  off          Bob Sample") || !strings.Contains(out, "ann@example.org  admin        no password  Ann Sample") {
 		t.Errorf("list:\n%s", out)

@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/keys"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
@@ -93,7 +95,7 @@ func (l *limiter) Allow(_ context.Context, _ string, limit int, window time.Dura
 	return l.seen <= limit, window, nil
 }
 
-func newHouse(t *testing.T, publicURL string) *house {
+func newHouse(t *testing.T, publicURL string, change ...func(*staff.Config)) *house {
 	t.Helper()
 	ctx := context.Background()
 	db := storetest.Open(t, storetest.URL(t), store.Options{})
@@ -110,8 +112,16 @@ func newHouse(t *testing.T, publicURL string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: h.limiter, Pages: pages, PublicURL: publicURL, Home: "/desk",
-		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Policy: policy, Now: h.time, Cost: cheap})
+	ring, err := keys.Open(ctx, db, filepath.Join(t.TempDir(), "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := staff.Config{DB: db, Limiter: h.limiter, Pages: pages, PublicURL: publicURL, Home: "/desk", Site: "Example Children's Hospital",
+		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Policy: policy, Vault: ring.Staff(), Now: h.time, Cost: cheap}
+	for _, each := range change {
+		each(&config)
+	}
+	h.Accounts, err = staff.New(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +131,8 @@ func newHouse(t *testing.T, publicURL string) *house {
 		a := web.Actor(r.Context())
 		fmt.Fprintf(w, "%s %s %s", a.Kind, a.ID, a.Role)
 	})
-	routes.Handle("/desk", web.SignedIn(), who)
+	routes.Handle("GET /desk", web.SignedIn(), who)
+	routes.HandleFunc("POST /desk", web.SignedIn(), func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "typed %q", r.PostFormValue("x")) })
 	routes.Handle("/api/who", web.Key(auth.VisitRead), who)
 	handler, err := web.New(routes, web.Options{Pages: pages, PublicURL: publicURL, Logger: slog.New(slog.NewJSONHandler(h.log, nil))})
 	if err != nil {

@@ -22,10 +22,10 @@ import (
 const accountPath = "/account"
 
 // accountRoutes adds the pages where people keep how they sign in.
-func (a *Accounts) accountRoutes(routes *web.Routes, limited func(http.Handler) http.Handler) {
+func (a *Accounts) accountRoutes(routes *web.Routes) {
 	everybody := web.SignedIn()
 	routes.HandleFunc("GET "+accountPath, everybody, a.showOwn)
-	routes.Handle("POST "+accountPath+"/password", everybody, limited(http.HandlerFunc(a.changeOwnPassword)))
+	routes.HandleFunc("POST "+accountPath+"/password", everybody, a.changeOwnPassword)
 	routes.HandleFunc("GET "+accountPath+"/password", everybody, a.toOwn)
 	routes.Handle("GET "+accountPath+"/app", everybody, a.fresh(a.appForm))
 	routes.Handle("POST "+accountPath+"/app", everybody, a.fresh(a.confirmApp))

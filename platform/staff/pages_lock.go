@@ -11,11 +11,11 @@ import (
 )
 
 // lockRoutes adds the ways out of the lock, and what the script asks to know whether it is time for it.
-func (a *Accounts) lockRoutes(routes *web.Routes, limited func(http.Handler) http.Handler) {
+func (a *Accounts) lockRoutes(routes *web.Routes) {
 	everybody := web.SignedIn()
 	routes.HandleFunc("GET "+unlockPath, everybody, a.unlocked)
-	routes.Handle("POST "+unlockPath, everybody, limited(http.HandlerFunc(a.sendUnlock)))
-	routes.Handle("POST "+unlockPath+"/passkey", everybody, limited(http.HandlerFunc(a.beginUnlock)))
+	routes.HandleFunc("POST "+unlockPath, everybody, a.sendUnlock)
+	routes.HandleFunc("POST "+unlockPath+"/passkey", everybody, a.beginUnlock)
 	routes.HandleFunc("GET "+leftPath, everybody, a.tellLeft)
 	routes.HandleFunc("POST "+herePath, everybody, a.tellLeft)
 }

@@ -122,7 +122,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	return a, nil
 }
 
-// Routes adds the pages /setup, /sign-in and /sign-out.
+// Routes adds the pages of signing in and out, of one's own account, and of those who keep the accounts.
 func (a *Accounts) Routes(routes *web.Routes) {
 	limited := web.Limit(a.Limiter, "sign-in", 30, 5*time.Minute)
 	door := web.Public("nobody is signed in yet, or any more")
@@ -131,9 +131,9 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET /sign-in", door, a.signInForm)
 	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
 	routes.HandleFunc("POST /sign-out", door, a.signOut)
-	a.doorRoutes(routes, door, limited)
-	a.accountRoutes(routes, limited)
-	a.lockRoutes(routes, limited)
+	a.doorRoutes(routes, door, web.Limit(a.Limiter, "second-factor", 60, 5*time.Minute))
+	a.accountRoutes(routes)
+	a.lockRoutes(routes)
 	a.manageRoutes(routes, limited)
 }
 
