@@ -101,16 +101,17 @@ func (o *Outbox) judge(ctx context.Context, j jobs.Job, m stored, begun bool, er
 		defer cancel()
 	}
 	var refused *refusal
+	var unknown *doubt
 	switch {
 	case err == nil:
 		return o.record(ctx, j, m, true, Sent, "")
+	case errors.As(err, &unknown):
+		return o.record(ctx, j, m, true, Unsure, unknown.reason)
 	case errors.As(err, &refused):
 		if refused.permanent || j.Try >= o.Tries {
 			return o.record(ctx, j, m, begun, Failed, refused.reason)
 		}
 		return o.missed(ctx, j, m, begun, err)
-	case begun:
-		return o.record(ctx, j, m, true, Unsure, "the connection was lost before the answer came")
 	case errors.Is(err, jobs.ErrLost) || ctx.Err() != nil:
 		return err
 	case j.Try >= o.Tries:

@@ -168,13 +168,13 @@ func said(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// refused is an answer about this message; any other error stays as it is.
-func refused(err error) error {
+// refused is an answer by which a message was not taken, or otherwise where err is no such answer.
+func refused(err, otherwise error) error {
 	var answer *textproto.Error
 	if errors.As(err, &answer) && answer.Code >= 400 && answer.Code < 600 {
 		return &refusal{reason: codes(answer), permanent: answer.Code >= 500}
 	}
-	return said("speak with the mail server", err)
+	return otherwise
 }
 
 // send implements transport. The message can't be taken back once the line with a dot alone is on its way.
@@ -192,11 +192,11 @@ func (m *Mail) send(ctx context.Context, o outgoing, begin func() error) error {
 		return said("say whom mail is from", err) // whoever runs the server can mend that
 	}
 	if err := s.Rcpt("<" + to + ">"); err != nil {
-		return refused(err)
+		return refused(err, said("speak with the mail server", err))
 	}
 	w, err := s.Data()
 	if err != nil {
-		return refused(err)
+		return refused(err, said("speak with the mail server", err))
 	}
 	if err := s.UpdateDeadline(takeWithin); err != nil {
 		return said("speak with the mail server", err)
@@ -212,7 +212,7 @@ func (m *Mail) send(ctx context.Context, o outgoing, begin func() error) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, s.end)()
 	if err := w.Close(); err != nil {
-		return refused(err)
+		return refused(err, &doubt{"the connection was lost before the answer came"})
 	}
 	_ = s.Text.PrintfLine("QUIT") // its answer would change nothing
 	return nil

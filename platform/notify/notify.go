@@ -89,7 +89,7 @@ type outgoing struct {
 // transport hands a message to the world.
 type transport interface {
 	// send calls begin once, right before the message can't be taken back, and sends nothing when that fails. Before begin every error means that nothing
-	// was sent; after it, a *refusal alone does.
+	// was sent; after it a *refusal says so, and a *doubt why nobody knows.
 	send(ctx context.Context, m outgoing, begin func() error) error
 }
 
@@ -102,12 +102,18 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.reason }
 
+// doubt is why nobody knows whether a message was taken.
+type doubt struct{ reason string } // in fixed words and codes
+
+func (d *doubt) Error() string { return d.reason }
+
 // Config is what an outbox needs from outside.
 type Config struct {
 	DB     *store.DB
 	Jobs   *jobs.Queue // of the same database; handlers are added to it
 	Vault  keys.Vault  // seals addresses
 	Mail   *Mail       // nil: no e-mail can be sent
+	SMS    *Gateway    // nil: no SMS can be sent
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 	Tries  int              // of a message; zero: 15, which takes six and a half hours
@@ -143,6 +149,9 @@ func New(ctx context.Context, c Config) (*Outbox, error) {
 	o := &Outbox{Config: c, composers: map[string]Composer{}, ways: map[Channel]transport{}, ended: map[Ended]int64{}}
 	if c.Mail != nil {
 		o.ways[Email] = c.Mail
+	}
+	if c.SMS != nil {
+		o.ways[SMS] = c.SMS
 	}
 	for _, channel := range []Channel{Email, SMS} {
 		// The outbox ends a message after its tries; what the queue counts beyond are nodes that died over it.
