@@ -3,7 +3,13 @@ package notify_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,7 +25,31 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childDatabase) != "" {
+		fmt.Fprintln(os.Stderr, send()) // until it is killed
+		os.Exit(1)
+	}
+	trustTestServers()
+	goleak.VerifyTestMain(storetest.Both(m))
+}
+
+// trustTestServers has this process take httptest's certificate for a right one, as if an authority had signed it.
+func trustTestServers() {
+	server := httptest.NewTLSServer(nil)
+	roots := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	server.Close()
+	f, err := os.CreateTemp("", "roots-*.pem")
+	if err == nil {
+		_, err = f.Write(roots)
+	}
+	if err = errors.Join(err, f.Close(), os.Setenv("SSL_CERT_FILE", f.Name())); err == nil {
+		_, err = x509.SystemCertPool() // read once a process
+	}
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		panic(err)
+	}
+}
 
 const (
 	address = "canary.family@example.org"
@@ -72,11 +102,14 @@ type office struct {
 	clock *clock
 	log   *safeBuffer
 
+	logger  *slog.Logger
+	vault   keys.Vault
 	compose func(notify.Message) (notify.Content, error) // nil: text
 }
 
 type ways struct {
 	mail *notify.Mail
+	sms  *notify.Gateway
 }
 
 func newOffice(t *testing.T, w ways) *office {
@@ -87,15 +120,16 @@ func newOffice(t *testing.T, w ways) *office {
 func openOffice(t *testing.T, url, master string, c *clock, w ways) *office {
 	t.Helper()
 	o := &office{t: t, url: url, db: storetest.Open(t, url, store.Options{}), clock: c, log: &safeBuffer{}}
-	logger := slog.New(slog.NewJSONHandler(o.log, nil))
+	o.logger = slog.New(slog.NewJSONHandler(o.log, nil))
 	ring, err := keys.Open(t.Context(), o.db, master)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.queue, err = jobs.New(t.Context(), jobs.Config{DB: o.db, Lease: lease, Now: c.time, Logger: logger, Look: time.Millisecond}); err != nil {
+	o.vault = ring.Mail()
+	if o.queue, err = jobs.New(t.Context(), jobs.Config{DB: o.db, Lease: lease, Now: c.time, Logger: o.logger, Look: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	o.Outbox, err = notify.New(t.Context(), notify.Config{DB: o.db, Jobs: o.queue, Vault: ring.Mail(), Mail: w.mail, Logger: logger, Now: c.time, Tries: 3})
+	o.Outbox, err = notify.New(t.Context(), notify.Config{DB: o.db, Jobs: o.queue, Vault: o.vault, Mail: w.mail, SMS: w.sms, Logger: o.logger, Now: c.time, Tries: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,206 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+
+	"housecall/platform/jobs"
+	"housecall/platform/store"
+)
+
+const (
+	// webhookWithin bounds a request; the specification proposes 15 to 30 seconds.
+	webhookWithin = 20 * time.Second
+	// webhookReads is how many bytes of an answer are read, so that its connection ends in order.
+	webhookReads = 16 << 10
+)
+
+// wireServer is an address of the Internet's that Azure gives to the machines' own keeper.
+var wireServer = netip.MustParsePrefix("168.63.129.16/32")
+
+// errNotAllowed says that an address belongs to no network that webhooks may be sent to.
+var errNotAllowed = errors.New("its network is not allowed")
+
+// guarded makes a client that connects to addresses of the Internet, and of the networks of allow, alone: judged when it dials, by the address that the name has
+// led to. It follows nothing and uses no proxy, either of which would connect elsewhere.
+func guarded(allow []netip.Prefix) *http.Client {
+	var v4, v6 []netip.Prefix
+	for _, p := range allow {
+		if p.Addr().Is4() {
+			v4 = append(v4, p)
+		} else {
+			v6 = append(v6, p)
+		}
+	}
+	internet := ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...), ssrf.WithDeniedV4Prefixes(wireServer))
+	secure := &net.Dialer{Timeout: webhookWithin, Control: func(network, address string, c syscall.RawConn) error {
+		if err := internet.Safe(network, address, c); err != nil {
+			return errNotAllowed
+		}
+		return nil
+	}}
+	// Without TLS only to networks that somebody has named.
+	plain := &net.Dialer{Timeout: webhookWithin, Control: func(_, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil || !slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Contains(to.Addr()) }) {
+			return errNotAllowed
+		}
+		return nil
+	}}
+	return &http.Client{
+		Timeout:       webhookWithin,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: plain.DialContext, DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return (&tls.Dialer{NetDialer: secure, Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext(ctx, network, address)
+		}},
+	}
+}
+
+// parcel is a delivery with all that sending it needs.
+type parcel struct {
+	endpoint
+	event, body string
+	state       State
+}
+
+// deliver sends an event to an endpoint: the handler of its job. Receivers know by its id that they have it, so that it may be sent again whenever nobody knows.
+func (w *Webhooks) deliver(ctx context.Context, j jobs.Job) error {
+	all, err := store.Collect(ctx, w.DB, func(r *sql.Rows) (p parcel, err error) {
+		var oldUntil, disabled int64
+		err = r.Scan(&p.ID, &p.url, &p.secret, &p.old, &oldUntil, &disabled, &p.event, &p.body, &p.state)
+		p.oldUntil, p.Disabled = store.Time(oldUntil), store.Time(disabled)
+		return p, err
+	}, `SELECT p.id, p.url, p.secret, p.old_secret, p.old_until, COALESCE(p.disabled_at, 0), e.id, e.body, d.state
+		FROM notify_deliveries d JOIN notify_events e ON e.id = d.event_id JOIN notify_endpoints p ON p.id = d.endpoint_id WHERE d.id = ?`, j.Key)
+	if err != nil || len(all) == 0 || all[0].state != Waiting {
+		return err // nothing to do where the endpoint or the event is gone
+	}
+	p := all[0]
+	if !p.Disabled.IsZero() {
+		return w.record(ctx, j, p, Failed, "the endpoint is disabled")
+	}
+	err = w.post(ctx, p)
+	var refused *refusal
+	switch {
+	case err == nil:
+		return w.record(ctx, j, p, Sent, "")
+	case !errors.As(err, &refused):
+		return err // of ours, or the server stops
+	case refused.permanent || j.Try >= webhookPolicy.Tries:
+		return w.record(ctx, j, p, Failed, refused.reason)
+	}
+	if _, written := w.DB.ExecContext(ctx, `UPDATE notify_deliveries SET reason = ? WHERE id = ? AND state = 'waiting'`, refused.reason, j.Key); written != nil {
+		return written
+	}
+	if refused.wait > 0 {
+		return jobs.Later(refused.wait, err)
+	}
+	return err
+}
+
+// goneReason is the answer by which a receiver says that it wants nothing any more.
+const goneReason = "the endpoint answered 410"
+
+// record writes what became of a delivery, and completes its job.
+func (w *Webhooks) record(ctx context.Context, j jobs.Job, p parcel, state State, reason string) error {
+	err := w.DB.Tx(ctx, func(tx *store.Tx) error {
+		if reason == goneReason {
+			if _, err := tx.ExecContext(ctx, `UPDATE notify_endpoints SET disabled_at = ?, reason = 'it answered 410: gone' WHERE id = ? AND disabled_at IS NULL`,
+				store.Millis(w.Now()), p.ID); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE notify_deliveries SET state = ?, reason = ?, changed_at = ? WHERE id = ?`, string(state), reason, store.Millis(w.Now()), j.Key); err != nil {
+			return err
+		}
+		return j.Done(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.ended[state]++
+	w.mu.Unlock()
+	if state == Failed {
+		w.Logger.WarnContext(ctx, "a webhook was not delivered", "endpoint", p.ID, "delivery", j.Key, "reason", reason)
+	}
+	return nil
+}
+
+// post sends a parcel. A *refusal says why it was not taken; other errors are no answer about it.
+func (w *Webhooks) post(ctx context.Context, p parcel) error {
+	address, err := w.Vault.Open(p.url, endpointPlace(p.ID, "url"))
+	if err != nil {
+		return &refusal{reason: "its address can't be read", permanent: true}
+	}
+	signatures, err := w.sign(p)
+	if err != nil {
+		return &refusal{reason: "its secret can't be read", permanent: true}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(p.body))
+	if err != nil {
+		return &refusal{reason: "its address can't be read", permanent: true}
+	}
+	r.Header = signatures
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "Housecall-Webhooks/1")
+	answer, err := w.client.Do(r)
+	switch {
+	case errors.Is(err, errNotAllowed):
+		return &refusal{reason: errNotAllowed.Error(), permanent: true}
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &refusal{reason: "the endpoint was not reached"} // the error holds the address
+	}
+	defer answer.Body.Close()
+	_, _ = io.CopyN(io.Discard, answer.Body, webhookReads) // what it says is of no use
+	if answer.StatusCode >= 200 && answer.StatusCode < 300 {
+		return nil
+	}
+	reason := fmt.Sprint("the endpoint answered ", answer.StatusCode)
+	return &refusal{reason: reason, permanent: reason == goneReason, wait: retryAfter(answer.Header)}
+}
+
+// sign makes the headers by which a receiver knows that an event is of this server, and of now.
+func (w *Webhooks) sign(p parcel) (http.Header, error) {
+	now := w.Now()
+	at := strconv.FormatInt(now.Unix(), 10)
+	secrets := []string{p.secret}
+	if p.old != "" && now.Before(p.oldUntil) {
+		secrets = append(secrets, p.old)
+	}
+	var signatures []string
+	for _, sealed := range secrets {
+		secret, err := w.Vault.Open(sealed, endpointPlace(p.ID, "secret"))
+		if err != nil {
+			return nil, err
+		}
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		if err != nil {
+			return nil, err
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write(bytes.Join([][]byte{[]byte(p.event), []byte(at), []byte(p.body)}, []byte(".")))
+		signatures = append(signatures, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	return http.Header{"Webhook-Id": {p.event}, "Webhook-Timestamp": {at}, "Webhook-Signature": {strings.Join(signatures, " ")}}, nil
+}
