@@ -13,7 +13,9 @@ import (
 	"housecall/cmd/housecall/server"
 	"housecall/platform/backup"
 	"housecall/platform/certs"
+	"housecall/platform/jobs"
 	"housecall/platform/keys"
+	"housecall/platform/notify"
 	"housecall/platform/people"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
@@ -24,8 +26,8 @@ import (
 // schemas are the tables of every package, in the order in which they are made.
 func schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
-		{Name: "certs", Files: certs.Migrations()}, {Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()},
-		{Name: "visits", Files: visits.Migrations()}}
+		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
+		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}}
 }
 
 // backupJSON is a backup as programs read it.

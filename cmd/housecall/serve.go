@@ -72,6 +72,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	relayOptions(o, c)
 	gateOptions(o, c)
 	staffOptions(o, c)
+	notifyOptions(o, c)
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")

@@ -256,6 +256,9 @@ func TestTriedAgainAndFailed(t *testing.T) {
 		t.Errorf("retried what had not failed: %v", err)
 	}
 	n.due(1)
+	if census, err := n.Census(t.Context()); err != nil || len(census) != 1 || census[0] != (jobs.Count{Kind: "remind"}) {
+		t.Errorf("census %+v, %v", census, err)
+	}
 	if n.count(`SELECT COUNT(*) FROM jobs`) != 0 || n.count(`SELECT COUNT(*) FROM audit WHERE action = 'job.retry'`) != 1 {
 		t.Error("it was not done, or not audited")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"housecall/auth"
@@ -57,7 +58,7 @@ type Count struct {
 	Oldest  time.Duration // since the time of the one that has been due for longest
 }
 
-// Census counts the jobs of every kind that there are any of.
+// Census counts the jobs of every kind that this queue has a handler for, or that there are any of.
 func (q *Queue) Census(ctx context.Context) ([]Count, error) {
 	now := store.Millis(q.Now())
 	all, err := store.Collect(ctx, q.DB, func(r *sql.Rows) (c Count, err error) {
@@ -72,6 +73,11 @@ func (q *Queue) Census(ctx context.Context) ([]Count, error) {
 		FROM jobs GROUP BY kind ORDER BY kind`, now, now, now, now)
 	if err != nil {
 		return nil, fmt.Errorf("count jobs: %w", err)
+	}
+	for _, k := range q.kinds {
+		if !slices.ContainsFunc(all, func(c Count) bool { return c.Kind == k.name }) {
+			all = append(all, Count{Kind: k.name})
+		}
 	}
 	return all, nil
 }

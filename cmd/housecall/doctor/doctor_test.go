@@ -16,6 +16,7 @@ import (
 	"housecall/cmd/housecall/server"
 	"housecall/platform/bucket/buckettest"
 	"housecall/platform/keys"
+	"housecall/platform/notify/mailtest"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 )
@@ -182,6 +183,43 @@ func TestRedisAway(t *testing.T) {
 	defer l.Close()
 	expect(t, examined(t, server.Config{Data: t.TempDir(), Redis: "redis://" + l.Addr().String()}, "redis"), doctor.Bad, "start Redis")
 	expect(t, examined(t, server.Config{Data: t.TempDir()}, "redis"), doctor.Good, "alone")
+}
+
+func TestMail(t *testing.T) {
+	letters := mailtest.Start(t, mailtest.Options{User: "housecall", Password: "right"})
+	c := server.Config{Data: t.TempDir(), SMTP: letters.URL(), MailFrom: "Example Hospital <visits@example.org>"}
+	expect(t, examined(t, c, "mail"), doctor.Good, "TLS 1.3, signed in")
+	c.SMTP = strings.Replace(c.SMTP, "right", "wrong", 1)
+	f := examined(t, c, "mail")
+	expect(t, f, doctor.Bad, "535 5.7.8 → let this machine reach localhost")
+	if strings.Contains(f.Found+f.Remedy, "wrong") {
+		t.Errorf("a password is shown: %+v", f)
+	}
+	c.MailFrom = ""
+	expect(t, examined(t, c, "mail"), doctor.Bad, "need each other")
+	c.SMTP = ""
+	expect(t, examined(t, c, "mail"), doctor.Weak, "not set")
+	if len(letters.Letters()) != 0 {
+		t.Error("the doctor sent mail")
+	}
+}
+
+func TestSMS(t *testing.T) {
+	asked := false
+	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	c := server.Config{Data: t.TempDir(), SMS: filepath.Join(t.TempDir(), "sms.json")}
+	expect(t, examined(t, c, "sms"), doctor.Bad, "mend the file")
+	if err := os.WriteFile(c.SMS, []byte(`{"url": "`+gateway.URL+`?to={{query .To}}"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examined(t, c, "sms"), doctor.Good, "answers")
+	gateway.Close()
+	expect(t, examined(t, c, "sms"), doctor.Bad, "let this machine reach the gateway")
+	c.SMS = ""
+	expect(t, examined(t, c, "sms"), doctor.Good, "not used")
+	if asked {
+		t.Error("the doctor sent something")
+	}
 }
 
 func TestPrint(t *testing.T) {

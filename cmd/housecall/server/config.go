@@ -36,6 +36,10 @@ type Config struct {
 	DrainWithin    time.Duration  // how long visits may take to move to other nodes
 	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
 	ProxyProtocol  bool           // they pass TCP on, and name the client by a header of the PROXY protocol
+	SMTP           string         // URL of the mail server; "": no e-mail is sent
+	MailFrom       string         // whom it is from
+	SMS            string         // file that describes the gateway; "": no SMS is sent
+	WebhookAllow   []netip.Prefix // networks beside the Internet that webhooks may be sent to
 	Site           string         // the hospital's name
 	Phone          string         // its number for when nothing else works; "": none
 	Consent        string         // folder of texts that families are asked to consent to; "": they are asked nothing

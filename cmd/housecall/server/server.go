@@ -142,6 +142,10 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	post, err := s.openPost(ctx, db, ring)
+	if err != nil {
+		return err
+	}
 	policy, err := Policy()
 	if err != nil {
 		return err
@@ -176,6 +180,7 @@ func (s *Server) start(ctx context.Context) error {
 	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
 	events.start(s.Visits)
 	s.watch(host, gatekeeper)
+	s.startPost(post)
 
 	routes := web.NewRoutes(s.Accounts.Guards())
 	s.routes = routes
@@ -188,7 +193,7 @@ func (s *Server) start(ctx context.Context) error {
 	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
 	health.routes(routes)
 	registry := newRegistry()
-	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health})
+	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post)
 	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
 		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe})
 	if err != nil {
