@@ -116,7 +116,7 @@ type Config struct {
 	SMS    *Gateway    // nil: no SMS can be sent
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
-	Tries  int              // of a message; zero: 15, which takes six and a half hours
+	Tries  int              // of a message; zero: 45, which takes about five hours
 }
 
 // Outbox is the messages of a database. Safe for use by many goroutines once all composers are in.
@@ -141,7 +141,7 @@ func New(ctx context.Context, c Config) (*Outbox, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Tries == 0 {
-		c.Tries = 15
+		c.Tries = 45
 	}
 	if err := c.DB.Migrate(ctx, "notify", Migrations()); err != nil {
 		return nil, fmt.Errorf("migrate notify: %w", err)
@@ -155,7 +155,8 @@ func New(ctx context.Context, c Config) (*Outbox, error) {
 	}
 	for _, channel := range []Channel{Email, SMS} {
 		// The outbox ends a message after its tries; what the queue counts beyond are nodes that died over it.
-		c.Jobs.HandleWith(jobKind(channel), jobs.Policy{Tries: c.Tries + 50}, o.deliver)
+		// None waits for long: when a mail server is back, so are reminders.
+		c.Jobs.HandleWith(jobKind(channel), jobs.Policy{Tries: c.Tries + 50, Most: 10 * time.Minute}, o.deliver)
 	}
 	return o, nil
 }
