@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,15 +55,16 @@ func TestKindsApart(t *testing.T) {
 // A handler that is longer at work than its lease keeps it; one whose job is cancelled is told.
 func TestLeaseIsKept(t *testing.T) {
 	url := storetest.URL(t)
-	n, other := newNode(t, url, jobs.Config{Look: time.Millisecond, Lease: 300 * time.Millisecond}), newNode(t, url, jobs.Config{Look: time.Millisecond})
+	n, other := newNode(t, url, jobs.Config{Look: time.Millisecond, Lease: 5 * time.Second}), newNode(t, url, jobs.Config{Look: time.Millisecond})
 	claimedUntil := func() int { return n.count(`SELECT MAX(claimed_until) FROM jobs`) }
-	begun, ended := make(chan struct{}), make(chan error, 1)
+	begun, ended := make(chan struct{}), make(chan error, 100)
+	kept := sync.OnceFunc(func() { close(begun) }) // a machine that stalls for as long as the lease may have it run again
 	n.Handle("long", func(ctx context.Context, j jobs.Job) error {
 		first := claimedUntil()
-		for claimedUntil() < first+600 && ctx.Err() == nil {
+		for claimedUntil() <= first && ctx.Err() == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
-		close(begun)
+		kept()
 		<-ctx.Done()
 		ended <- context.Cause(ctx)
 		return n.effect(context.WithoutCancel(ctx), j)

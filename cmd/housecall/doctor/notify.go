@@ -13,8 +13,7 @@ func mail(ctx context.Context, c server.Config) []Finding {
 	case err != nil:
 		return []Finding{bad("mail", err, "mend --smtp and --mail-from: see Mail and SMS in docs/operating.md")}
 	case m == nil:
-		return []Finding{{"mail", Weak, "--smtp is not set: no e-mail is sent, so links and reminders reach people by hand alone",
-			"name a mail server: see Mail and SMS in docs/operating.md"}}
+		return []Finding{good("mail", "not used: --smtp is not set")}
 	}
 	found, err := m.Check(ctx)
 	if err != nil {
