@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/module"
 	"housecall/visits"
 )
 
@@ -46,6 +47,8 @@ type Config struct {
 	TimeZone       *time.Location // the hospital's
 	Window         visits.Window  // when links work, around the planned time
 	Staff          Staff          // how people who work here sign in
+
+	Modules []module.Module // services beside the visits
 
 	Logger *slog.Logger
 	Now    func() time.Time

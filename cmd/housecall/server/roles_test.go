@@ -14,8 +14,6 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
-	"housecall/platform/phi"
-	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
 )
@@ -132,29 +130,7 @@ func callersOf(t *testing.T, s *server.Server) []caller {
 	t.Helper()
 	all := []caller{{name: "nobody"}}
 	for _, role := range auth.Roles() {
-		email := phi.Text(string(role) + "@example.org")
-		account, err := s.Accounts.Create(t.Context(), auth.Operator(), staff.NewAccount{Name: "Sam Example", Email: email, Password: "a long enough password", Role: auth.Admin})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Accounts.DB.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(role), account.ID); err != nil {
-			t.Fatal(err)
-		}
-		form := "email=" + email.Reveal() + "&password=a+long+enough+password"
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/sign-in", strings.NewReader(form))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		response, err := unled.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if len(response.Cookies()) == 0 {
-			t.Fatalf("%s cannot sign in: %s", role, response.Status)
-		}
-		all = append(all, caller{name: string(role), role: role, reach: web.Staff("").Reach, cookie: response.Cookies()[0]})
+		all = append(all, signedIn(t, s, role))
 	}
 	secret, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), "every route")
 	if err != nil {

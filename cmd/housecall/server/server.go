@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"housecall/platform/bucket"
 	"housecall/platform/gate"
 	"housecall/platform/keys"
+	"housecall/platform/module"
 	"housecall/platform/people"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
@@ -134,7 +136,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	host, placer := s.cluster.host, s.cluster.placer()
 
-	book, err := Book()
+	book, err := Book(s.config.Modules...)
 	if err != nil {
 		return fmt.Errorf("loading the catalogues: %w", err)
 	}
@@ -146,12 +148,12 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	policy, err := Policy()
+	policy, err := Policy(s.config.Modules...)
 	if err != nil {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
-		Links: append(visits.DeskLinks(), staff.Links()...), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(visits.DeskLinks(), staff.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, Now: s.config.Now})
 	if err != nil {
 		return err
@@ -180,14 +182,20 @@ func (s *Server) start(ctx context.Context) error {
 	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
 	events.start(s.Visits)
 	s.watch(host, gatekeeper)
-	s.startPost(post)
 
 	routes := web.NewRoutes(s.Accounts.Guards())
 	s.routes = routes
 	s.Accounts.Routes(routes)
 	s.Visits.Routes(routes)
-	s.Visits.API(api.New(routes, Version))
+	calls := api.New(routes, Version)
+	s.Visits.API(calls)
 	desk.Routes(routes)
+	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
+		Now: s.config.Now, Logger: s.config.Logger})
+	if err != nil {
+		return err
+	}
+	s.startPost(post)
 	s.routeRooms(routes, sockets, echo)
 	routePages(routes, book)
 	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
@@ -209,12 +217,14 @@ func (s *Server) start(ctx context.Context) error {
 }
 
 // Book is everything that people read, in every language.
-func Book() (*words.Book, error) {
-	return words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales())
+func Book(modules ...module.Module) (*words.Book, error) {
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), visits.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
-func Policy() (auth.Policy, error) { return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules) }
+func Policy(modules ...module.Module) (auth.Policy, error) {
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, module.Rules(modules))
+}
 
 // Routes are all routes that people and programs reach, each with who may use it.
 func (s *Server) Routes() []web.Route { return s.routes.All() }
