@@ -91,7 +91,7 @@ func (s *Service) insertLine(ctx context.Context, tx *store.Tx, line ChatLine) e
 	if err != nil {
 		return fmt.Errorf("insert a line: %w", err)
 	}
-	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: speaker, Action: "chat.say", Subject: subject("visit", line.Visit),
+	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: speaker, Action: "chat.say", Subject: store.About("visit", line.Visit),
 		Detail: "line " + strconv.FormatInt(seq, 10), Outcome: store.Allowed})
 }
 

@@ -39,9 +39,9 @@ type RoomEvent struct {
 
 // OnRoomEvent moves the appointment along and audits what happened. An event may come twice or late: the state moves forward only.
 func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
-	about := subject("visit", e.Visit)
+	about := store.About("visit", e.Visit)
 	if e.Invitation != "" {
-		about = subject("invitation", e.Invitation)
+		about = store.About("invitation", e.Invitation)
 	}
 	return s.wake(s.act(ctx, e.actor(), "room."+string(e.Kind), "", about, func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, e.Visit)
@@ -119,7 +119,7 @@ func (s *Service) closeOverdue(ctx context.Context) error {
 		ids = append(ids, some...)
 	}
 	for _, id := range ids {
-		err := s.act(ctx, auth.Actor{Kind: auth.KindSystem, ID: "window"}, "visit.close", "", subject("visit", id), func(tx *store.Tx, a *store.Act) error {
+		err := s.act(ctx, auth.Actor{Kind: auth.KindSystem, ID: "window"}, "visit.close", "", store.About("visit", id), func(tx *store.Tx, a *store.Act) error {
 			v, err := s.visitRow(ctx, tx, id)
 			if err != nil {
 				return err

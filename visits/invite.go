@@ -33,7 +33,7 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 	p = p.tidy()
 	i := p.invitation(visit, s.now())
 	actor := auth.Actor{Kind: auth.KindInvitation, ID: known.You.ID, Role: known.You.Role}
-	err = s.act(ctx, actor, "invitation.create", auth.VisitInvite, subject("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
+	err = s.act(ctx, actor, "invitation.create", auth.VisitInvite, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
 		if _, err := s.session(ctx, tx, visit, token); err != nil {
 			return err
 		}

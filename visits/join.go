@@ -72,7 +72,7 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 	}
 	var e Entry
 	actor := auth.Actor{Kind: auth.KindInvitation, ID: invitation}
-	err = s.act(ctx, actor, "link.redeem", "", subject("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
+	err = s.act(ctx, actor, "link.redeem", "", store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
 		if e.Visit, e.You, err = s.holder(ctx, tx, invitation); err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, v Visit, i I
 
 // session reads the session of a cookie. Nobody but its holder learns that it exists: everything else is fault.NotFound.
 func (s *Service) session(ctx context.Context, q store.Queryer, visit, token string) (Entry, error) {
-	if !isID(visit) || !isToken(token) {
+	if !store.IsID(visit) || !isToken(token) {
 		return Entry{}, fault.NotFound
 	}
 	return s.entry(ctx, q, `token_hash = ? AND visit_id = ?`, hashOf(token), visit)
@@ -238,7 +238,7 @@ func (s *Service) ownAct(ctx context.Context, action, visit, token string, f fun
 	}
 	var e Entry
 	actor := auth.Actor{Kind: auth.KindInvitation, ID: known.You.ID, Role: known.You.Role}
-	err = s.act(ctx, actor, action, "", subject("visit_session", known.Session), func(tx *store.Tx, a *store.Act) (err error) {
+	err = s.act(ctx, actor, action, "", store.About("visit_session", known.Session), func(tx *store.Tx, a *store.Act) (err error) {
 		if e, err = s.session(ctx, tx, visit, token); err != nil {
 			return err
 		}
@@ -303,7 +303,7 @@ type Attendee struct {
 // the visit is open and not over. Otherwise a fault.NotFound or fault.NotAllowed whose code says why. It leaves no audit row: whoever
 // asks does so for a pass that has one.
 func (s *Service) Attendee(ctx context.Context, visit, session string) (Attendee, error) {
-	if !isID(visit) || !isID(session) {
+	if !store.IsID(visit) || !store.IsID(session) {
 		return Attendee{}, fault.NotFound
 	}
 	e, err := s.entry(ctx, s.config.DB, `id = ? AND visit_id = ?`, session, visit)

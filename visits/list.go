@@ -35,7 +35,7 @@ const (
 // List returns a page of visits with their invitations.
 func (s *Service) List(ctx context.Context, actor auth.Actor, q Query) (Page, error) {
 	var page Page
-	err := s.act(ctx, actor, "visit.list", auth.VisitRead, subject("visit", ""), func(tx *store.Tx, a *store.Act) error {
+	err := s.act(ctx, actor, "visit.list", auth.VisitRead, store.About("visit", ""), func(tx *store.Tx, a *store.Act) error {
 		limit, after, err := q.check()
 		if err != nil {
 			return err
@@ -99,5 +99,5 @@ func (p position) cursor() string {
 
 func (p *position) read(cursor string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	return err == nil && len(b) < 200 && json.Unmarshal(b, p) == nil && isID(p.ID)
+	return err == nil && len(b) < 200 && json.Unmarshal(b, p) == nil && store.IsID(p.ID)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -118,7 +117,7 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 	v.EndsAt = v.StartsAt.Add(time.Duration(r.Minutes) * time.Minute)
 	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
 	var links []Link
-	err := s.act(ctx, actor, "visit.create", auth.VisitSchedule, subject("visit", v.ID), func(tx *store.Tx, a *store.Act) error {
+	err := s.act(ctx, actor, "visit.create", auth.VisitSchedule, store.About("visit", v.ID), func(tx *store.Tx, a *store.Act) error {
 		if err := r.check(now, s.config.Window, s.config.Languages); err != nil {
 			return err
 		}
@@ -145,7 +144,7 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 // Show returns one visit with its invitations.
 func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Visit, error) {
 	var v Visit
-	err := s.act(ctx, actor, "visit.read", auth.VisitRead, subject("visit", visit), func(tx *store.Tx, _ *store.Act) (err error) {
+	err := s.act(ctx, actor, "visit.read", auth.VisitRead, store.About("visit", visit), func(tx *store.Tx, _ *store.Act) (err error) {
 		v, err = s.visitWhole(ctx, tx, visit)
 		return err
 	})
@@ -155,7 +154,7 @@ func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Vis
 // Cancel calls a visit off: its links stop working and whoever is in it is cut off. A visit that has begun counts as ended. Cancelling twice
 // changes nothing; a visit that took place cannot be cancelled.
 func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) error {
-	return s.wake(s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, subject("visit", visit), func(tx *store.Tx, a *store.Act) error {
+	return s.wake(s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, visit)
 		if err != nil {
 			return err
@@ -176,7 +175,7 @@ func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) er
 func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p Person) (Link, error) {
 	p = p.tidy()
 	i := p.invitation(visit, s.now())
-	err := s.act(ctx, actor, "invitation.create", auth.VisitSchedule, subject("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
+	err := s.act(ctx, actor, "invitation.create", auth.VisitSchedule, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
 		return s.addPerson(ctx, tx, a, p, i)
 	})
 	if err != nil {
@@ -224,7 +223,7 @@ func (v Visit) invited() int {
 // wrong dates of birth are forgiven.
 func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitation string, newLink bool) (Link, error) {
 	var i Invitation
-	err := s.act(ctx, actor, "invitation.resend", auth.VisitSchedule, subject("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
+	err := s.act(ctx, actor, "invitation.resend", auth.VisitSchedule, store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, visit)
 		if err != nil {
 			return err
@@ -260,7 +259,7 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 
 // Withdraw takes one invitation back: its link stops working and whoever came by it is cut off. Doing so twice changes nothing.
 func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitation string) error {
-	return s.wake(s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, subject("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
+	return s.wake(s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, store.About("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
 		return s.withdraw(ctx, tx, visit, invitation)
 	}))
 }
@@ -278,30 +277,10 @@ func (s *Service) withdraw(ctx context.Context, tx *store.Tx, visit, invitation 
 	return insertRemoval(ctx, tx, visit, i.ID, now)
 }
 
-// act does f in a transaction and writes its audit row there, after asking the rules when right is not empty. What is refused (not
-// allowed, not found) is committed too, with a row that says so; f must judge before it writes what a refusal should not keep. Any
-// other error undoes everything.
+// act does f as store.Do does, after asking the rules when right is not empty.
 func (s *Service) act(ctx context.Context, actor auth.Actor, action string, right auth.Action, about store.Subject, f func(*store.Tx, *store.Act) error) error {
-	var refusal error
-	err := s.config.DB.Tx(ctx, func(tx *store.Tx) error {
-		a := store.Act{At: s.now(), Actor: actor, Action: action, Subject: about, Outcome: store.Allowed}
-		err := fault.NotAllowed
-		if right == "" || actor.May(right) {
-			err = f(tx, &a)
-		}
-		switch {
-		case errors.Is(err, fault.NotAllowed), errors.Is(err, fault.NotFound):
-			refusal = err
-			a.Outcome, a.Detail = store.Refused, fault.CodeOf(err)
-		case err != nil:
-			return err
-		}
-		return store.Audit(ctx, tx, a)
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", action, err)
-	}
-	return refusal
+	a := store.Act{At: s.now(), Actor: actor, Action: action, Subject: about}
+	return s.config.DB.Do(ctx, a, right == "" || actor.May(right), f)
 }
 
 // wake lets Watch look at once when an act that may have removed somebody went well, and hands its error on.

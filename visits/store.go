@@ -77,7 +77,7 @@ func (s *Service) insertCode(ctx context.Context, tx *store.Tx, i Invitation) er
 
 // visitRow reads one visit without its invitations.
 func (s *Service) visitRow(ctx context.Context, q store.Queryer, id string) (Visit, error) {
-	if !isID(id) {
+	if !store.IsID(id) {
 		return Visit{}, fault.NotFound
 	}
 	v, err := s.config.Window.scanVisit(q.QueryRowContext(ctx, `SELECT `+visitColumns+` FROM visits WHERE id = ?`, id).Scan)
@@ -102,7 +102,7 @@ func (s *Service) visitWhole(ctx context.Context, q store.Queryer, id string) (V
 
 // invitationRow reads one invitation of a visit.
 func invitationRow(ctx context.Context, q store.Queryer, visit, id string) (Invitation, error) {
-	if !isID(visit) || !isID(id) {
+	if !store.IsID(visit) || !store.IsID(id) {
 		return Invitation{}, fault.NotFound
 	}
 	i, err := scanInvitation(q.QueryRowContext(ctx, `SELECT `+invitationColumns+` FROM invitations WHERE id = ? AND visit_id = ?`, id, visit).Scan)
@@ -178,29 +178,6 @@ func insertRemoval(ctx context.Context, tx *store.Tx, visit, invitation string, 
 		return fmt.Errorf("note a removal: %w", err)
 	}
 	return nil
-}
-
-// isID says whether a string could be one of our ids, so that nothing else reaches SQL or the audit log.
-func isID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && !strings.ContainsRune("0123456789abcdef", rune(c)) {
-			return false
-		}
-	}
-	return true
-}
-
-// subject names what an act is about. What is no id of ours is not written down.
-func subject(kind, id string) store.Subject {
-	if !isID(id) {
-		id = ""
-	}
-	return store.Subject{Kind: kind, ID: id}
 }
 
 // conflict says that something right in itself cannot be done to a thing in its state. key names its words on pages; empty: no page does that.

@@ -83,7 +83,7 @@ func (s *Service) insertNotice(ctx context.Context, tx *store.Tx, n Notice) erro
 	if rows, err := done.RowsAffected(); err != nil || rows == 0 {
 		return err
 	}
-	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: by, Action: "room.told", Subject: subject("invitation", told.ID),
+	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: by, Action: "room.told", Subject: store.About("invitation", told.ID),
 		Detail: "visit " + n.Visit, Outcome: store.Allowed})
 }
 
