@@ -15,19 +15,43 @@ const apiPath = "/api/v1/visits"
 
 // personJSON is somebody to invite.
 type personJSON struct {
-	Name     phi.Text  `json:"name" minLength:"1" maxLength:"80" doc:"As everybody in the visit will read it" example:"Sample Patient"`
-	Role     auth.Role `json:"role" enum:"patient,guardian,guest,interpreter,clinician,observer"`
-	Language string    `json:"language,omitempty" maxLength:"35" doc:"Tag of the language this person reads, one of those the pages come in; their pages begin in it" example:"es"`
+	Name      phi.Text  `json:"name,omitempty" maxLength:"80" doc:"As everybody in the visit will read it; not needed where the patient, the contact or the account has one" example:"Sample Patient"`
+	Role      auth.Role `json:"role" enum:"patient,guardian,guest,interpreter,clinician,observer"`
+	Language  string    `json:"language,omitempty" maxLength:"35" doc:"Tag of the language this person reads, one of those the pages come in; their pages begin in it" example:"es"`
+	ContactID string    `json:"contact_id,omitempty" maxLength:"36" doc:"Which contact of the patient in patient_id this is"`
+	StaffID   string    `json:"staff_id,omitempty" maxLength:"36" doc:"The account of one of the hospital's people"`
+	Email     phi.Text  `json:"email,omitempty" maxLength:"254" doc:"Where no contact or account has one"`
+	Phone     phi.Text  `json:"phone,omitempty" maxLength:"40" doc:"Likewise; with its country code where it is of another country than the site"`
 }
 
 // requestJSON asks for a visit.
 type requestJSON struct {
-	Service      string       `json:"service" minLength:"1" maxLength:"80" example:"Cardiology"`
+	Service      string       `json:"service,omitempty" maxLength:"80" doc:"What the people in the visit read; not needed with service_id" example:"Cardiology"`
 	StartsAt     time.Time    `json:"starts_at" doc:"RFC 3339; whole seconds"`
-	Minutes      int          `json:"minutes" minimum:"5" maximum:"480" doc:"Planned length"`
+	Minutes      int          `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length; not needed with service_id"`
 	AskBirthDate bool         `json:"ask_birth_date,omitempty" doc:"Whether the links of patient, guardians and guests ask for the patient's date of birth"`
 	BirthDate    phi.Text     `json:"birth_date,omitempty" maxLength:"10" doc:"YYYY-MM-DD; needed with ask_birth_date. Clinicians in the visit see the age"`
 	People       []personJSON `json:"people" minItems:"2" maxItems:"10" doc:"At least one clinician and one patient"`
+
+	PatientID           string      `json:"patient_id,omitempty" maxLength:"36" doc:"A patient the hospital knows: name, birth date and language need not be said then"`
+	SiteID              string      `json:"site_id,omitempty" maxLength:"36" doc:"Not there: the site of the service or of the patient, or else the hospital's first"`
+	ServiceID           string      `json:"service_id,omitempty" maxLength:"36" doc:"A service of the site: what is not said is as its visits are"`
+	ClinicianID         string      `json:"clinician_id,omitempty" maxLength:"36" doc:"Account of who leads; not there: that of the first clinician with a staff_id"`
+	Confidential        *bool       `json:"confidential,omitempty" doc:"Nobody but the patient's own confidential contact is written to; not there: as visits of the service are"`
+	Interpreter         Interpreter `json:"interpreter,omitempty" enum:"requested,confirmed"`
+	InterpreterLanguage string      `json:"interpreter_language,omitempty" maxLength:"35" doc:"BCP 47; needed with interpreter" example:"ase"`
+	AllowOverlap        bool        `json:"allow_overlap,omitempty" doc:"Also where the clinician or the patient has another visit then. Without it, that is a conflict which lists these as overlaps"`
+}
+
+// request is what is asked for.
+func (r requestJSON) request() Request {
+	out := Request{Service: r.Service, StartsAt: r.StartsAt, Minutes: r.Minutes, AskBirthDate: r.AskBirthDate, BirthDate: r.BirthDate,
+		PatientID: r.PatientID, SiteID: r.SiteID, ServiceID: r.ServiceID, ClinicianID: r.ClinicianID, Confidential: r.Confidential,
+		Interpreter: r.Interpreter, InterpreterLanguage: r.InterpreterLanguage, AllowOverlap: r.AllowOverlap}
+	for _, p := range r.People {
+		out.People = append(out.People, Person(p))
+	}
+	return out
 }
 
 // invitationJSON is one person's place in a visit.
@@ -36,6 +60,10 @@ type invitationJSON struct {
 	Name       phi.Text   `json:"name"`
 	Role       auth.Role  `json:"role"`
 	Language   string     `json:"language,omitempty" doc:"Not there: not known"`
+	ContactID  string     `json:"contact_id,omitempty" doc:"Which contact of the patient this is"`
+	StaffID    string     `json:"staff_id,omitempty"`
+	Email      phi.Text   `json:"email,omitempty"`
+	Phone      phi.Text   `json:"phone,omitempty" doc:"E.164"`
 	Generation int        `json:"generation" doc:"Of the link that works now, from 1"`
 	Locked     bool       `json:"locked" doc:"Five wrong dates of birth were given; resend with new_link"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty" doc:"When it was withdrawn"`
@@ -54,10 +82,21 @@ type visitJSON struct {
 	AskBirthDate bool             `json:"ask_birth_date"`
 	CreatedAt    time.Time        `json:"created_at"`
 	Invitations  []invitationJSON `json:"invitations"`
+
+	PatientID           string      `json:"patient_id,omitempty"`
+	SiteID              string      `json:"site_id,omitempty"`
+	ServiceID           string      `json:"service_id,omitempty"`
+	ClinicianID         string      `json:"clinician_id,omitempty" doc:"Account of who leads"`
+	Confidential        bool        `json:"confidential" doc:"Nobody but the patient's own confidential contact is written to"`
+	Interpreter         Interpreter `json:"interpreter,omitempty" enum:"requested,confirmed"`
+	InterpreterLanguage string      `json:"interpreter_language,omitempty"`
+	SeriesID            string      `json:"series_id,omitempty" doc:"Visits that were made together by repeating one have the same"`
+	Sequence            int         `json:"sequence" doc:"Of its calendar entry (RFC 5545): one more with each move and with the cancellation"`
 }
 
 func invitationOf(i Invitation, link string) invitationJSON {
-	out := invitationJSON{ID: i.ID, Name: i.Name, Role: i.Role, Language: i.Language, Generation: i.Generation, Locked: i.Locked, Link: link}
+	out := invitationJSON{ID: i.ID, Name: i.Name, Role: i.Role, Language: i.Language, ContactID: i.ContactID, StaffID: i.StaffID,
+		Email: i.Email, Phone: i.Phone, Generation: i.Generation, Locked: i.Locked, Link: link}
 	if i.Revoked() {
 		out.RevokedAt = &i.RevokedAt
 	}
@@ -67,7 +106,9 @@ func invitationOf(i Invitation, link string) invitationJSON {
 // visitOf is a visit for the API; links may be nil, or one for each invitation in their order.
 func visitOf(v Visit, links []Link) visitJSON {
 	out := visitJSON{ID: v.ID, Service: v.Service, StartsAt: v.StartsAt, EndsAt: v.EndsAt, OpensAt: v.OpensAt, ClosesAt: v.ClosesAt,
-		State: v.State, AskBirthDate: v.AskBirthDate, CreatedAt: v.CreatedAt, Invitations: make([]invitationJSON, len(v.Invitations))}
+		State: v.State, AskBirthDate: v.AskBirthDate, CreatedAt: v.CreatedAt, Invitations: make([]invitationJSON, len(v.Invitations)),
+		PatientID: v.PatientID, SiteID: v.SiteID, ServiceID: v.ServiceID, ClinicianID: v.ClinicianID, Confidential: v.Confidential,
+		Interpreter: v.Interpreter, InterpreterLanguage: v.InterpreterLanguage, SeriesID: v.SeriesID, Sequence: v.Sequence}
 	for n, i := range v.Invitations {
 		link := ""
 		if links != nil {
@@ -109,11 +150,7 @@ func (s *Service) registerVisits(a *api.API) {
 	}
 	api.Register(a, call("create-visit", http.MethodPost, apiPath, auth.VisitSchedule, http.StatusCreated, "Plan a visit and make a link for each person"),
 		func(ctx context.Context, in *createInput) (*createOutput, error) {
-			r := Request{Service: in.Body.Service, StartsAt: in.Body.StartsAt, Minutes: in.Body.Minutes, AskBirthDate: in.Body.AskBirthDate, BirthDate: in.Body.BirthDate}
-			for _, p := range in.Body.People {
-				r.People = append(r.People, Person(p))
-			}
-			v, links, err := s.Create(ctx, web.Actor(ctx), r)
+			v, links, err := s.Create(ctx, web.Actor(ctx), in.Body.request())
 			if err != nil {
 				return nil, err
 			}
@@ -151,6 +188,22 @@ func (s *Service) registerVisits(a *api.API) {
 	api.Register(a, call("show-visit", http.MethodGet, apiPath+"/{visit}", auth.VisitRead, http.StatusOK, "Show a visit"),
 		func(ctx context.Context, in *visitPathInput) (*visitOutput, error) {
 			v, err := s.Show(ctx, web.Actor(ctx), in.Visit)
+			if err != nil {
+				return nil, err
+			}
+			return &visitOutput{visitOf(v, nil)}, nil
+		})
+	type moveInput struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		Body  struct {
+			StartsAt     time.Time `json:"starts_at,omitempty" doc:"RFC 3339; whole seconds. Not there: as it is"`
+			Minutes      int       `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length. Not there: as it is"`
+			AllowOverlap bool      `json:"allow_overlap,omitempty" doc:"As in making a visit"`
+		}
+	}
+	api.Register(a, call("move-visit", http.MethodPatch, apiPath+"/{visit}", auth.VisitSchedule, http.StatusOK, "Move a visit or change its length; its links stay"),
+		func(ctx context.Context, in *moveInput) (*visitOutput, error) {
+			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, Move(in.Body))
 			if err != nil {
 				return nil, err
 			}

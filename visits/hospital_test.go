@@ -15,7 +15,10 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/keys"
+	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
@@ -52,6 +55,10 @@ type hospital struct {
 
 	consent *visits.ConsentTexts // of config; set before a service is made
 	zone    *time.Location
+
+	sites      *sites.House // nil, as the next two, until knowPractice
+	people     *people.Service
+	colleagues *staff.Accounts
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -72,7 +79,7 @@ func newHospital(t *testing.T) *hospital {
 // policy is the table of rules.
 func policy(t *testing.T) auth.Policy {
 	t.Helper()
-	p, err := auth.NewPolicy()
+	p, err := auth.NewPolicy(sites.Rules, people.Rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +94,7 @@ func (h *hospital) open() *store.DB {
 
 func (h *hospital) config(db *store.DB) visits.Config {
 	kid, key := h.ring.Passes()
-	return visits.Config{
+	c := visits.Config{
 		DB:        db,
 		LinkKey:   h.ring.Link(),
 		Chat:      h.ring.Chat(),
@@ -104,6 +111,10 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Now:       h.now,
 		Logger:    slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	if h.sites != nil {
+		c.Sites, c.Patients, c.Colleagues = h.sites, h.people, h.colleagues
+	}
+	return c
 }
 
 func (h *hospital) service(db *store.DB) *visits.Service {

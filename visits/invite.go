@@ -43,7 +43,7 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 		if p.Role != auth.Guest && !actor.May(auth.VisitInviteAny) {
 			return fault.NotAllowed
 		}
-		return s.addPerson(ctx, tx, a, p, i)
+		return s.addPerson(ctx, tx, a, p, practice{}, i)
 	})
 	if err != nil {
 		return Link{}, err

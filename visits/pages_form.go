@@ -121,7 +121,7 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 		r.People = append(r.People, person)
 		fields = append(fields, fmt.Sprintf("more_name_%d", i))
 	}
-	f.take(r.tidy().check(now, w, languages), fields)
+	f.take(fault.InvalidAll(r.tidy().check(now, w, languages)...), fields)
 	f.sortProblems()
 	return r
 }

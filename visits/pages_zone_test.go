@@ -4,13 +4,14 @@ import (
 	"testing"
 	"time"
 
+	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
 )
 
 func english(t *testing.T) *words.Words {
 	t.Helper()
-	book, err := words.Load(static.Locales())
+	book, err := words.Load(static.Locales(), web.Locales(), Locales())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (s *Service) serveInvite(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	link, err := s.InviteFrom(r.Context(), r.PathValue("visit"), sessionOf(r), Person(in))
+	link, err := s.InviteFrom(r.Context(), r.PathValue("visit"), sessionOf(r), Person{Name: in.Name, Role: in.Role, Language: in.Language})
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -1,6 +1,9 @@
 package visits_test
 
 import (
+	"io/fs"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,13 +42,34 @@ func TestLanguageAndAge(t *testing.T) {
 func TestVisitsFromBefore(t *testing.T) {
 	h := newHospital(t)
 	v, _ := h.visit(askBirthDate)
-	for _, statement := range []string{`ALTER TABLE invitations DROP COLUMN language`, `ALTER TABLE visits DROP COLUMN ask_birth_date`, `DROP TABLE visit_told`, `DELETE FROM goose_visits WHERE version_id >= 4`} {
-		if _, err := h.db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
+	h.undo(4)
 	h.Service = h.service(h.db)
 	if got := h.show(v.ID); !got.AskBirthDate || got.Invitations[0].Language != "" {
 		t.Errorf("migrated %+v", got)
+	}
+}
+
+// undo takes migrations back, from the newest to that one.
+func (h *hospital) undo(to int) {
+	h.t.Helper()
+	files, err := fs.Glob(visits.Migrations(), "*.sql")
+	if err != nil || len(files) < to {
+		h.t.Fatal(err, files)
+	}
+	slices.Sort(files)
+	for _, name := range slices.Backward(files[to-1:]) {
+		file, err := fs.ReadFile(visits.Migrations(), name)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		_, down, _ := strings.Cut(string(file), "-- +goose Down\n")
+		for statement := range strings.SplitSeq(strings.TrimSpace(down), "\n") { // each has a line
+			if _, err := h.db.ExecContext(h.t.Context(), statement); err != nil {
+				h.t.Fatal(name, err)
+			}
+		}
+	}
+	if _, err := h.db.ExecContext(h.t.Context(), `DELETE FROM goose_visits WHERE version_id >= ?`, to); err != nil {
+		h.t.Fatal(err)
 	}
 }

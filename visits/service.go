@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,25 +40,28 @@ type Presence interface {
 // Config is what visits need from outside. DB and LinkKey are always needed; Passes, Placer, Presence and Limiter only for Routes,
 // Chat only for what is said in visits.
 type Config struct {
-	DB        *store.DB
-	LinkKey   []byte // HMAC key of the codes in links
-	Passes    auth.Issuer
-	Relay     auth.Relay     // makes credentials for the relay
-	RelayURLs []string       // where browsers find it (RFC 7065); none: there is none
-	Chat      keys.Vault     // seals what is said
-	PublicURL string         // where people reach the server, as in https://visits.example.org
-	Site      string         // the hospital's name, shown to families
-	Phone     string         // the hospital's number for when nothing else works; empty: none
-	Languages []string       // tags of the languages a person may be said to read
-	TimeZone  *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
-	Consent   *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
-	Placer    Placer
-	Presence  Presence
-	Limiter   web.Limiter      // counts redemptions by network
-	Window    Window           // zero: DefaultWindow
-	Now       func() time.Time // nil: time.Now
-	Random    io.Reader        // nil: crypto/rand
-	Logger    *slog.Logger     // nil: silence
+	DB         *store.DB
+	LinkKey    []byte // HMAC key of the codes in links
+	Passes     auth.Issuer
+	Relay      auth.Relay     // makes credentials for the relay
+	RelayURLs  []string       // where browsers find it (RFC 7065); none: there is none
+	Chat       keys.Vault     // seals what is said
+	PublicURL  string         // where people reach the server, as in https://visits.example.org
+	Site       string         // the hospital's name, shown to families
+	Phone      string         // the hospital's number for when nothing else works; empty: none
+	Languages  []string       // tags of the languages a person may be said to read
+	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
+	Consent    *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
+	Sites      Sites          // nil: visits name none
+	Patients   Patients       // nil: likewise
+	Colleagues Colleagues     // nil: likewise
+	Placer     Placer
+	Presence   Presence
+	Limiter    web.Limiter      // counts redemptions by network
+	Window     Window           // zero: DefaultWindow
+	Now        func() time.Time // nil: time.Now
+	Random     io.Reader        // nil: crypto/rand
+	Logger     *slog.Logger     // nil: silence
 }
 
 // Service is the appointments. Safe for use by many goroutines.
@@ -100,45 +105,77 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	return s, nil
 }
 
-// Create plans a visit and returns a link for each person, in their order. What is wrong with r is a fault.NotValid that names each field.
+// Create plans a visit and returns a link for each person, in their order. What is wrong with r is a fault.NotValid that names each field; where the clinician
+// or the patient has another visit then, it is a conflict that lists these, unless r allows it.
 func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visit, []Link, error) {
-	now := s.now()
-	r = r.tidy()
-	v := Visit{
-		ID:           store.NewID(),
-		Service:      r.Service,
-		StartsAt:     r.StartsAt.UTC().Truncate(time.Second),
-		State:        Scheduled,
-		StateAt:      now,
-		AskBirthDate: r.AskBirthDate,
-		BirthDate:    r.BirthDate,
-		CreatedAt:    now,
+	var p practice
+	if actor.May(auth.VisitSchedule) { // or it would be told what is known
+		r, p = s.dress(ctx, r)
 	}
-	v.EndsAt = v.StartsAt.Add(time.Duration(r.Minutes) * time.Minute)
-	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
+	v := s.visitOf(r, store.NewID(), s.now())
 	var links []Link
-	err := s.act(ctx, actor, "visit.create", auth.VisitSchedule, store.About("visit", v.ID), func(tx *store.Tx, a *store.Act) error {
-		if err := r.check(now, s.config.Window, s.config.Languages); err != nil {
+	err := s.act(ctx, actor, "visit.create", auth.VisitSchedule, store.About("visit", v.ID), func(tx *store.Tx, a *store.Act) (err error) {
+		if err := s.judge(r, p); err != nil {
 			return err
 		}
-		if err := insertVisit(ctx, tx, v, actor); err != nil {
-			return err
-		}
-		for _, p := range r.People {
-			i := p.invitation(v.ID, now)
-			if err := s.insertInvitation(ctx, tx, i); err != nil {
-				return err
-			}
-			v.Invitations = append(v.Invitations, i)
-			links = append(links, Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)})
-		}
+		links, err = s.insert(ctx, tx, actor, &v, r)
 		a.Detail = "people " + strconv.Itoa(len(links))
-		return nil
+		return err
 	})
 	if err != nil {
 		return Visit{}, nil, err
 	}
 	return v, links, nil
+}
+
+// dress tidies a request and fills it with what the hospital knows.
+func (s *Service) dress(ctx context.Context, r Request) (Request, practice) {
+	r = r.tidy()
+	p := s.practiceOf(ctx, r.booking(), r.People, func(i int) string { return fmt.Sprintf("people[%d].", i) })
+	return p.fill(r), p
+}
+
+// judge says everything that is wrong with a request that was dressed.
+func (s *Service) judge(r Request, p practice) error {
+	if p.problems != nil {
+		return p.problems
+	}
+	return fault.InvalidAll(append(r.check(s.now(), s.config.Window, s.config.Languages), p.check(r)...)...)
+}
+
+// visitOf is the visit that a dressed request asks for.
+func (s *Service) visitOf(r Request, id string, now time.Time) Visit {
+	v := Visit{ID: id, Service: r.Service, State: Scheduled, StateAt: now, AskBirthDate: r.AskBirthDate, BirthDate: r.BirthDate, CreatedAt: now, Booking: r.booking()}
+	s.setTimes(&v, r.StartsAt, r.Minutes)
+	return v
+}
+
+// setTimes sets when a visit is, and with it when its links work.
+func (s *Service) setTimes(v *Visit, starts time.Time, minutes int) {
+	v.StartsAt = starts.UTC().Truncate(time.Second)
+	v.EndsAt = v.StartsAt.Add(time.Duration(minutes) * time.Minute)
+	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
+}
+
+// insert writes a visit with which nothing is wrong, with an invitation for each person.
+func (s *Service) insert(ctx context.Context, tx *store.Tx, actor auth.Actor, v *Visit, r Request) (links []Link, err error) {
+	if !r.AllowOverlap {
+		if err := s.checkOverlaps(ctx, tx, *v); err != nil {
+			return nil, err
+		}
+	}
+	if err := insertVisit(ctx, tx, *v, actor); err != nil {
+		return nil, err
+	}
+	for _, p := range r.People {
+		i := p.invitation(v.ID, v.CreatedAt)
+		if err := s.insertInvitation(ctx, tx, i); err != nil {
+			return nil, err
+		}
+		v.Invitations = append(v.Invitations, i)
+		links = append(links, Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)})
+	}
+	return links, nil
 }
 
 // Show returns one visit with its invitations.
@@ -167,6 +204,11 @@ func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) er
 		if to == v.State {
 			return nil
 		}
+		if to == Cancelled {
+			if err := setSchedule(ctx, tx, v.again()); err != nil {
+				return err
+			}
+		}
 		return s.setState(ctx, tx, visit, to, s.now())
 	}))
 }
@@ -174,9 +216,16 @@ func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) er
 // Invite adds a person to a visit that is not over, up to ten in all.
 func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p Person) (Link, error) {
 	p = p.tidy()
+	var known practice
+	if actor.May(auth.VisitSchedule) {
+		var err error
+		if p, known, err = s.dressPerson(ctx, visit, p); err != nil {
+			return Link{}, err
+		}
+	}
 	i := p.invitation(visit, s.now())
 	err := s.act(ctx, actor, "invitation.create", auth.VisitSchedule, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
-		return s.addPerson(ctx, tx, a, p, i)
+		return s.addPerson(ctx, tx, a, p, known, i)
 	})
 	if err != nil {
 		return Link{}, err
@@ -186,17 +235,29 @@ func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p 
 
 // invitation makes a person's invitation to a visit.
 func (p Person) invitation(visit string, now time.Time) Invitation {
-	return Invitation{ID: store.NewID(), VisitID: visit, Name: p.Name, Role: p.Role, Language: p.Language, Generation: 1, CreatedAt: now}
+	return Invitation{ID: store.NewID(), VisitID: visit, Name: p.Name, Role: p.Role, Language: p.Language, ContactID: p.ContactID, StaffID: p.StaffID,
+		Email: p.Email, Phone: p.Phone, Generation: 1, CreatedAt: now}
+}
+
+// dressPerson fills what is known of somebody who comes to a visit. Of a visit that there is not, nothing is.
+func (s *Service) dressPerson(ctx context.Context, visit string, p Person) (Person, practice, error) {
+	v, err := s.visitRow(ctx, s.config.DB, visit)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return p, practice{}, err
+	}
+	known := s.practiceOf(ctx, Booking{SiteID: v.SiteID, PatientID: v.PatientID}, []Person{p}, func(int) string { return "" })
+	return known.fillPerson(p), known, known.problems
 }
 
 // addPerson adds a person's invitation i to its visit, where there is room.
-func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p Person, i Invitation) error {
+func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p Person, known practice, i Invitation) error {
 	v, err := s.visitWhole(ctx, tx, i.VisitID)
 	if err != nil {
 		return err
 	}
 	a.Detail = "visit " + v.ID
-	if err := fault.InvalidAll(p.check("", s.config.Languages)...); err != nil {
+	wrong := slices.Concat(p.check("", s.config.Languages), known.wrong, known.checkPerson(p, "", v.Confidential))
+	if err := fault.InvalidAll(wrong...); err != nil {
 		return err
 	}
 	if s.over(v) {

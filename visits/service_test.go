@@ -156,9 +156,13 @@ func TestEveryActAsksTheRules(t *testing.T) {
 		}},
 		"invitation.resend": {auth.VisitSchedule, func(a auth.Actor, v, i string) error { _, err := h.Resend(t.Context(), a, v, i, false); return err }},
 		"invitation.revoke": {auth.VisitRevoke, func(a auth.Actor, v, i string) error { return h.Withdraw(t.Context(), a, v, i) }},
-		"visit.cancel":      {auth.VisitRevoke, func(a auth.Actor, v, _ string) error { return h.Cancel(t.Context(), a, v) }},
+		"visit.move": {auth.VisitSchedule, func(a auth.Actor, v, _ string) error {
+			_, err := h.Move(t.Context(), a, v, visits.Move{Minutes: 40})
+			return err
+		}},
+		"visit.cancel": {auth.VisitRevoke, func(a auth.Actor, v, _ string) error { return h.Cancel(t.Context(), a, v) }},
 	}
-	order := []string{"visit.create", "visit.list", "visit.read", "invitation.create", "invitation.resend", "invitation.revoke", "visit.cancel"}
+	order := []string{"visit.create", "visit.list", "visit.read", "invitation.create", "invitation.resend", "invitation.revoke", "visit.move", "visit.cancel"}
 	if len(order) != len(acts) {
 		t.Fatal("the list of acts is not whole")
 	}

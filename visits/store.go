@@ -13,29 +13,32 @@ import (
 	"housecall/platform/store"
 )
 
-const visitColumns = `id, service, starts_at, ends_at, state, state_at, birth_date, ask_birth_date, created_at`
+const visitColumns = `id, service, starts_at, ends_at, state, state_at, birth_date, ask_birth_date, created_at,
+	patient_id, site_id, service_id, clinician_id, confidential, interpreter, interpreter_language, series_id, sequence`
 
 // scanVisit reads visitColumns.
 func (w Window) scanVisit(scan func(...any) error) (Visit, error) {
 	var v Visit
 	var starts, ends, stateAt, created int64
-	var asks int
-	if err := scan(&v.ID, &v.Service, &starts, &ends, &v.State, &stateAt, &v.BirthDate, &asks, &created); err != nil {
+	var asks, confidential int
+	if err := scan(&v.ID, &v.Service, &starts, &ends, &v.State, &stateAt, &v.BirthDate, &asks, &created, &v.PatientID, &v.SiteID, &v.ServiceID,
+		&v.ClinicianID, &confidential, &v.Interpreter, &v.InterpreterLanguage, &v.SeriesID, &v.Sequence); err != nil {
 		return Visit{}, err
 	}
 	v.StartsAt, v.EndsAt, v.StateAt, v.CreatedAt = store.Time(starts), store.Time(ends), store.Time(stateAt), store.Time(created)
 	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-w.OpensBefore), v.EndsAt.Add(w.ClosesAfter)
-	v.AskBirthDate = asks == 1
+	v.AskBirthDate, v.Confidential = asks == 1, confidential == 1
 	return v, nil
 }
 
-const invitationColumns = `id, visit_id, name, role, language, generation, tries, revoked_at, created_at`
+const invitationColumns = `id, visit_id, name, role, language, generation, tries, revoked_at, created_at, contact_id, staff_id, email, phone`
 
 func scanInvitation(scan func(...any) error) (Invitation, error) {
 	var i Invitation
 	var tries int
 	var revoked, created int64
-	if err := scan(&i.ID, &i.VisitID, &i.Name, &i.Role, &i.Language, &i.Generation, &tries, &revoked, &created); err != nil {
+	if err := scan(&i.ID, &i.VisitID, &i.Name, &i.Role, &i.Language, &i.Generation, &tries, &revoked, &created,
+		&i.ContactID, &i.StaffID, &i.Email, &i.Phone); err != nil {
 		return Invitation{}, err
 	}
 	i.Locked, i.RevokedAt, i.CreatedAt = tries >= maxTries, store.Time(revoked), store.Time(created)
@@ -43,23 +46,28 @@ func scanInvitation(scan func(...any) error) (Invitation, error) {
 }
 
 func insertVisit(ctx context.Context, tx *store.Tx, v Visit, by auth.Actor) error {
-	asks := 0
-	if v.AskBirthDate {
-		asks = 1
-	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO visits (id, service, starts_at, ends_at, state, state_at, birth_date, ask_birth_date, created_at, created_by_kind, created_by_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.ID, v.Service, store.Millis(v.StartsAt), store.Millis(v.EndsAt), string(v.State), store.Millis(v.StateAt), v.BirthDate, asks, store.Millis(v.CreatedAt), by.Kind, by.ID)
+	_, err := tx.ExecContext(ctx, `INSERT INTO visits (`+visitColumns+`, created_by_kind, created_by_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.ID, v.Service, store.Millis(v.StartsAt), store.Millis(v.EndsAt), string(v.State), store.Millis(v.StateAt), v.BirthDate, number(v.AskBirthDate), store.Millis(v.CreatedAt),
+		v.PatientID, v.SiteID, v.ServiceID, v.ClinicianID, number(v.Confidential), string(v.Interpreter), v.InterpreterLanguage, v.SeriesID, v.Sequence, by.Kind, by.ID)
 	if err != nil {
 		return fmt.Errorf("insert a visit: %w", err)
 	}
 	return nil
 }
 
+// number is a truth value as both engines keep it.
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // insertInvitation adds an invitation with its first code.
 func (s *Service) insertInvitation(ctx context.Context, tx *store.Tx, i Invitation) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO invitations (id, visit_id, name, role, language, generation, tries, revoked_at, created_at) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)`,
-		i.ID, i.VisitID, i.Name, string(i.Role), i.Language, i.Generation, store.Millis(i.CreatedAt))
+	_, err := tx.ExecContext(ctx, `INSERT INTO invitations (`+invitationColumns+`) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)`,
+		i.ID, i.VisitID, i.Name, string(i.Role), i.Language, i.Generation, store.Millis(i.CreatedAt), i.ContactID, i.StaffID, i.Email, i.Phone)
 	if err != nil {
 		return fmt.Errorf("insert an invitation: %w", err)
 	}

@@ -100,7 +100,10 @@ type Visit struct {
 	AskBirthDate bool      // whether the family's links ask for the patient's date of birth
 	BirthDate    phi.Text  // YYYY-MM-DD; empty: not known
 	CreatedAt    time.Time
-	Invitations  []Invitation // in the order they were made, withdrawn ones included
+	Booking
+	SeriesID    string       // of visits that were made together by repeating one; empty: none
+	Sequence    int          // of its calendar entry (RFC 5545 section 3.8.7.4): from 0, one more with each move and with the cancellation
+	Invitations []Invitation // in the order they were made, withdrawn ones included
 }
 
 // Invitation is one person's place in a visit.
@@ -110,6 +113,10 @@ type Invitation struct {
 	Name       phi.Text
 	Role       auth.Role
 	Language   string    // tag of the language the person reads; empty: not known
+	ContactID  string    // of the patient; empty: none
+	StaffID    string    // their account; empty: none
+	Email      phi.Text  // where no contact or account has one
+	Phone      phi.Text  // E.164; likewise
 	Generation int       // of the link that works now, from 1
 	Locked     bool      // five wrong dates of birth were given; a new link unlocks
 	RevokedAt  time.Time // zero: not withdrawn
@@ -130,9 +137,15 @@ type Person struct {
 	Name     phi.Text
 	Role     auth.Role
 	Language string // one of Config.Languages; empty: not known
+
+	ContactID string   // which contact of the patient this is; empty: none
+	StaffID   string   // the person's account; empty: none
+	Email     phi.Text // where no contact or account has one; empty: not known
+	Phone     phi.Text // likewise
 }
 
-// Request asks for a new visit.
+// Request asks for a new visit. What it leaves empty is taken from what it names: names, language and birth date from the patient, the contacts and the
+// accounts, the rest from the service.
 type Request struct {
 	Service      string
 	StartsAt     time.Time
@@ -140,6 +153,18 @@ type Request struct {
 	AskBirthDate bool
 	BirthDate    phi.Text // YYYY-MM-DD; needed when AskBirthDate; empty: not known
 	People       []Person
+
+	PatientID, SiteID, ServiceID, ClinicianID string // see Booking
+	Confidential                              *bool  // nil: as visits of the service are
+	Interpreter                               Interpreter
+	InterpreterLanguage                       string
+	AllowOverlap                              bool // also where the clinician or the patient has another visit then
+}
+
+// booking is what the request names.
+func (r Request) booking() Booking {
+	return Booking{PatientID: r.PatientID, SiteID: r.SiteID, ServiceID: r.ServiceID, ClinicianID: r.ClinicianID,
+		Confidential: r.Confidential != nil && *r.Confidential, Interpreter: r.Interpreter, InterpreterLanguage: r.InterpreterLanguage}
 }
 
 // Limits of a request.
@@ -175,27 +200,15 @@ func (p Person) tidy() Person {
 	return p
 }
 
-// check says everything that is wrong with a tidy request, field by field. languages are those a person may be said to read.
-func (r Request) check(now time.Time, w Window, languages []string) error {
-	var wrong []fault.Field
+// check says everything that is wrong with a tidy request by itself, field by field. languages are those a person may be said to read.
+func (r Request) check(now time.Time, w Window, languages []string) (wrong []fault.Field) {
 	add := func(field, key, detail string) {
 		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
 	}
 	if key, detail := checkLine(r.Service); key != "" {
 		add("service", key, detail)
 	}
-	minutesRight := r.Minutes >= MinMinutes && r.Minutes <= MaxMinutes
-	if !minutesRight {
-		add("minutes", "range", fmt.Sprintf("must be from %d to %d", MinMinutes, MaxMinutes))
-	}
-	switch {
-	case r.StartsAt.IsZero():
-		add("starts_at", "empty", "is needed")
-	case minutesRight && !r.StartsAt.Add(time.Duration(r.Minutes)*time.Minute+w.ClosesAfter).After(now):
-		add("starts_at", "past", "is so long ago that the visit would be over already")
-	case r.StartsAt.After(now.Add(horizon)):
-		add("starts_at", "far", "must be within the next two years")
-	}
+	wrong = append(wrong, checkTimes(r.StartsAt, r.Minutes, now, w)...)
 	if key, detail := checkBirthDate(r.AskBirthDate, r.BirthDate, now); key != "" {
 		add("birth_date", key, detail)
 	}
@@ -212,7 +225,27 @@ func (r Request) check(now time.Time, w Window, languages []string) error {
 	case count[auth.Patient] == 0:
 		add("people", "patient", "must include a patient")
 	}
-	return fault.InvalidAll(wrong...)
+	return wrong
+}
+
+// checkTimes says what is wrong with when a visit is, and how long.
+func checkTimes(starts time.Time, minutes int, now time.Time, w Window) (wrong []fault.Field) {
+	add := func(field, key, detail string) {
+		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
+	}
+	minutesRight := minutes >= MinMinutes && minutes <= MaxMinutes
+	if !minutesRight {
+		add("minutes", "range", fmt.Sprintf("must be from %d to %d", MinMinutes, MaxMinutes))
+	}
+	switch {
+	case starts.IsZero():
+		add("starts_at", "empty", "is needed")
+	case minutesRight && !starts.Add(time.Duration(minutes)*time.Minute+w.ClosesAfter).After(now):
+		add("starts_at", "past", "is so long ago that the visit would be over already")
+	case starts.After(now.Add(horizon)):
+		add("starts_at", "far", "must be within the next two years")
+	}
+	return wrong
 }
 
 // check says what is wrong with one person; prefix is put before the names of fields.

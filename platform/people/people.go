@@ -255,14 +255,27 @@ func (c Contact) check(w *wrongs, prefix string, languages []string) {
 	if c.Email == "" && c.Phone == "" {
 		w.add(prefix+"email", "empty", "or phone is needed")
 	}
-	if c.Email != "" && !isEmail(c.Email.Reveal()) {
-		w.add(prefix+"email", "odd", "must be an email address, as in name@example.org")
-	}
-	if c.Phone != "" && !isPhone(c.Phone.Reveal()) {
-		w.add(prefix+"phone", "odd", "must be a telephone number, with its country code where it is of another country than the site")
-	}
+	*w = append(*w, CheckReach(prefix, c.Email, c.Phone)...)
 	key, detail = checkLanguage(c.Language, languages)
 	w.add(prefix+"language", key, detail)
+}
+
+// TidyReach tidies an address and a number of somebody who is no contact, as those of contacts are. Numbers without a country code are taken for those of a
+// country (ISO 3166).
+func TidyReach(email, phone phi.Text, country string) (tidyAddress, tidyNumber phi.Text) {
+	return tidyEmail(tidyText(email)), tidyPhone(tidyText(phone), country)
+}
+
+// CheckReach says what is wrong with a tidy address and number, either of which may be empty; prefix is put before the names of fields.
+func CheckReach(prefix string, email, phone phi.Text) []fault.Field {
+	var w wrongs
+	if email != "" && !isEmail(email.Reveal()) {
+		w.add(prefix+"email", "odd", "must be an email address, as in name@example.org")
+	}
+	if phone != "" && !isPhone(phone.Reveal()) {
+		w.add(prefix+"phone", "odd", "must be a telephone number, with its country code where it is of another country than the site")
+	}
+	return w
 }
 
 // isEmail says whether an address is one that every mail server takes. Whether it exists, only a letter to it could tell.

@@ -1,0 +1,39 @@
+package staff
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+)
+
+// Colleague is an account as the other parts of the house know it: who somebody is, and nothing of how they sign in.
+type Colleague struct {
+	ID   string
+	Name phi.Text
+}
+
+// Colleague reads one account that is not switched off, for the program itself.
+func (a *Accounts) Colleague(ctx context.Context, id string) (Colleague, error) {
+	if !store.IsID(id) {
+		return Colleague{}, fault.NotFound
+	}
+	c := Colleague{ID: id}
+	if err := a.DB.QueryRowContext(ctx, `SELECT name FROM staff_accounts WHERE id = ? AND disabled_at IS NULL`, id).Scan(&c.Name); err != nil {
+		return Colleague{}, fmt.Errorf("read a colleague: %w", err)
+	}
+	return c, nil
+}
+
+// Colleagues are all accounts that are not switched off, by name, for the program itself.
+func (a *Accounts) Colleagues(ctx context.Context) ([]Colleague, error) {
+	all, err := store.Collect(ctx, a.DB, func(r *sql.Rows) (c Colleague, err error) { return c, r.Scan(&c.ID, &c.Name) },
+		`SELECT id, name FROM staff_accounts WHERE disabled_at IS NULL ORDER BY name, id`)
+	if err != nil {
+		return nil, fmt.Errorf("list colleagues: %w", err)
+	}
+	return all, nil
+}

@@ -1,0 +1,272 @@
+package visits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+)
+
+// Interpreter says whether a visit has an interpreter.
+type Interpreter string
+
+// What there may be of an interpreter.
+const (
+	InterpreterNone      Interpreter = ""
+	InterpreterRequested Interpreter = "requested"
+	InterpreterConfirmed Interpreter = "confirmed"
+)
+
+// Booking ties a visit to what the hospital knows of its places, its patients and its people. All of it may be missing.
+type Booking struct {
+	PatientID           string // of platform/people
+	SiteID              string // of platform/sites
+	ServiceID           string // of platform/sites
+	ClinicianID         string // account of who leads
+	Confidential        bool   // nobody but the patient's own confidential contact is written to
+	Interpreter         Interpreter
+	InterpreterLanguage string // BCP 47; empty: no interpreter is wanted
+}
+
+// Sites knows the hospital's places and services.
+type Sites interface {
+	Default(ctx context.Context) (sites.Site, error)
+	Site(ctx context.Context, id string) (sites.Site, error)
+	Service(ctx context.Context, id string) (sites.Service, error)
+}
+
+// Patients knows the hospital's patients.
+type Patients interface {
+	Patient(ctx context.Context, id string) (people.Patient, error)
+}
+
+// Colleagues knows the hospital's people.
+type Colleagues interface {
+	Colleague(ctx context.Context, id string) (staff.Colleague, error)
+}
+
+// practice is what the hospital knows of the ids that somebody named. Whatever was not named, or is not known, is empty.
+type practice struct {
+	site     sites.Site
+	service  sites.Service
+	patient  people.Patient
+	staff    map[string]staff.Colleague
+	wrong    []fault.Field // ids that nobody knows
+	problems error         // that hinder looking
+}
+
+// named looks an id up, unless it is empty.
+func named[T any](ctx context.Context, p *practice, field, id string, get func(context.Context, string) (T, error)) (found T) {
+	if id == "" {
+		return found
+	}
+	err := fault.NotFound
+	if get != nil {
+		found, err = get(ctx, id)
+	}
+	switch {
+	case errors.Is(err, fault.NotFound):
+		p.wrong = append(p.wrong, fault.Field{Field: field, Key: "unknown", Detail: "is not known here"})
+	case err != nil:
+		p.problems = errors.Join(p.problems, err)
+	}
+	return found
+}
+
+// practiceOf looks up what a booking and its people name. Where nobody says at which site, it is that of the service, of the patient, or the hospital's first.
+func (s *Service) practiceOf(ctx context.Context, b Booking, invited []Person, prefix func(int) string) practice {
+	p := practice{staff: map[string]staff.Colleague{}}
+	var site func(context.Context, string) (sites.Site, error)
+	var service func(context.Context, string) (sites.Service, error)
+	var patient func(context.Context, string) (people.Patient, error)
+	var colleague func(context.Context, string) (staff.Colleague, error)
+	if s.config.Sites != nil {
+		site, service = s.config.Sites.Site, s.config.Sites.Service
+	}
+	if s.config.Patients != nil {
+		patient = s.config.Patients.Patient
+	}
+	if s.config.Colleagues != nil {
+		colleague = s.config.Colleagues.Colleague
+	}
+	p.service = named(ctx, &p, "service_id", b.ServiceID, service)
+	p.patient = named(ctx, &p, "patient_id", b.PatientID, patient)
+	switch {
+	case b.SiteID != "" || site == nil:
+		p.site = named(ctx, &p, "site_id", b.SiteID, site)
+	case p.service.SiteID != "":
+		p.site = named(ctx, &p, "site_id", p.service.SiteID, site)
+	case p.patient.SiteID != "":
+		p.site = named(ctx, &p, "site_id", p.patient.SiteID, site)
+	default:
+		var err error
+		p.site, err = s.config.Sites.Default(ctx)
+		p.problems = errors.Join(p.problems, err)
+	}
+	p.colleague(ctx, "clinician_id", b.ClinicianID, colleague)
+	for i, person := range invited {
+		p.colleague(ctx, prefix(i)+"staff_id", person.StaffID, colleague)
+	}
+	return p
+}
+
+func (p *practice) colleague(ctx context.Context, field, id string, get func(context.Context, string) (staff.Colleague, error)) {
+	if _, known := p.staff[id]; !known {
+		if c := named(ctx, p, field, id, get); c.ID != "" {
+			p.staff[id] = c
+		}
+	}
+}
+
+// fill puts what the hospital knows where a request says nothing.
+func (p *practice) fill(r Request) Request {
+	r.SiteID = p.site.ID
+	if p.service.ID != "" {
+		if r.Service == "" {
+			r.Service = p.service.Name
+		}
+		if r.Minutes == 0 {
+			r.Minutes = p.service.Minutes
+		}
+		r.AskBirthDate = r.AskBirthDate || p.service.AskBirthDate
+		if r.Confidential == nil {
+			r.Confidential = &p.service.Confidential
+		}
+	}
+	if r.BirthDate == "" {
+		r.BirthDate = p.patient.BirthDate
+	}
+	if tag, err := language.Parse(r.InterpreterLanguage); err == nil && r.InterpreterLanguage != "" {
+		r.InterpreterLanguage = tag.String()
+	}
+	leads := slices.ContainsFunc(r.People, func(q Person) bool { return q.Role == auth.Clinician && q.StaffID == r.ClinicianID })
+	for i, q := range r.People {
+		if q.Role == auth.Clinician && q.StaffID == "" && !leads {
+			q.StaffID, leads = r.ClinicianID, true
+		}
+		if q.Role == auth.Clinician && r.ClinicianID == "" {
+			r.ClinicianID, leads = q.StaffID, true
+		}
+		r.People[i] = p.fillPerson(q)
+	}
+	return r
+}
+
+// fillPerson is fill for one person.
+func (p *practice) fillPerson(q Person) Person {
+	name, tag := p.staff[q.StaffID].Name, ""
+	if q.Role == auth.Patient {
+		name, tag = p.patient.Name, p.patient.Language
+	}
+	if c, ok := p.contact(q.ContactID); ok {
+		if c.Name != "" {
+			name = c.Name
+		} else {
+			name = p.patient.Name
+		}
+		tag = c.Language
+		if tag == "" {
+			tag = p.patient.Language
+		}
+	}
+	if q.Name == "" {
+		q.Name = name
+	}
+	if q.Language == "" {
+		q.Language = tag
+	}
+	q.Email, q.Phone = people.TidyReach(q.Email, q.Phone, p.site.Country)
+	return q
+}
+
+func (p *practice) contact(id string) (people.Contact, bool) {
+	i := slices.IndexFunc(p.patient.Contacts, func(c people.Contact) bool { return c.ID == id })
+	if i < 0 || id == "" {
+		return people.Contact{}, false
+	}
+	return p.patient.Contacts[i], true
+}
+
+// check says what is wrong with what a filled request names.
+func (p *practice) check(r Request) []fault.Field {
+	wrong := slices.Clone(p.wrong)
+	add := func(field, key, detail string) {
+		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
+	}
+	switch {
+	case p.service.ID == "":
+	case p.service.SiteID != p.site.ID:
+		add("service_id", "elsewhere", "is a service of another site")
+	case !p.service.Active:
+		add("service_id", "closed", "is a service that takes no new visits")
+	}
+	switch tag := r.InterpreterLanguage; r.Interpreter {
+	case InterpreterNone:
+		if tag != "" {
+			add("interpreter", "empty", "is needed with interpreter_language")
+		}
+	case InterpreterRequested, InterpreterConfirmed:
+		if _, err := language.Parse(tag); tag == "" || err != nil || len(tag) > maxTag {
+			add("interpreter_language", "odd", "must be the tag of a language, as in es or ase")
+		}
+	default:
+		add("interpreter", "odd", "must be requested or confirmed, or not be there")
+	}
+	for i, q := range r.People {
+		wrong = append(wrong, p.checkPerson(q, fmt.Sprintf("people[%d].", i), r.Confidential != nil && *r.Confidential)...)
+	}
+	return wrong
+}
+
+// maxTag is as long as a language's tag gets, with all its parts (RFC 5646 section 4.4.1).
+const maxTag = 35
+
+// checkPerson says what is wrong with how a filled person is known and reached. Of a confidential visit nobody hears but the patient, in a way that no guardian reads.
+func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fault.Field {
+	wrong := people.CheckReach(prefix, q.Email, q.Phone)
+	add := func(field, key, detail string) {
+		wrong = append(wrong, fault.Field{Field: prefix + field, Key: key, Detail: detail})
+	}
+	if q.StaffID != "" && OfFamily(q.Role) {
+		add("staff_id", "role", "is for the hospital's people")
+	}
+	contact, known := p.contact(q.ContactID)
+	switch {
+	case q.ContactID == "":
+	case !OfFamily(q.Role):
+		add("contact_id", "role", "is for the patient and the family")
+	case !known:
+		add("contact_id", "unknown", "must be that of a contact of the patient in patient_id")
+	case (contact.Kind == people.Self) != (q.Role == auth.Patient):
+		add("contact_id", "role", "must be the patient's own for a patient, and a guardian's for others")
+	}
+	if !confidential || !OfFamily(q.Role) {
+		return wrong
+	}
+	switch {
+	case q.Role != auth.Patient && (q.ContactID != "" || q.Email != "" || q.Phone != ""):
+		add("role", "confidential", "is not written to about a confidential visit")
+	case known && !slices.Contains(p.patient.Recipients(true), contact):
+		add("contact_id", "confidential", "must be the confidential contact, since the visit is confidential")
+	case p.ofGuardian(q.Email, q.Phone):
+		add("email", "confidential", "or phone is a guardian's too, who would read what is confidential")
+	}
+	return wrong
+}
+
+// ofGuardian says whether a guardian of the patient has that address or number.
+func (p *practice) ofGuardian(email, phone phi.Text) bool {
+	return slices.ContainsFunc(p.patient.Contacts, func(c people.Contact) bool {
+		return c.Kind == people.Guardian && (email != "" && strings.EqualFold(email.Reveal(), c.Email.Reveal()) || phone != "" && phone == c.Phone)
+	})
+}

@@ -1,0 +1,179 @@
+package visits_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// practice is a hospital that knows its site in New York, two services, a patient with contacts, and two of its people.
+type practice struct {
+	*hospital
+	site                 sites.Site
+	cardiology, private  sites.Service
+	patient              people.Patient
+	mine, secret, parent people.Contact
+	doctor, nurse        staff.Account
+}
+
+func newPractice(t *testing.T) *practice {
+	t.Helper()
+	p := &practice{hospital: newHospital(t)}
+	p.know()
+	return p
+}
+
+func must[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// know makes what the hospital knows, and a service that knows it.
+func (p *practice) know() {
+	t, ctx, admin := p.t, p.t.Context(), auth.Operator()
+	zone := must[*time.Location](t)(time.LoadLocation("America/New_York"))
+	p.sites = must[*sites.House](t)(sites.New(ctx, sites.Config{DB: p.db, Policy: policy(t), Languages: []string{"en", "es"}, Now: p.now,
+		First: sites.Site{Name: "Example Children's Hospital", Country: "US", Calendar: sites.Calendar{Zone: zone}}}))
+	p.site = must[sites.Site](t)(p.sites.Default(ctx))
+	p.cardiology = must[sites.Service](t)(p.sites.CreateService(ctx, admin, sites.Service{SiteID: p.site.ID, Name: "Cardiology", Minutes: 40, AskBirthDate: true, Active: true}))
+	p.private = must[sites.Service](t)(p.sites.CreateService(ctx, admin, sites.Service{SiteID: p.site.ID, Name: "Adolescents", Minutes: 20, Confidential: true, Active: true}))
+	p.people = must[*people.Service](t)(people.New(ctx, people.Config{DB: p.db, Policy: policy(t), Sites: p.sites, Languages: []string{"en", "es"}, Now: p.now}))
+	p.patient = must[people.Patient](t)(p.people.Create(ctx, p.scheduler, people.Patient{Name: canaryPatient, BirthDate: canaryBirthDate, Language: "es", Contacts: []people.Contact{
+		{Kind: people.Self, Email: "home@example.org"},
+		{Kind: people.Self, Phone: "202 555 0100", Confidential: true},
+		{Kind: people.Guardian, Name: canaryGuardian, Email: "guardian@example.org", Language: "en"},
+	}}))
+	p.mine, p.secret, p.parent = p.patient.Contacts[0], p.patient.Contacts[1], p.patient.Contacts[2]
+	p.colleagues = must[*staff.Accounts](t)(staff.New(ctx, staff.Config{DB: p.db, Limiter: p, Policy: policy(t), Now: p.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}))
+	p.doctor, p.nurse = p.account("doctor"), p.account("nurse")
+	p.Service = p.service(p.db)
+}
+
+func (p *practice) account(name string) staff.Account {
+	p.t.Helper()
+	return must[staff.Account](p.t)(p.colleagues.Create(p.t.Context(), auth.Operator(),
+		staff.NewAccount{Name: text("Canary Clinicianname " + name), Email: text(name + "@example.org"), Password: deskPassword, Role: auth.Coordinator}))
+}
+
+// request names everything and says nothing twice.
+func (p *practice) request() visits.Request {
+	return visits.Request{StartsAt: p.now(), PatientID: p.patient.ID, ServiceID: p.cardiology.ID, ClinicianID: p.doctor.ID, People: []visits.Person{
+		{Role: auth.Patient, ContactID: p.mine.ID}, {Role: auth.Clinician}, {Role: auth.Guardian, ContactID: p.parent.ID},
+	}}
+}
+
+func TestBookingFillsWhatIsKnown(t *testing.T) {
+	p := newPractice(t)
+	r := p.request()
+	r.Interpreter, r.InterpreterLanguage = visits.InterpreterRequested, "ES-mx"
+	r.People = append(r.People, visits.Person{Name: "Sample Guest", Role: auth.Guest, Email: " guest@EXAMPLE.org", Phone: "(202) 555-0199"})
+	v, links, err := p.Create(t.Context(), p.scheduler, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.show(v.ID)
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", v) {
+		t.Errorf("read back\n%+v, want\n%+v", got, v)
+	}
+	if got.Service != "Cardiology" || got.EndsAt.Sub(got.StartsAt) != 40*time.Minute || !got.AskBirthDate || got.BirthDate.Reveal() != canaryBirthDate ||
+		got.SiteID != p.site.ID || got.Confidential || got.InterpreterLanguage != "es-MX" || got.Sequence != 0 || len(links) != 4 {
+		t.Errorf("made %+v", got)
+	}
+	for i, want := range []string{
+		canaryPatient + " es " + p.mine.ID + "   ",
+		"Canary Clinicianname doctor   " + p.doctor.ID + "  ",
+		canaryGuardian + " en " + p.parent.ID + "   ",
+		"Sample Guest    guest@example.org +12025550199",
+	} {
+		n := got.Invitations[i]
+		if said := fmt.Sprintf("%s %s %s %s %s %s", n.Name.Reveal(), n.Language, n.ContactID, n.StaffID, n.Email.Reveal(), n.Phone.Reveal()); said != want {
+			t.Errorf("person %d is %q, want %q", i, said, want)
+		}
+	}
+
+	// Who leads may be told by the person, too.
+	led, _, err := p.Create(t.Context(), p.scheduler, visits.Request{ServiceID: p.cardiology.ID, StartsAt: noon, BirthDate: canaryBirthDate, People: []visits.Person{
+		{Name: canaryPatient, Role: auth.Patient}, {Role: auth.Clinician, StaffID: p.nurse.ID}}})
+	if err != nil || led.ClinicianID != p.nurse.ID {
+		t.Errorf("led by %q: %v", led.ClinicianID, err)
+	}
+	link, err := p.Invite(t.Context(), p.scheduler, v.ID, visits.Person{Role: auth.Observer, StaffID: p.nurse.ID})
+	if err != nil || link.Invitation.StaffID != p.nurse.ID || link.Invitation.Name != p.nurse.Name {
+		t.Errorf("invited %+v: %v", link.Invitation, err)
+	}
+	_, err = p.Invite(t.Context(), p.scheduler, v.ID, visits.Person{Role: auth.Observer, Name: "Sample", StaffID: store.NewID(), ContactID: p.mine.ID, Email: "x"})
+	wantFields(t, err, "contact_id", "email", "staff_id")
+}
+
+func TestBookingRefuses(t *testing.T) {
+	p := newPractice(t)
+	closed := must[sites.Service](t)(p.sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: p.site.ID, Name: "Closed", Minutes: 30}))
+	other := must[sites.Site](t)(p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Other", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: time.UTC}}))
+	secretly := true
+	for name, c := range map[string]struct {
+		change func(*visits.Request)
+		want   string
+	}{
+		"nobody knows them": {func(r *visits.Request) {
+			r.PatientID, r.SiteID, r.ServiceID, r.ClinicianID = store.NewID(), store.NewID(), "'; --", store.NewID()
+			r.People[1].StaffID = store.NewID()
+		}, "clinician_id minutes patient_id people[0].contact_id people[0].name people[1].name people[1].staff_id people[2].contact_id people[2].name service service_id site_id"},
+		"a service that is closed":        {func(r *visits.Request) { r.ServiceID = closed.ID }, "service_id"},
+		"a service of another site":       {func(r *visits.Request) { r.SiteID = other.ID }, "service_id"},
+		"a language without interpreter":  {func(r *visits.Request) { r.InterpreterLanguage = "es" }, "interpreter"},
+		"an interpreter without language": {func(r *visits.Request) { r.Interpreter = visits.InterpreterConfirmed }, "interpreter_language"},
+		"no such interpreter":             {func(r *visits.Request) { r.Interpreter, r.InterpreterLanguage = "maybe", "es" }, "interpreter"},
+		"a language that is none":         {func(r *visits.Request) { r.Interpreter, r.InterpreterLanguage = "requested", "Spanish, please" }, "interpreter_language"},
+		"family with an account":          {func(r *visits.Request) { r.People[2].StaffID = p.nurse.ID }, "people[2].staff_id"},
+		"a guardian's contact":            {func(r *visits.Request) { r.People[0].ContactID = p.parent.ID }, "people[0].contact_id"},
+		"staff with a contact":            {func(r *visits.Request) { r.People[1].ContactID = p.mine.ID }, "people[1].contact_id"},
+		"a number that is none":           {func(r *visits.Request) { r.People[2].Phone = "12" }, "people[2].phone"},
+		"confidential":                    {func(r *visits.Request) { r.Confidential = &secretly }, "people[0].contact_id people[2].role"},
+		"confidential by its service":     {func(r *visits.Request) { r.ServiceID = p.private.ID }, "people[0].contact_id people[2].role"},
+		"confidential, to a guardian": {func(r *visits.Request) {
+			r.ServiceID, r.People = p.private.ID, r.People[:2]
+			r.People[0].ContactID, r.People[0].Email = "", "Guardian@example.org"
+		}, "people[0].email"},
+		"confidential, as it should be": {func(r *visits.Request) {
+			r.ServiceID, r.People = p.private.ID, r.People[:2]
+			r.People[0].ContactID = p.secret.ID
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := p.request()
+			r.AllowOverlap = true
+			c.change(&r)
+			_, _, err := p.Create(t.Context(), p.scheduler, r)
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantFields(t, err, strings.Fields(c.want)...)
+		})
+	}
+	// A server that knows no practice takes no ids for granted.
+	bare := newHospital(t)
+	r := bare.request()
+	r.PatientID, r.SiteID, r.ServiceID, r.ClinicianID = store.NewID(), store.NewID(), store.NewID(), store.NewID()
+	_, _, err := bare.Create(t.Context(), bare.scheduler, r)
+	wantFields(t, err, "clinician_id", "patient_id", "service_id", "site_id")
+	// Who may not plan visits learns nothing of what is known.
+	_, _, err = p.Create(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Observer}, visits.Request{PatientID: "x"})
+	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+}
