@@ -24,6 +24,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/backup"
+	"housecall/platform/bucket"
 	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
@@ -49,10 +50,21 @@ func (d desk) openVisits() (*store.DB, *visits.Service) {
 	return db, s
 }
 
+// at is the bucket at an address.
+func at(t *testing.T, address string) *bucket.Bucket {
+	t.Helper()
+	b, err := bucket.Open(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
 // manifest is what a backup of a database would say now.
 func manifest(t *testing.T, db *store.DB) backup.Manifest {
 	t.Helper()
-	m, err := backup.Write(t.Context(), db, filepath.Join(t.TempDir(), "again.tar"), backup.Options{Now: time.Now()})
+	m, err := backup.Write(t.Context(), db, at(t, t.TempDir()), "again.tar", backup.Options{Now: time.Now(), Blobs: at(t, t.TempDir())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,11 +85,11 @@ func desks(t *testing.T) []desk {
 func TestBackupUnderLoad(t *testing.T) {
 	newDesk(t) // asks for PostgreSQL's turn
 	for i, d := range desks(t) {
-		t.Run(fmt.Sprint("from ", i), func(t *testing.T) { d.t = t; backupUnderLoad(t, d) })
+		t.Run(fmt.Sprint("from ", i), func(t *testing.T) { d.t = t; backupUnderLoad(t, d, places(t)[i]) })
 	}
 }
 
-func backupUnderLoad(t *testing.T, d desk) {
+func backupUnderLoad(t *testing.T, d desk, place place) {
 	var made struct{ Invitations []struct{ Link string } }
 	d.json(&made, "visit", "create", "--service", "Cardiology", "--start", time.Now().UTC().Format(timeLayout), "--patient", "Sample Patient", "--clinician", "Dr. Sample")
 	d.do(0, "key", "create", "Sample system")
@@ -92,6 +104,7 @@ func backupUnderLoad(t *testing.T, d desk) {
 		t.Fatal(err)
 	}
 
+	kept := keepBlobs(t, d, db, place.blobs)
 	ctx, stop := context.WithCancel(t.Context())
 	var writing sync.WaitGroup
 	var acts atomic.Int64
@@ -118,29 +131,24 @@ func backupUnderLoad(t *testing.T, d desk) {
 		}
 	}
 	more(20)
-	file := filepath.Join(t.TempDir(), "backup.tar")
-	out, errs := d.do(0, "backup", "--to", file, "--with-key")
-	if !strings.Contains(out, " rows of ") || errs != "" {
+	out, errs := d.do(0, append(place.backup, "--to", place.file, "--blobs", place.blobs, "--with-key")...)
+	if !strings.Contains(out, " rows of ") || !strings.Contains(out, fmt.Sprint(len(kept), " large files")) || errs != "" {
 		t.Errorf("said %q, %q", out, errs)
 	}
 	more(5)
 	stop()
 	writing.Wait()
-	if st, err := os.Stat(file); err != nil || st.Mode().Perm() != 0o600 {
-		t.Errorf("the file has mode %v, %v", st.Mode(), err)
-	}
-	b, err := backup.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
+	b := place.open(t)
 	if now := manifest(t, db); now.Rows() <= b.Rows() { // the control: it was under load
 		t.Errorf("%d rows in the backup, %d now", b.Rows(), now.Rows())
 	}
 
 	for i, to := range desks(t) {
-		to.do(0, "restore", "--from", file)
+		place.restored(t)
+		restore := append(place.restore, "--from", place.file, "--blobs", place.toBlobs)
+		to.do(0, restore...)
 		restored, s := to.openVisits()
+		lookAtBlobs(t, to, restored, place.toBlobs, kept)
 		back, was := sums(manifest(t, restored)), sums(b.Manifest)
 		if len(back) != len(was) {
 			t.Errorf("to %d: %d tables of %d", i, len(back), len(was))
@@ -166,11 +174,11 @@ func backupUnderLoad(t *testing.T, d desk) {
 		if lines, _, err := s.OpenRoom(t.Context(), e.Visit.ID, 2, 10); err != nil || len(lines) != 1 || lines[0].Text != line.Text {
 			t.Errorf("to %d: the chat of before: %d lines, %v", i, len(lines), err)
 		}
-		if _, errs := to.do(1, "restore", "--from", file); !strings.Contains(errs, "not empty") {
+		if _, errs := to.do(1, restore...); !strings.Contains(errs, "not empty") {
 			t.Errorf("to %d, over what is there: %s", i, errs)
 		}
 	}
-	if _, errs := d.do(1, "backup", "--to", file); !strings.Contains(errs, "there already") {
+	if _, errs := d.do(1, "backup", "--to", place.file); !strings.Contains(errs, "there already") {
 		t.Errorf("over another backup: %s", errs)
 	}
 }
@@ -269,7 +277,7 @@ func TestRestoreRefuses(t *testing.T) {
 	const invitations = "tables/invitations.jsonl"
 	to := newDesk(t)
 	for name, c := range map[string]struct{ file, want string }{
-		"nothing":        {filepath.Join(t.TempDir(), "none.tar"), "no such file"},
+		"nothing":        {filepath.Join(t.TempDir(), "none.tar"), "there is no none.tar in "},
 		"no tar":         {raw([]byte("no tar at all")), ""},
 		"empty":          {raw(nil), "no manifest"},
 		"cut off":        {raw(whole[:len(whole)-3000]), ""},
@@ -340,7 +348,7 @@ func TestRestoreOfAnOlderVersion(t *testing.T) {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "old.tar")
-	if _, err := backup.Write(t.Context(), db, file, backup.Options{Now: time.Now()}); err != nil {
+	if _, err := backup.Write(t.Context(), db, at(t, filepath.Dir(file)), filepath.Base(file), backup.Options{Now: time.Now(), Blobs: at(t, t.TempDir())}); err != nil {
 		t.Fatal(err)
 	}
 	to := newDesk(t)

@@ -17,7 +17,12 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(storetest.Both(m))
+}
 
 // desk runs subcommands on a folder and a database of its own.
 type desk struct {

@@ -1,5 +1,5 @@
-// Package backup copies everything in the database into one file, and puts it back into an empty database, of the same engine or the other.
-// It owns the form of the file: a tar with rows of each table as lines of JSON, and a manifest with their number and SHA-256.
+// Package backup copies everything in the database, and the blobs, into one file, and puts it back into an empty database, of the same engine or the other.
+// It owns the form of the file: a tar with rows of each table as lines of JSON, the blobs as they are kept, and a manifest with their number and SHA-256.
 // It must never write into a database that holds anything, and never keep half of what it puts back.
 package backup
 
@@ -13,22 +13,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
+	"sync"
 	"time"
 
+	"filippo.io/age"
+
+	"housecall/platform/bucket"
 	"housecall/platform/store"
 )
 
-// format is the number of the file's form. A program refuses those it does not know.
-const format = 1
+// format is the number of the file's form. A program refuses those it does not know. The first had no blobs.
+const format = 2
 
 const (
 	manifestName = "manifest.json"
 	keyName      = "master.key"
 	tablesDir    = "tables/"
 	tablesEnding = ".jsonl"
+	blobsDir     = "blobs/"
 )
 
 // Manifest says what is in a file.
@@ -39,6 +43,14 @@ type Manifest struct {
 	Versions map[string]int64 `json:"versions"` // of each package's tables
 	Tables   []Table          `json:"tables"`   // each after those that it refers to
 	Key      bool             `json:"key"`      // the master key is in it
+	Blobs    Blobs            `json:"blobs"`
+}
+
+// Blobs is what a file holds of them: encrypted, as they are kept.
+type Blobs struct {
+	Number int64  `json:"number"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // of a line for each, in the order of the file: its name, its size, its SHA-256 in hex
 }
 
 // Table is what a file holds of one table.
@@ -63,52 +75,46 @@ type Options struct {
 	Program string
 	Now     time.Time
 	Key     []byte // the master key; nil: it stays out
+	Blobs   *bucket.Bucket
+	Scratch string // folder for what must be known to the end before it can be written, in plain text; "": that of the system
+
+	Recipients []age.Recipient // who may read it; none: whoever has it
 }
 
-// Write copies everything in db, as it was at one moment, into a new file that only its owner may read. Others may write to the database meanwhile. After an
-// error, or when the machine stops, there is no file.
-func Write(ctx context.Context, db *store.DB, path string, o Options) (m Manifest, err error) {
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		return Manifest{}, fmt.Errorf("backup: %s is there already", path)
+// Write copies everything in db, as it was at one moment, and the blobs, into a new file of this name, which has it when all is in it and lasts. Others may write
+// to the database meanwhile. After an error, or when the machine stops, there is no file.
+func Write(ctx context.Context, db *store.DB, to *bucket.Bucket, name string, o Options) (m Manifest, err error) {
+	r, w := io.Pipe()
+	whole := io.Reader(r)
+	if len(o.Recipients) > 0 {
+		if whole, err = age.EncryptReader(r, o.Recipients...); err != nil {
+			return Manifest{}, fmt.Errorf("backup: %w", err)
+		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // 0600 by itself
+	var filling sync.WaitGroup
+	filling.Go(func() {
+		t := tar.NewWriter(w)
+		filled, err := write(ctx, db, t, o)
+		if err == nil {
+			err = t.Close()
+		}
+		m = filled
+		_ = w.CloseWithError(err) // nil: the end
+	})
+	err = to.Put(ctx, name, whole)
+	_ = r.CloseWithError(errors.New("the file is not taken")) // who still writes need not
+	filling.Wait()
+	if errors.Is(err, fs.ErrExist) {
+		return Manifest{}, fmt.Errorf("backup: %s in %s is there already", name, to)
+	}
 	if err != nil {
 		return Manifest{}, fmt.Errorf("backup: %w", err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // it has another name by then, or was in vain
-	w := tar.NewWriter(f)
-	m, err = write(ctx, db, w, filepath.Dir(path), o)
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return Manifest{}, fmt.Errorf("backup: %w", err)
-	}
-	if err := put(os.Link, f.Name(), path); err != nil {
-		return Manifest{}, fmt.Errorf("backup: %w", err)
-	}
-	return m, syncDir(filepath.Dir(path))
+	return m, nil
 }
 
-// put gives a file its name, never over another. Where the disk knows no second name for a file (FAT, many shares of a network) the name is taken first, so that
-// a machine that stops in this moment leaves an empty file, which Open refuses.
-func put(link func(from, to string) error, from, to string) error {
-	err := link(from, to)
-	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Rename(from, to))
-}
-
-// write fills the tar. dir is for what must be known to the end before it can be written.
-func write(ctx context.Context, db *store.DB, w *tar.Writer, dir string, o Options) (Manifest, error) {
+// write fills the tar.
+func write(ctx context.Context, db *store.DB, w *tar.Writer, o Options) (Manifest, error) {
 	m := Manifest{Format: format, Program: o.Program, TakenAt: o.Now.UTC(), Key: o.Key != nil}
 	err := db.Snapshot(ctx, func(tx *store.Tx) (err error) {
 		if m.Versions, err = tx.Versions(ctx); err != nil {
@@ -119,7 +125,7 @@ func write(ctx context.Context, db *store.DB, w *tar.Writer, dir string, o Optio
 			return err
 		}
 		for _, table := range tables {
-			written, err := writeTable(ctx, tx, w, table, dir, o.Now)
+			written, err := writeTable(ctx, tx, w, table, o.Scratch, o.Now)
 			if err != nil {
 				return err
 			}
@@ -128,6 +134,9 @@ func write(ctx context.Context, db *store.DB, w *tar.Writer, dir string, o Optio
 		return nil
 	})
 	if err != nil {
+		return Manifest{}, err
+	}
+	if m.Blobs, err = writeBlobs(ctx, w, o); err != nil {
 		return Manifest{}, err
 	}
 	if o.Key != nil {
@@ -189,17 +198,4 @@ func add(w *tar.Writer, name string, size int64, from io.Reader, now time.Time) 
 	}
 	_, err := io.Copy(w, from)
 	return err
-}
-
-// syncDir makes a new name in a folder last through a power cut.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) { // a disk that does so by itself
-		err = nil
-	}
-	return errors.Join(err, d.Close())
 }

@@ -12,10 +12,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
+	"filippo.io/age"
+
+	"housecall/platform/blobs"
+	"housecall/platform/bucket"
+	"housecall/platform/fault"
 	"housecall/platform/store"
 )
 
@@ -39,29 +43,47 @@ var ErrNotEmpty = errors.New("the database is not empty")
 type File struct {
 	Manifest
 	Master []byte // the master key; nil: it is not in the file
-	f      *os.File
+	from   *bucket.Bucket
+	name   string
+
+	identities []age.Identity
 }
 
-// Open reads the backup at path and checks it against its manifest. That shows damage, not whether somebody made another backup of it on purpose: keep
-// backups where only you can write.
-func Open(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("backup: %w", err)
+// Open reads the backup of this name and checks it against its manifest. That shows damage, not whether somebody made another backup of it on purpose: keep
+// backups where only you can write. The identities open one that is encrypted.
+func Open(ctx context.Context, from *bucket.Bucket, name string, identities []age.Identity) (*File, error) {
+	b := &File{from: from, name: name, identities: identities}
+	r, err := b.read(ctx)
+	if errors.Is(err, fault.NotFound) {
+		return nil, fmt.Errorf("backup: there is no %s in %s", name, from)
 	}
-	m, key, err := check(f)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("backup %s: %w", path, err), f.Close())
+		return nil, fmt.Errorf("backup %s: %w", name, err)
 	}
-	return &File{Manifest: m, Master: key, f: f}, nil
+	m, key, err := check(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("backup %s: %w", name, err)
+	}
+	b.Manifest, b.Master = m, key
+	return b, nil
 }
 
-// Close closes the file.
-func (b *File) Close() error { return b.f.Close() }
+// read reads the file from its beginning.
+func (b *File) read(ctx context.Context) (io.ReadCloser, error) {
+	file, err := b.from.Get(ctx, b.name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := opened(file, b.identities)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return r, nil
+}
 
 // Restore puts everything into db, which must be empty, and opened as it is. The tables are made as they were, filled in one transaction, read again
-// and compared, and only then brought up to date.
-func (b *File) Restore(ctx context.Context, db *store.DB, schemas []Schema) error {
+// and compared, and only then brought up to date. The blobs go before, so that no row is without its blob.
+func (b *File) Restore(ctx context.Context, db *store.DB, files *bucket.Bucket, schemas []Schema) (err error) {
 	for name := range b.Versions {
 		if !slices.ContainsFunc(schemas, func(s Schema) bool { return s.Name == name }) {
 			return fmt.Errorf("restore: the backup has tables of %q, which this program does not know: use the newer program", name)
@@ -77,11 +99,12 @@ func (b *File) Restore(ctx context.Context, db *store.DB, schemas []Schema) erro
 			}
 		}
 	}
-	if _, err := b.f.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("restore: %w", err)
+	undo, err := b.restoreBlobs(ctx, files)
+	if err == nil {
+		err = b.fill(ctx, db)
 	}
-	if err := db.Fill(ctx, func(tx *store.Tx) error { return fill(ctx, tx, b.f, b.Manifest) }); err != nil {
-		return fmt.Errorf("restore: %w", err)
+	if err != nil {
+		return fmt.Errorf("restore: %w", errors.Join(err, undo()))
 	}
 	for _, s := range schemas {
 		if _, found := b.Versions[s.Name]; !found { // a package makes its tables when it is first used
@@ -94,9 +117,17 @@ func (b *File) Restore(ctx context.Context, db *store.DB, schemas []Schema) erro
 	return nil
 }
 
+func (b *File) fill(ctx context.Context, db *store.DB) error {
+	r, err := b.read(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Fill(ctx, func(tx *store.Tx) error { return fill(ctx, tx, r, b.Manifest) }), r.Close())
+}
+
 // check reads a file to its end: it must hold what its manifest says, no more and no less.
 func check(f io.Reader) (m Manifest, key []byte, err error) {
-	found := map[string]Table{}
+	found, sums := map[string]Table{}, newBlobSums()
 	r := tar.NewReader(f)
 	for {
 		h, err := r.Next()
@@ -115,6 +146,17 @@ func check(f io.Reader) (m Manifest, key []byte, err error) {
 			}
 			continue
 		}
+		if name, is := strings.CutPrefix(h.Name, blobsDir); is {
+			if !blobs.IsKey(name) {
+				return Manifest{}, nil, fmt.Errorf("it has a blob of the name %q, as none is called", name)
+			}
+			one := sha256.New()
+			if _, err := io.Copy(one, r); err != nil { // #nosec G110 -- nothing in it is compressed
+				return Manifest{}, nil, err
+			}
+			sums.add(name, h.Size, one)
+			continue
+		}
 		t := Table{Name: strings.TrimSuffix(strings.TrimPrefix(h.Name, tablesDir), tablesEnding)}
 		hash := sha256.New()
 		lines := &newlines{}
@@ -131,11 +173,14 @@ func check(f io.Reader) (m Manifest, key []byte, err error) {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return Manifest{}, nil, fmt.Errorf("its manifest: %w", err)
 	}
-	if m.Format != format {
-		return Manifest{}, nil, fmt.Errorf("its form is number %d, this program knows %d: use the newer program", m.Format, format)
+	if m.Format < 1 || m.Format > format {
+		return Manifest{}, nil, fmt.Errorf("its form is number %d, this program knows 1 to %d: use the newer program", m.Format, format)
 	}
 	if m.Key != (key != nil) || len(m.Tables) != len(found) {
 		return Manifest{}, nil, errors.New("it does not hold what its manifest says")
+	}
+	if got := sums.sum(); got != m.Blobs && (m.Format > 1 || got.Number > 0) {
+		return Manifest{}, nil, fmt.Errorf("it is damaged: its blobs are %+v; its manifest says %+v", got, m.Blobs)
 	}
 	for _, want := range m.Tables {
 		if got := found[want.Name]; got.Rows != want.Rows || got.SHA256 != want.SHA256 {

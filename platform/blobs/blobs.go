@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -71,12 +72,21 @@ func (s *Store) Open(ctx context.Context, ref Ref) (io.ReadCloser, error) {
 	return b, nil
 }
 
-// Delete removes a blob; one that is gone is none the worse for it. Remove its row first. Errors: fault.TryAgain.
+// Delete marks a blob as no longer wanted; Sweep removes it. Remove its row first. Errors: fault.TryAgain.
 func (s *Store) Delete(ctx context.Context, ref Ref) error {
-	if err := s.bucket.Delete(ctx, ref.Key); err != nil {
+	if err := s.mark(ctx, ref.Key); err != nil {
 		return fmt.Errorf("blobs: %w", err)
 	}
 	return nil
+}
+
+// mark puts an empty file beside a blob. When it was put there is how long the blob has been unwanted.
+func (s *Store) mark(ctx context.Context, key string) error {
+	err := s.bucket.Put(ctx, key+marked, strings.NewReader(""))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 // IsKey says whether a file's name is that of a blob. A folder may hold what is another's, such as backups.
@@ -88,20 +98,23 @@ const (
 	keyLetters = "abcdefghijklmnopqrstuvwxyz234567"
 )
 
-// Sweep removes blobs that were put before a time and that named does not know: what was put, and whose row was never written. Let the time be a day ago, since a row is
-// written after its blob. named must tell of the rows of every package that keeps blobs. Errors: that of named; fault.TryAgain.
+// marked ends the names of marks.
+const marked = ".deleted"
+
+// Sweep marks blobs that were put before a time and that named does not know, and removes those that were marked before it. Let the time be a day ago: a row is written after
+// its blob, and a backup copies blobs after the rows, so a blob must outlive its row by as long as a backup takes. named must tell of the rows of every package
+// that keeps blobs; what it knows stays, marked or not. Errors: that of named; fault.TryAgain.
 func (s *Store) Sweep(ctx context.Context, before time.Time, named func(key string) (bool, error)) (removed int, err error) {
+	marks := map[string]time.Time{}
 	err = s.bucket.List(ctx, func(f bucket.File) error {
-		if !f.At.Before(before) || !IsKey(f.Name) {
-			return nil
+		if key, is := strings.CutSuffix(f.Name, marked); is && IsKey(key) {
+			marks[key] = f.At
 		}
-		keep, err := named(f.Name)
-		if err != nil || keep {
-			return err
-		}
-		removed++
-		return s.bucket.Delete(ctx, f.Name)
+		return nil
 	})
+	if err == nil {
+		removed, err = s.sweep(ctx, before, marks, named)
+	}
 	if err == nil {
 		err = s.bucket.Tidy(ctx, before)
 	}
@@ -109,6 +122,41 @@ func (s *Store) Sweep(ctx context.Context, before time.Time, named func(key stri
 		return removed, fmt.Errorf("blobs: %w", err)
 	}
 	return removed, nil
+}
+
+// sweep does it, and removes marks whose blob is gone or wanted.
+func (s *Store) sweep(ctx context.Context, before time.Time, marks map[string]time.Time, named func(key string) (bool, error)) (removed int, err error) {
+	waits := map[string]bool{}
+	err = s.bucket.List(ctx, func(f bucket.File) error {
+		if !IsKey(f.Name) {
+			return nil
+		}
+		at, isMarked := marks[f.Name]
+		if !isMarked && !f.At.Before(before) {
+			return nil
+		}
+		known, err := named(f.Name)
+		switch {
+		case err != nil:
+			return err
+		case known:
+			return nil
+		case isMarked && at.Before(before):
+			removed++
+			return s.bucket.Delete(ctx, f.Name)
+		}
+		waits[f.Name] = true
+		if isMarked {
+			return nil
+		}
+		return s.mark(ctx, f.Name)
+	})
+	for key := range marks {
+		if err == nil && !waits[key] {
+			err = s.bucket.Delete(ctx, key+marked)
+		}
+	}
+	return removed, err
 }
 
 // measured is what is put, as it is read.

@@ -45,10 +45,24 @@ func (d folder) Put(ctx context.Context, name string, from io.Reader) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return mappedFile(err)
 	}
-	if err := os.Link(f.Name(), path); err != nil {
+	if err := place(os.Link, f.Name(), path); err != nil {
 		return mappedFile(err)
 	}
 	return mappedFile(syncDir(string(d)))
+}
+
+// place gives a file its name, never over another. Where the disk knows no second name for a file (FAT, many shares of a network) the name is taken first, so that
+// a machine that stops in this moment leaves an empty file, which readers find damaged.
+func place(link func(from, to string) error, from, to string) error {
+	err := link(from, to)
+	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Rename(from, to))
 }
 
 // Get opens the file.
@@ -173,7 +187,11 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) { // a disk that does so by itself
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
 
 // withContext ends reading when ctx does.

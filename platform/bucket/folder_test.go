@@ -1,4 +1,4 @@
-package backup
+package bucket
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestPutWithoutLinks: a disk that knows no second name for a file takes a backup all the same, and none is written over.
-func TestPutWithoutLinks(t *testing.T) {
+// TestFolderWithoutLinks: a disk that knows no second name for a file takes files all the same, and none is written over.
+func TestFolderWithoutLinks(t *testing.T) {
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
 	for _, refusal := range []error{syscall.EPERM, syscall.EOPNOTSUPP, syscall.ENOSYS} {
@@ -18,7 +18,7 @@ func TestPutWithoutLinks(t *testing.T) {
 		if err := os.WriteFile(from, []byte("whole"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := put(none, from, to); err != nil {
+		if err := place(none, from, to); err != nil {
 			t.Errorf("%v: %v", refusal, err)
 		}
 		if b, err := os.ReadFile(to); err != nil || string(b) != "whole" {
@@ -28,7 +28,7 @@ func TestPutWithoutLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, link := range []func(string, string) error{none, os.Link} {
-			if err := put(link, from, to); !errors.Is(err, fs.ErrExist) {
+			if err := place(link, from, to); !errors.Is(err, fs.ErrExist) {
 				t.Errorf("over another: %v", err)
 			}
 		}
