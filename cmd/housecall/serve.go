@@ -115,8 +115,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.NArg() > 0 {
 		return o.wrong(fmt.Errorf("there is no argument %q: options begin with --", o.Arg(0)))
 	}
-	if config.Window.OpensBefore < 0 || config.Window.ClosesAfter < 0 || config.Staff.Idle < 0 {
-		return o.wrong(errors.New("--opens-before, --closes-after and --idle-lock can't be negative"))
+	if config.Window.OpensBefore < 0 || config.Window.ClosesAfter < 0 {
+		return o.wrong(errors.New("--opens-before and --closes-after can't be negative"))
 	}
 	redis.SetLogger(redisLog{config.Logger})
 	s, err := server.New(ctx, config)

@@ -89,6 +89,8 @@ type signInView struct {
 	Why         string // "expired", "out" or "": why somebody is here
 	Wait        int    // minutes until the next try is looked at; 0: now
 	Passkey     bool   // one can be used here
+	SignOn      string // the path of the hospital's own sign-on; "": there is none
+	SignOnWrong string // words of what went wrong there
 	Problems    web.Problems
 }
 
@@ -102,8 +104,10 @@ func (a *Accounts) signInForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
-	v.Passkey = a.relying != nil
-	a.Pages.Render(w, r, status, "staff/sign-in", web.Page{Title: a.Pages.Words(r).T("signin.title"), Error: len(v.Problems) > 0, Body: v})
+	if v.Passkey = a.relying != nil; a.provider != nil {
+		v.SignOn = signOnPath + "?" + url.Values{"next": {v.Next}}.Encode()
+	}
+	a.Pages.Render(w, r, status, "staff/sign-in", web.Page{Title: a.Pages.Words(r).T("signin.title"), Error: len(v.Problems) > 0 || v.SignOnWrong != "", Body: v})
 }
 
 func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
@@ -145,11 +149,16 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := a.leave(r.Context(), a.cookie(r)); err != nil {
+	signOn, err := a.leave(r.Context(), a.cookie(r))
+	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
 	a.dropCookie(w)
+	if signOn && a.provider != nil { // a form may not lead to another site, so a link does
+		http.Redirect(w, r, "/sign-in?why=out-here", http.StatusSeeOther)
+		return
+	}
 	http.Redirect(w, r, "/sign-in?why=out", http.StatusSeeOther)
 }
 

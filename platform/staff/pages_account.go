@@ -61,6 +61,8 @@ type ownView struct {
 	PasskeysHere      bool // they can be used at this address
 	Recovery          int
 	Sessions          []sessionView
+	SignOn            bool // the hospital has a sign-on of its own
+	Connected         bool // the account is connected with it
 	MinPassword       int
 	Done              string // words of what was just done
 	Problems          web.Problems
@@ -109,6 +111,11 @@ func (a *Accounts) ownView(r *http.Request, s session, own *words.Words) (ownVie
 	}
 	v := ownView{Name: account.Name.Reveal(), Email: account.Email.Reveal(), Role: own.T("role." + string(account.Role)), Password: account.HasPassword,
 		Must: s.Second == "" && a.needsFactor(account.Role), Second: f.any(), App: f.TOTP, PasskeysHere: a.relying != nil, Recovery: f.Recovery, MinPassword: minPassword}
+	if v.SignOn = a.provider != nil; v.SignOn {
+		if err := a.DB.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM staff_identities WHERE account_id = ?`, account.ID).Scan(&v.Connected); err != nil {
+			return ownView{}, fmt.Errorf("look an identity up: %w", err)
+		}
+	}
 	for _, k := range keys {
 		v.Passkeys = append(v.Passkeys, passkeyView{k, accountPath + "/passkeys/" + k.ID, own.Date(k.Created.In(zone)), own.Date(k.Used.In(zone))})
 	}

@@ -3,6 +3,7 @@ package staff
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"housecall/platform/fault"
@@ -29,7 +30,8 @@ type lockView struct {
 	Name      string
 	Password  bool // the account has one
 	Passkey   bool
-	Wait      int // minutes until the next password is looked at; 0: now
+	SignOn    string // the path of the hospital's own sign-on; "": it is no way here
+	Wait      int    // minutes until the next password is looked at; 0: now
 	Problems  web.Problems
 	BeginPath string
 }
@@ -43,6 +45,9 @@ func (a *Accounts) showLock(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	v.Name, v.Password, v.Passkey = s.Account.Name.Reveal(), s.Account.HasPassword, f.Passkeys > 0 && a.relying != nil
 	v.BeginPath = unlockPath + "/passkey"
+	if s.signOn && a.provider != nil {
+		v.SignOn = signOnPath + "?" + url.Values{"again": {""}, "next": {r.URL.Path}}.Encode()
+	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/html") { // a script asked
 		if status == http.StatusUnauthorized {
 			web.Problem(w, r, &fault.Problem{Code: fault.CodeUnauthorized, Kind: fault.NotAllowed, Detail: "The page is locked. Show who you are first."})

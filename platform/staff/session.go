@@ -41,6 +41,8 @@ func (a *Accounts) cookie(r *http.Request) string {
 type opening struct {
 	Browser string // the names of browser and system
 	Second  string // the second factor that was shown; "": none
+	// Subject and ProviderSID are who and which session it is for the hospital's sign-on; "": it was not by it.
+	Subject, ProviderSID string
 }
 
 // openSession makes a session and clears away those that are over. The token is told once, here.
@@ -52,9 +54,9 @@ func (a *Accounts) openSession(ctx context.Context, tx *store.Tx, account string
 	if _, err := tx.ExecContext(ctx, `DELETE FROM staff_sessions WHERE expires_at <= ?`, now); err != nil {
 		return "", fmt.Errorf("clear old sessions: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO staff_sessions (hash, id, account_id, browser, second, created_at, seen_at, proved_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		hashOf(token), store.NewID(), account, o.Browser, o.Second, now, now, now, store.Millis(a.Now().Add(SessionLife))); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO staff_sessions (hash, id, account_id, browser, second, subject, provider_sid, created_at, seen_at, proved_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		hashOf(token), store.NewID(), account, o.Browser, o.Second, o.Subject, o.ProviderSID, now, now, now, store.Millis(a.Now().Add(SessionLife))); err != nil {
 		return "", fmt.Errorf("store a session: %w", err)
 	}
 	return token, nil
@@ -73,14 +75,15 @@ type session struct {
 	Seen    time.Time // when its owner last did something
 	Proved  time.Time // when its owner last showed who they are
 	factors bool      // the account has a second factor
+	signOn  bool      // the hospital's sign-on opened it
 }
 
-const sessionColumns = `s.id, s.browser, s.second, s.created_at, s.seen_at, s.proved_at, a.id, a.name, a.email, a.role, a.password <> '',
+const sessionColumns = `s.id, s.browser, s.second, s.created_at, s.seen_at, s.proved_at, s.subject <> '', a.id, a.name, a.email, a.role, a.password <> '',
 	EXISTS (SELECT 1 FROM staff_totp t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) OR EXISTS (SELECT 1 FROM staff_passkeys p WHERE p.account_id = a.id)`
 
 func scanSession(rows *sql.Rows) (s session, err error) {
 	var created, seen, proved int64
-	err = rows.Scan(&s.ID, &s.Browser, &s.Second, &created, &seen, &proved, &s.Account.ID, &s.Account.Name, &s.Account.Email, &s.Account.Role,
+	err = rows.Scan(&s.ID, &s.Browser, &s.Second, &created, &seen, &proved, &s.signOn, &s.Account.ID, &s.Account.Name, &s.Account.Email, &s.Account.Role,
 		&s.Account.HasPassword, &s.factors)
 	s.Created, s.Seen, s.Proved = store.Time(created), store.Time(seen), store.Time(proved)
 	return s, err

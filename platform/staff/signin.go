@@ -235,16 +235,16 @@ func closeSession(ctx context.Context, tx *store.Tx, token string) error {
 	return nil
 }
 
-// leave signs out.
-func (a *Accounts) leave(ctx context.Context, token string) error {
+// leave signs out, and tells whether the hospital's sign-on had opened the session.
+func (a *Accounts) leave(ctx context.Context, token string) (signOn bool, err error) {
 	s, err := a.session(ctx, token)
 	if errors.Is(err, errNoSession) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return a.DB.Tx(ctx, func(tx *store.Tx) error {
+	return s.signOn, a.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := closeSession(ctx, tx, token); err != nil {
 			return err
 		}

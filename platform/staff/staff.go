@@ -56,17 +56,20 @@ type Config struct {
 	Idle      time.Duration  // without doing anything, until pages ask again who is there; 0: never
 	// RequireSecond are the roles that must show a second factor.
 	RequireSecond []auth.Role
-	Now           func() time.Time // nil: time.Now
-	Random        io.Reader        // nil: crypto/rand
-	Cost          Cost             // of passwords; zero: DefaultCost
+	// SignOn is the hospital's own sign-on; nil: there is none.
+	SignOn *SignOn
+	Now    func() time.Time // nil: time.Now
+	Random io.Reader        // nil: crypto/rand
+	Cost   Cost             // of passwords; zero: DefaultCost
 }
 
 // Accounts are the accounts, sessions and keys. Safe for use by many goroutines.
 type Accounts struct {
 	Config
-	secure  bool
-	hasher  *hasher
-	relying *webauthn.WebAuthn // nil: the address can have no passkeys
+	secure   bool
+	hasher   *hasher
+	relying  *webauthn.WebAuthn // nil: the address can have no passkeys
+	provider *provider          // the hospital's own sign-on; nil: there is none
 }
 
 // Account is one of the hospital's people.
@@ -114,6 +117,9 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	if a.relying, err = newRelyingParty(c.PublicURL, c.Site); err != nil {
 		return nil, err
 	}
+	if c.SignOn != nil {
+		a.provider = newProvider(*c.SignOn, c.PublicURL, c.Now)
+	}
 	if c.Pages != nil {
 		if err := c.Pages.Add("staff", store.Folder(pageFiles, "pages")); err != nil {
 			return nil, err
@@ -132,6 +138,7 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
 	routes.HandleFunc("POST /sign-out", door, a.signOut)
 	a.doorRoutes(routes, door, web.Limit(a.Limiter, "second-factor", 60, 5*time.Minute))
+	a.signOnRoutes(routes, door)
 	a.accountRoutes(routes)
 	a.lockRoutes(routes)
 	a.manageRoutes(routes, limited)

@@ -14,6 +14,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/module"
+	"housecall/platform/staff"
 	"housecall/visits"
 )
 
@@ -66,7 +67,7 @@ func (c Config) Check() error {
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		return errors.New("--proxy-protocol needs --trusted-proxy: from anybody else the header is not believed")
 	}
-	return cmp.Or(c.checkNodes(), c.TLS.check())
+	return cmp.Or(c.checkNodes(), c.TLS.check(), c.Staff.check())
 }
 
 // ConsentFolder is where the texts of Consent are.
@@ -88,6 +89,29 @@ func (c Config) Public() string {
 type Staff struct {
 	Idle          time.Duration // without anything done, until pages ask again who is there; 0: never
 	RequireSecond []auth.Role   // who must show a second factor
+	SignOn        staff.SignOn  // the hospital's own sign-on; without an Issuer there is none
+}
+
+func (s Staff) check() error {
+	if s.Idle < 0 {
+		return errors.New("--idle-lock can't be negative")
+	}
+	on := s.SignOn
+	if on.Issuer == "" && on.ClientID == "" && on.Secret == "" && on.Roles == nil && on.Factor.Name == "" {
+		return nil
+	}
+	if on.Issuer == "" || on.ClientID == "" || on.Roles == nil {
+		return errors.New("the hospital's sign-on needs --oidc-issuer, --oidc-client-id and --oidc-roles")
+	}
+	return nil
+}
+
+// signOn is the hospital's own sign-on; nil: there is none.
+func (s Staff) signOn() *staff.SignOn {
+	if s.SignOn.Issuer == "" {
+		return nil
+	}
+	return &s.SignOn
 }
 
 // WithDefaults fills in what is left open.

@@ -154,7 +154,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
 		Links: slices.Concat(visits.DeskLinks(), staff.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
-		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, Now: s.config.Now})
+		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
 	}
