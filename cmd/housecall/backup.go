@@ -211,6 +211,9 @@ func (o *deskOptions) restore(ctx context.Context, from, blobs, identity string)
 	if errors.Is(err, backup.ErrNotEmpty) {
 		return fmt.Errorf("%w; a backup goes into an empty place only: say where with --data or --database", err)
 	}
+	if err == nil {
+		err = notify.Restored(ctx, db, time.Now())
+	}
 	if err != nil {
 		return err
 	}

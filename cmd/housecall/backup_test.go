@@ -25,7 +25,9 @@ import (
 	"housecall/auth"
 	"housecall/platform/backup"
 	"housecall/platform/bucket"
+	"housecall/platform/jobs"
 	"housecall/platform/keys"
+	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
@@ -250,6 +252,46 @@ func rewrite(t *testing.T, path string, change func(files map[string][]byte, m *
 		t.Fatal(err)
 	}
 	return out.Name()
+}
+
+// TestRestoredMessages: what may have been sent since the backup was made is not sent again by itself; what is still to come is.
+func TestRestoredMessages(t *testing.T) {
+	from, to := newDesk(t), newDesk(t)
+	db, _ := from.openVisits()
+	ring, err := keys.Open(t.Context(), db, filepath.Join(from.data, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox := func(db *store.DB) *notify.Outbox {
+		t.Helper()
+		queue, err := jobs.New(t.Context(), jobs.Config{DB: db})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := notify.New(t.Context(), notify.Config{DB: db, Jobs: queue, Vault: ring.Mail()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	o := outbox(db)
+	err = db.Tx(t.Context(), func(tx *store.Tx) error {
+		m := notify.Message{Channel: notify.Email, To: "sample@example.org", Kind: "reminder", Key: "due", Language: "en", About: "visit", At: time.Now().Add(-time.Minute)}
+		err := o.Put(t.Context(), tx, m)
+		m.Key, m.At = "to come", time.Now().Add(time.Hour)
+		return errors.Join(err, o.Put(t.Context(), tx, m))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "backup.tar")
+	from.do(0, "backup", "--to", file, "--with-key")
+	to.do(0, "restore", "--from", file)
+	restored, _ := to.openVisits()
+	all, err := outbox(restored).About(t.Context(), "visit")
+	if err != nil || len(all) != 2 || all[0].State != notify.Unsure || all[0].Reason != "a backup was restored" || all[1].State != notify.Waiting {
+		t.Errorf("messages: %+v, %v", all, err)
+	}
 }
 
 // TestRestoreRefuses: what is damaged, of another kind, or cannot be filled in leaves nothing behind, so that the right backup still goes in.

@@ -110,6 +110,8 @@ type office struct {
 type ways struct {
 	mail *notify.Mail
 	sms  *notify.Gateway
+
+	options store.Options
 }
 
 func newOffice(t *testing.T, w ways) *office {
@@ -119,7 +121,7 @@ func newOffice(t *testing.T, w ways) *office {
 
 func openOffice(t *testing.T, url, master string, c *clock, w ways) *office {
 	t.Helper()
-	o := &office{t: t, url: url, db: storetest.Open(t, url, store.Options{}), clock: c, log: &safeBuffer{}}
+	o := &office{t: t, url: url, db: storetest.Open(t, url, w.options), clock: c, log: &safeBuffer{}}
 	o.logger = slog.New(slog.NewJSONHandler(o.log, nil))
 	ring, err := keys.Open(t.Context(), o.db, master)
 	if err != nil {

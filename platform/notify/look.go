@@ -113,3 +113,20 @@ func (o *Outbox) Backlogs(ctx context.Context) (all []Backlog, err error) {
 	}
 	return all, nil
 }
+
+// Restored has nothing sent by itself that may have been sent since the backup was made from which db comes: what was due by now is unsure.
+func Restored(ctx context.Context, db *store.DB, now time.Time) error {
+	err := db.Tx(ctx, func(tx *store.Tx) error {
+		versions, err := tx.Versions(ctx)
+		if _, made := versions["notify"]; err != nil || !made {
+			return err // of a time before there were messages
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE notify_messages SET state = 'unsure', reason = 'a backup was restored', changed_at = ?, attempt = attempt + 1
+			WHERE state = 'sending' OR (state = 'waiting' AND put_at <= ?)`, store.Millis(now), store.Millis(now))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("have people look at messages that may have been sent: %w", err)
+	}
+	return nil
+}

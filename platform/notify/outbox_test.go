@@ -266,6 +266,24 @@ func TestStoppedWhileSending(t *testing.T) {
 	o.expect("a", notify.Sent, "")
 }
 
+// What became of a message is written when the database is back that was away when the answer came.
+func TestDatabaseAwayWhileSending(t *testing.T) {
+	var o *office
+	server := mailtest.Start(t, mailtest.Options{Body: func(*smtp.Conn, mailtest.Letter) (bool, error) {
+		release := storetest.Hold(t, o.url)
+		time.AfterFunc(time.Second, release) // long after the first try was refused
+		return true, nil
+	}})
+	impatient := ways{mail: newMail(t, server.URL()), options: store.Options{BusyTimeout: 50 * time.Millisecond}}
+	o = openOffice(t, storetest.URL(t), filepath.Join(t.TempDir(), "master.key"), &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, impatient)
+	o.put(o.message("a"))
+	o.due()
+	o.expect("a", notify.Sent, "")
+	if len(server.Letters()) != 1 {
+		t.Errorf("%d letters", len(server.Letters()))
+	}
+}
+
 func TestNoWay(t *testing.T) {
 	o := newOffice(t, ways{})
 	if o.Sends(notify.Email) || o.Sends(notify.SMS) {
