@@ -14,8 +14,6 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/staff"
 	"housecall/platform/web"
-	catalogues "housecall/platform/words"
-	"housecall/static"
 	"housecall/visits"
 )
 
@@ -42,11 +40,7 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 		c(h)
 		h.Service = h.service(h.db)
 	}
-	book, err := catalogues.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales())
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := web.NewPages("Example Children's Hospital", book, nil)
+	pages, err := web.NewPages("Example Children's Hospital", book(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

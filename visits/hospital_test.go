@@ -21,6 +21,9 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	catalogues "housecall/platform/words"
+	"housecall/static"
 	"housecall/visits"
 )
 
@@ -86,6 +89,20 @@ func policy(t *testing.T) auth.Policy {
 	return p
 }
 
+// read is what the house says.
+var read = sync.OnceValues(func() (*catalogues.Book, error) {
+	return catalogues.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales())
+})
+
+func book(t *testing.T) *catalogues.Book {
+	t.Helper()
+	b, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // open opens the hospital's database once more, as another process would.
 func (h *hospital) open() *store.DB {
 	h.t.Helper()
@@ -103,6 +120,8 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Site:      "Example Children's Hospital",
 		Phone:     "+1 617 555 0100",
 		Languages: []string{"en", "es"},
+		Words:     book(h.t),
+		MailFrom:  "Example Children's Hospital <visits@hospital.example>",
 		Consent:   h.consent,
 		TimeZone:  h.zone,
 		Placer:    h,

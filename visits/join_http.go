@@ -29,6 +29,7 @@ func (s *Service) Routes(routes *web.Routes) {
 	routes.Handle("POST "+joinPath, web.Holder(), limit(http.HandlerFunc(s.serveJoin)))
 	routes.HandleFunc("GET "+sitePath, web.Public("the hospital's name and number, which every page shows"), s.serveSite)
 	routes.HandleFunc("GET /v/{visit}/session", web.Holder(), s.serveSession)
+	routes.HandleFunc("GET /v/{visit}/calendar.ics", web.Holder(), s.serveCalendar)
 	routes.HandleFunc("GET /v/{visit}/consent", web.Holder(), s.serveConsent)
 	routes.HandleFunc("POST /v/{visit}/consent", web.Holder(), s.serveConsentGiven)
 	routes.HandleFunc("POST /v/{visit}/invitations", web.Holder(), s.serveInvite)

@@ -19,6 +19,7 @@ import (
 	"housecall/platform/keys"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/platform/words"
 )
 
 //go:embed migrations/*.sql
@@ -50,6 +51,8 @@ type Config struct {
 	Site       string         // the hospital's name, shown to families
 	Phone      string         // the hospital's number for when nothing else works; empty: none
 	Languages  []string       // tags of the languages a person may be said to read
+	Words      *words.Book    // what calendar files say; needed for Routes
+	MailFrom   string         // whom the hospital's e-mail is from (RFC 5322); empty: it sends none
 	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
 	Consent    *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
 	Sites      Sites          // nil: visits name none

@@ -49,12 +49,12 @@ const alarmBefore = 15 * time.Minute
 // Event is a visit as one person's calendar shows it.
 type Event struct {
 	UID      string // the visit's id: the same for everybody, for ever
-	Sequence int    // of the visit, from 0; Revised says when it grows
+	Sequence int    // of the visit, from 0; of two files with the same one the later counts (RFC 5546, section 2.1.5)
 	Starts   time.Time
 	Ends     time.Time
 	Zone     *time.Location // in which the calendar keeps the times; nil, or one without a name of its own: UTC
 	Created  time.Time      // when the visit was made
-	Changed  time.Time      // when anything of it changed last
+	Changed  time.Time      // when anything of it changed last; zero: not known
 
 	Site      string // the hospital's name
 	Service   string // named in the title; empty, unless the hospital says that its name tells nothing about a patient
@@ -75,12 +75,6 @@ type Person struct {
 	Role  auth.Role
 }
 
-// Revised says whether a visit changed so that what people have answered holds no more: then its sequence grows by one (RFC 5546, section 2.1.4). It
-// grows too when the visit is called off or somebody is uninvited (section 3.2.5), or calendars would take the news for old.
-func Revised(before, after Event) bool {
-	return !before.Starts.Equal(after.Starts) || !before.Ends.Equal(after.Ends)
-}
-
 // File is the file, made now, with a line break after every line.
 func (e Event) File(p Purpose, now time.Time) []byte {
 	var f writer
@@ -98,7 +92,9 @@ func (e Event) File(p Purpose, now time.Time) []byte {
 	f.line("SEQUENCE", strconv.Itoa(e.Sequence))
 	f.utc("DTSTAMP", now)
 	f.utc("CREATED", e.Created)
-	f.utc("LAST-MODIFIED", e.Changed)
+	if !e.Changed.IsZero() {
+		f.utc("LAST-MODIFIED", e.Changed)
+	}
 	f.moment("DTSTART", e.Starts, zone)
 	f.moment("DTEND", e.Ends, zone)
 	e.writePeople(&f, p)

@@ -114,9 +114,6 @@ func TestHistory(t *testing.T) {
 	e.Starts, e.Ends = time.Date(2026, 10, 30, 13, 0, 0, 0, time.UTC), time.Date(2026, 10, 30, 13, 30, 0, 0, time.UTC)
 	moved := e
 	moved.Starts, moved.Ends = e.Starts.AddDate(0, 0, 5), e.Ends.AddDate(0, 0, 5)
-	if !calendar.Revised(e, moved) || calendar.Revised(e, e) {
-		t.Error("a move is a revision, a new text is none")
-	}
 	moved.Sequence++
 	back := e
 	back.Sequence = moved.Sequence + 1
@@ -143,6 +140,8 @@ func TestHistory(t *testing.T) {
 		"called off, then late":   {[][]byte{first, gone, second}, off, "CANCELLED"},
 		"uninvited":               {[][]byte{first, second, third, out}, off, "UNINVITED"},
 		"invited again":           {[][]byte{first, out, in}, again, "CONFIRMED"},
+		"uninvited, not moved":    {[][]byte{first, e.File(calendar.Uninvite, noon)}, e, "UNINVITED"},
+		"uninvited by mistake":    {[][]byte{first, e.File(calendar.Uninvite, noon), e.File(calendar.Invite, later)}, e, "CONFIRMED"},
 		"told anew":               {[][]byte{first, second, longer.File(calendar.Invite, later)}, longer, "CONFIRMED"},
 		"kept by hand, then told": {[][]byte{e.File(calendar.Save, made), second}, moved, "CONFIRMED"},
 	} {

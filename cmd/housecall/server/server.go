@@ -168,7 +168,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: book.Tags(), Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Limiter: once,
+		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Limiter: once,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
