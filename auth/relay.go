@@ -30,33 +30,35 @@ type RelayCredentials struct {
 	ExpiresAt          time.Time // to the millisecond
 }
 
-// RelayUser is what a name says. The fields but the times are hashes, so that the name tells nobody who hears it whom it is for.
+// RelayUser is what a name says. The fields of text are hashes, so that the name tells nobody who hears it whom it is for.
 type RelayUser struct {
 	Visit, Invitation, Session string
-	IssuedAt, ExpiresAt        time.Time
+	Checked                    int64 // as given to Issue
+	ExpiresAt                  time.Time
 }
 
 // Person names who may use how much: a browser's session.
 func (u RelayUser) Person() string { return u.Invitation + "." + u.Session }
 
-// Issue makes credentials for a session.
-func (r Relay) Issue(visit, invitation, session string) RelayCredentials {
+// Issue makes credentials for a session. checked is the number of the last removal when the session was checked: later ones may concern it.
+func (r Relay) Issue(visit, invitation, session string, checked int64) RelayCredentials {
 	expires := r.Now().Add(RelayLifetime).Truncate(time.Millisecond)
-	name := fmt.Sprintf("%d:%s.%s.%s", expires.UnixMilli(), r.VisitTag(visit), r.InvitationTag(invitation), r.tag("session", session))
+	name := fmt.Sprintf("%d:%d:%s.%s.%s", expires.UnixMilli(), checked, r.VisitTag(visit), r.InvitationTag(invitation), r.tag("session", session))
 	return RelayCredentials{Username: name, Password: r.password(name), ExpiresAt: expires}
 }
 
 // Verify reads a name and gives the password that belongs to it; whoever asks must prove that they know it. A name that is not of the form that
 // Issue makes, is out of date or good for too long is ErrRelay. Any name may be right in form: the password is what proves it.
 func (r Relay) Verify(username string) (user RelayUser, password string, err error) {
-	const longest = 20 + 1 + 3*tagLength + 2
-	number, tags, ok := strings.Cut(username, ":")
-	if !ok || len(username) > longest {
+	const longest = 2*(20+1) + 3*tagLength + 2
+	fields := strings.Split(username, ":")
+	if len(fields) != 3 || len(username) > longest {
 		return RelayUser{}, "", ErrRelay
 	}
-	at, err := strconv.ParseInt(number, 10, 64)
-	parts := strings.Split(tags, ".")
-	if err != nil || len(parts) != 3 || strconv.FormatInt(at, 10) != number {
+	at, errAt := decimal(fields[0])
+	checked, errChecked := decimal(fields[1])
+	parts := strings.Split(fields[2], ".")
+	if errAt != nil || errChecked != nil || len(parts) != 3 {
 		return RelayUser{}, "", ErrRelay
 	}
 	for _, part := range parts {
@@ -68,8 +70,16 @@ func (r Relay) Verify(username string) (user RelayUser, password string, err err
 	if left := expires.Sub(r.Now()); left <= 0 || left > RelayLifetime+PassLeeway {
 		return RelayUser{}, "", ErrRelay
 	}
-	return RelayUser{Visit: parts[0], Invitation: parts[1], Session: parts[2],
-		IssuedAt: expires.Add(-RelayLifetime), ExpiresAt: expires}, r.password(username), nil
+	return RelayUser{Visit: parts[0], Invitation: parts[1], Session: parts[2], Checked: checked, ExpiresAt: expires}, r.password(username), nil
+}
+
+// decimal reads a number that is written as Issue writes it, and in no other way.
+func decimal(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != s {
+		return 0, ErrRelay
+	}
+	return n, nil
 }
 
 // VisitTag is what stands for a visit in names.

@@ -63,7 +63,7 @@ func (s *Seat) showOut(ctx context.Context, id string) error {
 		return fmt.Errorf("removing a member: %w: %w", ErrNotKept, err)
 	}
 	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) {
-		s.room.withdraw(removed.Invitation, s.room.now()) // whoever was checked while it was written goes, too
+		s.room.withdraw(removed.Invitation, forGood) // whoever was checked while it was written goes, too
 		return struct{}{}, nil
 	})
 	return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -231,7 +230,7 @@ func TestShowOutLasts(t *testing.T) {
 	if _, reason, _ := s.actor.box.look(); reason != 0 {
 		t.Errorf("before it lasts they are gone, for reason %d", reason)
 	}
-	s.clock.turn(time.Second)
+	s.removal()                                                              // of somebody else
 	tablet := s.join("tablet", how{role: auth.Patient, invitation: "actor"}) // comes meanwhile
 	release()
 	if err := <-removed; err != nil {

@@ -17,7 +17,7 @@ type admission struct {
 	session    string
 	invitation string
 	role       auth.Role // empty when known from a snapshot alone
-	checked    time.Time // when the session was last checked against SQL; zero when known from a snapshot alone
+	checked    int64     // as in Arrival, when the session last came; zero when known from a snapshot alone
 	away       time.Time // since when the session is not here; zero while it is
 	left       bool      // the session left on purpose
 	signing    bool      // an interpreter who signs

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -32,6 +31,7 @@ type crowd struct {
 	facts   map[string]fact            // by session, as the room has it after a step
 	last    map[string]Place           // by session: where it was when last seen
 	roles   map[string]auth.Role       // by session
+	invited [7]int                     // by person: how often they were invited anew, since they were shown out
 	lines   map[string]map[string]bool // by id of a line of chat: the sessions it is meant for
 	notices map[string]told            // by id
 }
@@ -100,6 +100,7 @@ type fact struct {
 // player is one connection of the crowd.
 type player struct {
 	*guest
+	person     int
 	invitation string
 	role       auth.Role
 	media      Media
@@ -161,7 +162,7 @@ func (c *crowd) goes(p *player, what int) string {
 		p.seat.Detach(p.box)
 		return p.id + " is cut off"
 	case 9:
-		c.host.Remove(visitID, p.invitation, c.clock.Now().Add(-time.Duration(c.dice.IntN(3))*time.Millisecond))
+		c.host.Remove(visitID, p.invitation, c.removal()-int64(c.dice.IntN(3)))
 		return p.invitation + " is withdrawn"
 	case 10:
 		c.nodes++
@@ -207,7 +208,11 @@ func (c *crowd) acts(n int, p, other *player) (string, error) {
 	case 14:
 		return "declines", p.seat.Decline(c.ctx, other.id)
 	case 15:
-		return "removes", p.seat.Remove(c.ctx, other.id)
+		err := p.seat.Remove(c.ctx, other.id)
+		if err == nil {
+			c.invited[other.person]++
+		}
+		return "removes", err
 	case 16, 17:
 		return "tells", c.tells(fmt.Sprint(n), p, other, on)
 	case 18, 19:
@@ -264,9 +269,10 @@ func (c *crowd) walled(role auth.Role) bool {
 func (c *crowd) arrives() string {
 	roles := []auth.Role{auth.Clinician, auth.Clinician, auth.Patient, auth.Guardian, auth.Observer, auth.Interpreter, auth.Guest}
 	person := c.dice.IntN(len(roles))
+	invitation := fmt.Sprintf("person-%d-%d", person, c.invited[person])
 	p := &player{
-		guest:      &guest{h: c.house, id: fmt.Sprintf("person-%d-device-%d", person, c.dice.IntN(3)), box: newInbox(0)},
-		invitation: fmt.Sprint("person-", person), role: roles[person], roster: map[string]Member{}, view: ViewAll,
+		guest:  &guest{h: c.house, id: fmt.Sprintf("%s-device-%d", invitation, c.dice.IntN(3)), box: newInbox(0)},
+		person: person, invitation: invitation, role: roles[person], roster: map[string]Member{}, view: ViewAll,
 		media: Media{Microphone: c.dice.IntN(3) > 0, Camera: c.dice.IntN(3) > 0, Screen: c.dice.IntN(4) == 0},
 	}
 	if p.role == auth.Observer {
@@ -274,10 +280,9 @@ func (c *crowd) arrives() string {
 	}
 	c.roles[p.id] = p.role
 	p.peer = c.stage.peer(c)
-	c.clock.turn(time.Millisecond) // later than any withdrawal
 	var err error
 	p.seat, err = c.room().Join(c.ctx, Arrival{
-		Session: p.id, Invitation: p.invitation, Name: phi.Text("Name of " + p.invitation), Role: p.role, Checked: c.clock.Now(),
+		Session: p.id, Invitation: p.invitation, Name: phi.Text("Name of " + p.invitation), Role: p.role, Checked: c.removals,
 		Peer: p.peer, Sources: c.stage.mids, Media: p.media, Outbox: p.box,
 	})
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrCrowded) {

@@ -235,11 +235,11 @@ func (h *Host) roomsOf(visit string) []*Room {
 	return list
 }
 
-// Remove sends away whoever came by the invitation and was checked before it was withdrawn, at the given time: at once, and with no way
-// back by what was checked before.
-func (h *Host) Remove(visit, invitation string, at time.Time) {
+// Remove sends away whoever came by the invitation and was checked before it was withdrawn, by the removal of that number: at once, and with
+// no way back by what was checked before.
+func (h *Host) Remove(visit, invitation string, number int64) {
 	for _, r := range h.roomsOf(visit) {
-		r.tell(func() { r.withdraw(invitation, at) })
+		r.tell(func() { r.withdraw(invitation, number) })
 	}
 }
 

@@ -40,14 +40,15 @@ type Outbox interface {
 	Close(Reason)
 }
 
-// Arrival is somebody who wants in. The session was checked against SQL at Checked: an invitation withdrawn later than that
-// is refused even when word of it came before the arrival, and one withdrawn before, of which word comes late, is another link than theirs.
+// Arrival is somebody who wants in. Removals are numbered in the order they are written, and no clock has a say: an invitation
+// withdrawn by a number above Checked is refused even when word of it came before the arrival, and one withdrawn by a lower, of which word comes
+// late, is another link than theirs.
 type Arrival struct {
 	Session    string // the browser's session, and the member's id
 	Invitation string
 	Name       phi.Text
 	Role       auth.Role
-	Checked    time.Time
+	Checked    int64 // the number of the last removal that SQL knew when the session was checked against it
 
 	Peer    *sfu.Peer // has answered its first offer; need not be connected. Whoever made it closes it.
 	Sources map[string]Source
@@ -63,7 +64,7 @@ type member struct {
 	name       phi.Text
 	role       auth.Role
 	rights     map[auth.Action]bool
-	checked    time.Time // as in Arrival
+	checked    int64 // as in Arrival
 	peer       *sfu.Peer
 
 	// owned by the room's goroutine

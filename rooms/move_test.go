@@ -119,7 +119,7 @@ func TestLingeringIsBounded(t *testing.T) {
 	h.host.lose(room)
 	h.host.mu.Unlock()
 	doctor.relocated()
-	h.host.Remove(visitID, "invitation-of-nurse", h.clock.Now())
+	h.host.Remove(visitID, "invitation-of-nurse", h.removal())
 	nurse.awaitClosed(Removed)
 	h.clock.turn(time.Minute)
 	doctor.awaitClosed(Stopping)

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -14,7 +15,7 @@ func (r *Room) join(a Arrival, l lines) (*Seat, error) {
 	if r.leaving() {
 		return nil, ErrMoved
 	}
-	if at, ok := r.removed[a.Invitation]; ok && !checkedAfter(a.Checked, at) {
+	if a.Checked < r.removed[a.Invitation] {
 		return nil, ErrRemoved
 	}
 	m := newMember(a, l)
@@ -248,27 +249,23 @@ func (r *Room) takeOut(m *member, reason Reason) {
 	}
 }
 
-// withdraw removes everybody who came by an invitation before it was withdrawn, and forgets that they were admitted. Whoever was checked
-// later holds a new link and stays.
-func (r *Room) withdraw(invitation string, at time.Time) {
-	if at.After(r.removed[invitation]) {
-		r.removed[invitation] = at
-	}
-	r.forget(func(a admission) bool { return a.invitation == invitation && !checkedAfter(a.checked, at) })
+// forGood is above every number of a removal: the invitation of somebody who is shown out gets no new link.
+const forGood = math.MaxInt64
+
+// withdraw removes everybody who came by an invitation before the removal of that number, and forgets that they were admitted. Whoever was
+// checked later holds a new link and stays.
+func (r *Room) withdraw(invitation string, number int64) {
+	r.removed[invitation] = max(number, r.removed[invitation])
+	r.forget(func(a admission) bool { return a.invitation == invitation && a.checked < number })
 	// First those who wait: nobody of them may be let in because the person's other device goes.
 	for _, place := range []Place{Waiting, Visit} {
 		for _, m := range slices.Clone(r.members) {
-			if m.place == place && m.invitation == invitation && !checkedAfter(m.checked, at) {
+			if m.place == place && m.invitation == invitation && m.checked < number {
 				r.remove(m, Removed)
 			}
 		}
 	}
 	r.letIn()
-}
-
-// checkedAfter says whether something was checked after a withdrawal. SQL keeps milliseconds; within the same one it counts as before.
-func checkedAfter(checked, withdrawn time.Time) bool {
-	return checked.Truncate(time.Millisecond).After(withdrawn.Truncate(time.Millisecond))
 }
 
 func (r *Room) member(id string) *member {

@@ -59,22 +59,22 @@ type Room struct {
 	counted tallied       // out: how many are in each place
 
 	// owned by run
-	members   []*member            // in the order of their arrival in their place
-	admitted  []admission          // who may come back into the visit, oldest first
-	removed   map[string]time.Time // invitation → when it was withdrawn
-	said      []Line               // the last of the chat, oldest first; all kept
-	unkept    []Line               // lines on their way to the transcript, the first under way
-	ending    bool                 // the visit's end is on its way to where it lasts
-	floor     floor                // who speaks
-	private   time.Time            // since when private time is on; zero: it is off
-	turning   bool                 // private time is about to begin or end, once that lasts
-	started   time.Time            // when the first person came in who had to be admitted; zero: nobody did
-	lead      string               // the invitation of whoever leads the visit; empty: nobody did yet
-	waiters   []*waiter            // what is remembered of sessions that wait, oldest first
-	slow      []*member            // whose outbox was full: cut off when the current command is done
-	empty     time.Time            // since when nobody is here; zero when somebody is
-	elsewhere time.Time            // since when the room lives elsewhere, or is about to; zero: it lives here
-	over      bool                 // run ends after the current command
+	members   []*member        // in the order of their arrival in their place
+	admitted  []admission      // who may come back into the visit, oldest first
+	removed   map[string]int64 // invitation → the number of its last removal
+	said      []Line           // the last of the chat, oldest first; all kept
+	unkept    []Line           // lines on their way to the transcript, the first under way
+	ending    bool             // the visit's end is on its way to where it lasts
+	floor     floor            // who speaks
+	private   time.Time        // since when private time is on; zero: it is off
+	turning   bool             // private time is about to begin or end, once that lasts
+	started   time.Time        // when the first person came in who had to be admitted; zero: nobody did
+	lead      string           // the invitation of whoever leads the visit; empty: nobody did yet
+	waiters   []*waiter        // what is remembered of sessions that wait, oldest first
+	slow      []*member        // whose outbox was full: cut off when the current command is done
+	empty     time.Time        // since when nobody is here; zero when somebody is
+	elsewhere time.Time        // since when the room lives elsewhere, or is about to; zero: it lives here
+	over      bool             // run ends after the current command
 }
 
 // newRoom starts a room that goes on from the snapshot of its lease, and from what lasts.
@@ -89,7 +89,7 @@ func newRoom(h *Host, lease Lease, record Record) *Room {
 		mailbox: make(chan func(), mailboxSize),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
-		removed: map[string]time.Time{},
+		removed: map[string]int64{},
 		said:    record.Said,
 		private: record.Private,
 		empty:   h.config.Now(),

@@ -352,18 +352,20 @@ func TestWithdrawnInvitation(t *testing.T) {
 	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
 	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
 	doctor.admit(phone)
-	withdrawn := h.clock.Now().Truncate(time.Millisecond) // as SQL keeps it
-	h.host.Remove(visitID, "family", withdrawn)
+	before := h.removals
+	h.host.Remove(visitID, "family", h.removal())
 	phone.awaitClosed(Removed)
 	laptop.awaitClosed(Removed)
 	for _, id := range []string{"phone", "laptop"} {
 		await(doctor, id+" leaving", func(u Left) bool { return u.Member == id })
 	}
-	h.clock.turn(time.Millisecond - time.Nanosecond) // checked against SQL within the same millisecond
+	h.removals = before // checked against SQL just before
+	h.clock.turn(time.Hour)
 	if _, err := h.arrive("phone", how{role: auth.Patient, invitation: "family"}); !errors.Is(err, ErrRemoved) {
 		t.Errorf("an arrival checked before: %v", err)
 	}
-	h.clock.turn(time.Minute) // the link was sent anew
+	h.removals++             // the link was sent anew
+	h.clock.turn(-time.Hour) // whatever time it is
 	if got := latest[Joined](h.join("phone", how{role: auth.Patient, invitation: "family"})).Place; got != Waiting {
 		t.Errorf("with a new link, came back to %s", got)
 	}
@@ -374,13 +376,12 @@ func TestWithdrawalNoticedLate(t *testing.T) {
 	h := newHouse(t, Limits{})
 	doctor := h.join("doctor", how{role: auth.Clinician})
 	old := h.join("old-link", how{role: auth.Patient, invitation: "family"})
-	withdrawn := h.clock.Now()
-	h.clock.turn(time.Millisecond)
+	withdrawn := h.removal()
 	phone := h.join("phone", how{role: auth.Patient, invitation: "family"})
 	doctor.admit(phone)
 	laptop := h.join("laptop", how{role: auth.Patient, invitation: "family"})
 	h.host.Remove(visitID, "family", withdrawn)
-	h.host.Remove(visitID, "family", withdrawn.Add(-time.Hour)) // another, noticed later still
+	h.host.Remove(visitID, "family", withdrawn-1) // another, noticed later still
 	old.awaitClosed(Removed)
 	h.settle()
 	for _, g := range []*guest{phone, laptop} {
@@ -399,8 +400,7 @@ func TestWithdrawnClinician(t *testing.T) {
 	h := newHouse(t, Limits{})
 	clinician := how{role: auth.Clinician, invitation: "doctor"}
 	desk, stranger := h.join("desk", clinician), h.join("stranger", clinician)
-	withdrawn := h.clock.Now()
-	h.clock.turn(time.Second)
+	withdrawn := h.removal()
 	tablet := h.join("tablet", clinician)
 	if got := latest[Joined](tablet).Place; got != Waiting {
 		t.Fatalf("the second device came to %s", got)

@@ -91,7 +91,7 @@ func TestEndWhileAway(t *testing.T) {
 		want Reason
 	}{
 		{"joined again", func(h *house) { h.join("patient", how{role: auth.Patient}) }, Replaced},
-		{"withdrawn", func(h *house) { h.host.Remove(visitID, "invitation-of-patient", h.clock.Now()) }, Removed},
+		{"withdrawn", func(h *house) { h.host.Remove(visitID, "invitation-of-patient", h.removal()) }, Removed},
 		{"declined", func(h *house) { must2(t, h.join("doctor", how{role: auth.Clinician}).seat.Decline(h.ctx, "patient")) }, Declined},
 		{"shown out", func(h *house) { must2(t, h.join("doctor", how{role: auth.Clinician}).seat.Remove(h.ctx, "patient")) }, Removed},
 		{"the visit ends", func(h *house) { h.host.End(visitID) }, Ended},

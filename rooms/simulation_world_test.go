@@ -294,7 +294,7 @@ func (n *simNode) takeIn(session, visit string, peer *sfu.Peer, box *inbox) *Sea
 	if err != nil {
 		return nil
 	}
-	seat, err := room.Join(ctx, Arrival{Session: session, Invitation: "invitation-of-" + session, Role: auth.Clinician, Checked: time.Now(), Peer: peer, Outbox: box})
+	seat, err := room.Join(ctx, Arrival{Session: session, Invitation: "invitation-of-" + session, Role: auth.Clinician, Peer: peer, Outbox: box})
 	if err != nil {
 		return nil
 	}

@@ -33,6 +33,7 @@ type Person struct {
 	Invitation string
 	Name       phi.Text
 	Role       auth.Role
+	Checked    int64 // as in rooms.Arrival
 }
 
 // People knows who a session belongs to. An error of kind fault.NotFound or fault.NotAllowed means that the session may not come in: its invitation
@@ -50,7 +51,6 @@ type Config struct {
 	People    People
 	PublicURL string // the origin pages come from, as in https://visits.example.org, beside the host that a request names; may be empty
 	Logger    *slog.Logger
-	Now       func() time.Time
 	Limits    Limits
 }
 

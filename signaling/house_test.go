@@ -112,7 +112,7 @@ func newHouse(t testing.TB, limits Limits) *house {
 	h := &house{t: t, ctx: ctx, db: db, logs: logs, people: map[string]Person{}}
 	h.issuer = auth.Issuer{Kid: "key-1", Key: private, Issuer: "https://visits.example.org", Now: time.Now}
 	h.config = Config{
-		Rooms: host, Engine: engine, Once: rooms.NewMemoryOnce(time.Now), People: h, Logger: logger, Now: time.Now, Limits: limits,
+		Rooms: host, Engine: engine, Once: rooms.NewMemoryOnce(time.Now), People: h, Logger: logger, Limits: limits,
 		Verifier: auth.Verifier{Issuer: h.issuer.Issuer, Now: time.Now, Keys: func(kid string) (ed25519.PublicKey, bool) {
 			return public, kid == h.issuer.Kid
 		}},

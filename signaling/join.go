@@ -68,7 +68,6 @@ func (s *Session) identify(ctx context.Context, pass string) (rooms.Arrival, *ro
 	if err != nil {
 		return rooms.Arrival{}, nil, fmt.Errorf("joining: %w", err)
 	}
-	checked := c.Now()
 	person, err := c.People.Person(ctx, s.visit, claims.Session)
 	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.NotAllowed) {
 		return rooms.Arrival{}, nil, fmt.Errorf("%w: %w", errPass, err)
@@ -80,6 +79,6 @@ func (s *Session) identify(ctx context.Context, pass string) (rooms.Arrival, *ro
 		return rooms.Arrival{}, nil, fmt.Errorf("%w: for another invitation", errPass)
 	}
 	return rooms.Arrival{
-		Session: claims.Session, Invitation: person.Invitation, Name: person.Name, Role: person.Role, Checked: checked,
+		Session: claims.Session, Invitation: person.Invitation, Name: person.Name, Role: person.Role, Checked: person.Checked,
 	}, room, nil
 }

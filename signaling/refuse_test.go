@@ -265,7 +265,7 @@ func TestBadOffers(t *testing.T) {
 func TestOrigin(t *testing.T) {
 	h := newHouse(t, Limits{})
 	host := strings.TrimPrefix(h.server.URL, "http://")
-	public := New(Config{Rooms: h.config.Rooms, Engine: h.config.Engine, PublicURL: "https://visits.example.org/", Logger: h.config.Logger, Now: time.Now, Once: h.config.Once, People: h})
+	public := New(Config{Rooms: h.config.Rooms, Engine: h.config.Engine, PublicURL: "https://visits.example.org/", Logger: h.config.Logger, Once: h.config.Once, People: h})
 	for _, c := range []struct {
 		name, origin string
 		handler      *Handler

@@ -198,7 +198,7 @@ func TestNothingToResume(t *testing.T) {
 	t.Run("after the link was withdrawn", func(t *testing.T) {
 		patient, joined := h.lurk("patient", auth.Patient)
 		patient.cut()
-		h.config.Rooms.Remove(visitID, "invitation-of-patient", time.Now())
+		h.config.Rooms.Remove(visitID, "invitation-of-patient", 1)
 		await(next, "the patient leaving", func(m Left) bool { return m.Member == "patient" })
 		h.until("the participant is forgotten", func() bool { n, _ := h.tokens(); return n == 1 })
 		refused(t, joined.Token)
@@ -478,7 +478,7 @@ func TestManyResume(t *testing.T) {
 			}
 		})
 	}
-	h.config.Rooms.Remove(visitID, "invitation-of-patient-5", time.Now())
+	h.config.Rooms.Remove(visitID, "invitation-of-patient-5", 1)
 	group.Wait()
 	if err := h.handler.Close(h.ctx); err != nil {
 		t.Fatal(err)

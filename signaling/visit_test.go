@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -196,7 +195,7 @@ func TestOtherDeviceWaitsForBye(t *testing.T) {
 func TestWithdrawn(t *testing.T) {
 	h := newHouse(t, Limits{})
 	patient, _ := h.lurk("patient", auth.Patient)
-	h.config.Rooms.Remove(visitID, "invitation-of-patient", time.Now())
+	h.config.Rooms.Remove(visitID, "invitation-of-patient", 1)
 	patient.awaitClosed(4411)
 }
 

@@ -109,7 +109,7 @@ func watch(t *testing.T, s *visits.Service) *watching {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Watch(ctx, func(visit, invitation string, _ time.Time) {
+		s.Watch(ctx, func(visit, invitation string, _ int64) {
 			w.mu.Lock()
 			w.told = append(w.told, visit+"/"+invitation)
 			w.mu.Unlock()
@@ -141,13 +141,10 @@ func (w *watching) wait(t *testing.T, n int) []string {
 // TestWatch: two nodes and a command line on one database; each node hears everything, in order and once.
 func TestWatch(t *testing.T) {
 	h := newHospital(t)
-	old, _ := h.visit()
-	recent, _ := h.visit()
-	for i, v := range []visits.Visit{old, recent} { // before the nodes start: credentials from before the first are out of date
-		h.at(noon.Add(-auth.RelayLifetime - time.Millisecond + time.Duration(i)*time.Millisecond))
-		if err := h.Cancel(t.Context(), h.scheduler, v.ID); err != nil {
-			t.Fatal(err)
-		}
+	before, _ := h.visit()
+	h.at(noon.Add(-24 * time.Hour)) // before the nodes start, by one whose clock is wrong
+	if err := h.Cancel(t.Context(), h.scheduler, before.ID); err != nil {
+		t.Fatal(err)
 	}
 	h.at(noon)
 	here, there, commandLine := h.service(h.open()), h.service(h.open()), h.Service
@@ -166,7 +163,7 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{recent.ID + "/", a.ID + "/" + id(0), a.ID + "/" + id(2), a.ID + "/", b.ID + "/"}
+	want := []string{before.ID + "/", a.ID + "/" + id(0), a.ID + "/" + id(2), a.ID + "/", b.ID + "/"}
 	for i, n := range nodes {
 		if got := n.wait(t, len(want)); !slices.Equal(got, want) {
 			t.Errorf("node %d was told %v, want %v", i, got, want)
@@ -406,5 +403,35 @@ func TestKilled(t *testing.T) {
 	v, i, c, a := count("visits"), count("invitations"), count("invitation_codes"), count("audit WHERE action = 'visit.create'")
 	if i != 2*v || c != 2*v || a != v {
 		t.Errorf("%d visits, %d invitations, %d codes, %d audit rows", v, i, c, a)
+	}
+}
+
+// TestRemovalsBesideAttendees: whoever came by a link from before its removal is told from whoever has the new one, though the node that removed is
+// behind with its clock.
+func TestRemovalsBesideAttendees(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	told := make(chan int64, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	watching := make(chan struct{})
+	go func() { defer close(watching); h.Watch(ctx, func(_, _ string, number int64) { told <- number }) }()
+	defer func() { cancel(); <-watching }()
+	attendee := func(e visits.Entry) visits.Attendee {
+		a, err := h.Attendee(t.Context(), v.ID, e.Session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	before := attendee(h.redeem(links[0], ""))
+	h.at(noon.Add(-time.Minute))
+	link, err := h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.at(noon)
+	after := attendee(h.redeem(link, ""))
+	if number := <-told; before.Checked >= number || after.Checked < number {
+		t.Errorf("removal %d; before it %d, after it %d", number, before.Checked, after.Checked)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Service) ice(ctx context.Context, visit, token string) ([]iceJSON, erro
 	}
 	servers := []iceJSON{}
 	if len(s.config.RelayURLs) > 0 {
-		c := s.config.Relay.Issue(e.Visit.ID, e.You.ID, e.Session)
+		c := s.config.Relay.Issue(e.Visit.ID, e.You.ID, e.Session, e.checked)
 		servers = append(servers, iceJSON{URLs: s.config.RelayURLs, Username: c.Username, Credential: c.Password, Expires: c.ExpiresAt.UTC().Format(time.RFC3339)})
 	}
 	return servers, nil

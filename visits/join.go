@@ -45,6 +45,8 @@ type Entry struct {
 	Token   string // the session cookie's value, after Redeem
 	Device  string // the device cookie's value, after Redeem
 
+	checked int64 // the number of the last removal when this was read
+
 	ConsentNeeded bool // you have yet to consent to what the site asks for; after Redeem and Session
 }
 
@@ -200,7 +202,9 @@ func (s *Service) entry(ctx context.Context, q store.Queryer, where string, args
 	var e Entry
 	var invitation string
 	var generation int
-	err := q.QueryRowContext(ctx, `SELECT id, invitation_id, generation FROM visit_sessions WHERE `+where, args...).Scan(&e.Session, &invitation, &generation)
+	// The number comes with the first row: nothing read after it can be older than the removals it counts.
+	err := q.QueryRowContext(ctx, `SELECT id, invitation_id, generation, (SELECT COALESCE(MAX(seq), 0) FROM visit_removals) FROM visit_sessions WHERE `+where, args...).
+		Scan(&e.Session, &invitation, &generation, &e.checked)
 	if err != nil {
 		return Entry{}, fmt.Errorf("look a session up: %w", err)
 	}
@@ -297,6 +301,7 @@ type Attendee struct {
 	Invitation string
 	Name       phi.Text
 	Role       auth.Role
+	Checked    int64 // the number of the last removal when this was read, as Removed is told of it
 }
 
 // Attendee returns who stands behind a session, when they may be in the visit now: the invitation was not withdrawn, its link not replaced,
@@ -310,5 +315,5 @@ func (s *Service) Attendee(ctx context.Context, visit, session string) (Attendee
 	if err != nil {
 		return Attendee{}, err
 	}
-	return Attendee{Invitation: e.You.ID, Name: e.You.Name, Role: e.You.Role}, nil
+	return Attendee{Invitation: e.You.ID, Name: e.You.Name, Role: e.You.Role, Checked: e.checked}, nil
 }

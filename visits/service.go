@@ -97,11 +97,10 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{config: c, secure: strings.HasPrefix(c.PublicURL, "https://"), nudge: make(chan struct{}, 1)}
 	// Whoever was removed a moment before this Service was made may hold credentials for the relay yet.
-	since := store.Millis(s.now().Add(-auth.RelayLifetime))
-	if err := c.DB.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(seq) - 1 FROM visit_removals WHERE at >= ?),
-		(SELECT MAX(seq) FROM visit_removals), 0)`, since).Scan(&s.seen); err != nil {
+	if err := c.DB.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM visit_removals`).Scan(&s.seen); err != nil {
 		return nil, fmt.Errorf("visits: %w", err)
 	}
+	s.seen = max(s.seen-toldAgain, 0)
 	if err := s.keepConsent(ctx); err != nil {
 		return nil, fmt.Errorf("visits: %w", err)
 	}

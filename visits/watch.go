@@ -15,19 +15,18 @@ const (
 	watchEvery = 500 * time.Millisecond
 	// closeEvery is how often Watch looks for visits whose window has closed.
 	closeEvery = time.Minute
+	// toldAgain is how many removals before the start Watch tells: far more than there can be within auth.RelayLifetime.
+	toldAgain = 10_000
 )
 
 // removal is somebody to cut off; without an invitation, everybody in the visit.
 type removal struct {
 	seq               int64
 	visit, invitation string
-	at                time.Time
 }
 
 func scanRemoval(r *sql.Rows) (x removal, err error) {
-	var at int64
-	err = r.Scan(&x.seq, &x.visit, &x.invitation, &at)
-	x.at = store.Time(at)
+	err = r.Scan(&x.seq, &x.visit, &x.invitation)
 	return x, err
 }
 
@@ -36,11 +35,12 @@ func scanID(r *sql.Rows) (id string, err error) {
 	return id, err
 }
 
-// Removed is told of a removal: the visit, the invitation (empty: everybody in the visit), and when, to the millisecond.
-type Removed func(visit, invitation string, at time.Time)
+// Removed is told of a removal: the visit, the invitation (empty: everybody in the visit), and its number. Numbers rise by one in the order in
+// which removals are committed; what was read or issued when the last was as high knew of it already.
+type Removed func(visit, invitation string, number int64)
 
 // Watch calls removed for every link withdrawn or replaced (with its invitation) and every visit cancelled, ended or closed (with
-// an empty one) since the Service was made and shortly before, within a second, whoever did it: this process, another node, the command line. It also closes
+// an empty one) since the Service was made, and the last 10,000 before, within a second, whoever did it: this process, another node, the command line. It also closes
 // visits whose window has passed. It returns when ctx is done; while the database is away it keeps trying. Run it once a Service.
 //
 // removed may be told twice, never nothing; it must not block for long.
@@ -78,12 +78,12 @@ func (s *Service) repeat(ctx context.Context, interval time.Duration, nudge <-ch
 
 // removals tells all removals after seen and returns the last one told.
 func (s *Service) removals(ctx context.Context, seen int64, removed Removed) (int64, error) {
-	all, err := store.Collect(ctx, s.config.DB, scanRemoval, `SELECT seq, visit_id, invitation_id, at FROM visit_removals WHERE seq > ? ORDER BY seq`, seen)
+	all, err := store.Collect(ctx, s.config.DB, scanRemoval, `SELECT seq, visit_id, invitation_id FROM visit_removals WHERE seq > ? ORDER BY seq`, seen)
 	if err != nil {
 		return seen, fmt.Errorf("read removals: %w", err)
 	}
 	for _, x := range all {
-		removed(x.visit, x.invitation, x.at)
+		removed(x.visit, x.invitation, x.seq)
 		seen = x.seq
 	}
 	return seen, nil

@@ -21,11 +21,20 @@ type gatekeeper struct {
 	relay       *relay.Relay // nil: not started
 
 	mu      sync.Mutex
-	removed map[string]time.Time // when, by the tag of a visit or an invitation; as long as credentials from before may be good
+	removed map[string]int64 // the number of the last removal, by the tag of a visit or an invitation
+	known   []removal        // those in removed, in order: as long as credentials from before may be good
+	floor   int64            // the last that is forgotten: credentials from before it cannot be judged, and are refused
+}
+
+// removal is one that the gatekeeper heard of.
+type removal struct {
+	tag    string
+	number int64
+	heard  time.Time
 }
 
 func newGatekeeper(credentials auth.Relay) *gatekeeper {
-	return &gatekeeper{credentials: credentials, removed: map[string]time.Time{}}
+	return &gatekeeper{credentials: credentials, removed: map[string]int64{}}
 }
 
 // startRelay serves STUN and TURN on the listener until Close.
@@ -72,31 +81,20 @@ func (g *gatekeeper) verify(username string) (relay.User, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, tag := range []string{u.Visit, u.Invitation} {
-		if at, ok := g.removed[tag]; ok && !u.IssuedAt.After(at) {
-			return relay.User{}, auth.ErrRelay
-		}
+	if u.Checked < max(g.floor, g.removed[u.Visit], g.removed[u.Invitation]) {
+		return relay.User{}, auth.ErrRelay
 	}
 	return relay.User{Person: u.Visit + "." + u.Person(), Password: password, ExpiresAt: u.ExpiresAt}, nil
 }
 
-// remove refuses whoever was invited with the invitation, or everybody of the visit where that is empty, and ends what they have.
-func (g *gatekeeper) remove(visit, invitation string, at time.Time) {
+// remove refuses whoever was invited with the invitation, or everybody of the visit where that is empty, with credentials from before the removal
+// of that number, and ends what they have. Removals come in order.
+func (g *gatekeeper) remove(visit, invitation string, number int64) {
 	tag := g.credentials.VisitTag(visit)
 	if invitation != "" {
 		tag = g.credentials.InvitationTag(invitation)
 	}
-	now := g.credentials.Now()
-	g.mu.Lock()
-	for other, before := range g.removed {
-		if now.Sub(before) > auth.RelayLifetime {
-			delete(g.removed, other)
-		}
-	}
-	if now.Sub(at) <= auth.RelayLifetime && at.After(g.removed[tag]) {
-		g.removed[tag] = at
-	}
-	g.mu.Unlock()
+	g.note(tag, number)
 	g.relay.Drop(func(person string) bool {
 		for part := range strings.SplitSeq(person, ".") {
 			if part == tag {
@@ -105,4 +103,20 @@ func (g *gatekeeper) remove(visit, invitation string, at time.Time) {
 		}
 		return false
 	})
+}
+
+// note remembers a removal for as long as credentials from before it may be good.
+func (g *gatekeeper) note(tag string, number int64) {
+	now := g.credentials.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.known) > 0 && now.Sub(g.known[0].heard) > auth.RelayLifetime+auth.PassLeeway {
+		first := g.known[0]
+		g.known, g.floor = g.known[1:], first.number
+		if g.removed[first.tag] == first.number {
+			delete(g.removed, first.tag)
+		}
+	}
+	g.removed[tag] = number
+	g.known = append(g.known, removal{tag, number, now})
 }

@@ -178,7 +178,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	sockets := signaling.New(signaling.Config{Rooms: host, Engine: engine, Once: once, People: attendees{s.Visits}, PublicURL: s.url,
-		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger, Now: s.config.Now})
+		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger})
 	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
 	events.start(s.Visits)
 	s.watch(host, gatekeeper)
@@ -293,13 +293,13 @@ func (s *Server) openShared() (rooms.Leases, rooms.Once, *rooms.Redis, error) {
 func (s *Server) watch(host *rooms.Host, gatekeeper *gatekeeper) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.work.Go(func() {
-		s.Visits.Watch(ctx, func(visit, invitation string, at time.Time) {
-			gatekeeper.remove(visit, invitation, at)
+		s.Visits.Watch(ctx, func(visit, invitation string, number int64) {
+			gatekeeper.remove(visit, invitation, number)
 			if invitation == "" {
 				host.End(visit)
 				return
 			}
-			host.Remove(visit, invitation, at)
+			host.Remove(visit, invitation, number)
 		})
 	})
 	s.onClose(func(context.Context) error {
@@ -338,5 +338,5 @@ type attendees struct{ visits *visits.Service }
 
 func (p attendees) Person(ctx context.Context, visit, session string) (signaling.Person, error) {
 	a, err := p.visits.Attendee(ctx, visit, session)
-	return signaling.Person{Invitation: a.Invitation, Name: a.Name, Role: a.Role}, err
+	return signaling.Person{Invitation: a.Invitation, Name: a.Name, Role: a.Role, Checked: a.Checked}, err
 }
