@@ -19,10 +19,11 @@ import (
 //go:embed pages/*.html migrations/*.sql locales/*.json
 var files embed.FS
 
+const write auth.Action = "letter.write"
+
 const (
-	write auth.Action = "letter.write"
-	path              = "/desk/letters"
-	limit             = 200 // bytes of a letter
+	path  = "/desk/letters"
+	limit = 200 // bytes of a letter
 )
 
 // Module is what the house is given.
