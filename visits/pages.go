@@ -140,7 +140,7 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.keepZone(w, r, f.Zone)
-	http.Redirect(w, r, visitPath(v.ID)+"/links?made", http.StatusSeeOther)
+	web.Redirect(w, r, visitPath(v.ID)+"/links?made")
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
@@ -154,7 +154,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 
 // toVisit leads from the address of a form on a visit's page, where a browser may come back to, to the page.
 func (d *Desk) toVisit(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, visitPath(r.PathValue("visit")), http.StatusSeeOther)
+	web.Redirect(w, r, visitPath(r.PathValue("visit")))
 }
 
 func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v Visit, f inviteForm) {
@@ -240,7 +240,7 @@ func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, personPath(visit, person)+"/link?new", http.StatusSeeOther)
+	web.Redirect(w, r, personPath(visit, person)+"/link?new")
 }
 
 func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
@@ -249,7 +249,7 @@ func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, visitPath(visit)+"?done=revoked", http.StatusSeeOther)
+	web.Redirect(w, r, visitPath(visit)+"?done=revoked")
 }
 
 func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
@@ -258,7 +258,7 @@ func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, visitPath(visit)+"?done=cancelled", http.StatusSeeOther)
+	web.Redirect(w, r, visitPath(visit)+"?done=cancelled")
 }
 
 func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
@@ -271,7 +271,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 	if len(f.Problems) == 0 {
 		link, err := d.service.Invite(ctx, actor, visit, p)
 		if err == nil {
-			http.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added", http.StatusSeeOther)
+			web.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added")
 			return
 		}
 		if !f.take(err) {

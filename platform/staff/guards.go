@@ -35,7 +35,7 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 			if token != "" {
 				to.Set("why", "expired")
 			}
-			http.Redirect(w, r, "/sign-in?"+to.Encode(), http.StatusSeeOther)
+			web.Redirect(w, r, "/sign-in?"+to.Encode())
 			return
 		case err != nil:
 			web.Problem(w, r, err)

@@ -55,7 +55,7 @@ func (a *Accounts) left(s session) time.Duration {
 // request goes on with it afterwards.
 func (a *Accounts) admit(w http.ResponseWriter, r *http.Request, s session, token string) *http.Request {
 	if s.Second == "" && a.needsFactor(s.Account.Role) && r.URL.Path != accountPath && !strings.HasPrefix(r.URL.Path, accountPath+"/") {
-		http.Redirect(w, r, accountPath+"?why=second", http.StatusSeeOther)
+		web.Redirect(w, r, accountPath+"?why=second")
 		return nil
 	}
 	switch r.URL.Path {

@@ -80,7 +80,7 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.setCookie(w, session, 2*SessionLife)
-	http.Redirect(w, r, a.Home, http.StatusSeeOther)
+	web.Redirect(w, r, a.Home)
 }
 
 // signInView is what the sign-in page shows. The password is never sent back.
@@ -97,7 +97,7 @@ type signInView struct {
 func (a *Accounts) signInForm(w http.ResponseWriter, r *http.Request) {
 	v := signInView{Next: a.safeNext(r.URL.Query().Get("next")), Why: r.URL.Query().Get("why")}
 	if _, err := a.session(r.Context(), a.cookie(r)); err == nil {
-		http.Redirect(w, r, v.Next, http.StatusSeeOther)
+		web.Redirect(w, r, v.Next)
 		return
 	}
 	a.showSignIn(w, r, http.StatusOK, v)
@@ -132,10 +132,10 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil && in.step != "":
 		a.setStep(w, in.step)
-		http.Redirect(w, r, secondPath+"?"+url.Values{"next": {v.Next}}.Encode(), http.StatusSeeOther)
+		web.Redirect(w, r, secondPath+"?"+url.Values{"next": {v.Next}}.Encode())
 	case err == nil:
 		a.setCookie(w, in.session, 2*SessionLife)
-		http.Redirect(w, r, v.Next, http.StatusSeeOther)
+		web.Redirect(w, r, v.Next)
 	case errors.Is(err, errWrong):
 		v.Problems = web.Problems{{Field: "email", Text: own.T("signin.wrong.both")}}
 		a.showSignIn(w, r, http.StatusUnprocessableEntity, v)
@@ -156,10 +156,10 @@ func (a *Accounts) signOut(w http.ResponseWriter, r *http.Request) {
 	}
 	a.dropCookie(w)
 	if signOn && a.provider != nil { // a form may not lead to another site, so a link does
-		http.Redirect(w, r, "/sign-in?why=out-here", http.StatusSeeOther)
+		web.Redirect(w, r, "/sign-in?why=out-here")
 		return
 	}
-	http.Redirect(w, r, "/sign-in?why=out", http.StatusSeeOther)
+	web.Redirect(w, r, "/sign-in?why=out")
 }
 
 // formFault turns a form that cannot be read into a fault: too large, or not valid.

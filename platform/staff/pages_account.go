@@ -73,7 +73,7 @@ func (a *Accounts) showOwn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) toOwn(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, accountPath, http.StatusSeeOther)
+	web.Redirect(w, r, accountPath)
 }
 
 func (a *Accounts) drawOwn(w http.ResponseWriter, r *http.Request, status int, wrong web.Problems) {
@@ -147,7 +147,7 @@ func (a *Accounts) doneOwn(w http.ResponseWriter, r *http.Request, done string, 
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, accountPath+"?done="+done, http.StatusSeeOther)
+	web.Redirect(w, r, accountPath+"?done="+done)
 }
 
 func (a *Accounts) changeOwnPassword(w http.ResponseWriter, r *http.Request) {
@@ -244,7 +244,7 @@ func (a *Accounts) showRecovery(w http.ResponseWriter, r *http.Request, codes []
 		return
 	}
 	if len(codes) == 0 {
-		http.Redirect(w, r, accountPath, http.StatusSeeOther)
+		web.Redirect(w, r, accountPath)
 		return
 	}
 	a.Pages.Render(w, r, http.StatusOK, "staff/recovery", web.Page{Title: a.Pages.Words(r).T("recovery.title"), Active: accountPath, Body: codes})

@@ -192,7 +192,7 @@ func (a *Accounts) done(w http.ResponseWriter, r *http.Request, id string, err e
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, AccountsPath+"/"+id+"?done", http.StatusSeeOther)
+	web.Redirect(w, r, AccountsPath+"/"+id+"?done")
 }
 
 func (a *Accounts) resetPassword(w http.ResponseWriter, r *http.Request) {
@@ -243,7 +243,7 @@ func (a *Accounts) setPassword(w http.ResponseWriter, r *http.Request) {
 	err := a.choosePassword(r.Context(), v.Code, phi.Text(r.PostForm.Get("password")))
 	switch {
 	case err == nil:
-		http.Redirect(w, r, "/sign-in?why=chosen", http.StatusSeeOther)
+		web.Redirect(w, r, "/sign-in?why=chosen")
 		return
 	case errors.Is(err, errLink):
 		v.Problems = web.Problems{{Field: "code", Text: own.T("password.wrong.code")}}

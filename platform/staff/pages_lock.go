@@ -79,7 +79,7 @@ func (a *Accounts) unlocked(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, s.home(a), http.StatusSeeOther)
+	web.Redirect(w, r, s.home(a))
 }
 
 // sendUnlock takes the answer of the page that asked again in place of another page, or of the cover that the script laid over one.
@@ -106,7 +106,7 @@ func (a *Accounts) sendUnlock(w http.ResponseWriter, r *http.Request) {
 	if !a.unlocks(w, r, s, token, r.PostForm, view) {
 		return
 	}
-	http.Redirect(w, r, safeReturn(view.Next, s.home(a)), http.StatusSeeOther)
+	web.Redirect(w, r, safeReturn(view.Next, s.home(a)))
 }
 
 // safeReturn is where to go after unlocking: a page of ours with its query, else home.

@@ -50,7 +50,7 @@ func (a *Accounts) secondForm(w http.ResponseWriter, r *http.Request) {
 func (a *Accounts) showSecond(w http.ResponseWriter, r *http.Request, status int, v secondView) {
 	s, err := a.step(r.Context(), a.DB, a.stepToken(r), stepSecond)
 	if errors.Is(err, errNoStep) {
-		http.Redirect(w, r, "/sign-in?why=again", http.StatusSeeOther)
+		web.Redirect(w, r, "/sign-in?why=again")
 		return
 	}
 	if err != nil {
@@ -85,9 +85,9 @@ func (a *Accounts) sendSecond(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		a.setStep(w, "")
 		a.setCookie(w, session, 2*SessionLife)
-		http.Redirect(w, r, v.Next, http.StatusSeeOther)
+		web.Redirect(w, r, v.Next)
 	case errors.Is(err, errNoStep):
-		http.Redirect(w, r, "/sign-in?why=again", http.StatusSeeOther)
+		web.Redirect(w, r, "/sign-in?why=again")
 	case errors.Is(err, errCode):
 		v.Problems = web.Problems{{Field: "code", Text: own.T("second.wrong.code")}}
 		a.showSecond(w, r, http.StatusUnprocessableEntity, v)
@@ -138,7 +138,7 @@ func (a *Accounts) signInByPasskey(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		a.setStep(w, "")
 		a.setCookie(w, session, 2*SessionLife)
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		web.Redirect(w, r, next)
 	case errors.Is(err, errPasskey):
 		a.showSignIn(w, r, http.StatusUnprocessableEntity, signInView{Next: next,
 			Problems: web.Problems{{Field: "passkey", Text: a.Pages.Words(r).T("second.wrong.passkey")}}})

@@ -48,7 +48,7 @@ func (a *Accounts) sendToProvider(w http.ResponseWriter, r *http.Request, accoun
 		return
 	}
 	a.setStep(w, token)
-	http.Redirect(w, r, address, http.StatusSeeOther)
+	web.Redirect(w, r, address)
 }
 
 func (a *Accounts) fromProvider(w http.ResponseWriter, r *http.Request) {
@@ -63,11 +63,11 @@ func (a *Accounts) fromProvider(w http.ResponseWriter, r *http.Request) {
 		a.signOnFailed(w, r, next, err)
 	case in.step != "":
 		a.setStep(w, in.step)
-		http.Redirect(w, r, secondPath+"?"+url.Values{"next": {next}}.Encode(), http.StatusSeeOther)
+		web.Redirect(w, r, secondPath+"?"+url.Values{"next": {next}}.Encode())
 	default:
 		a.setStep(w, "")
 		a.setCookie(w, in.session, 2*SessionLife)
-		http.Redirect(w, r, a.safeNext(next), http.StatusSeeOther)
+		web.Redirect(w, r, a.safeNext(next))
 	}
 }
 
@@ -119,7 +119,7 @@ func (a *Accounts) toldByProvider(w http.ResponseWriter, r *http.Request) {
 func (a *Accounts) outOfProvider(w http.ResponseWriter, r *http.Request) {
 	p, err := a.provider.find(r.Context())
 	if err != nil || p.endURL == "" {
-		http.Redirect(w, r, "/sign-in?why=out", http.StatusSeeOther)
+		web.Redirect(w, r, "/sign-in?why=out")
 		return
 	}
 	u, err := url.Parse(p.endURL)
@@ -131,5 +131,5 @@ func (a *Accounts) outOfProvider(w http.ResponseWriter, r *http.Request) {
 	q.Set("client_id", a.provider.ClientID)
 	q.Set("post_logout_redirect_uri", a.PublicURL+"/sign-in")
 	u.RawQuery = q.Encode()
-	http.Redirect(w, r, u.String(), http.StatusSeeOther)
+	web.Redirect(w, r, u.String())
 }

@@ -24,6 +24,6 @@ func chooseLanguage(book *words.Book, secure bool) http.HandlerFunc {
 		if from, err := url.Parse(r.Referer()); err == nil && from.Host == r.Host && from.Path != "" && !strings.HasPrefix(from.Path, "//") {
 			to = url.URL{Path: from.Path, RawQuery: from.RawQuery}
 		}
-		http.Redirect(w, r, to.String(), http.StatusSeeOther)
+		Redirect(w, r, to.String())
 	}
 }

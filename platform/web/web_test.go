@@ -398,3 +398,15 @@ func TestChoiceOfLanguage(t *testing.T) {
 		t.Errorf("the page is not in Arabic:\n%.200s", body)
 	}
 }
+
+func TestRedirectsLeadToPagesOfOurs(t *testing.T) {
+	for path, want := range map[string]int{
+		"/desk": 303, "/desk?done=x#y": 303, "": 500, "desk": 500, "//evil.example": 500, `/\evil.example`: 500, "https://evil.example": 500,
+	} {
+		w := httptest.NewRecorder()
+		web.Redirect(w, httptest.NewRequest("POST", "/form", nil), path)
+		if w.Code != want || want == 303 && w.Header().Get("Location") != path {
+			t.Errorf("to %q: %d %s", path, w.Code, w.Header().Get("Location"))
+		}
+	}
+}

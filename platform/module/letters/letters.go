@@ -84,7 +84,7 @@ func (l letters) write(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	http.Redirect(w, r, path, http.StatusSeeOther)
+	web.Redirect(w, r, path)
 }
 
 // post posts a letter: what it does and that it is done are one transaction.
