@@ -7,7 +7,9 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/api"
+	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
 	"housecall/platform/web"
 )
 
@@ -41,6 +43,26 @@ type requestJSON struct {
 	Interpreter         Interpreter `json:"interpreter,omitempty" enum:"requested,confirmed"`
 	InterpreterLanguage string      `json:"interpreter_language,omitempty" maxLength:"35" doc:"BCP 47; needed with interpreter" example:"ase"`
 	AllowOverlap        bool        `json:"allow_overlap,omitempty" doc:"Also where the clinician or the patient has another visit then. Without it, that is a conflict which lists these as overlaps"`
+}
+
+// repeatJSON says when a visit comes again.
+type repeatJSON struct {
+	Weeks   int    `json:"weeks,omitempty" minimum:"1" maximum:"26" doc:"From one visit to the next, on the same day of the week; instead of monthly"`
+	Monthly bool   `json:"monthly,omitempty" doc:"On the same day of the week in each month, as the second Tuesday; a fifth is the last"`
+	Count   int    `json:"count,omitempty" minimum:"2" maximum:"52" doc:"Visits in all; instead of until"`
+	Until   string `json:"until,omitempty" format:"date" doc:"The last day that a visit may be on, at the site"`
+}
+
+func (r repeatJSON) repeat() (Repeat, error) {
+	out := Repeat{Weeks: r.Weeks, Monthly: r.Monthly, Count: r.Count}
+	if r.Until == "" {
+		return out, nil
+	}
+	var err error
+	if out.Until, err = sites.ParseDay(r.Until); err != nil {
+		return Repeat{}, fault.Invalid("repeat.until", "must be a day as in 2026-11-24")
+	}
+	return out, nil
 }
 
 // request is what is asked for.
@@ -157,6 +179,34 @@ func (s *Service) registerVisits(a *api.API) {
 			return &createOutput{Location: apiPath + "/" + v.ID, Body: visitOf(v, links)}, nil
 		})
 
+	type seriesInput struct {
+		Body struct {
+			Visit  requestJSON `json:"visit" doc:"The first visit"`
+			Repeat repeatJSON  `json:"repeat"`
+		}
+	}
+	type seriesOutput struct {
+		Body struct {
+			Visits []visitJSON `json:"visits"`
+		}
+	}
+	api.Register(a, call("create-series", http.MethodPost, "/api/v1/series", auth.VisitSchedule, http.StatusCreated, "Plan a visit and those that repeat it: all of them, or none"),
+		func(ctx context.Context, in *seriesInput) (*seriesOutput, error) {
+			repeat, err := in.Body.Repeat.repeat()
+			if err != nil {
+				return nil, err
+			}
+			made, err := s.CreateSeries(ctx, web.Actor(ctx), in.Body.Visit.request(), repeat)
+			if err != nil {
+				return nil, err
+			}
+			var out seriesOutput
+			for _, m := range made {
+				out.Body.Visits = append(out.Body.Visits, visitOf(m.Visit, m.Links))
+			}
+			return &out, nil
+		})
+
 	type listInput struct {
 		From   time.Time `query:"from" doc:"Visits that start at this time or later"`
 		To     time.Time `query:"to" doc:"Visits that start before this time"`
@@ -209,8 +259,16 @@ func (s *Service) registerVisits(a *api.API) {
 			}
 			return &visitOutput{visitOf(v, nil)}, nil
 		})
+	type cancelInput struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		Rest  bool   `query:"rest" doc:"Also all later visits of its series that have not begun"`
+	}
 	api.Register(a, call("cancel-visit", http.MethodDelete, apiPath+"/{visit}", auth.VisitRevoke, http.StatusNoContent, "Call a visit off; one that has begun ends"),
-		func(ctx context.Context, in *visitPathInput) (*struct{}, error) {
+		func(ctx context.Context, in *cancelInput) (*struct{}, error) {
+			if in.Rest {
+				_, err := s.CancelRest(ctx, web.Actor(ctx), in.Visit)
+				return nil, err
+			}
 			return nil, s.Cancel(ctx, web.Actor(ctx), in.Visit)
 		})
 }

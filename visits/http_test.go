@@ -144,6 +144,7 @@ var apiRoutes = []struct {
 	{"POST", "/api/v1/visits/V/invitations", `{"name":"Canary Guardianname","role":"guardian"}`, 201},
 	{"POST", "/api/v1/visits/V/invitations/I/resend", `{"new_link":true}`, 200},
 	{"DELETE", "/api/v1/visits/V/invitations/I", "", 204},
+	{"POST", "/api/v1/series", `{"visit":` + planBody + `,"repeat":{"weeks":2,"count":3}}`, 201},
 	{"PATCH", "/api/v1/visits/V", `{"minutes":40}`, 200},
 	{"DELETE", "/api/v1/visits/V", "", 204},
 }

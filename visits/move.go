@@ -35,10 +35,8 @@ func (s *Service) Move(ctx context.Context, actor auth.Actor, visit string, m Mo
 		if v.Sequence == old.Sequence {
 			return nil
 		}
-		if !m.AllowOverlap {
-			if err := s.checkOverlaps(ctx, tx, v); err != nil {
-				return err
-			}
+		if err := s.checkOverlaps(ctx, tx, v, m.AllowOverlap); err != nil {
+			return err
 		}
 		return setSchedule(ctx, tx, v)
 	})
@@ -97,9 +95,20 @@ type Overlap struct {
 	EndsAt   time.Time `json:"ends_at"`
 }
 
-// checkOverlaps is a conflict where the clinician or the patient has another visit at the time of v.
-func (s *Service) checkOverlaps(ctx context.Context, q store.Queryer, v Visit) error {
-	var all []Overlap
+// checkOverlaps is a conflict where the clinician or the patient has another visit at the time of v, unless that is allowed.
+func (s *Service) checkOverlaps(ctx context.Context, q store.Queryer, v Visit, allowed bool) error {
+	if allowed {
+		return nil
+	}
+	all, err := s.overlaps(ctx, q, v)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return overlapping(all)
+}
+
+// overlaps are the other visits of the clinician or the patient at the time of v.
+func (s *Service) overlaps(ctx context.Context, q store.Queryer, v Visit) (all []Overlap, err error) {
 	for _, c := range []struct{ field, id, where string }{
 		{"clinician_id", v.ClinicianID, `clinician_id = ? AND clinician_id <> ''`}, // as their indices say
 		{"patient_id", v.PatientID, `patient_id = ? AND patient_id <> ''`},
@@ -118,20 +127,20 @@ func (s *Service) checkOverlaps(ctx context.Context, q store.Queryer, v Visit) e
 			ORDER BY starts_at, id LIMIT ?`, c.id, store.Millis(v.StartsAt.Add(-MaxMinutes*time.Minute)), store.Millis(v.EndsAt), store.Millis(v.StartsAt), v.ID,
 			string(Scheduled), string(Open), string(InProgress), maxOverlaps)
 		if err != nil {
-			return fmt.Errorf("look for visits at the same time: %w", err)
+			return nil, fmt.Errorf("look for visits at the same time: %w", err)
 		}
 		all = append(all, some...)
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	return overlapping(all)
+	return all, nil
 }
 
 // maxOverlaps are told of a clinician or a patient at most.
 const maxOverlaps = 10
 
+// overlapKey names the words for it on pages.
+const overlapKey = "overlap"
+
 func overlapping(all []Overlap) error {
-	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "overlap", Fields: map[string]any{"overlaps": all},
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: overlapKey, Fields: map[string]any{"overlaps": all},
 		Detail: "The clinician or the patient has another visit at this time. To plan it all the same, send allow_overlap."}
 }

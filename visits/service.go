@@ -120,6 +120,9 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 		if err := s.judge(r, p); err != nil {
 			return err
 		}
+		if err := s.checkOverlaps(ctx, tx, v, r.AllowOverlap); err != nil {
+			return err
+		}
 		links, err = s.insert(ctx, tx, actor, &v, r)
 		a.Detail = "people " + strconv.Itoa(len(links))
 		return err
@@ -139,10 +142,16 @@ func (s *Service) dress(ctx context.Context, r Request) (Request, practice) {
 
 // judge says everything that is wrong with a request that was dressed.
 func (s *Service) judge(r Request, p practice) error {
-	if p.problems != nil {
-		return p.problems
+	wrong, err := s.wrongs(r, p)
+	if err != nil {
+		return err
 	}
-	return fault.InvalidAll(append(r.check(s.now(), s.config.Window, s.config.Languages), p.check(r)...)...)
+	return fault.InvalidAll(wrong...)
+}
+
+// wrongs is everything that is wrong with a request that was dressed. An error is none of the request.
+func (s *Service) wrongs(r Request, p practice) ([]fault.Field, error) {
+	return append(r.check(s.now(), s.config.Window, s.config.Languages), p.check(r)...), p.problems
 }
 
 // visitOf is the visit that a dressed request asks for.
@@ -161,11 +170,6 @@ func (s *Service) setTimes(v *Visit, starts time.Time, minutes int) {
 
 // insert writes a visit with which nothing is wrong, with an invitation for each person.
 func (s *Service) insert(ctx context.Context, tx *store.Tx, actor auth.Actor, v *Visit, r Request) (links []Link, err error) {
-	if !r.AllowOverlap {
-		if err := s.checkOverlaps(ctx, tx, *v); err != nil {
-			return nil, err
-		}
-	}
 	if err := insertVisit(ctx, tx, *v, actor); err != nil {
 		return nil, err
 	}
@@ -194,25 +198,30 @@ func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Vis
 // changes nothing; a visit that took place cannot be cancelled.
 func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) error {
 	return s.wake(s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
-		v, err := s.visitRow(ctx, tx, visit)
-		if err != nil {
+		return s.cancel(ctx, tx, a, visit)
+	}))
+}
+
+// cancel calls a visit off within an act.
+func (s *Service) cancel(ctx context.Context, tx *store.Tx, a *store.Act, visit string) error {
+	v, err := s.visitRow(ctx, tx, visit)
+	if err != nil {
+		return err
+	}
+	to, ok := next(v.State, eventCancel)
+	if !ok {
+		return conflict("visit_over.cancel", "The visit is over already, so it cannot be cancelled.")
+	}
+	a.Detail = string(v.State) + " to " + string(to)
+	if to == v.State {
+		return nil
+	}
+	if to == Cancelled {
+		if err := setSchedule(ctx, tx, v.again()); err != nil {
 			return err
 		}
-		to, ok := next(v.State, eventCancel)
-		if !ok {
-			return conflict("visit_over.cancel", "The visit is over already, so it cannot be cancelled.")
-		}
-		a.Detail = string(v.State) + " to " + string(to)
-		if to == v.State {
-			return nil
-		}
-		if to == Cancelled {
-			if err := setSchedule(ctx, tx, v.again()); err != nil {
-				return err
-			}
-		}
-		return s.setState(ctx, tx, visit, to, s.now())
-	}))
+	}
+	return s.setState(ctx, tx, visit, to, s.now())
 }
 
 // Invite adds a person to a visit that is not over, up to ten in all.

@@ -148,8 +148,13 @@ func TestEveryActAsksTheRules(t *testing.T) {
 		do    func(actor auth.Actor, visit, invitation string) error
 	}{
 		"visit.create": {auth.VisitSchedule, func(a auth.Actor, _, _ string) error { _, _, err := h.Create(t.Context(), a, h.request()); return err }},
-		"visit.list":   {auth.VisitRead, func(a auth.Actor, _, _ string) error { _, err := h.List(t.Context(), a, visits.Query{}); return err }},
-		"visit.read":   {auth.VisitRead, func(a auth.Actor, v, _ string) error { _, err := h.Show(t.Context(), a, v); return err }},
+		"series.create": {auth.VisitSchedule, func(a auth.Actor, _, _ string) error {
+			_, err := h.CreateSeries(t.Context(), a, h.request(), visits.Repeat{Weeks: 1, Count: 2})
+			return err
+		}},
+		"series.cancel": {auth.VisitRevoke, func(a auth.Actor, v, _ string) error { _, err := h.CancelRest(t.Context(), a, v); return err }},
+		"visit.list":    {auth.VisitRead, func(a auth.Actor, _, _ string) error { _, err := h.List(t.Context(), a, visits.Query{}); return err }},
+		"visit.read":    {auth.VisitRead, func(a auth.Actor, v, _ string) error { _, err := h.Show(t.Context(), a, v); return err }},
 		"invitation.create": {auth.VisitSchedule, func(a auth.Actor, v, _ string) error {
 			_, err := h.Invite(t.Context(), a, v, visits.Person{Name: "Sample Guest", Role: auth.Guest})
 			return err
@@ -162,7 +167,7 @@ func TestEveryActAsksTheRules(t *testing.T) {
 		}},
 		"visit.cancel": {auth.VisitRevoke, func(a auth.Actor, v, _ string) error { return h.Cancel(t.Context(), a, v) }},
 	}
-	order := []string{"visit.create", "visit.list", "visit.read", "invitation.create", "invitation.resend", "invitation.revoke", "visit.move", "visit.cancel"}
+	order := []string{"visit.create", "series.create", "visit.list", "visit.read", "invitation.create", "invitation.resend", "invitation.revoke", "visit.move", "visit.cancel", "series.cancel"}
 	if len(order) != len(acts) {
 		t.Fatal("the list of acts is not whole")
 	}
@@ -194,7 +199,7 @@ func TestEveryActAsksTheRules(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range order[2:] {
+	for _, name := range order[3:] {
 		for _, ids := range [][2]string{{nothing, nothing}, {"'; --", canaryPatient}} {
 			wantCode(t, acts[name].do(h.scheduler, ids[0], ids[1]), fault.CodeNotFound, fault.NotFound)
 		}

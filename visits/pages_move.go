@@ -1,0 +1,104 @@
+package visits
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"housecall/platform/fault"
+	"housecall/platform/web"
+)
+
+// moveForm is the form that moves a visit: the part of the form for a new one that says when.
+type moveForm struct {
+	visitForm
+	Action, Back string
+	About        []fact
+	ZoneView     zoneView
+}
+
+// siteZone is the time zone of a visit's site; where it has none, the reader's.
+func (d *Desk) siteZone(ctx context.Context, r *http.Request, site string) (*time.Location, error) {
+	if site == "" || d.service.config.Sites == nil {
+		return d.readerZone(r), nil
+	}
+	s, err := d.service.config.Sites.Site(ctx, site)
+	return s.Zone, err
+}
+
+func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
+	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showMove(w, r, http.StatusOK, v, visitForm{})
+}
+
+// showMove shows the form as it was typed; when nothing was, with what holds now.
+func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Visit, f visitForm) {
+	zone, err := d.siteZone(r.Context(), r, v.SiteID)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	f.own = d.pages.Words(r)
+	if f.Zone == "" {
+		at := v.StartsAt.In(zone)
+		f.Date, f.Time, f.Zone = at.Format(fieldDay), at.Format(fieldClock), zone.String()
+		f.Minutes = strconv.Itoa(int(v.EndsAt.Sub(v.StartsAt) / time.Minute))
+	}
+	body := moveForm{visitForm: f, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(zone, f.own),
+		About: asked{visit: v, service: d.service, zone: zone, own: f.own}.aboutVisit()}
+	d.pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
+}
+
+func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
+	if !readForm(w, r) {
+		return
+	}
+	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
+	f := readVisitForm(r.PostForm)
+	f.own = d.pages.Words(r)
+	m := f.move(r.PostForm)
+	if len(f.Problems) == 0 {
+		_, err := d.service.Move(ctx, actor, visit, m)
+		if err == nil {
+			http.Redirect(w, r, visitPath(visit)+"?done=moved", http.StatusSeeOther)
+			return
+		}
+		f.take(err, nil)
+		f.takeOverlap(err)
+		if len(f.Problems) == 0 {
+			web.Problem(w, r, err)
+			return
+		}
+	}
+	v, err := d.service.Show(ctx, actor, visit)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showMove(w, r, http.StatusUnprocessableEntity, v, f)
+}
+
+// move makes what the form asks for, and notes what is wrong.
+func (f *visitForm) move(typed url.Values) Move {
+	m := Move{StartsAt: f.readStart(f.readZone()), AllowOverlap: typed.Has("allow_overlap")}
+	var err error
+	if m.Minutes, err = strconv.Atoi(f.Minutes); err != nil || m.Minutes == 0 {
+		f.wrong("minutes", "minutes.odd")
+	}
+	return m
+}
+
+// takeOverlap notes that somebody has another visit then.
+func (f *visitForm) takeOverlap(err error) {
+	var p *fault.Problem
+	if errors.As(err, &p) && p.Key == overlapKey {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "allow_overlap", Text: f.own.T("problem." + overlapKey)})
+	}
+}

@@ -1,0 +1,89 @@
+package visits_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/store"
+)
+
+// TestDeskMovesAVisit: in the zone of the visit's site, whatever the reader's is.
+func TestDeskMovesAVisit(t *testing.T) {
+	p := newPractice(t)
+	d := newDeskOf(t, p.hospital)
+	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := d.signIn(auth.Scheduler)
+	path := "/desk/visits/" + v.ID
+	if page := r.get(path); !strings.Contains(page.Body.String(), `href="`+path+`/move"`) {
+		t.Error("the visit's page does not lead to the form")
+	}
+	form := r.get(path + "/move")
+	wantWords(t, form, "Move this visit", "All links stay the same", "Times are in New York time (America/New_York).")
+	for _, field := range []string{`name="date" type="date" value="2026-11-24"`, `name="time" type="time" value="07:00"`, `name="minutes" inputmode="numeric" value="40"`} {
+		if !strings.Contains(form.Body.String(), field) {
+			t.Errorf("the form lacks %s", field)
+		}
+	}
+	typed := func(day, clock, minutes string) url.Values {
+		return url.Values{"date": {day}, "time": {clock}, "minutes": {minutes}, "zone": {"America/New_York"}}
+	}
+	for _, c := range []struct {
+		typed url.Values
+		want  string
+	}{
+		{typed("", "07:00", "40"), "Enter the date of the visit"},
+		{typed("2026-11-24", "25:00", "40"), "Enter the time as in 09:30 or 15:00"},
+		{typed("2026-11-24", "07:00", "4"), "The visit must take from 5 to 480 minutes"},
+		{typed("2026-11-24", "07:00", "0"), "Enter how many minutes the visit takes"},
+		{typed("2020-11-24", "07:00", "30"), "The start is so long ago"},
+		{typed("2027-03-14", "02:30", "30"), "There is no such time on this day"},
+	} {
+		w := r.post(path+"/move", c.typed)
+		wantWords(t, w, c.want)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%v: %d", c.typed, w.Code)
+		}
+	}
+	w := r.post(path+"/move", typed("2026-11-25", "15:30", "20"))
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != path+"?done=moved" {
+		t.Fatalf("%d %s", w.Code, words(w))
+	}
+	wantWords(t, r.get(path+"?done=moved"), "The visit is moved.")
+	if got := p.show(v.ID); !got.StartsAt.Equal(time.Date(2026, 11, 25, 20, 30, 0, 0, time.UTC)) || got.EndsAt.Sub(got.StartsAt) != 20*time.Minute || got.Sequence != 1 {
+		t.Errorf("moved to %+v", got)
+	}
+
+	// Onto another visit only when that is meant.
+	if _, _, err := p.Create(t.Context(), p.scheduler, p.request()); err != nil {
+		t.Fatal(err)
+	}
+	onto := typed("2026-11-24", "07:10", "20")
+	w = r.post(path+"/move", onto)
+	wantWords(t, w, "The clinician or the patient has another visit at this time.", "Plan it all the same")
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `value="07:10"`) {
+		t.Errorf("%d: what was typed is lost", w.Code)
+	}
+	onto.Set("allow_overlap", "yes")
+	if w := r.post(path+"/move", onto); w.Code != http.StatusSeeOther {
+		t.Errorf("%d %s", w.Code, words(w))
+	}
+
+	if err := p.Cancel(t.Context(), p.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	w = r.post(path+"/move", typed("2026-11-25", "15:30", "20"))
+	wantWords(t, w, "The visit is over, so it cannot be moved.")
+	if page := r.get(path); strings.Contains(page.Body.String(), "/move") {
+		t.Error("a visit that is over may be moved, says its page")
+	}
+	if w := r.get("/desk/visits/" + store.NewID() + "/move"); w.Code != http.StatusNotFound {
+		t.Errorf("nothing: %d", w.Code)
+	}
+}

@@ -1,0 +1,185 @@
+package visits
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/sites"
+	"housecall/platform/store"
+)
+
+// Repeat says when a visit comes again: on the same day of the week and at the same time of the clocks of its site, from the first visit on.
+type Repeat struct {
+	Weeks   int       // from one to the next; 0 with Monthly
+	Monthly bool      // on the same day of the week in each month, as the second Tuesday; where the first is on a fifth, on the last
+	Count   int       // visits in all; 0 with Until
+	Until   sites.Day // the last day that a visit may be on; 0 with Count
+}
+
+// Limits of a series.
+const (
+	MaxRepeats     = 52 // visits
+	maxRepeatWeeks = 26 // from one to the next
+)
+
+// check says what is wrong with it.
+func (r Repeat) check() (wrong []fault.Field) {
+	add := func(field, key, detail string) {
+		wrong = append(wrong, fault.Field{Field: "repeat." + field, Key: key, Detail: detail})
+	}
+	if r.Monthly == (r.Weeks != 0) || r.Weeks < 0 || r.Weeks > maxRepeatWeeks {
+		add("weeks", "range", fmt.Sprintf("must be from 1 to %d, or monthly be true", maxRepeatWeeks))
+	}
+	if (r.Count == 0) == (r.Until == 0) || r.Count < 0 || r.Count > MaxRepeats || r.Count == 1 {
+		add("count", "range", fmt.Sprintf("must be from 2 to %d, or until be a day", MaxRepeats))
+	}
+	return wrong
+}
+
+// starts are when the visits of a series begin, the first at first. There is one more than MaxRepeats where Until leads further.
+func (r Repeat) starts(first time.Time, zone *time.Location) (all []time.Time) {
+	local := first.In(zone)
+	begin := sites.DayOf(first, zone)
+	clock := time.Duration(local.Hour())*time.Hour + time.Duration(local.Minute())*time.Minute + time.Duration(local.Second())*time.Second
+	for n := 0; len(all) <= MaxRepeats && (r.Count == 0 || len(all) < r.Count); n++ {
+		day := begin + sites.Day(7*r.Weeks*n)
+		if r.Monthly {
+			day = sameWeekday(begin, n)
+		}
+		if r.Until != 0 && day > r.Until {
+			break
+		}
+		at := day.At(clock, zone)
+		if n == 0 {
+			at = first // the second of two equal times, when it was that
+		}
+		all = append(all, at)
+	}
+	return all
+}
+
+// sameWeekday is the same day of the week in the month n months later: the same one from its beginning, or the last for a fifth.
+func sameWeekday(first sites.Day, n int) sites.Day {
+	m := first.Midnight()
+	nth := (m.Day() - 1) / 7
+	begin := sites.Date(m.Year(), m.Month()+time.Month(n), 1)
+	day := begin + sites.Day((int(m.Weekday())-int(begin.Weekday())+7)%7+7*nth)
+	if day.Midnight().Month() != begin.Midnight().Month() {
+		day -= 7
+	}
+	return day
+}
+
+// Made is a visit with a link for each person, in their order.
+type Made struct {
+	Visit Visit
+	Links []Link
+}
+
+// CreateSeries plans a visit and those that repeat it, each a visit of its own with links of its own: all of them, or none.
+func (s *Service) CreateSeries(ctx context.Context, actor auth.Actor, r Request, repeat Repeat) ([]Made, error) {
+	var p practice
+	if actor.May(auth.VisitSchedule) {
+		r, p = s.dress(ctx, r)
+	}
+	series, now := store.NewID(), s.now()
+	var made []Made
+	err := s.act(ctx, actor, "series.create", auth.VisitSchedule, store.About("series", series), func(tx *store.Tx, a *store.Act) error {
+		starts, err := s.judgeSeries(r, p, repeat)
+		if err != nil {
+			return err
+		}
+		var overlaps []Overlap
+		for _, at := range starts {
+			r.StartsAt = at
+			v := s.visitOf(r, store.NewID(), now)
+			v.SeriesID = series
+			some, err := s.overlaps(ctx, tx, v)
+			if err != nil {
+				return err
+			}
+			overlaps = append(overlaps, some...)
+			links, err := s.insert(ctx, tx, actor, &v, r)
+			if err != nil {
+				return err
+			}
+			made = append(made, Made{v, links})
+			if err := store.Audit(ctx, tx, store.Act{At: now, Actor: actor, Action: "visit.create", Subject: store.About("visit", v.ID), Detail: "people " + strconv.Itoa(len(links)), Outcome: store.Allowed}); err != nil {
+				return err
+			}
+		}
+		if len(overlaps) > 0 && !r.AllowOverlap {
+			return overlapping(overlaps)
+		}
+		a.Detail = "visits " + strconv.Itoa(len(made))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// judgeSeries says when the visits of a series begin, or all that is wrong.
+func (s *Service) judgeSeries(r Request, p practice, repeat Repeat) ([]time.Time, error) {
+	wrong, err := s.wrongs(r, p)
+	if err != nil {
+		return nil, err
+	}
+	wrong = append(wrong, repeat.check()...)
+	if err := fault.InvalidAll(wrong...); err != nil {
+		return nil, err
+	}
+	zone := s.config.TimeZone
+	if p.site.Zone != nil {
+		zone = p.site.Zone
+	}
+	starts := repeat.starts(r.StartsAt, zone)
+	switch last := len(starts) - 1; {
+	case len(starts) < 2:
+		return nil, fault.Invalid("repeat.until", "must be late enough for a second visit")
+	case len(starts) > MaxRepeats:
+		return nil, fault.Invalid("repeat.until", fmt.Sprintf("must be early enough for at most %d visits", MaxRepeats))
+	case starts[last].After(s.now().Add(horizon)):
+		return nil, fault.Invalid("repeat.count", "must end within the next two years")
+	}
+	return starts, nil
+}
+
+// CancelRest calls a visit off, and all later ones of its series that have not begun. It returns how many it called off.
+func (s *Service) CancelRest(ctx context.Context, actor auth.Actor, visit string) (cancelled int, err error) {
+	err = s.act(ctx, actor, "series.cancel", auth.VisitRevoke, store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitRow(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		ids := []string{v.ID}
+		if v.SeriesID != "" {
+			ids, err = store.Collect(ctx, tx, scanID, `SELECT id FROM visits WHERE series_id = ? AND series_id <> '' AND starts_at >= ? AND state IN (?, ?) ORDER BY starts_at`,
+				v.SeriesID, store.Millis(v.StartsAt), string(Scheduled), string(Open))
+			if err != nil {
+				return fmt.Errorf("find the rest of a series: %w", err)
+			}
+		}
+		for _, id := range ids {
+			row := store.Act{At: a.At, Actor: actor, Action: "visit.cancel", Subject: store.About("visit", id), Outcome: store.Allowed}
+			if err := s.cancel(ctx, tx, &row, id); err != nil {
+				return err
+			}
+			if err := store.Audit(ctx, tx, row); err != nil {
+				return err
+			}
+		}
+		cancelled = len(ids)
+		a.Detail = "visits " + strconv.Itoa(cancelled)
+		return nil
+	})
+	if s.wake(err) != nil {
+		return 0, err
+	}
+	return cancelled, nil
+}
