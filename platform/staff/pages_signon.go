@@ -48,7 +48,7 @@ func (a *Accounts) sendToProvider(w http.ResponseWriter, r *http.Request, accoun
 		return
 	}
 	a.setStep(w, token)
-	web.Redirect(w, r, address)
+	http.Redirect(w, r, address, http.StatusSeeOther) // #nosec G710 -- the address of the hospital's provider, which an operator gave
 }
 
 func (a *Accounts) fromProvider(w http.ResponseWriter, r *http.Request) {
@@ -131,5 +131,5 @@ func (a *Accounts) outOfProvider(w http.ResponseWriter, r *http.Request) {
 	q.Set("client_id", a.provider.ClientID)
 	q.Set("post_logout_redirect_uri", a.PublicURL+"/sign-in")
 	u.RawQuery = q.Encode()
-	web.Redirect(w, r, u.String())
+	http.Redirect(w, r, u.String(), http.StatusSeeOther) // #nosec G710 -- as above
 }
