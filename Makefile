@@ -37,7 +37,7 @@ packages: ## the tests of all packages but the browsers'
 	$(GO) test -race -timeout 15m -p 3 $$($(GO) list ./... | grep -v /e2e)
 
 tour: deps ## every state of the visit page in English and Arabic: axe, 320 pixels; with SHOTS=DIR a picture of each
-	HOUSECALL_TOUR=en,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 25m -run 'TestStates|TestDeskStates' ./e2e
+	HOUSECALL_TOUR=en,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 25m -run 'TestStates|TestDeskStates|TestStaffStates' ./e2e
 
 deadlock: ## rooms, signaling and sfu with a detector in the place of every mutex
 	scripts/deadlock-test

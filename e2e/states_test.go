@@ -178,9 +178,10 @@ type tour struct {
 	people   []*Person
 }
 
-func newTour(t *testing.T, language string) *tour {
+func newTour(t *testing.T, language string, options ...func(*server.Config)) *tour {
 	t.Helper()
-	return &tour{House: openHouse(t, func(c *server.Config) { c.Phone = "+1 617 555 0100" }), t: t, language: language, words: catalogue(t, language)}
+	options = append(options, func(c *server.Config) { c.Phone = "+1 617 555 0100" })
+	return &tour{House: openHouse(t, options...), t: t, language: language, words: catalogue(t, language)}
 }
 
 // catalogue is what the pages say in a language.

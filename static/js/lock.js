@@ -96,8 +96,7 @@ function begin() {
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) look(); // timers of a sleeping computer are late
   });
-  addEventListener('pageshow', look);
-  look();
+  addEventListener('pageshow', look); // also when the reader comes back to the page
 }
 
 begin();
