@@ -51,6 +51,7 @@ type Ring struct {
 	passes  map[string]ed25519.PrivateKey // by kid
 	chat    Vault
 	nodes   []byte // derived from the master key
+	audit   ed25519.PrivateKey
 	tls     Vault
 	mail    Vault
 	blobs   Vault
@@ -92,6 +93,9 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		}
 		if ring.nodes, err = hkdf.Key(sha256.New, master, nil, "housecall/nodes/1", keySize); err != nil {
 			return fmt.Errorf("derive the nodes' key: %w", err)
+		}
+		if ring.audit, err = Audit(master); err != nil {
+			return err
 		}
 		return ring.fill(w, rows, masterPath)
 	})
@@ -146,6 +150,19 @@ func (r *Ring) Chat() Vault { return r.chat }
 
 // Nodes returns the secret by which nodes with the same master key know each other.
 func (r *Ring) Nodes() []byte { return slices.Clone(r.nodes) }
+
+// Audit returns the key that signs checkpoints of the audit log.
+func (r *Ring) Audit() ed25519.PrivateKey { return r.audit }
+
+// Audit derives from the master key the one that signs checkpoints of the audit log. It stands nowhere in the database: whoever may write there could put
+// another in its place.
+func Audit(master []byte) (ed25519.PrivateKey, error) {
+	seed, err := hkdf.Key(sha256.New, master, nil, "housecall/audit/1", ed25519.SeedSize)
+	if err != nil {
+		return nil, fmt.Errorf("derive the audit's key: %w", err)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
 
 // TLS seals the private keys of TLS certificates.
 func (r *Ring) TLS() Vault { return r.tls }
