@@ -21,6 +21,7 @@ var commands = []command{
 	{"visit", "create, list, show, revoke and resend visits and their links", visitCommand},
 	{"user", "make, list, reset and switch off the accounts of people who work here", userCommand},
 	{"key", "make, list and revoke keys for the JSON API", keyCommand},
+	{"audit", "find out whether the audit log is as it was sealed, and show what is in it", auditCommand},
 	{"doctor", "look for what is wrong with this server's surroundings, and say what helps", doctorCommand},
 	{"backup", "copy everything into one file, while the server runs", backupCommand},
 	{"restore", "put a backup into an empty place", restoreCommand},

@@ -25,8 +25,8 @@ const (
 // errOtherLog says that the file goes on where the database does not.
 var errOtherLog = errors.New("the file of checkpoints is not of what is in the database now")
 
-// publish appends the checkpoints that the file lacks. A file that knows what the database doesn't is left alone.
-func (l *Log) publish(ctx context.Context) (err error) {
+// Publish appends the checkpoints that the file lacks. A file that knows what the database doesn't is left alone.
+func (l *Log) Publish(ctx context.Context) (err error) {
 	if l.File == "" {
 		return nil
 	}

@@ -80,7 +80,7 @@ func (l *Log) turn(ctx context.Context) error {
 	if err == nil && (w.Rows >= sealAt || w.Rows > 0 && l.Now().Sub(w.Since) >= sealAfter) {
 		_, err = l.Seal(ctx)
 	}
-	return errors.Join(err, l.publish(ctx))
+	return errors.Join(err, l.Publish(ctx))
 }
 
 // Waiting says what is not sealed yet.

@@ -32,6 +32,7 @@ type Config struct {
 	Database       string         // address of PostgreSQL, or a SQLite file
 	KeyFile        string         // the master key
 	Blobs          string         // where large files are: a folder, or an address s3://…
+	AuditFile      string         // checkpoints of the audit are appended to it
 	Redis          string         // URL; "": leases and limits are kept in memory
 	NodeListen     string         // address and port for other nodes; "": this node is alone
 	NodeAddress    string         // host and port where they reach it; "": those of NodeListen
@@ -127,6 +128,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.KeyFile == "" {
 		c.KeyFile = filepath.Join(c.Data, "master.key")
+	}
+	if c.AuditFile == "" {
+		c.AuditFile = AuditFile(c.Data)
 	}
 	if c.Blobs == "" {
 		c.Blobs = filepath.Join(c.Data, "blobs")

@@ -158,6 +158,10 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	auditLog, err := s.sealAudit(db, ring)
+	if err != nil {
+		return err
+	}
 	if err := s.openPractice(ctx, db, policy, book.Tags()); err != nil {
 		return err
 	}
@@ -201,7 +205,7 @@ func (s *Server) start(ctx context.Context) error {
 	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
 	health.routes(routes)
 	registry := newRegistry()
-	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post)
+	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now})
 	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
 		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe})
 	if err != nil {

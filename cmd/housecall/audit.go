@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"housecall/cmd/housecall/server"
+	"housecall/platform/audit"
+	"housecall/platform/keys"
+	"housecall/platform/store"
+)
+
+func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return subcommands(ctx, "audit", []command{
+		{"verify", "compare all rows with what was sealed and signed; 1: something was changed", auditVerify},
+	}, args, stdout, stderr)
+}
+
+// errChanged says that the audit is not as it was sealed. What was changed has been printed.
+var errChanged = errors.New("the audit log is NOT as it was sealed")
+
+func auditVerify(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o := newDeskOptions("audit verify", stdout, stderr)
+	path := o.String("checkpoints", "", "`file` of checkpoints, or your copy of it (default: audit-checkpoints in --data, where it is there)")
+	if _, err := o.read(args); err != nil {
+		return o.finish(err)
+	}
+	return o.finish(o.withDB(ctx, false, func(db *store.DB) error { return o.verifyAudit(ctx, db, *path) }))
+}
+
+func (o *deskOptions) verifyAudit(ctx context.Context, db *store.DB, path string) (err error) {
+	master, err := keys.Master(o.keyFile)
+	if err != nil {
+		return err
+	}
+	private, err := keys.Audit(master)
+	if err != nil {
+		return err
+	}
+	key, err := audit.NewKey(private)
+	if err != nil {
+		return err
+	}
+	var file io.Reader
+	own := path == ""
+	if own {
+		path = server.AuditFile(o.data)
+	}
+	checkpoints, err := audit.OpenCheckpoints(path)
+	switch {
+	case own && errors.Is(err, fs.ErrNotExist):
+		o.warn("there is no file of checkpoints at " + path + ": whoever can write to the database could have cut off what it says at its end")
+	case err != nil:
+		return err
+	default:
+		file = checkpoints
+		defer func() { err = errors.Join(err, checkpoints.Close()) }()
+	}
+	report, err := audit.Verify(ctx, db, key, file)
+	if ctx.Err() != nil {
+		return errors.New("stopped before the end: nothing is known") // and not as commands that are stopped: 0 says that all is whole
+	}
+	if err != nil {
+		return err
+	}
+	if err := o.tellAudit(report); err != nil {
+		return err
+	}
+	if !report.Whole() {
+		return errChanged
+	}
+	return nil
+}
+
+// auditJSON is a report as programs read it.
+type auditJSON struct {
+	Whole bool `json:"whole"`
+	audit.Report
+	Unsealed int64 `json:"unsealed"`
+}
+
+func (o *deskOptions) tellAudit(r audit.Report) error {
+	if o.json {
+		if r.Findings == nil {
+			r.Findings = []audit.Finding{}
+		}
+		return o.print(auditJSON{r.Whole(), r, r.Unsealed.Rows})
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(o.stdout, "%-18s %s\n", f.Kind, f.Detail)
+	}
+	if r.More > 0 {
+		fmt.Fprintf(o.stdout, "%-18s %d more are not as they were sealed\n", "and", r.More)
+	}
+	fmt.Fprintf(o.stdout, "%d rows; %d sealed by %d checkpoints\n", r.Rows, r.Sealed, r.Checkpoints)
+	if r.Unsealed.Rows > 0 {
+		fmt.Fprintf(o.stdout, "%d rows are not sealed yet, the oldest of %s: a server does it within a minute\n", r.Unsealed.Rows, o.shown(r.Unsealed.Since))
+	}
+	if r.Whole() {
+		fmt.Fprintln(o.stdout, "The audit log is as it was sealed.")
+	}
+	return nil
+}

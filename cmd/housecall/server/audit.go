@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"housecall/platform/audit"
+	"housecall/platform/keys"
+	"housecall/platform/store"
+)
+
+// auditFile is the name of the file of checkpoints, where no other was given.
+const auditFile = "audit-checkpoints"
+
+// AuditFile is where checkpoints of the audit are appended to, of a server whose folder is data.
+func AuditFile(data string) string { return filepath.Join(data, auditFile) }
+
+// sealAudit seals the audit until Close.
+func (s *Server) sealAudit(db *store.DB, ring *keys.Ring) (*audit.Log, error) {
+	key, err := audit.NewKey(ring.Audit())
+	if err != nil {
+		return nil, err
+	}
+	log := audit.New(audit.Config{DB: db, Key: key, File: s.config.AuditFile, Logger: s.config.Logger, Now: s.config.Now})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		log.Run(ctx)
+	}()
+	s.onClose(func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	})
+	return log, nil
+}
+
+var (
+	descUnsealed    = describe("audit_unsealed_rows", "Rows of the audit that are not sealed yet.")
+	descUnsealedAge = describe("audit_unsealed_age_seconds", "Age of the oldest of them; 0: there is none.")
+)
+
+// auditMetrics looks at what of the audit is not sealed yet, whenever somebody asks.
+type auditMetrics struct {
+	log *audit.Log
+	now func() time.Time
+}
+
+// Describe implements prometheus.Collector.
+func (m auditMetrics) Describe(out chan<- *prometheus.Desc) {
+	out <- descUnsealed
+	out <- descUnsealedAge
+}
+
+// Collect implements prometheus.Collector. While the database is away it says nothing: housecall_up does.
+func (m auditMetrics) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	waiting, err := m.log.Waiting(ctx)
+	if err != nil {
+		return
+	}
+	age := 0.0
+	if !waiting.Since.IsZero() {
+		age = max(0, m.now().Sub(waiting.Since).Seconds())
+	}
+	out <- prometheus.MustNewConstMetric(descUnsealed, prometheus.GaugeValue, float64(waiting.Rows))
+	out <- prometheus.MustNewConstMetric(descUnsealedAge, prometheus.GaugeValue, age)
+}
