@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
+	"housecall/auth"
 	"housecall/cmd/housecall/server"
 	"housecall/platform/audit"
 	"housecall/platform/keys"
@@ -16,6 +18,7 @@ import (
 func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return subcommands(ctx, "audit", []command{
 		{"verify", "compare all rows with what was sealed and signed; 1: something was changed", auditVerify},
+		{"show", "show who did what to a patient or a visit, or what somebody did", auditShow},
 	}, args, stdout, stderr)
 }
 
@@ -103,4 +106,84 @@ func (o *deskOptions) tellAudit(r audit.Report) error {
 		fmt.Fprintln(o.stdout, "The audit log is as it was sealed.")
 	}
 	return nil
+}
+
+// entryJSON is an act as programs read it.
+type entryJSON struct {
+	Place   int64     `json:"place"`
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"`
+	Actor   subject   `json:"actor"`
+	Role    auth.Role `json:"role"`
+	Action  string    `json:"action"`
+	Subject subject   `json:"subject"`
+	Outcome string    `json:"outcome"`
+	Detail  string    `json:"detail"`
+}
+
+type subject struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+}
+
+func auditShow(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o := newDeskOptions("audit show", stdout, stderr)
+	q := audit.Query{Limit: 1000}
+	for _, kind := range []string{"patient", "visit"} {
+		o.Func(kind, "the `id` of a "+kind+": who saw it, or did something to it", func(id string) error {
+			q.Subject = store.Subject{Kind: kind, ID: id}
+			return nil
+		})
+	}
+	o.StringVar(&q.Actor, "actor", "", "the `id` of an account, key or invitation: what it did")
+	from, to := o.String("from", "", "only acts at this `time` or later; a day will do"), o.String("to", "", "only acts before this `time`")
+	if _, err := o.read(args); err != nil {
+		return o.finish(err)
+	}
+	if q.Subject.ID == "" && q.Actor == "" {
+		return o.finish(o.wrong(errors.New("say whose: --patient, --visit or --actor")))
+	}
+	for option, bound := range map[string]struct {
+		typed string
+		to    *time.Time
+	}{"from": {*from, &q.From}, "to": {*to, &q.To}} {
+		if bound.typed == "" {
+			continue
+		}
+		at, err := o.time(option, bound.typed)
+		if err != nil {
+			return o.finish(err)
+		}
+		*bound.to = at
+	}
+	return o.finish(o.withDB(ctx, false, func(db *store.DB) error { return o.showAudit(ctx, db, q) }))
+}
+
+// showAudit prints all that fits, the newest first.
+func (o *deskOptions) showAudit(ctx context.Context, db *store.DB, q audit.Query) error {
+	policy, err := server.Policy()
+	if err != nil {
+		return err
+	}
+	reader := audit.Reader{DB: db, Policy: policy, Now: time.Now}
+	all, rows := []entryJSON{}, []string{"WHEN\tWHO\tROLE\tACTION\tTO\tOUTCOME\tDETAIL"}
+	for {
+		page, err := reader.Show(ctx, auth.Operator(), q)
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Acts {
+			all = append(all, entryJSON{e.Place, e.ID, e.At, subject{e.Actor.Kind, e.Actor.ID}, e.Actor.Role, e.Action, subject(e.Subject), string(e.Outcome), e.Detail})
+			rows = append(rows, fmt.Sprintf("%s\t%s %s\t%s\t%s\t%s %s\t%s\t%s", o.shown(e.At), e.Actor.Kind, e.Actor.ID, e.Actor.Role, e.Action,
+				e.Subject.Kind, e.Subject.ID, e.Outcome, e.Detail))
+		}
+		if page.Next == 0 {
+			break
+		}
+		q.Before = page.Next
+	}
+	if o.json {
+		return o.print(all)
+	}
+	return o.table(rows...)
 }

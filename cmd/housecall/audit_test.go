@@ -76,3 +76,30 @@ func TestAuditVerify(t *testing.T) {
 	}
 	d.do(1, "audit", "verify", "--checkpoints", filepath.Join(d.data, "nowhere"))
 }
+
+func TestAuditShow(t *testing.T) {
+	d := newDesk(t)
+	d.do(0, create()...)
+	var visits []shownVisit
+	d.json(&visits, "visit", "list")
+	d.do(0, "visit", "show", visits[0].ID)
+	out, _ := d.do(0, "audit", "show", "--visit", visits[0].ID)
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.Contains(lines[1], "visit.read") || !strings.Contains(lines[2], "visit.create") {
+		t.Errorf("shown:\n%s", out)
+	}
+	var acts []struct {
+		Action  string
+		Subject struct{ ID string }
+	}
+	d.json(&acts, "audit", "show", "--visit", visits[0].ID)
+	if len(acts) != 3 || acts[0].Action != "audit.read" || acts[0].Subject.ID != visits[0].ID {
+		t.Errorf("shown: %+v", acts)
+	}
+	d.json(&acts, "audit", "show", "--visit", visits[0].ID, "--to", "2020-01-01")
+	if len(acts) != 0 {
+		t.Errorf("shown: %+v", acts)
+	}
+	if _, told := d.do(2, "audit", "show"); !strings.Contains(told, "--patient") {
+		t.Errorf("told: %s", told)
+	}
+}

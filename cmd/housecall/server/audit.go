@@ -7,9 +7,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"housecall/auth"
 	"housecall/platform/audit"
 	"housecall/platform/keys"
+	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/web"
 )
 
 // auditFile is the name of the file of checkpoints, where no other was given.
@@ -37,6 +40,21 @@ func (s *Server) sealAudit(db *store.DB, ring *keys.Ring) (*audit.Log, error) {
 		return nil
 	})
 	return log, nil
+}
+
+// routeAudit adds the page on which administrators read the audit.
+func (s *Server) routeAudit(routes *web.Routes, db *store.DB, pages *web.Pages, policy auth.Policy) error {
+	return audit.Desk{Reader: audit.Reader{DB: db, Policy: policy, Now: s.config.Now}, Pages: pages, Zone: s.config.TimeZone, Names: s.staffNames}.Routes(routes)
+}
+
+// staffNames are the names of who works here, by the ids of their accounts.
+func (s *Server) staffNames(ctx context.Context, actor auth.Actor) (map[string]phi.Text, error) {
+	all, err := s.Accounts.All(ctx, actor)
+	names := map[string]phi.Text{}
+	for _, account := range all {
+		names[account.ID] = account.Name
+	}
+	return names, err
 }
 
 var (

@@ -15,6 +15,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/api"
+	"housecall/platform/audit"
 	"housecall/platform/blobs"
 	"housecall/platform/bucket"
 	"housecall/platform/gate"
@@ -153,7 +154,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
-		Links: slices.Concat(visits.DeskLinks(), staff.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(visits.DeskLinks(), staff.Links(), audit.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
@@ -194,6 +195,9 @@ func (s *Server) start(ctx context.Context) error {
 	calls := api.New(routes, Version)
 	s.Visits.API(calls)
 	desk.Routes(routes)
+	if err := s.routeAudit(routes, db, pages, policy); err != nil {
+		return err
+	}
 	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
@@ -222,12 +226,12 @@ func (s *Server) start(ctx context.Context) error {
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), visits.Locales())...)
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), visits.Locales(), audit.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, module.Rules(modules))
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, module.Rules(modules))
 }
 
 // Routes are all routes that people and programs reach, each with who may use it.

@@ -1,0 +1,179 @@
+package audit
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+//go:embed pages/*.html
+var ownPages embed.FS
+
+//go:embed locales/*.json
+var ownLocales embed.FS
+
+// Locales are what the page says.
+func Locales() fs.FS { return store.Folder(ownLocales, "locales") }
+
+// Path is the page of the audit.
+const Path = "/admin/audit"
+
+// Links are the entries of this package in the navigation.
+func Links() []web.Link { return []web.Link{{Path: Path, Words: "audit.title", Action: Read}} }
+
+// Desk is the page of the audit.
+type Desk struct {
+	Reader
+	Pages *web.Pages
+	Zone  *time.Location // of the times that it shows
+	// Names gives the names of those who work here, by the ids of their accounts.
+	Names func(context.Context, auth.Actor) (map[string]phi.Text, error)
+}
+
+// Routes adds the page.
+func (d Desk) Routes(routes *web.Routes) error {
+	routes.HandleFunc("GET "+Path, web.Staff(Read), d.list)
+	return d.Pages.Add("audit", store.Folder(ownPages, "pages"))
+}
+
+// option is a choice of the form.
+type option struct{ Value, Text string }
+
+// listView is what the page shows.
+type listView struct {
+	Kind, ID, Actor, Day string // as they were asked for
+	Kinds                []option
+	Problems             web.Problems
+	Acts                 []actView
+	Filtered             bool
+	Older, Newest        string // addresses; "": there is none
+	Zone                 string
+}
+
+// actView is one act.
+type actView struct {
+	At         time.Time
+	When       string
+	Who, Role  string
+	ByPath     string // acts of the same person; "": nobody's
+	Action     string
+	About      string
+	AboutID    string // its end, which differs between ids
+	AboutPath  string // acts on the same; "": nothing's
+	Detail     string
+	WasAllowed bool
+}
+
+func (d Desk) list(w http.ResponseWriter, r *http.Request) {
+	own, asked := d.Pages.Words(r), r.URL.Query()
+	v := listView{Kind: asked.Get("kind"), ID: asked.Get("id"), Actor: asked.Get("actor"), Day: asked.Get("day"), Zone: d.Zone.String()}
+	v.Filtered = v.Kind+v.ID+v.Actor+v.Day != ""
+	q := v.query(d.Zone, own)
+	q.Before, _ = strconv.ParseInt(asked.Get("before"), 10, 64) // what is no place is the first page
+	q.Before = max(0, q.Before)
+	v.Kinds = []option{{"", own.T("audit.kind.any")}}
+	for _, kind := range kinds {
+		v.Kinds = append(v.Kinds, option{kind, own.T("audit.kind." + kind)})
+	}
+	status := http.StatusUnprocessableEntity
+	if len(v.Problems) == 0 {
+		status = http.StatusOK
+		if err := d.fill(r.Context(), &v, q, own); err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+	}
+	d.Pages.Render(w, r, status, "audit/list", web.Page{Title: own.T("audit.title"), Error: len(v.Problems) > 0, Wide: true, Active: Path, Body: v})
+}
+
+// query is what was asked for, and has problems be what is wrong with it.
+func (v *listView) query(zone *time.Location, own *words.Words) Query {
+	q := Query{Subject: store.Subject{Kind: v.Kind, ID: v.ID}, Actor: v.Actor}
+	if v.Kind != "" && !slices.Contains(kinds, v.Kind) {
+		q.Subject.Kind, v.Kind = "", ""
+	}
+	for _, f := range []struct{ field, id string }{{"id", v.ID}, {"actor", v.Actor}} {
+		if f.id != "" && !store.IsID(f.id) {
+			v.Problems = append(v.Problems, web.FieldProblem{Field: f.field, Text: own.T("audit.wrong.id")})
+		}
+	}
+	if v.Day == "" {
+		return q
+	}
+	day, err := time.ParseInLocation(time.DateOnly, v.Day, zone)
+	if err != nil {
+		v.Problems = append(v.Problems, web.FieldProblem{Field: "day", Text: own.T("audit.wrong.day")})
+		return q
+	}
+	q.From, q.To = day, day.AddDate(0, 0, 1)
+	return q
+}
+
+// path is the page with what was asked for and one thing more.
+func (v *listView) path(name, value string) string {
+	all := url.Values{}
+	for key, value := range map[string]string{"kind": v.Kind, "id": v.ID, "actor": v.Actor, "day": v.Day, name: value} {
+		if value != "" {
+			all.Set(key, value)
+		}
+	}
+	if len(all) == 0 {
+		return Path
+	}
+	return Path + "?" + all.Encode()
+}
+
+func (d Desk) fill(ctx context.Context, v *listView, q Query, own *words.Words) error {
+	actor := web.Actor(ctx)
+	page, err := d.Show(ctx, actor, q)
+	if err != nil {
+		return err
+	}
+	names, err := d.Names(ctx, actor)
+	if err != nil {
+		return err
+	}
+	for _, e := range page.Acts {
+		at := e.At.In(d.Zone)
+		a := actView{At: e.At, When: own.Date(at) + " " + at.Format("15:04:05"), Action: e.Action, About: e.Subject.Kind, Detail: e.Detail,
+			WasAllowed: e.Outcome == store.Allowed}
+		if slices.Contains(kinds, e.Subject.Kind) {
+			a.About = own.T("audit.kind." + e.Subject.Kind)
+		}
+		if store.IsID(e.Subject.ID) {
+			a.AboutID, a.AboutPath = tail(e.Subject.ID), Path+"?"+url.Values{"id": {e.Subject.ID}}.Encode()
+		}
+		a.Who = own.T("audit.by." + e.Actor.Kind)
+		if name := names[e.Actor.ID]; name != "" {
+			a.Who = name.Reveal()
+		}
+		if e.Actor.Role.Known() && e.Actor.Kind != auth.KindSystem {
+			a.Role = string(e.Actor.Role)
+		}
+		if store.IsID(e.Actor.ID) {
+			a.ByPath = Path + "?" + url.Values{"actor": {e.Actor.ID}}.Encode()
+		}
+		v.Acts = append(v.Acts, a)
+	}
+	if page.Next > 0 {
+		v.Older = v.path("before", strconv.FormatInt(page.Next, 10))
+	}
+	if q.Before > 0 {
+		v.Newest = v.path("before", "")
+	}
+	return nil
+}
+
+// tail is the end of an id: its beginning is a time, and much the same for all of a day.
+func tail(id string) string { return "…" + id[len(id)-12:] }
