@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // note travels with a request so that whoever answers can leave the cause of a failure for the log.
@@ -40,6 +41,32 @@ func logRequest(ctx context.Context, l *slog.Logger, a Answered, cause error) {
 		attrs = append(attrs, slog.String("cause", cause.Error()))
 	}
 	l.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// quiet keeps answers to checks out of the log while they are as they should be.
+type quiet struct {
+	mu   sync.Mutex
+	last map[string]int // the last status, by route
+}
+
+func newQuiet(routes []string) *quiet {
+	q := &quiet{last: map[string]int{}}
+	for _, route := range routes {
+		q.last[route] = http.StatusOK
+	}
+	return q
+}
+
+// keeps says whether the answer tells nothing new: 200, as the one before it on the same route.
+func (q *quiet) keeps(a Answered) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	last, checked := q.last[a.Route]
+	if !checked {
+		return false
+	}
+	q.last[a.Route] = a.Status
+	return a.Status == http.StatusOK && last == http.StatusOK
 }
 
 func knownMethod(m string) string {

@@ -30,6 +30,7 @@ type Options struct {
 	MaxBody   int64            // bytes a body may have; 0: DefaultMaxBody
 	Proxies   []netip.Prefix   // reverse proxies whose word about a request's address is taken
 	Observe   func(Answered)   // is told of every request; may be nil
+	Checks    []string         // routes that machines ask every few seconds: only what is wrong, and that it is right again, is logged
 }
 
 // Answered is what is counted of a request. The route is the pattern that matched, "none" where none did, and never the path.
@@ -69,6 +70,7 @@ func New(routes *Routes, o Options) (http.Handler, error) {
 		routes.HandleFunc("POST /language", Public("readers choose their language before they sign in"), chooseLanguage(o.Pages.book, strings.HasPrefix(origin, "https://")))
 	}
 	set := headers(origin)
+	quiet := newQuiet(o.Checks)
 	mux := routes.mux
 	inner := cross.Handler(known(mux))
 
@@ -97,7 +99,9 @@ func New(routes *Routes, o Options) (http.Handler, error) {
 				}
 			}
 			answered := Answered{Method: knownMethod(r.Method), Route: cmp.Or(route, "none"), Status: rec.status, Took: o.Now().Sub(start)}
-			logRequest(r.Context(), o.Logger, answered, note.cause)
+			if !quiet.keeps(answered) {
+				logRequest(r.Context(), o.Logger, answered, note.cause)
+			}
 			if o.Observe != nil {
 				o.Observe(answered)
 			}

@@ -61,6 +61,12 @@ func serve(t *testing.T, o web.Options) (http.Handler, *bytes.Buffer) {
 	routes.HandleFunc("GET /lost", open, func(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, fmt.Errorf("read %v: %w", phi.Text(canary), errors.New("disk gone")))
 	})
+	routes.HandleFunc("GET /checked", open, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = io.WriteString(w, "said")
+	})
 	routes.HandleFunc("POST /write", open, func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -84,6 +90,22 @@ func ask(h http.Handler, method, target string, body io.Reader, header ...string
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// A balancer's checks leave a line when something is wrong and when it is right again, and none between.
+func TestChecksAreQuiet(t *testing.T) {
+	h, log := serve(t, web.Options{Checks: []string{"GET /checked"}})
+	for i, c := range []struct {
+		target string
+		lines  int
+	}{
+		{"/checked", 0}, {"/checked", 0}, {"/checked?away", 1}, {"/checked?away", 2}, {"/checked", 3}, {"/checked", 3}, {"/page/1", 4}, {"/page/1", 5},
+	} {
+		ask(h, "GET", c.target, nil)
+		if n := strings.Count(log.String(), "msg=request"); n != c.lines {
+			t.Errorf("%d lines after request %d to %s, want %d", n, i, c.target, c.lines)
+		}
+	}
 }
 
 func TestHeadersOnEveryAnswer(t *testing.T) {

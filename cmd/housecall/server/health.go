@@ -30,11 +30,21 @@ type health struct {
 	draining *atomic.Bool // people are being sent to other nodes
 }
 
+// The routes of health.
+const (
+	livez      = "GET /livez"
+	readyz     = "GET /readyz"
+	readyzNode = "GET /readyz/node"
+)
+
+// checks are the routes that somebody asks every few seconds.
+func checks() []string { return []string{livez, readyz, readyzNode} }
+
 func (h health) routes(routes *web.Routes) {
 	supervisors := web.Public("supervisors and balancers ask; it tells nothing of anybody")
-	routes.HandleFunc("GET /livez", supervisors, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	routes.HandleFunc("GET /readyz", supervisors, h.ready)
-	routes.HandleFunc("GET /readyz/node", supervisors, h.nodeReady)
+	routes.HandleFunc(livez, supervisors, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	routes.HandleFunc(readyz, supervisors, h.ready)
+	routes.HandleFunc(readyzNode, supervisors, h.nodeReady)
 }
 
 // nodeReady is for load balancers: what is away for all nodes is no reason to send people past this one.

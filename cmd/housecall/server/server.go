@@ -211,7 +211,7 @@ func (s *Server) start(ctx context.Context) error {
 	registry := newRegistry()
 	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now})
 	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
-		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe})
+		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe, Checks: checks()})
 	if err != nil {
 		return err
 	}
