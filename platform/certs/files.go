@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,7 +14,7 @@ import (
 const lookAgainAfter = 2 * time.Second
 
 // Files are a certificate with its chain, and its private key, in two files of PEM. A change is seen at the first handshake after lookAgainAfter; files that
-// are no pair leave the one before in use, as while the two are being replaced.
+// are no pair leave the one before in use, as while the two are being replaced, and so does a certificate whose time is not now while the one before is good.
 type Files struct {
 	cert, key string
 	log       *slog.Logger
@@ -23,6 +24,7 @@ type Files struct {
 	current *tls.Certificate
 	seen    [2]os.FileInfo // when the files were last read, well or not
 	looked  time.Time
+	begins  time.Time // when the certificate in the files, which is refused yet, begins to be good; zero: none is
 }
 
 // OpenFiles reads the pair. A nil logger logs nothing, a nil now is time.Now.
@@ -66,16 +68,28 @@ func (f *Files) read() (changed bool, err error) {
 			seen[i] = nil
 		}
 	}
-	if f.current != nil && same(seen[0], f.seen[0]) && same(seen[1], f.seen[1]) {
+	begun := !f.begins.IsZero() && !f.now().Before(f.begins)
+	if f.current != nil && !begun && same(seen[0], f.seen[0]) && same(seen[1], f.seen[1]) {
 		return false, nil
 	}
-	f.seen = seen
+	f.seen, f.begins = seen, time.Time{}
 	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
 		return false, fmt.Errorf("TLS certificate %s with key %s: %w", f.cert, f.key, err)
 	}
+	if now := f.now(); f.current != nil && inTime(f.current.Leaf, now) && !inTime(pair.Leaf, now) {
+		if now.Before(pair.Leaf.NotBefore) {
+			f.begins = pair.Leaf.NotBefore
+		}
+		return false, fmt.Errorf("TLS certificate %s: good from %v to %v, which is not now", f.cert, pair.Leaf.NotBefore, pair.Leaf.NotAfter)
+	}
 	f.current = &pair
 	return true, nil
+}
+
+// inTime says whether browsers take the certificate at that time.
+func inTime(c *x509.Certificate, at time.Time) bool {
+	return !at.Before(c.NotBefore) && !at.After(c.NotAfter)
 }
 
 // same says whether a file is as it was: nil is one that is not there.

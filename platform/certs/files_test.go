@@ -17,8 +17,14 @@ import (
 // pair writes a certificate for host and its key into dir, by way of one signed by itself.
 func pair(t *testing.T, dir, host string) (cert, key string) {
 	t.Helper()
+	return pairAt(t, dir, host, time.Now())
+}
+
+// pairAt is pair with a certificate that is good from about then on, for years.
+func pairAt(t *testing.T, dir, host string, from time.Time) (cert, key string) {
+	t.Helper()
 	made := t.TempDir()
-	if _, err := certs.OpenLocal(made, nil, []string{host}, time.Now()); err != nil {
+	if _, err := certs.OpenLocal(made, nil, []string{host}, from); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(made, "lan.pem"))
@@ -91,6 +97,32 @@ func TestFilesAreReadAgain(t *testing.T) {
 	want("three.example", 5, "with nonsense")
 	pair(t, dir, "four.example")
 	want("four.example", 6, "after all")
+}
+
+// A certificate whose time is over or has not come takes no good one's place; one that begins later is taken then.
+func TestFilesOutOfTime(t *testing.T) {
+	dir, now := t.TempDir(), time.Now()
+	cert, key := pair(t, dir, "good.example")
+	files, err := certs.OpenFiles(cert, key, nil, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(host string) {
+		t.Helper()
+		now = now.Add(3 * time.Second)
+		if got, err := files.Certificate(nil); err != nil || got.Leaf.VerifyHostname(host) != nil {
+			t.Errorf("certificate of %v, %v; want %s", got.Leaf.DNSNames, err, host)
+		}
+	}
+	pairAt(t, dir, "over.example", now.AddDate(-20, 0, 0))
+	want("good.example")
+	pairAt(t, dir, "early.example", now.AddDate(0, 3, 0))
+	want("good.example")
+	now = now.AddDate(0, 3, 0)
+	want("early.example")
+	now = now.AddDate(20, 0, 0)
+	pairAt(t, dir, "old.example", now.AddDate(-10, 0, 0)) // neither is good: the newer one is at least what the operator wants
+	want("old.example")
 }
 
 func TestFilesThatAreNoPair(t *testing.T) {

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -109,15 +110,18 @@ func publicAddress(ctx context.Context, c server.Config) []Finding {
 		list = append(list, good("public", "%s answers, as people reach it", c.PublicURL))
 	}
 	if response.TLS != nil {
-		list = append(list, certificate(response.TLS.PeerCertificates[0].NotAfter))
+		list = append(list, certificate(response.TLS.PeerCertificates[0]))
 	}
 	return list
 }
 
-func certificate(ends time.Time) Finding {
+func certificate(c *x509.Certificate) Finding {
+	begins, ends := c.NotBefore, c.NotAfter
 	left := time.Until(ends)
 	f := good("certificate", "good until %s", ends.UTC().Format(time.DateOnly))
 	switch {
+	case time.Until(begins) > 0:
+		f.State, f.Found, f.Remedy = Bad, "begins on "+begins.UTC().Format(time.DateOnly), "put one into its place that is good now: browsers refuse this one"
 	case left <= 0:
 		f.State, f.Found, f.Remedy = Bad, "ended on "+ends.UTC().Format(time.DateOnly), "put a new one into its place: browsers refuse this one"
 	case left < soonOver:

@@ -42,7 +42,7 @@ func certificateFiles(_ context.Context, c server.Config) []Finding {
 	if err != nil {
 		return []Finding{bad("certificate", err, "name a certificate in --tls-cert")}
 	}
-	return []Finding{certificate(pair.Leaf.NotAfter)}
+	return []Finding{certificate(pair.Leaf)}
 }
 
 // theRelay goes the way of a browser whose network lets out TLS alone.
