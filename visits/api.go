@@ -213,6 +213,11 @@ func (s *Service) registerVisits(a *api.API) {
 		State  State     `query:"state" enum:"scheduled,open,in_progress,ended,cancelled,no_show"`
 		Limit  int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
 		Cursor string    `query:"cursor" maxLength:"200" doc:"next of the page before"`
+
+		SiteID      string `query:"site_id" maxLength:"36"`
+		ClinicianID string `query:"clinician_id" maxLength:"36"`
+		ServiceID   string `query:"service_id" maxLength:"36"`
+		PatientID   string `query:"patient_id" maxLength:"36"`
 	}
 	type listOutput struct {
 		Body struct {

@@ -43,6 +43,8 @@ type Sites interface {
 	Default(ctx context.Context) (sites.Site, error)
 	Site(ctx context.Context, id string) (sites.Site, error)
 	Service(ctx context.Context, id string) (sites.Service, error)
+	All(ctx context.Context) ([]sites.Site, error)
+	ServicesOf(ctx context.Context, site string) ([]sites.Service, error)
 }
 
 // Patients knows the hospital's patients.
@@ -53,6 +55,7 @@ type Patients interface {
 // Colleagues knows the hospital's people.
 type Colleagues interface {
 	Colleague(ctx context.Context, id string) (staff.Colleague, error)
+	Colleagues(ctx context.Context) ([]staff.Colleague, error)
 }
 
 // practice is what the hospital knows of the ids that somebody named. Whatever was not named, or is not known, is empty.

@@ -19,6 +19,8 @@ type Query struct {
 	State    State     // empty: any
 	Limit    int       // visits a page, up to 100; 0: 50
 	Cursor   string    // Page.Next of the page before; empty: the first page
+
+	SiteID, ClinicianID, ServiceID, PatientID string // empty: any
 }
 
 // Page is one page of a list.
@@ -56,6 +58,18 @@ func (s *Service) List(ctx context.Context, actor auth.Actor, q Query) (Page, er
 		return Page{}, err
 	}
 	return page, nil
+}
+
+// schedule returns the visits of a clinic's day or week with their invitations, up to mostShown.
+func (s *Service) schedule(ctx context.Context, actor auth.Actor, q Query) (all []Visit, err error) {
+	err = s.act(ctx, actor, "visit.list", auth.VisitRead, store.About("visit", ""), func(tx *store.Tx, a *store.Act) error {
+		if all, err = s.listRows(ctx, tx, q, position{}, mostShown); err != nil {
+			return err
+		}
+		a.Detail = "visits " + strconv.Itoa(len(all))
+		return fillInvitations(ctx, tx, all)
+	})
+	return all, err
 }
 
 func (q Query) check() (limit int, after position, err error) {

@@ -32,7 +32,7 @@ const DeskPath = "/desk"
 
 // DeskLinks is the navigation of who is signed in.
 func DeskLinks() []web.Link {
-	return []web.Link{{Path: DeskPath, Words: "desk.visits", Action: auth.VisitRead}}
+	return []web.Link{{Path: DeskPath, Words: "desk.visits", Action: auth.VisitRead}, {Path: SchedulePath, Words: "desk.schedule", Action: auth.VisitRead}}
 }
 
 // Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.
@@ -54,6 +54,7 @@ func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
 func (d *Desk) Routes(routes *web.Routes) {
 	read, schedule, revoke := web.Staff(auth.VisitRead), web.Staff(auth.VisitSchedule), web.Staff(auth.VisitRevoke)
 	routes.HandleFunc("GET /desk", read, d.list)
+	routes.HandleFunc("GET /desk/schedule", read, d.schedule)
 	routes.HandleFunc("GET /desk/new", schedule, d.newForm)
 	routes.HandleFunc("POST /desk/new", schedule, d.create)
 	routes.HandleFunc("GET /desk/visits/{visit}", read, d.show)
@@ -112,7 +113,12 @@ func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Vi
 }
 
 func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
-	d.showForm(w, r, http.StatusOK, d.newVisitForm(r))
+	f, err := d.newVisitForm(r)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showForm(w, r, http.StatusOK, f)
 }
 
 func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
@@ -136,7 +142,17 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 		d.showForm(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
+	if err := d.keepLeader(r.Context(), f, &request); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	v, _, err := d.service.Create(r.Context(), web.Actor(r.Context()), request)
+	f.take(err, f.fields())
+	f.takeOverlap(err)
+	if len(f.Problems) > 0 {
+		d.showForm(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
 	if err != nil {
 		web.Problem(w, r, err)
 		return

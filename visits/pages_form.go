@@ -1,6 +1,7 @@
 package visits
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +34,9 @@ type visitForm struct {
 	MaxMinutes            int
 	Language              string // tag of the language the family reads; "": not known
 	Languages             []*words.Words
+	ClinicianID           string // who was chosen in the schedule; empty: nobody
+	ServiceID, SiteID     string // likewise
+	AllowOverlap          bool
 
 	own *words.Words // the reader's
 }
@@ -45,9 +49,55 @@ type roleChoice struct{ Value, Text string }
 // rowsShown is how many empty rows for more people are there at first.
 const rowsShown = 1
 
-// newVisitForm is an empty form for somebody who reads own, with all languages for the family.
-func (d *Desk) newVisitForm(r *http.Request) visitForm {
-	return d.dressed(r, visitForm{Minutes: "30", Zone: d.readerZone(r).String(), More: make([]morePerson, rowsShown)})
+// newVisitForm is a form for a new visit, with what was chosen in the schedule.
+func (d *Desk) newVisitForm(r *http.Request) (visitForm, error) {
+	asked := r.URL.Query()
+	f := d.dressed(r, visitForm{Minutes: "30", Zone: d.readerZone(r).String(), More: make([]morePerson, rowsShown), Date: asked.Get("date"), Time: asked.Get("time"),
+		SiteID: asked.Get("site_id")})
+	if zone := zoneByName(asked.Get("zone")); zone != nil {
+		f.Zone = zone.String()
+	}
+	if service := asked.Get("service_id"); service != "" && d.service.config.Sites != nil {
+		s, err := d.service.config.Sites.Service(r.Context(), service)
+		if err != nil {
+			return f, err
+		}
+		f.ServiceID, f.Service, f.Minutes, f.AskBirthDate = s.ID, s.Name, strconv.Itoa(s.Minutes), s.AskBirthDate
+	}
+	if id := asked.Get("clinician_id"); id != "" && d.service.config.Colleagues != nil {
+		c, err := d.service.config.Colleagues.Colleague(r.Context(), id)
+		if err != nil {
+			return f, err
+		}
+		f.ClinicianID, f.Clinician = c.ID, c.Name.Reveal()
+	}
+	return f, nil
+}
+
+// keepLeader has who was chosen lead, unless another name was typed instead.
+func (d *Desk) keepLeader(ctx context.Context, f visitForm, r *Request) error {
+	if f.ClinicianID == "" || d.service.config.Colleagues == nil {
+		return nil
+	}
+	c, err := d.service.config.Colleagues.Colleague(ctx, f.ClinicianID)
+	switch {
+	case errors.Is(err, fault.NotFound): // switched off meanwhile
+		return nil
+	case err == nil && c.Name.Reveal() == f.Clinician:
+		r.ClinicianID = c.ID
+	}
+	return err
+}
+
+// fields are the names of the fields of people.
+func (f *visitForm) fields() []string {
+	all := []string{"patient", "clinician"}
+	for i, p := range f.More {
+		if p.Name != "" {
+			all = append(all, fmt.Sprintf("more_name_%d", i))
+		}
+	}
+	return all
 }
 
 // dressed adds what the page needs beside what was typed.
@@ -77,6 +127,7 @@ func readVisitForm(v url.Values) visitForm {
 		Service: get("service"), Date: get("date"), Time: get("time"), Minutes: get("minutes"), Zone: get("zone"),
 		Patient: get("patient"), Clinician: get("clinician"), AskBirthDate: v.Get("ask_birth_date") != "",
 		Day: get("day"), Month: get("month"), Year: get("year"), Language: get("language"),
+		ClinicianID: get("clinician_id"), ServiceID: get("service_id"), SiteID: get("site_id"), AllowOverlap: v.Has("allow_overlap"),
 	}
 	names, roles := v["more_name"], v["more_role"]
 	for i := range min(len(names), MaxPeople) {
@@ -92,7 +143,7 @@ func readVisitForm(v url.Values) visitForm {
 // request makes the request for a visit and fills f.Problems with all that is wrong, in the order of the form.
 func (f *visitForm) request(now time.Time, w Window, languages []string) Request {
 	zone := f.readZone()
-	r := Request{Service: f.Service, StartsAt: f.readStart(zone), AskBirthDate: f.AskBirthDate}
+	r := Request{Service: f.Service, StartsAt: f.readStart(zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap}
 	var err error
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
 		f.wrong("minutes", "minutes.odd")
@@ -106,7 +157,6 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 		}
 	}
 	r.People = []Person{{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language}, {Name: phi.Text(f.Clinician), Role: auth.Clinician}}
-	fields := []string{"patient", "clinician"} // the field of each person
 	for i, p := range f.More {
 		if p.Name == "" {
 			continue
@@ -119,9 +169,8 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 			person.Language = f.Language
 		}
 		r.People = append(r.People, person)
-		fields = append(fields, fmt.Sprintf("more_name_%d", i))
 	}
-	f.take(fault.InvalidAll(r.tidy().check(now, w, languages)...), fields)
+	f.take(fault.InvalidAll(r.tidy().check(now, w, languages)...), f.fields())
 	f.sortProblems()
 	return r
 }
@@ -225,8 +274,10 @@ func (f *visitForm) takePerson(e fault.Field, people []string) {
 		f.wrong(strings.Replace(field, "more_name", "more_role", 1), "role")
 	case "language":
 		f.wrong("language", "language")
-	default:
+	case "name":
 		f.wrong(field, "name."+e.Key, "max", maxTextRunes)
+	default:
+		f.wrong("service", "other")
 	}
 }
 

@@ -150,19 +150,35 @@ type position struct {
 
 // listRows reads up to limit visits in order of start.
 func (s *Service) listRows(ctx context.Context, q store.Queryer, query Query, after position, limit int) ([]Visit, error) {
-	to := store.Millis(query.To)
-	if query.To.IsZero() {
-		to = math.MaxInt64
-	}
+	where, args := query.where()
+	args = append(args, after.StartsAt, after.ID, limit)
 	visits, err := store.Collect(ctx, q, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
-		`SELECT `+visitColumns+` FROM visits
-		WHERE starts_at >= ? AND starts_at < ? AND (? = '' OR state = ?) AND (starts_at, id) > (?, ?)
-		ORDER BY starts_at, id LIMIT ?`,
-		store.Millis(query.From), to, string(query.State), string(query.State), after.StartsAt, after.ID, limit)
+		`SELECT `+visitColumns+` FROM visits WHERE `+where+` AND (starts_at, id) > (?, ?) ORDER BY starts_at, id LIMIT ?`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list visits: %w", err)
 	}
 	return visits, nil
+}
+
+// where says in SQL which visits are asked for. Each condition stands there only when it is meant, so that an index can serve it.
+func (q Query) where() (where string, args []any) {
+	to := store.Millis(q.To)
+	if q.To.IsZero() {
+		to = math.MaxInt64
+	}
+	where, args = `starts_at >= ? AND starts_at < ?`, []any{store.Millis(q.From), to}
+	for _, c := range []struct{ condition, value string }{
+		{`state = ?`, string(q.State)},
+		{`site_id = ?`, q.SiteID},
+		{`clinician_id = ? AND clinician_id <> ''`, q.ClinicianID}, // as their indices say
+		{`patient_id = ? AND patient_id <> ''`, q.PatientID},
+		{`service_id = ?`, q.ServiceID},
+	} {
+		if c.value != "" {
+			where, args = where+` AND `+c.condition, append(args, c.value)
+		}
+	}
+	return where, args
 }
 
 // setState moves a visit. A visit that is over is cut off everywhere.

@@ -1,0 +1,369 @@
+package visits
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+// SchedulePath is where a clinic's day and week are.
+const SchedulePath = DeskPath + "/schedule"
+
+// What a schedule shows, and by what.
+const (
+	viewDay   = "day"
+	viewWeek  = "week"
+	byLeader  = "clinician"
+	byService = "service"
+)
+
+const (
+	slotMinutes = 30 // a row of a day
+	dayBegins   = 8 * 60
+	dayEnds     = 18 * 60 // a day shows these hours at least, in minutes
+	mostShown   = 2000    // visits on a page
+	mostColumns = 12      // beside each other
+)
+
+// scheduleView is the page of a day or a week.
+type scheduleView struct {
+	Title, Date, View, By string
+	Tabs                  []tabView
+	Before, Today, After  string // paths
+	Site, Clinician       string // chosen; empty: any
+	Service, State        string
+	Sites, Clinicians     []choice
+	Services, States      []choice
+	Columns               []string
+	Rows                  []scheduleRow
+	Empty, Full, New      string
+	MaySchedule, Wide     bool
+	Zone                  zoneView
+
+	day    sites.Day
+	zone   *time.Location
+	own    *words.Words
+	asked  url.Values
+	leader map[string]string // names by id
+}
+
+type tabView struct {
+	Path, Text string
+	Current    bool
+}
+
+type choice struct{ Value, Text string }
+
+// scheduleRow is half an hour of a day, or in a week what one clinician or one service has.
+type scheduleRow struct {
+	Title string
+	Cells []scheduleCell
+	Free  bool // nothing is planned
+}
+
+type scheduleCell struct {
+	Column string // as read where there are no columns
+	Visits []scheduleVisit
+	New    string // path that plans a visit here; empty: somebody is busy, or it is past
+	NewFor string // in words
+}
+
+type scheduleVisit struct {
+	Path, Move, When, Patient, Service, Leader string
+	StartsAt                                   time.Time
+	State                                      stateView
+	Over                                       bool
+}
+
+func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
+	ctx, actor := r.Context(), web.Actor(r.Context())
+	v := scheduleView{own: d.pages.Words(r), asked: r.URL.Query(), MaySchedule: actor.May(auth.VisitSchedule)}
+	if err := d.readSchedule(r, &v); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	first, days := v.day, sites.Day(1)
+	if v.View == viewWeek {
+		first, days = v.day-sites.Day((int(v.day.Weekday())+6)%7), 7
+	}
+	q := Query{From: first.At(0, v.zone), To: (first + days).At(0, v.zone), SiteID: v.Site, ClinicianID: v.Clinician, ServiceID: v.Service, State: State(v.State)}
+	all, err := d.service.schedule(ctx, actor, q)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	if len(all) == mostShown {
+		v.Full = v.own.T("desk.schedule.full", "max", mostShown)
+	}
+	groups := v.groups(all)
+	if v.View == viewWeek {
+		v.Title = v.own.T("desk.schedule.week_of", "from", v.own.DayMonth(first.Midnight()), "to", v.own.Date((first + 6).Midnight()))
+	}
+	if v.View == viewWeek || len(groups) > mostColumns {
+		v.days(d.service, first, int(days), groups)
+	} else {
+		v.hours(d.service, groups)
+	}
+	d.pages.Render(w, r, http.StatusOK, "desk/schedule", web.Page{Title: v.Title, Wide: true, Active: SchedulePath, Body: v})
+}
+
+// readSchedule reads what is asked for. What makes no sense is left out.
+func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
+	ctx, c, own := r.Context(), d.service.config, v.own
+	v.zone = d.readerZone(r)
+	v.leader = map[string]string{}
+	if c.Sites != nil {
+		if err := d.readPractice(ctx, v); err != nil {
+			return err
+		}
+	}
+	for _, s := range States() {
+		v.States = append(v.States, choice{string(s), own.T("desk.schedule.state." + string(s))})
+	}
+	v.State = chosen(v.asked.Get("state"), v.States)
+	v.View, v.By = viewDay, byLeader
+	if v.asked.Get("view") == viewWeek {
+		v.View = viewWeek
+	}
+	if v.asked.Get("by") == byService {
+		v.By = byService
+	}
+	today := sites.DayOf(d.service.now(), v.zone)
+	v.day = today
+	if day, err := sites.ParseDay(v.asked.Get("day")); err == nil && day > today-sites.Day(3660) && day < today+sites.Day(3660) {
+		v.day = day
+	}
+	step := sites.Day(1)
+	if v.View == viewWeek {
+		step = 7
+	}
+	v.Date, v.Zone = v.day.String(), newZoneView(v.zone, own)
+	v.Title = own.Day(v.day.Midnight())
+	v.Before, v.Today, v.After = v.path("day", (v.day-step).String()), v.path("day", ""), v.path("day", (v.day+step).String())
+	v.Tabs = []tabView{
+		{v.path("view", viewDay), own.T("desk.schedule.day"), v.View == viewDay}, {v.path("view", viewWeek), own.T("desk.schedule.week"), v.View == viewWeek},
+		{v.path("by", byLeader), own.T("desk.schedule.by_clinician"), v.By == byLeader}, {v.path("by", byService), own.T("desk.schedule.by_service"), v.By == byService},
+	}
+	v.New = v.newPath(v.day, "", v.Clinician, v.Service)
+	v.Empty = own.T("desk.schedule.none")
+	return nil
+}
+
+// readPractice reads what may be chosen, and the zone of the site.
+func (d *Desk) readPractice(ctx context.Context, v *scheduleView) error {
+	c := d.service.config
+	first, err := c.Sites.Default(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := c.Sites.All(ctx)
+	if err != nil {
+		return err
+	}
+	shown := first
+	for _, s := range all {
+		v.Sites = append(v.Sites, choice{s.ID, s.Name})
+		if s.ID == v.asked.Get("site") {
+			shown = s
+		}
+	}
+	v.Site, v.zone = shown.ID, shown.Zone
+	if len(all) == 1 {
+		v.Site, v.Sites = "", nil // also visits that name none
+	}
+	services, err := c.Sites.ServicesOf(ctx, shown.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range services {
+		v.Services = append(v.Services, choice{s.ID, s.Name})
+	}
+	v.Service = chosen(v.asked.Get("service"), v.Services)
+	var colleagues []staff.Colleague
+	if c.Colleagues != nil {
+		if colleagues, err = c.Colleagues.Colleagues(ctx); err != nil {
+			return err
+		}
+	}
+	for _, p := range colleagues {
+		v.Clinicians = append(v.Clinicians, choice{p.ID, p.Name.Reveal()})
+		v.leader[p.ID] = p.Name.Reveal()
+	}
+	v.Clinician = chosen(v.asked.Get("clinician"), v.Clinicians)
+	return nil
+}
+
+func chosen(asked string, all []choice) string {
+	if slices.ContainsFunc(all, func(c choice) bool { return c.Value == asked }) {
+		return asked
+	}
+	return ""
+}
+
+// path is this page with one thing changed.
+func (v *scheduleView) path(name, value string) string {
+	q := url.Values{}
+	for _, k := range []string{"day", "view", "by", "site", "clinician", "service", "state"} {
+		if s := v.asked.Get(k); s != "" && len(s) <= 36 {
+			q.Set(k, s)
+		}
+	}
+	q.Set(name, value)
+	if value == "" {
+		q.Del(name)
+	}
+	if len(q) == 0 {
+		return SchedulePath
+	}
+	return SchedulePath + "?" + q.Encode()
+}
+
+// newPath leads to the form for a new visit, filled in.
+func (v *scheduleView) newPath(day sites.Day, clock, clinician, service string) string {
+	q := url.Values{"date": {day.String()}, "zone": {v.zone.String()}}
+	for k, s := range map[string]string{"time": clock, "site_id": v.Site, "clinician_id": clinician, "service_id": service} {
+		if s != "" {
+			q.Set(k, s)
+		}
+	}
+	return DeskPath + "/new?" + q.Encode()
+}
+
+// group is the visits of one clinician or one service.
+type group struct {
+	id, title string
+	visits    []Visit
+}
+
+// groups parts visits by what the schedule is by, in the order of their titles; what has no name comes last.
+func (v *scheduleView) groups(all []Visit) []group {
+	var out []group
+	for _, visit := range all {
+		g := group{id: visit.ClinicianID, title: v.leader[visit.ClinicianID]}
+		if v.By == byService {
+			g = group{id: visit.ServiceID, title: visit.Service}
+		} else if g.title == "" {
+			g.title = v.own.T("desk.schedule.nobody")
+		}
+		at := slices.IndexFunc(out, func(o group) bool { return o.id == g.id && o.title == g.title })
+		if at < 0 {
+			at = len(out)
+			out = append(out, g)
+		}
+		out[at].visits = append(out[at].visits, visit)
+	}
+	slices.SortStableFunc(out, func(a, b group) int {
+		return cmp.Or(cmp.Compare(b2i(a.id == ""), b2i(b.id == "")), cmp.Compare(a.title, b.title))
+	})
+	return out
+}
+
+func b2i(b bool) int { return int(number(b)) }
+
+// hours fills a day: a row for each half hour, a column for each group.
+func (v *scheduleView) hours(s *Service, groups []group) {
+	from, to := dayBegins, dayEnds
+	for _, g := range groups {
+		v.Columns = append(v.Columns, g.title)
+		for _, visit := range g.visits {
+			begin, end := v.clock(visit)
+			from, to = min(from, begin/60*60), max(to, end)
+		}
+	}
+	if len(groups) == 0 {
+		return
+	}
+	for at := from; at < to; at += slotMinutes {
+		starts := v.day.At(time.Duration(at)*time.Minute, v.zone)
+		row := scheduleRow{Title: v.own.Clock(starts), Free: true}
+		for _, g := range groups {
+			cell := scheduleCell{Column: g.title}
+			busy := !starts.After(s.now())
+			for _, visit := range g.visits {
+				begin, end := v.clock(visit)
+				if begin/slotMinutes*slotMinutes == at {
+					cell.Visits = append(cell.Visits, v.visit(s, visit))
+				}
+				busy = busy || !visit.State.Over() && begin < at+slotMinutes && end > at
+			}
+			row.Free = row.Free && len(cell.Visits) == 0
+			if v.MaySchedule && !busy {
+				v.plan(&cell, v.day, sites.FormatClock(time.Duration(at)*time.Minute), g)
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+}
+
+// clock is when a visit begins and ends on the shown day, in minutes of its clock; what ends later ends with the day.
+func (v *scheduleView) clock(visit Visit) (begin, end int) {
+	starts, ends := visit.StartsAt.In(v.zone), visit.EndsAt.In(v.zone)
+	begin, end = starts.Hour()*60+starts.Minute(), ends.Hour()*60+ends.Minute()
+	if end <= begin {
+		end = 24 * 60
+	}
+	return begin, end
+}
+
+// days fills a week, or a day of more groups than a screen has room for beside each other: a row for each group, a column for each day.
+func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []group) {
+	last := first + sites.Day(days)
+	today := sites.DayOf(s.now(), v.zone)
+	for day := first; day < last; day++ {
+		v.Columns = append(v.Columns, v.own.Day(day.Midnight()))
+	}
+	for _, g := range groups {
+		row := scheduleRow{Title: g.title}
+		for day := first; day < last; day++ {
+			cell := scheduleCell{Column: v.Columns[day-first]}
+			for _, visit := range g.visits {
+				if sites.DayOf(visit.StartsAt, v.zone) == day {
+					cell.Visits = append(cell.Visits, v.visit(s, visit))
+				}
+			}
+			if v.MaySchedule && day >= today {
+				v.plan(&cell, day, "", g)
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+}
+
+// plan leads from a cell to the form for a visit there.
+func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, clock string, g group) {
+	clinician, service := v.Clinician, v.Service
+	if v.By == byService {
+		service = g.id
+	} else {
+		clinician = g.id
+	}
+	cell.New = v.newPath(day, clock, clinician, service)
+	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", v.own.DayMonth(day.Midnight()), "time", clock)
+}
+
+func (v *scheduleView) visit(s *Service, visit Visit) scheduleVisit {
+	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
+	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Service: visit.Service, Leader: v.leader[visit.ClinicianID],
+		StartsAt: visit.StartsAt, State: s.stateWords(visit, v.own), Over: s.over(visit)}
+	if v.MaySchedule && !out.Over {
+		out.Move = out.Path + "/move"
+	}
+	for _, i := range visit.Invitations {
+		if i.Role == auth.Patient {
+			out.Patient = i.Name.Reveal()
+			break
+		}
+	}
+	return out
+}

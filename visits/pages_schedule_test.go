@@ -1,0 +1,105 @@
+package visits_test
+
+import (
+	"html"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/visits"
+)
+
+// TestDeskSchedule: a day and a week of the clinic in the zone of its site, by who leads and by service.
+func TestDeskSchedule(t *testing.T) {
+	p := newPractice(t)
+	d := newDeskOf(t, p.hospital)
+	r := d.signIn(auth.Scheduler)
+	wantWords(t, r.get("/desk/schedule"), "Tuesday 24 November 2026", "No visits.", "Times are in New York time (America/New_York).")
+	plan := func(change func(*visits.Request)) visits.Visit {
+		t.Helper()
+		q := p.request()
+		q.StartsAt, q.AllowOverlap = time.Date(2026, 11, 25, 14, 10, 0, 0, time.UTC), true
+		change(&q)
+		v, _, err := p.Create(t.Context(), p.scheduler, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first := plan(func(*visits.Request) {})
+	plan(func(q *visits.Request) {
+		q.ClinicianID, q.ServiceID, q.Service, q.Minutes = p.nurse.ID, "", "Nutrition", 30
+	})
+	late := plan(func(q *visits.Request) { q.StartsAt = time.Date(2026, 11, 26, 4, 30, 0, 0, time.UTC) }) // 23:30 that day, over midnight
+	plan(func(q *visits.Request) { q.StartsAt = time.Date(2026, 11, 29, 16, 0, 0, 0, time.UTC) })         // Sunday
+	plan(func(q *visits.Request) { q.StartsAt = time.Date(2026, 11, 30, 16, 0, 0, 0, time.UTC) })         // the week after
+
+	day := r.get("/desk/schedule?day=2026-11-25")
+	wantWords(t, day, "09:10–09:50 "+canaryPatient, "23:30–00:10 "+canaryPatient, "Nutrition", "Canary Clinicianname doctor", "Canary Clinicianname nurse", "Move : "+canaryPatient+", 09:10–09:50")
+	if n := strings.Count(day.Body.String(), `class="desk-slot`); n != 3 {
+		t.Errorf("%d visits on the day", n)
+	}
+	// Free half hours lead to the form, those of a visit don't.
+	free := regexp.MustCompile(`href="(/desk/new\?[^"]*)" aria-label="New visit: Canary Clinicianname doctor, 25 November ([0-9:]+)"`).FindAllStringSubmatch(day.Body.String(), -1)
+	var at []string
+	form := ""
+	for _, f := range free {
+		at = append(at, f[2])
+		if f[2] == "10:00" {
+			form = html.UnescapeString(f[1])
+		}
+	}
+	if got := strings.Join(at, " "); strings.Contains(got, "09:00") || strings.Contains(got, "09:30") || strings.Contains(got, "23:30") || !strings.Contains(got, "08:30") || form == "" {
+		t.Fatalf("free at %s", got)
+	}
+	page := r.get(form)
+	for _, field := range []string{`name="date" type="date" value="2026-11-25"`, `name="time" type="time" value="10:00"`, `value="America/New_York"`, `value="Canary Clinicianname doctor"`, `name="clinician_id" value="` + p.doctor.ID} {
+		if !strings.Contains(page.Body.String(), field) {
+			t.Errorf("the form lacks %s", field)
+		}
+	}
+	typed := goodForm()
+	typed.Set("zone", "America/New_York")
+	typed.Set("time", "09:30")
+	typed.Set("clinician", p.doctor.Name.Reveal())
+	typed.Set("clinician_id", p.doctor.ID)
+	wantWords(t, r.post("/desk/new", typed), "The clinician or the patient has another visit at this time.", "Plan it all the same")
+	typed.Set("allow_overlap", "yes")
+	if w := r.post("/desk/new", typed); w.Code != http.StatusSeeOther {
+		t.Errorf("%d %s", w.Code, words(w))
+	} else if v := p.show(strings.Split(w.Header().Get("Location"), "/")[3]); v.ClinicianID != p.doctor.ID || v.SiteID != p.site.ID {
+		t.Errorf("made %+v", v)
+	}
+	if err := p.Cancel(t.Context(), p.scheduler, late.ID); err != nil {
+		t.Fatal(err)
+	}
+
+	count := func(query string) int {
+		t.Helper()
+		w := r.get("/desk/schedule?" + query)
+		if w.Code != http.StatusOK {
+			t.Errorf("%s: %d", query, w.Code)
+		}
+		return strings.Count(w.Body.String(), `class="desk-slot`)
+	}
+	for query, want := range map[string]int{
+		"day=2026-11-24": 0, "day=2026-11-25": 4, "day=2026-11-27&view=week": 5, "day=2026-11-30&view=week": 1, "day=2026-11-25&by=service": 4,
+		"day=2026-11-25&clinician=" + p.nurse.ID: 1, "day=2026-11-25&service=" + p.cardiology.ID: 2, "day=2026-11-25&state=cancelled": 1,
+		"day=yesterday&view=Canary&by=Canary&clinician=Canary&state=Canary&site=Canary": 0,
+	} {
+		if got := count(query); got != want {
+			t.Errorf("%s: %d visits, want %d", query, got, want)
+		}
+	}
+	wantWords(t, r.get("/desk/schedule?day=2026-11-27&view=week"), "23 November to 29 November 2026", "Sunday 29 November 2026")
+	if w := r.get("/desk/schedule?day=2026-11-25"); !strings.Contains(w.Body.String(), `href="/desk/visits/`+first.ID+`/move"`) {
+		t.Error("a visit cannot be moved from the schedule")
+	}
+	// What only reads is offered nothing to write.
+	if w := d.signIn(auth.Coordinator).get("/desk/schedule?day=2026-11-25"); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "desk-free") {
+		t.Error("who may not plan is led to the form")
+	}
+}

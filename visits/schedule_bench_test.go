@@ -1,0 +1,117 @@
+package visits
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
+)
+
+const (
+	benchVisits     = 200_000
+	benchPatients   = 50_000
+	benchClinicians = 200
+	benchDays       = 730
+)
+
+// BenchmarkSchedule opens days and weeks of a hospital with 200,000 visits of 50,000 patients by 200 clinicians in two years: whole pages, with the audit row of each,
+// on the disk.
+func BenchmarkSchedule(b *testing.B) {
+	if storetest.OnPostgres() {
+		b.Skip("measured on SQLite")
+	}
+	ctx := context.WithoutCancel(b.Context())
+	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	db := storetest.Open(b, storetest.URL(b), store.Options{})
+	s, err := New(ctx, Config{DB: db, LinkKey: []byte("of a benchmark"), Now: func() time.Time { return first }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fillBench(b, s, first)
+	d := benchDesk(b, s)
+	actor := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	for _, c := range []struct{ name, query string }{
+		{"day", ""}, {"day-by-service", "&by=service"}, {"week", "&view=week"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				path := SchedulePath + "?day=" + first.AddDate(0, 0, i*7%benchDays).Format(time.DateOnly) + c.query
+				r := httptest.NewRequestWithContext(web.WithActor(ctx, actor), http.MethodGet, path, http.NoBody)
+				w := httptest.NewRecorder()
+				begin := time.Now()
+				d.schedule(w, r)
+				took = append(took, time.Since(begin))
+				if w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
+			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
+		})
+	}
+}
+
+func benchDesk(b *testing.B, s *Service) *Desk {
+	b.Helper()
+	book, err := words.Load(static.Locales(), web.Locales(), Locales())
+	if err != nil {
+		b.Fatal(err)
+	}
+	pages, err := web.NewPages("Example Children's Hospital", book, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := NewDesk(s, pages, time.UTC)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+// fillBench makes the visits of two years, from eight to five of each day.
+func fillBench(b *testing.B, s *Service, first time.Time) {
+	b.Helper()
+	ctx := context.WithoutCancel(b.Context())
+	var clinicians []string
+	patients := make([]string, benchPatients)
+	for i := range patients {
+		patients[i] = store.NewID()
+	}
+	for range benchClinicians {
+		clinicians = append(clinicians, store.NewID())
+	}
+	for begin := 0; begin < benchVisits; begin += 5000 {
+		err := s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+			for i := begin; i < begin+5000; i++ {
+				v := Visit{ID: store.NewID(), Service: fmt.Sprintf("Service %d", i%30), State: Scheduled, StateAt: first, CreatedAt: first,
+					Booking: Booking{PatientID: patients[i%benchPatients], ClinicianID: clinicians[i/benchDays%benchClinicians]}}
+				s.setTimes(&v, first.AddDate(0, 0, i%benchDays).Add(8*time.Hour+time.Duration(i*7%18)*30*time.Minute), 30)
+				if err := insertVisit(ctx, tx, v, auth.Operator()); err != nil {
+					return err
+				}
+				for _, p := range []Person{{Name: phi.Text(fmt.Sprintf("Sample Patient %d", i%benchPatients)), Role: auth.Patient}, {Name: "Sample Clinician", Role: auth.Clinician}} {
+					if err := s.insertInvitation(ctx, tx, p.invitation(v.ID, first)); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
