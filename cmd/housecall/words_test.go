@@ -39,7 +39,7 @@ var (
 	// shown are the fields of views whose text a person reads.
 	shown = []string{"Title", "Text", "Message", "Yes", "No", "Stop", "Empty", "Done", "Term"}
 	// unseen are calls whose words are for logs, programs and the database.
-	unseen = []string{"Errorf", "New", "panic", "ExecContext", "QueryContext", "QueryRowContext", "Collect"}
+	unseen = []string{"Errorf", "New", "Public", "panic", "ExecContext", "QueryContext", "QueryRowContext", "Collect"}
 )
 
 // wordsIn finds words for people that Go code says by itself, not from a catalogue.
@@ -69,6 +69,9 @@ func wordsIn(file *ast.File) []string {
 				name = f.Name
 			}
 			return !slices.Contains(unseen, name)
+		case *ast.CompositeLit: // a web.Fault speaks to programs; pages say what its code or key does
+			kind, ok := n.Type.(*ast.SelectorExpr)
+			return !ok || kind.Sel.Name != "Fault"
 		case *ast.Field: // its tag
 			n.Tag = nil
 		case *ast.KeyValueExpr:
