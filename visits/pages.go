@@ -126,7 +126,7 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f vi
 }
 
 func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
-	if !readForm(w, r) {
+	if !web.ReadForm(w, r) {
 		return
 	}
 	f := d.dressed(r, readVisitForm(r.PostForm))
@@ -280,7 +280,7 @@ func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
-	if !readForm(w, r) {
+	if !web.ReadForm(w, r) {
 		return
 	}
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
@@ -326,20 +326,6 @@ func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 		q.Action, q.Back = r.URL.Path, visitPath(v.ID)
 		d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 	}
-}
-
-// readForm reads the body of a form; false: it could not, and an answer was given.
-func readForm(w http.ResponseWriter, r *http.Request) bool {
-	err := r.ParseForm()
-	if err == nil {
-		return true
-	}
-	var large *http.MaxBytesError
-	if !errors.As(err, &large) {
-		err = &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form could not be read. Go back and send it again."}
-	}
-	web.Problem(w, r, err)
-	return false
 }
 
 // inviteForm is the form for one more person.

@@ -57,7 +57,7 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 }
 
 func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
-	if !readForm(w, r) {
+	if !web.ReadForm(w, r) {
 		return
 	}
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")

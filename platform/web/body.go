@@ -19,3 +19,17 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, most int64, to any) error 
 	}
 	return &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."}
 }
+
+// ReadForm reads the body of a form; false: it could not, and an answer was given.
+func ReadForm(w http.ResponseWriter, r *http.Request) bool {
+	err := r.ParseForm()
+	if err == nil {
+		return true
+	}
+	var large *http.MaxBytesError
+	if !errors.As(err, &large) {
+		err = &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form could not be read. Go back and send it again."}
+	}
+	Problem(w, r, err)
+	return false
+}
