@@ -1,0 +1,272 @@
+package people
+
+import (
+	"embed"
+	"errors"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed locales/*.json
+var localeFiles embed.FS
+
+// Locales are the words of this package's pages, in every language.
+func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
+
+// Path is where the pages are.
+const Path = "/desk/patients"
+
+// Links are the pages' entries of the navigation.
+func Links() []web.Link { return []web.Link{{Path: Path, Words: "patients.nav", Action: Read}} }
+
+// Desk is the schedulers' pages of patients. It decides nothing: the Service does.
+type Desk struct {
+	service *Service
+	pages   *web.Pages
+}
+
+// NewDesk parses the pages.
+func NewDesk(s *Service, pages *web.Pages) (*Desk, error) {
+	return &Desk{s, pages}, pages.Add("people", store.Folder(pageFiles, "pages"))
+}
+
+// Routes adds the pages.
+func (d *Desk) Routes(routes *web.Routes) {
+	read, write := web.Staff(Read), web.Staff(Write)
+	routes.HandleFunc("GET "+Path, read, d.searchForm)
+	routes.HandleFunc("POST "+Path, read, d.search) // not GET: an address would hold the name
+	routes.HandleFunc("GET "+Path+"/new", write, d.newForm)
+	routes.HandleFunc("POST "+Path+"/new", write, d.create)
+	routes.HandleFunc("GET "+Path+"/{patient}", read, d.show)
+	routes.HandleFunc("GET "+Path+"/{patient}/edit", write, d.edit)
+	routes.HandleFunc("POST "+Path+"/{patient}/edit", write, d.update)
+}
+
+// searchView is the page of a search.
+type searchView struct {
+	Query    string
+	Asked    bool // there is an answer
+	Found    []foundLine
+	More     int // how many are shown, when there are more; 0: all are
+	MayWrite bool
+	Problems web.Problems
+	MaxQuery int
+}
+
+// foundLine is one patient of a list.
+type foundLine struct{ Path, Name, Born, Age, Number, Language string }
+
+func (d *Desk) searchForm(w http.ResponseWriter, r *http.Request) {
+	d.showSearch(w, r, http.StatusOK, searchView{})
+}
+
+func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v searchView) {
+	v.MayWrite, v.MaxQuery = d.may(r), MaxQuery
+	d.pages.Render(w, r, status, "people/search", web.Page{Title: d.pages.Words(r).T("patients.title"), Error: len(v.Problems) > 0, Wide: true, Active: Path, Body: v})
+}
+
+// may says whether the reader may change patients.
+func (d *Desk) may(r *http.Request) bool {
+	return d.service.config.Policy.May(web.Actor(r.Context()).Role, Write)
+}
+
+func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	v, own := searchView{Query: r.PostForm.Get("query")}, d.pages.Words(r)
+	f, err := d.service.Search(r.Context(), web.Actor(r.Context()), v.Query)
+	if fields, ok := fieldsOf(err); ok {
+		for _, e := range fields {
+			v.Problems = append(v.Problems, web.FieldProblem{Field: "query", Text: own.T("patients.wrong.query."+e.Key, "max", MaxQuery, "words", maxParts)})
+		}
+		d.showSearch(w, r, http.StatusUnprocessableEntity, v)
+		return
+	}
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	v.Asked = true
+	if f.More {
+		v.More = len(f.Patients)
+	}
+	for _, p := range f.Patients {
+		v.Found = append(v.Found, d.line(p, own))
+	}
+	d.showSearch(w, r, http.StatusOK, v)
+}
+
+func (d *Desk) line(p Patient, own *words.Words) foundLine {
+	l := foundLine{Path: patientPath(p.ID), Name: p.Name.Reveal(), Number: p.Number.Reveal(), Born: own.T("patients.unknown")}
+	if born, err := time.Parse(birthDateLayout, p.BirthDate.Reveal()); err == nil {
+		l.Born, l.Age = own.Date(born), d.ageWords(p, own, time.UTC)
+	}
+	if p.Language != "" {
+		l.Language = d.pages.In(p.Language).Name
+	}
+	return l
+}
+
+// ageWords is the age in words: in months for the smallest.
+func (d *Desk) ageWords(p Patient, own *words.Words, zone *time.Location) string {
+	years, known := p.Age(d.service.now(), zone)
+	if !known {
+		return ""
+	}
+	if years >= 2 {
+		return own.N("patients.years", years)
+	}
+	born, _ := time.Parse(birthDateLayout, p.BirthDate.Reveal()) // known
+	day := d.service.now().In(zone)
+	months := (day.Year()-born.Year())*12 + int(day.Month()) - int(born.Month())
+	if day.Day() < born.Day() {
+		months--
+	}
+	return own.N("patients.months", max(0, months))
+}
+
+// contactView is one contact on a patient's page.
+type contactView struct {
+	Name, Relation, Phone, Call, Email, Language string
+	Self, Confidential                           bool
+}
+
+// patientView is a patient's page.
+type patientView struct {
+	foundLine
+	Site       string
+	Contacts   []contactView
+	NoneQuiet  bool // nobody hears of confidential visits
+	MayWrite   bool
+	Edit, Done string
+}
+
+func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
+	p, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("patient"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	site, err := d.service.siteOf(r.Context(), p.SiteID)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	own := d.pages.Words(r)
+	line := d.line(p, own)
+	line.Age = d.ageWords(p, own, site.Zone)
+	var contacts []contactView
+	for _, c := range p.Contacts {
+		v := contactView{Name: c.Name.Reveal(), Relation: c.Relation.Reveal(), Phone: PhoneWords(c.Phone).Reveal(), Call: c.Phone.Reveal(), Email: c.Email.Reveal(),
+			Self: c.Kind == Self, Confidential: c.Confidential}
+		if c.Language != "" {
+			v.Language = d.pages.In(c.Language).Name
+		}
+		contacts = append(contacts, v)
+	}
+	view := patientView{foundLine: line, Site: site.Name, Contacts: contacts, NoneQuiet: len(p.Recipients(true)) == 0, MayWrite: d.may(r), Edit: line.Path + "/edit"}
+	switch done := r.URL.Query().Get("done"); done {
+	case "made", "changed":
+		view.Done = own.T("patients.done." + done)
+	}
+	d.pages.Render(w, r, http.StatusOK, "people/patient", web.Page{Title: own.T("patients.patient"), Active: Path, Body: view})
+}
+
+func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
+	d.showForm(w, r, http.StatusOK, d.formOf(r, Patient{Contacts: []Contact{{Kind: Guardian}}}))
+}
+
+func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
+	p, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("patient"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showForm(w, r, http.StatusOK, d.formOf(r, p))
+}
+
+func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f patientForm) {
+	title := f.own.T("patients.new")
+	if f.ID != "" {
+		title = f.own.T("patients.change")
+	}
+	d.pages.Render(w, r, status, "people/form", web.Page{Title: title, Error: len(f.Problems) > 0, Active: Path, Body: f})
+}
+
+func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
+	d.save(w, r, "made", func(p Patient) (Patient, error) { return d.service.Create(r.Context(), web.Actor(r.Context()), p) })
+}
+
+func (d *Desk) update(w http.ResponseWriter, r *http.Request) {
+	d.save(w, r, "changed", func(p Patient) (Patient, error) { return d.service.Update(r.Context(), web.Actor(r.Context()), p) })
+}
+
+// save keeps what a form holds, when nothing is wrong with it and nothing doubtful that the reader has not seen.
+func (d *Desk) save(w http.ResponseWriter, r *http.Request, what string, keep func(Patient) (Patient, error)) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	f := d.readForm(r)
+	if f.rows(r.PostForm) { // a button for one contact more or less, without a script
+		d.showForm(w, r, http.StatusOK, f)
+		return
+	}
+	p := f.patient()
+	site, err := d.service.siteOfPatient(r.Context(), p.ID)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	f.take(p.tidy(site.Country).check(d.service.config.Languages, d.service.now().In(site.Zone)))
+	if len(f.Problems) == 0 {
+		doubts, err := d.service.Doubts(r.Context(), web.Actor(r.Context()), p)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		if f.doubt(d, doubts) {
+			d.showForm(w, r, http.StatusOK, f)
+			return
+		}
+		kept, err := keep(p)
+		if err == nil {
+			http.Redirect(w, r, patientPath(kept.ID)+"?done="+what, http.StatusSeeOther)
+			return
+		}
+		if !f.take(err) {
+			web.Problem(w, r, err)
+			return
+		}
+	}
+	d.showForm(w, r, http.StatusUnprocessableEntity, f)
+}
+
+func patientPath(id string) string { return Path + "/" + id }
+
+// fieldsOf are what a refusal says is wrong, field by field; false: it is another kind of refusal.
+func fieldsOf(err error) ([]fault.Field, bool) {
+	var p *fault.Problem
+	if !errors.As(err, &p) {
+		return nil, false
+	}
+	fields, ok := p.Fields["errors"].([]fault.Field)
+	return fields, ok
+}
+
+// pathID is the id in the path of a form that changes a patient; empty: it makes a new one.
+func pathID(r *http.Request) string {
+	if id := r.PathValue("patient"); store.IsID(id) {
+		return id
+	}
+	return ""
+}
