@@ -154,7 +154,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
-		Links: slices.Concat(visits.DeskLinks(), staff.Links(), audit.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
@@ -198,6 +198,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.routeAudit(routes, db, pages, policy); err != nil {
 		return err
 	}
+	if err := s.routePractice(routes, pages); err != nil {
+		return err
+	}
 	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
@@ -226,7 +229,7 @@ func (s *Server) start(ctx context.Context) error {
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), visits.Locales(), audit.Locales())...)
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), audit.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
@@ -270,6 +273,21 @@ func (s *Server) openPractice(ctx context.Context, db *store.DB, policy auth.Pol
 	}
 	s.People, err = people.New(ctx, people.Config{DB: db, Policy: policy, Sites: s.Sites, Languages: languages, Now: s.config.Now})
 	return err
+}
+
+// routePractice adds the pages of sites and patients.
+func (s *Server) routePractice(routes *web.Routes, pages *web.Pages) error {
+	admin, err := sites.NewAdmin(s.Sites, pages)
+	if err != nil {
+		return err
+	}
+	desk, err := people.NewDesk(s.People, pages)
+	if err != nil {
+		return err
+	}
+	admin.Routes(routes)
+	desk.Routes(routes)
+	return nil
 }
 
 // readConsent reads what families are asked to consent to; nil: nothing.

@@ -1,0 +1,164 @@
+package e2e
+
+import (
+	"testing"
+
+	"housecall/auth"
+	"housecall/e2e/bidi"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+)
+
+// practiceStates are all states of the pages of patients, sites and services.
+var practiceStates = []state{
+	{"patients", "before a search"},
+	{"patients-short", "a search of one letter"},
+	{"patients-nobody", "a search that finds nobody"},
+	{"patients-found", "a search that finds some"},
+	{"patients-many", "a search that finds too many to show"},
+	{"patient-new", "a new patient"},
+	{"patient-wrong", "with everything wrong"},
+	{"patient-doubts", "who is there already, and older than others"},
+	{"patient", "a patient who was just added"},
+	{"patient-confidential", "a patient with a confidential contact"},
+	{"patient-change", "changing a patient and the contacts"},
+	{"sites", "the sites"},
+	{"site-new", "a new site"},
+	{"site-wrong", "with everything wrong"},
+	{"site-change", "changing a site"},
+	{"services-none", "there is no service"},
+	{"services", "services that are made"},
+	{"service-new", "a new service"},
+	{"service-wrong", "with everything wrong"},
+	{"changed", "somebody else was faster"},
+}
+
+// TestPracticeStates goes through every state of these pages.
+func TestPracticeStates(t *testing.T) {
+	t.Parallel()
+	for _, language := range languages {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			tour := newTour(t, language)
+			p := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
+			p.allows("status of 422", "422 to POST", "status of 409", "409 to POST")
+			tour.signsIn(p)
+			tour.patients(p)
+			tour.sites(p)
+			tour.complete(practiceStates)
+		})
+	}
+}
+
+// signsIn makes an account of an administrator and signs in.
+func (tour *tour) signsIn(p *Person) {
+	account := staff.NewAccount{Name: "Sam Admin", Email: "sam@example.org", Password: "four words in a row", Role: auth.Admin}
+	if _, err := tour.server.Accounts.Create(tour.t.Context(), auth.Operator(), account); err != nil {
+		tour.t.Fatal(err)
+	}
+	p.goTo(tour.url + "/sign-in")
+	p.fills("#email", account.Email.Reveal())
+	p.fills("#password", account.Password.Reveal())
+	p.submits()
+	p.shows(".desk-empty")
+}
+
+// searches looks for patients.
+func (tour *tour) searches(p *Person, query, state string) {
+	p.fills("#query", query)
+	p.submits()
+	p.examine(state)
+}
+
+func (tour *tour) patients(p *Person) {
+	ctx := tour.t.Context()
+	for i := range people.MaxFound + 1 {
+		one := people.Patient{Name: "Robin Example", Language: "ar"}
+		if i == 0 {
+			one.BirthDate, one.Number = "1990-05-31", "MRN-0012345"
+		}
+		if _, err := tour.server.People.Create(ctx, auth.Operator(), one); err != nil {
+			tour.t.Fatal(err)
+		}
+	}
+	tour.see(p, people.Path, "patients")
+	tour.searches(p, "r", "patients-short")
+	tour.searches(p, "zzz", "patients-nobody")
+	tour.searches(p, "robin ex", "patients-many")
+	tour.searches(p, "31/5/1990", "patients-found")
+
+	tour.see(p, people.Path+"/new", "patient-new")
+	p.follows("add the patient's own contact", `button[name=more][value=self]`)
+	p.fills("#birth_date", "40")
+	p.fills("#contact_email_0", "nobody")
+	p.fills("#contact_phone_1", "12")
+	p.submits()
+	p.examine("patient-wrong")
+
+	p.fills("#name", "Example Robin")
+	p.fills("#birth_date", "31")
+	p.fills("#birth_month", "5")
+	p.fills("#birth_year", "1990")
+	p.fills("#contact_name_0", "Kim Example")
+	p.fills("#contact_relation_0", "mother")
+	p.fills("#contact_email_0", "kim@example.org")
+	p.fills("#contact_phone_1", "+1 202 555 0101")
+	p.await("tick confidential", `() => { const box = document.querySelector("#contact_confidential_1"); box.checked || box.click(); return box.checked; }`)
+	p.submits()
+	p.shows(".notice.warn")
+	p.examine("patient-doubts")
+	p.submits()
+	p.shows(".notice.good")
+	p.examine("patient-confidential")
+	p.follows("change the patient", `.desk-head .button`)
+	p.examine("patient-change")
+	p.follows("remove the confidential contact", `button[name=less][value="1"]`)
+	p.submits() // still alike somebody
+	p.submits()
+	p.shows(".notice.good")
+	p.examine("patient")
+}
+
+func (tour *tour) sites(p *Person) {
+	tour.see(p, sites.SitesPath, "sites")
+	tour.see(p, sites.SitesPath+"/new", "site-new")
+	p.fills("#zone", "Nowhere")
+	p.fills("#country", "1")
+	p.fills("#phone", "none")
+	p.fills("#holidays", "Christmas")
+	p.await("take all languages and all days", `() => {
+		for (const box of document.querySelectorAll("[name=languages], [name=weekend]")) box.checked = box.name === "weekend";
+		return true;
+	}`)
+	p.submits()
+	p.examine("site-wrong")
+	first, err := tour.server.Sites.Default(tour.t.Context())
+	if err != nil {
+		tour.t.Fatal(err)
+	}
+	tour.see(p, sites.SitesPath+"/"+first.ID, "site-change")
+
+	tour.see(p, sites.ServicesPath, "services-none")
+	tour.see(p, sites.ServicesPath+"/new", "service-new")
+	p.fills("#minutes", "0")
+	p.submits()
+	p.examine("service-wrong")
+	p.fills("#name", "Cardiology")
+	p.fills("#minutes", "30")
+	p.submits()
+	p.shows(".notice.good")
+	closed := sites.Service{SiteID: first.ID, Name: "Adolescent clinic", Minutes: 45, Confidential: true}
+	if _, err := tour.server.Sites.CreateService(tour.t.Context(), auth.Operator(), closed); err != nil {
+		tour.t.Fatal(err)
+	}
+	tour.see(p, sites.ServicesPath, "services")
+
+	p.goTo(tour.url + sites.SitesPath + "/" + first.ID)
+	if _, err := tour.server.Sites.UpdateSite(tour.t.Context(), auth.Operator(), first); err != nil {
+		tour.t.Fatal(err)
+	}
+	p.fills("#name", "Another name")
+	p.submits()
+	p.examine("changed")
+}
