@@ -30,6 +30,7 @@ type crowd struct {
 	private bool                       // private time is on
 	facts   map[string]fact            // by session, as the room has it after a step
 	last    map[string]Place           // by session: where it was when last seen
+	aside   map[string]bool            // by session: whether it was out for private time alone when last seen
 	roles   map[string]auth.Role       // by session
 	invited [7]int                     // by person: how often they were invited anew, since they were shown out
 	lines   map[string]map[string]bool // by id of a line of chat: the sessions it is meant for
@@ -112,7 +113,7 @@ type player struct {
 
 func newCrowd(h *house, stage *stage, limits Limits, dice dice) *crowd {
 	return &crowd{
-		house: h, dice: dice, limits: limits, stage: stage, facts: map[string]fact{}, last: map[string]Place{},
+		house: h, dice: dice, limits: limits, stage: stage, facts: map[string]fact{}, last: map[string]Place{}, aside: map[string]bool{},
 		roles: map[string]auth.Role{}, lines: map[string]map[string]bool{}, notices: map[string]told{},
 	}
 }
@@ -248,16 +249,23 @@ func (c *crowd) tells(id string, p, other *player, all bool) error {
 	return p.seat.Tell(c.ctx, to, Note{ID: id, Text: "x"})
 }
 
-// audience is whom a line said now may ever reach: whoever is in the visit, or was when they went, but for those whom private time keeps out.
+// audience is whom a line said now may ever reach: whoever is in the visit, or was when they went, or went while private time kept them out, but for those
+// whom it keeps out.
 func (c *crowd) audience() map[string]bool {
-	for session, f := range c.facts {
-		c.last[session] = f.place
-	}
+	c.remember()
 	audience := map[string]bool{}
 	for session, place := range c.last {
-		audience[session] = place == Visit && !c.walled(c.roles[session])
+		audience[session] = (place == Visit || c.aside[session]) && !c.walled(c.roles[session])
 	}
 	return audience
+}
+
+// remember keeps where everybody is, for when they are gone.
+func (c *crowd) remember() {
+	for session, f := range c.facts {
+		c.last[session] = f.place
+		c.aside[session] = f.place == Waiting && f.admitted && c.walled(c.roles[session])
+	}
 }
 
 // walled says whether private time keeps a role out. It is written out here, and not asked of the table.
@@ -314,8 +322,6 @@ func (c *crowd) look() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for session, f := range c.facts {
-		c.last[session] = f.place
-	}
+	c.remember()
 	c.facts = facts
 }
