@@ -67,7 +67,7 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 	if len(f.Problems) == 0 {
 		_, err := d.service.Move(ctx, actor, visit, m)
 		if err == nil {
-			http.Redirect(w, r, visitPath(visit)+"?done=moved", http.StatusSeeOther)
+			web.Redirect(w, r, visitPath(visit)+"?done=moved")
 			return
 		}
 		f.take(err, nil)
