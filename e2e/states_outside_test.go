@@ -197,3 +197,14 @@ func (tour *tour) withoutDevices() {
 		p.examine(c.state)
 	}
 }
+
+// onOneDeviceMore opens a link with which three devices wait already.
+func (tour *tour) onOneDeviceMore() {
+	visit := tour.book(0)
+	for range 3 {
+		tour.comes(visit, robin)
+	}
+	p := tour.takes(chromium(tour.t, 1, robin, bidi.Phone))
+	p.arrives(visit.link(tour.t, robin), "crowded")
+	p.examine("crowded")
+}

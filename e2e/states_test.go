@@ -67,6 +67,7 @@ var visitStates = []state{
 	{"people", "who is here, with somebody who waits"},
 	{"full", "ten people in the visit"},
 	{"busy", "the visit is full"},
+	{"crowded", "the link waits on three other devices"},
 	{"reconnecting", "the connection was lost"},
 	{"reconnecting-long", "and does not come back"},
 	{"left", "left the visit"},
@@ -134,7 +135,7 @@ var stories = []struct {
 }{
 	{"people", []func(*tour){(*tour).withPeople}},
 	{"visit", []func(*tour){(*tour).intoTheVisit}},
-	{"outside", []func(*tour){(*tour).closedLinks, (*tour).troublesOnTheWay, (*tour).datesOfBirth, (*tour).consents, (*tour).withoutDevices}},
+	{"outside", []func(*tour){(*tour).closedLinks, (*tour).troublesOnTheWay, (*tour).datesOfBirth, (*tour).consents, (*tour).withoutDevices, (*tour).onOneDeviceMore}},
 	{"full", []func(*tour){(*tour).fullHouse}},
 }
 
