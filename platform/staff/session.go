@@ -11,6 +11,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/store"
+	"housecall/platform/web"
 )
 
 // cookieName has the prefix that ties a cookie to this host and to HTTPS, where there is HTTPS.
@@ -131,12 +132,21 @@ func (a *Accounts) safeNext(next string) string {
 	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\?#\r\n\t") || strings.Contains(next, "..") {
 		return a.Home
 	}
-	for _, own := range []string{a.Home, accountPath, "/admin"} {
-		if next == own || strings.HasPrefix(next, own+"/") {
+	if next == accountPath || strings.HasPrefix(next, accountPath+"/") {
+		return next
+	}
+	for _, l := range a.Links {
+		part, _, _ := strings.Cut(l.Path[1:], "/") // of the house, as in "desk"
+		if next == "/"+part || strings.HasPrefix(next, "/"+part+"/") {
 			return next
 		}
 	}
 	return a.Home
+}
+
+// goHome leads whoever is signed in to the first page they may see.
+func (a *Accounts) goHome(w http.ResponseWriter, r *http.Request) {
+	web.Redirect(w, r, a.homeOf(web.Actor(r.Context()).Role))
 }
 
 // homeOf is where somebody of a role goes who asked for nothing else: the first page they may see.

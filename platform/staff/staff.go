@@ -47,7 +47,7 @@ type Config struct {
 	Limiter   web.Limiter // counts tries by network
 	Pages     *web.Pages
 	PublicURL string         // decides whether cookies are for HTTPS only
-	Home      string         // where somebody goes who signed in, as in "/desk"; also what they may be sent back to
+	Home      string         // where somebody goes who signed in and asked for nothing else, as in "/", which leads on to the first of Links they may see
 	Links     []web.Link     // navigation of who is signed in, each where it may be followed
 	Policy    auth.Policy    // who may do what
 	Site      string         // the hospital's name, in apps and passkeys
@@ -136,6 +136,7 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	routes.Handle("POST /setup", door, limited(http.HandlerFunc(a.setup)))
 	routes.HandleFunc("GET /sign-in", door, a.signInForm)
 	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
+	routes.HandleFunc("GET /{$}", web.SignedIn(), a.goHome)
 	routes.HandleFunc("POST /sign-out", door, a.signOut)
 	a.doorRoutes(routes, door, web.Limit(a.Limiter, "second-factor", 60, 5*time.Minute))
 	a.signOnRoutes(routes, door)

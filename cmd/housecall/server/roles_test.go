@@ -198,3 +198,27 @@ func refusals(t *testing.T, s *server.Server, route web.Route) (n int) {
 	}
 	return n
 }
+
+// TestEverybodyComesHome: who signs in and asks for nothing else comes to a page they may see.
+func TestEverybodyComesHome(t *testing.T) {
+	s := open(t, server.Config{})
+	for role, want := range map[auth.Role]string{auth.Scheduler: "/desk", auth.Clinician: "/account"} {
+		c := signedIn(t, s, role)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(c.cookie)
+		response, err := unled.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if to := response.Header.Get("Location"); to != want {
+			t.Errorf("a %s comes to %q", role, to)
+		}
+		if status, _ := c.try(t, s, "GET "+want); status != http.StatusOK {
+			t.Errorf("a %s at %s: %d", role, want, status)
+		}
+	}
+}

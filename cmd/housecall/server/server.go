@@ -153,7 +153,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: visits.DeskPath,
+	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
 		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
@@ -247,7 +247,6 @@ func routePages(routes *web.Routes, book *words.Book) {
 	routes.Handle("GET /v", opens, page)
 	routes.Handle("GET /v/{visit}/{$}", opens, page)
 	routes.Handle("GET /static/", web.Public("style sheets, scripts and words"), static.Handler())
-	routes.Handle("GET /{$}", web.Public("it leads to the desk"), http.RedirectHandler(visits.DeskPath, http.StatusSeeOther))
 }
 
 // openStore opens the database and the keys in it.
