@@ -33,7 +33,7 @@ test-js: deps
 # The browsers come last, for they need the machine for themselves. What comes before waits more than it works, so it runs beside each other.
 test-go: deps
 	@$(MAKE) --no-print-directory -j2 -Otarget packages deadlock
-	$(GO) test -race -timeout 25m -p 1 -parallel 3 $(BROWSERS)
+	$(GO) test -race -timeout 25m -p 1 -parallel 2 $(BROWSERS)
 
 packages: ## the tests of all packages but those that need the machine for themselves
 	$(GO) test -race -timeout 15m -p 4 $$($(GO) list ./... | grep -vFxf <($(GO) list $(BROWSERS)))

@@ -47,7 +47,6 @@ func (h *House) consents() (list []consent) {
 // Where the site asks for consent nobody of the family comes in without. What is recorded is the text that was read, in its language, and who agreed
 // for whom.
 func TestConsentIsRecorded(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t, asksConsent(t))
 	visit := h.book(0, kit, "guardian", noor, "interpreter")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)

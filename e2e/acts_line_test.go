@@ -72,7 +72,6 @@ func (p *Person) measures(network string) {
 // The connection test measures the real way to the media port: what is lost and late on it is what the page says and the clinician is told, beside who
 // waits. Where nothing gets through, the page says so plainly, for whom and to which port, and finds out when that is over.
 func TestConnectionTest(t *testing.T) {
-	t.Parallel()
 	const (
 		late    = 300 * time.Millisecond
 		every   = 4 // a quarter of what goes, and of what comes back of the rest: seven sixteenths in all

@@ -46,7 +46,6 @@ func (p *Person) readiesScreen(who int) *Person {
 // A screen is shown with its sound: the others see it in a tile of its own beside the sharer's face, and hear it. It ends by the page's own button.
 // Whoever may not share can't, whatever their page sends.
 func TestScreenShare(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guardian", noor, "observer")
 	doctor := seat(t, 0, drAda, bidi.Laptop, "Chromium", bidi.Sharing)
@@ -107,7 +106,6 @@ func TestScreenShare(t *testing.T) {
 
 // Audio only is one tap away, and then no packet of a picture comes or goes; one tap brings the pictures back. Little data is one picture at a time.
 func TestAudioOnly(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, drBen, "clinician")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)

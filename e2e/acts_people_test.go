@@ -13,7 +13,6 @@ import (
 // Whoever is in the visit makes a link for another person within a few taps, and that person comes to the waiting room by it. A link asks for the
 // patient's date of birth where it may be in a stranger's hands, and not where its owner could not know it.
 func TestInviteFromTheVisit(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	const born = "2012-05-31"
 	visit := h.bookAsking(born, 0)
@@ -113,7 +112,6 @@ func (p *Person) closesDialog(selector string) {
 
 // A guest who is moved back to waiting is out of sight and hearing at once, is told so kindly, and comes in again when the clinician says so.
 func TestMoveBackToWaiting(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guest")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)
@@ -156,7 +154,6 @@ func TestMoveBackToWaiting(t *testing.T) {
 
 // Somebody who is declined may ask again; somebody who is removed is out at once, on every device, and their link works no more.
 func TestDeclineAndRemove(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guardian")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)
@@ -211,7 +208,6 @@ func TestDeclineAndRemove(t *testing.T) {
 
 // A clinician hands the visit over: to stay in it, or while leaving. It goes on, and the other one leads.
 func TestHandOver(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, drBen, "clinician")
 	ada := chromium(t, 0, drAda, bidi.Laptop)
@@ -270,7 +266,6 @@ func TestHandOver(t *testing.T) {
 
 // What a clinician writes to somebody who waits is read there, ready words in the reader's own language, and nowhere else.
 func TestMessageToWhoWaits(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, kit, "guardian")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)

@@ -71,7 +71,6 @@ func serve(t *testing.T, options []string, patterns ...string) []string {
 
 // What a newcomer does: start the demo, open both links, admit, see and hear each other.
 func TestDemo(t *testing.T) {
-	t.Parallel()
 	links := serve(t, []string{"--demo"}, `^Clinician\b.*?(http://\S+)`, `^Patient\b.*?(http://\S+)`)
 	doctor := chromium(t, 0, "", bidi.Laptop)
 	family := chromium(t, 1, "", bidi.Phone)
@@ -99,7 +98,6 @@ func TestDemo(t *testing.T) {
 
 // What somebody does who tries it with a phone: the server signs its own certificate, and everything comes to one port, encrypted.
 func TestDemoOnTheLocalNetwork(t *testing.T) {
-	t.Parallel()
 	links := serve(t, []string{"--demo", "--lan"}, `^Clinician\b.*?(https://\S+)`, `^Patient\b.*?(https://\S+)`)
 	family, doctor := chromium(t, 0, "", bidi.Phone), firefox(t, 1, "", bidi.Laptop)
 	family.goTo(links[1])

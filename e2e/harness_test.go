@@ -65,7 +65,6 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // The proofs of picture and tone must work in both browsers, and must fail when there is no picture or no tone.
 func TestHarness(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		browser string
 		screen  bidi.Screen

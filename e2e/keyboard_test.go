@@ -66,7 +66,6 @@ func (p *Person) tabsAndPresses(name string) {
 // A whole visit without a mouse and without a finger: join, admit, mute, chat, leave, come back, end. The focus is always seen, and is where
 // somebody who can't see the screen expects it.
 func TestKeyboardOnly(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0)
 	doctor := chromium(t, 0, drAda, bidi.Laptop)

@@ -25,7 +25,6 @@ func TestTooEarlyOpensByItself(t *testing.T) {
 
 // Somebody whose link is withdrawn while they are in the visit is shown out.
 func TestRevokedInTheVisit(t *testing.T) {
-	t.Parallel()
 	h, visit, doctor, patient := inVisit(t)
 	h.command(nil, "visit", "revoke", visit.ID, visit.invited(t, robin))
 	patient.reaches("revoked")
@@ -34,7 +33,6 @@ func TestRevokedInTheVisit(t *testing.T) {
 
 // Where camera and microphone are refused or missing, the page says what to do, and lets people come in without them.
 func TestWithoutDevices(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		browser string

@@ -255,8 +255,8 @@ func (c certificate) passPages(t *testing.T, n *stage.Network) {
 	})
 }
 
-// A visit connects out of every kind of network, and each time by the way that it leaves: sound and picture go both ways. No other test runs
-// meanwhile: browsers break off what they load when the machine gets one more network.
+// A visit connects out of every kind of network, and each time by the way that it leaves: sound and picture go both ways. No other test may
+// run meanwhile: browsers break off what they load when the machine gets one more network.
 func TestNetworks(t *testing.T) {
 	house, c := openToTheWorld(t)
 	open := network(t, false)

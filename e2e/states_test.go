@@ -141,7 +141,6 @@ var stories = []struct {
 
 // TestStates goes through every state of the visit page.
 func TestStates(t *testing.T) {
-	t.Parallel()
 	for _, language := range languages {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()

@@ -8,7 +8,6 @@ import (
 
 // Two people, whatever their browsers: from the link over the waiting room to each other's picture and voice.
 func TestTwoMeet(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		name              string
 		clinician, family seatAt
@@ -42,7 +41,6 @@ func TestTwoMeet(t *testing.T) {
 // The wall: somebody who waits is sent nothing of the visit and sends nothing, counted on the server's socket while those inside
 // exchange hundreds of packets; admission is the control that shows that the counting works.
 func TestWaitingGetsNothing(t *testing.T) {
-	t.Parallel()
 	h := openHouse(t)
 	visit := h.book(0, noor, "interpreter")
 	doctor := chromium(t, 0, drAda, bidi.Laptop)
@@ -123,7 +121,6 @@ func TestFourMeet(t *testing.T) {
 
 // Muting and the camera's button do what they say at the other side, and back.
 func TestMuteAndCamera(t *testing.T) {
-	t.Parallel()
 	_, _, doctor, patient := inVisit(t)
 
 	speaks := `(name) => [...document.querySelectorAll("#tiles > .speaking .name")].some((each) => each.textContent === name)`
@@ -171,7 +168,6 @@ func inVisit(t *testing.T) (h *House, visit Booked, doctor, patient *Person) {
 
 // Words written by one are read by the other, also by somebody who comes back.
 func TestChat(t *testing.T) {
-	t.Parallel()
 	_, _, doctor, patient := inVisit(t)
 
 	doctor.press("button", "Chat")
@@ -194,7 +190,6 @@ func TestChat(t *testing.T) {
 
 // One leaves and comes back; the clinician ends it for everyone, and then nobody comes back.
 func TestLeaveAndEnd(t *testing.T) {
-	t.Parallel()
 	_, visit, doctor, patient := inVisit(t)
 
 	patient.press("button", "Leave visit")
@@ -216,7 +211,6 @@ func TestLeaveAndEnd(t *testing.T) {
 
 // A link opened on a second device leads to the waiting room, and being admitted there ends it on the first.
 func TestSecondDevice(t *testing.T) {
-	t.Parallel()
 	_, visit, doctor, phone := inVisit(t)
 
 	laptop := chromium(t, 2, robin, bidi.Laptop)
