@@ -57,7 +57,7 @@ type terminal struct {
 }
 
 // folders are those the page names.
-var folders = []string{"/etc/", "/root/", "/usr/local/bin/", "/var/backups/", "/var/lib/"}
+var folders = []string{"/etc/", "/srv/", "/usr/local/bin/", "/var/backups/", "/var/lib/"}
 
 func newTerminal(t *testing.T, env ...string) *terminal {
 	t.Helper()
