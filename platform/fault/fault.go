@@ -128,6 +128,16 @@ func InvalidAll(fields ...Field) error {
 	}
 }
 
+// FieldsOf returns what an error says is wrong, field by field; false: it is about something else.
+func FieldsOf(err error) ([]Field, bool) {
+	var p *Problem
+	if !errors.As(err, &p) {
+		return nil, false
+	}
+	fields, ok := p.Fields["errors"].([]Field)
+	return fields, ok
+}
+
 // TooOften says that the caller must wait before asking again.
 func TooOften(retryAfter time.Duration) error {
 	return &Problem{

@@ -2,7 +2,6 @@ package people
 
 import (
 	"embed"
-	"errors"
 	"io/fs"
 	"net/http"
 	"time"
@@ -85,7 +84,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	}
 	v, own := searchView{Query: r.PostForm.Get("query")}, d.pages.Words(r)
 	f, err := d.service.Search(r.Context(), web.Actor(r.Context()), v.Query)
-	if fields, ok := fieldsOf(err); ok {
+	if fields, ok := fault.FieldsOf(err); ok {
 		for _, e := range fields {
 			v.Problems = append(v.Problems, web.FieldProblem{Field: "query", Text: own.T("patients.wrong.query."+e.Key, "max", MaxQuery, "words", maxParts)})
 		}
@@ -240,7 +239,7 @@ func (d *Desk) save(w http.ResponseWriter, r *http.Request, what string, keep fu
 		}
 		kept, err := keep(p)
 		if err == nil {
-			http.Redirect(w, r, patientPath(kept.ID)+"?done="+what, http.StatusSeeOther)
+			web.Redirect(w, r, patientPath(kept.ID)+"?done="+what)
 			return
 		}
 		if !f.take(err) {
@@ -252,21 +251,3 @@ func (d *Desk) save(w http.ResponseWriter, r *http.Request, what string, keep fu
 }
 
 func patientPath(id string) string { return Path + "/" + id }
-
-// fieldsOf are what a refusal says is wrong, field by field; false: it is another kind of refusal.
-func fieldsOf(err error) ([]fault.Field, bool) {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return nil, false
-	}
-	fields, ok := p.Fields["errors"].([]fault.Field)
-	return fields, ok
-}
-
-// pathID is the id in the path of a form that changes a patient; empty: it makes a new one.
-func pathID(r *http.Request) string {
-	if id := r.PathValue("patient"); store.IsID(id) {
-		return id
-	}
-	return ""
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -70,7 +71,7 @@ func (d *Desk) dressed(r *http.Request, f patientForm) patientForm {
 func (d *Desk) readForm(r *http.Request) patientForm {
 	v := r.PostForm
 	get := func(name string) string { return strings.TrimSpace(v.Get(name)) }
-	f := patientForm{ID: pathID(r), Name: get("name"), Number: get("number"), Day: get("day"), Month: get("month"), Year: get("year"), Language: get("language"), Sure: get("sure")}
+	f := patientForm{ID: web.PathID(r, "patient"), Name: get("name"), Number: get("number"), Day: get("day"), Month: get("month"), Year: get("year"), Language: get("language"), Sure: get("sure")}
 	f.Version, _ = strconv.Atoi(get("version")) // what is no number is no version, so somebody else was faster
 	at := func(name string, i int) string {
 		if all := v[name]; i < len(all) {
@@ -143,7 +144,7 @@ func (f *patientForm) wrong(field, key string, values ...any) {
 
 // take turns what the Service found into words beside the form's fields; false: it is something else. Of contacts[1].email the field is contact_email_1.
 func (f *patientForm) take(err error) bool {
-	fields, ok := fieldsOf(err)
+	fields, ok := fault.FieldsOf(err)
 	for _, e := range fields {
 		if e.Key == "" { // nothing that somebody typed
 			return false

@@ -2,12 +2,10 @@ package sites
 
 import (
 	"embed"
-	"errors"
 	"io/fs"
 	"net/http"
 	"slices"
 
-	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -152,7 +150,7 @@ func (a *Admin) saveSite(w http.ResponseWriter, r *http.Request, save saveFunc[S
 	if len(f.Problems) == 0 {
 		_, err := save(r.Context(), web.Actor(r.Context()), s)
 		if err == nil {
-			http.Redirect(w, r, SitesPath+"?done=site", http.StatusSeeOther)
+			web.Redirect(w, r, SitesPath+"?done=site")
 			return
 		}
 		if !f.take(err) {
@@ -254,7 +252,7 @@ func (a *Admin) saveService(w http.ResponseWriter, r *http.Request, save saveFun
 	if len(f.Problems) == 0 {
 		_, err := save(r.Context(), web.Actor(r.Context()), s)
 		if err == nil {
-			http.Redirect(w, r, ServicesPath+"?done=service", http.StatusSeeOther)
+			web.Redirect(w, r, ServicesPath+"?done=service")
 			return
 		}
 		if !f.take(err) {
@@ -266,24 +264,6 @@ func (a *Admin) saveService(w http.ResponseWriter, r *http.Request, save saveFun
 }
 
 func sitePath(id string) string { return SitesPath + "/" + id }
-
-// fieldsOf are what a refusal says is wrong, field by field; false: it is another kind of refusal.
-func fieldsOf(err error) ([]fault.Field, bool) {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return nil, false
-	}
-	fields, ok := p.Fields["errors"].([]fault.Field)
-	return fields, ok
-}
-
-// pathID is the id in the path of a form that changes something; empty: it makes something new.
-func pathID(r *http.Request, name string) string {
-	if id := r.PathValue(name); store.IsID(id) {
-		return id
-	}
-	return ""
-}
 
 // checked says whether a box of a form is ticked.
 func checked(r *http.Request, field, value string) bool {

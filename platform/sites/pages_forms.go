@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -65,7 +66,7 @@ func (f *siteForm) choices(a *Admin, language func(string) bool, weekend func(ti
 
 func (a *Admin) readSiteForm(r *http.Request) siteForm {
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	f := siteForm{ID: pathID(r, "site"), Name: get("name"), Zone: get("zone"), Country: get("country"), Phone: get("phone"), CutOff: get("cut_off"), Holidays: get("holidays"),
+	f := siteForm{ID: web.PathID(r, "site"), Name: get("name"), Zone: get("zone"), Country: get("country"), Phone: get("phone"), CutOff: get("cut_off"), Holidays: get("holidays"),
 		MaxName: MaxName, own: a.pages.Words(r)}
 	f.Version, _ = strconv.Atoi(get("version")) // what is no number is no version, so somebody else was faster
 	f.choices(a, func(tag string) bool { return checked(r, "languages", tag) },
@@ -115,7 +116,7 @@ func (f *siteForm) wrong(field, key string, values ...any) {
 
 // take turns what the House found into words beside the form's fields; false: it is something else.
 func (f *siteForm) take(err error) bool {
-	fields, ok := fieldsOf(err)
+	fields, ok := fault.FieldsOf(err)
 	for _, e := range fields {
 		limit := MaxName
 		if e.Field == "holidays" && e.Key == "many" {
@@ -148,7 +149,7 @@ func (a *Admin) serviceForm(r *http.Request, s Service) serviceForm {
 
 func (a *Admin) readServiceForm(r *http.Request) serviceForm {
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	f := serviceForm{ID: pathID(r, "service"), SiteID: get("site"), Name: get("name"), Minutes: get("minutes"), AskBirthDate: checked(r, "ask_birth_date", "yes"),
+	f := serviceForm{ID: web.PathID(r, "service"), SiteID: get("site"), Name: get("name"), Minutes: get("minutes"), AskBirthDate: checked(r, "ask_birth_date", "yes"),
 		Confidential: checked(r, "confidential", "yes"), Active: checked(r, "active", "yes"), MaxName: MaxName, own: a.pages.Words(r)}
 	f.Version, _ = strconv.Atoi(get("version")) // as of a site
 	return f
@@ -172,7 +173,7 @@ func (f *serviceForm) wrong(field, key string, values ...any) {
 
 // take is siteForm's.
 func (f *serviceForm) take(err error) bool {
-	fields, ok := fieldsOf(err)
+	fields, ok := fault.FieldsOf(err)
 	for _, e := range fields {
 		if e.Field == "minutes" {
 			f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
@@ -102,7 +100,7 @@ func subjectOf(r *http.Request) store.Subject {
 	for part := range strings.SplitSeq(r.Pattern, "/") {
 		name, named := strings.CutPrefix(part, "{")
 		name, _, _ = strings.Cut(name, "}")
-		if id := r.PathValue(name); named && uuid.Validate(id) == nil && len(id) == len(store.NewID()) {
+		if id := web.PathID(r, name); named && id != "" {
 			about = store.Subject{Kind: name, ID: id}
 		}
 	}

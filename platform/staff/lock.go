@@ -118,12 +118,12 @@ func (a *Accounts) askAgain(w http.ResponseWriter, r *http.Request, s session, t
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		web.Problem(w, r, formFault(err))
+		web.Unreadable(w, r, err)
 		return nil
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		web.Problem(w, r, formFault(err))
+		web.Unreadable(w, r, err)
 		return nil
 	}
 	if view.Held = values.Get(unlockHeld); view.Held == "" { // the page's own form, before the question

@@ -46,8 +46,7 @@ func (a *Accounts) setup(w http.ResponseWriter, r *http.Request) {
 	if a.alreadySetUp(w, r) {
 		return
 	}
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	v := setupView{Code: tidySetupCode(r.PostForm.Get("code")), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
@@ -111,8 +110,7 @@ func (a *Accounts) showSignIn(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	v := signInView{Email: r.PostForm.Get("email"), Next: a.safeNext(r.PostForm.Get("next"))}
@@ -160,13 +158,4 @@ func (a *Accounts) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	web.Redirect(w, r, "/sign-in?why=out")
-}
-
-// formFault turns a form that cannot be read into a fault: too large, or not valid.
-func formFault(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return err
-	}
-	return &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form could not be read. Go back and send it again."}
 }

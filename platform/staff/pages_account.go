@@ -151,8 +151,7 @@ func (a *Accounts) doneOwn(w http.ResponseWriter, r *http.Request, done string, 
 }
 
 func (a *Accounts) changeOwnPassword(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	s, token, err := a.own(r)
@@ -220,8 +219,7 @@ func spaced(secret string) string {
 }
 
 func (a *Accounts) confirmApp(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	s, token, err := a.own(r)
@@ -284,8 +282,7 @@ func (a *Accounts) beginOwnPasskey(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) sendPasskey(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	s, token, err := a.own(r)

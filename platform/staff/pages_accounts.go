@@ -103,8 +103,7 @@ func (a *Accounts) showInvite(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *Accounts) invite(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	v := inviteView{Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email"), Role: r.PostForm.Get("role")}
@@ -123,11 +122,7 @@ func (a *Accounts) invite(w http.ResponseWriter, r *http.Request) {
 
 // problemsOf tells what is wrong with a form in the reader's words; none: the error is about something else.
 func problemsOf(err error, own *words.Words) (all web.Problems) {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return nil
-	}
-	fields, _ := p.Fields["errors"].([]fault.Field)
+	fields, _ := fault.FieldsOf(err)
 	limits := map[string]int{"name": maxName, "password": maxPassword}
 	for _, f := range fields {
 		all = append(all, web.FieldProblem{Field: f.Field, Text: own.T("setup.wrong."+f.Field+"."+f.Key, "min", minPassword, "max", limits[f.Field])})
@@ -178,8 +173,7 @@ func (a *Accounts) showAccount(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) changeRole(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	id := r.PathValue("account")
@@ -235,8 +229,7 @@ func (a *Accounts) showPassword(w http.ResponseWriter, r *http.Request, status i
 }
 
 func (a *Accounts) setPassword(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	own, v := a.Pages.Words(r), passwordView{Code: tidySetupCode(r.PostForm.Get("code"))}

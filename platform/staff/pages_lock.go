@@ -84,8 +84,7 @@ func (a *Accounts) unlocked(w http.ResponseWriter, r *http.Request) {
 
 // sendUnlock takes the answer of the page that asked again in place of another page, or of the cover that the script laid over one.
 func (a *Accounts) sendUnlock(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	s, token, err := a.own(r)

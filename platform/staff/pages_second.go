@@ -68,8 +68,7 @@ func (a *Accounts) showSecond(w http.ResponseWriter, r *http.Request, status int
 }
 
 func (a *Accounts) sendSecond(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	v, own := secondView{Next: a.safeNext(r.PostForm.Get("next"))}, a.Pages.Words(r)
@@ -128,8 +127,7 @@ func (a *Accounts) beginSignIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Accounts) signInByPasskey(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	next := a.safeNext(r.PostForm.Get("next"))

@@ -96,8 +96,7 @@ func (a *Accounts) signOnFailed(w http.ResponseWriter, r *http.Request, next str
 
 // toldByProvider hears that somebody has signed out at the provider. https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
 func (a *Accounts) toldByProvider(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		web.Problem(w, r, formFault(err))
+	if !web.ReadForm(w, r) {
 		return
 	}
 	err := a.endedByProvider(r.Context(), r.PostForm.Get("logout_token"))

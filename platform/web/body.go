@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"housecall/platform/fault"
+	"housecall/platform/store"
 )
 
 // ReadJSON reads a request's body, of at most so many bytes, as strictly as messages of the websocket are read: unknown and repeated fields
@@ -22,14 +23,26 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, most int64, to any) error 
 
 // ReadForm reads the body of a form; false: it could not, and an answer was given.
 func ReadForm(w http.ResponseWriter, r *http.Request) bool {
-	err := r.ParseForm()
-	if err == nil {
-		return true
+	if err := r.ParseForm(); err != nil {
+		Unreadable(w, r, err)
+		return false
 	}
+	return true
+}
+
+// Unreadable answers a form that cannot be read: too large, or not valid.
+func Unreadable(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	if !errors.As(err, &large) {
 		err = &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form could not be read. Go back and send it again."}
 	}
 	Problem(w, r, err)
-	return false
+}
+
+// PathID is the id that a request's path has in a place, where there is one of ours; else "".
+func PathID(r *http.Request, name string) string {
+	if id := r.PathValue(name); store.IsID(id) {
+		return id
+	}
+	return ""
 }
