@@ -62,7 +62,7 @@ sbom: build ## what the binary is made of, with licences: housecall.cdx.json (Cy
 bench: ## the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem ./sfu ./loadtest ./platform/store
 
-faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured (ten minutes)
+faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured (three minutes)
 	$(GO) test -count=1 -timeout 60m ./e2e/faults -v -args -full
 
 fuzz: ## every fuzz target for FUZZTIME (default 1m each)
