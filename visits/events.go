@@ -51,7 +51,7 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 		a.Detail = "visit " + v.ID
 		switch e.Kind {
 		case RoomRemoved:
-			return s.withdraw(ctx, tx, v.ID, e.Invitation)
+			return s.withdraw(ctx, tx, v, e.Invitation)
 		case RoomPrivateStarted:
 			return setPrivate(ctx, tx, e, e.At)
 		case RoomPrivateEnded:
@@ -65,7 +65,7 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 		if !ok || to == v.State {
 			return nil
 		}
-		return s.setState(ctx, tx, v.ID, to, e.At)
+		return s.setState(ctx, tx, v, to, e.At)
 	}))
 }
 
@@ -129,7 +129,7 @@ func (s *Service) closeOverdue(ctx context.Context) error {
 				return nil // somebody was faster
 			}
 			a.Detail = string(v.State) + " to " + string(to)
-			return s.setState(ctx, tx, id, to, s.now())
+			return s.setState(ctx, tx, v, to, s.now())
 		})
 		if s.wake(err) != nil {
 			return err

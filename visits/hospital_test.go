@@ -58,6 +58,7 @@ type hospital struct {
 
 	consent *visits.ConsentTexts // of config; set before a service is made
 	zone    *time.Location
+	changed []func(context.Context, *store.Tx, visits.Change) error
 
 	sites      *sites.House // nil, as the next two, until knowPractice
 	people     *people.Service
@@ -126,6 +127,7 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		TimeZone:  h.zone,
 		Placer:    h,
 		Presence:  h,
+		Changed:   h.changed,
 		Limiter:   h,
 		Now:       h.now,
 		Logger:    slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

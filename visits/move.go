@@ -38,7 +38,10 @@ func (s *Service) Move(ctx context.Context, actor auth.Actor, visit string, m Mo
 		if err := s.checkOverlaps(ctx, tx, v, m.AllowOverlap); err != nil {
 			return err
 		}
-		return setSchedule(ctx, tx, v)
+		if err := setSchedule(ctx, tx, v); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, ChangeMoved, v, "")
 	})
 	if err != nil {
 		return Visit{}, err

@@ -60,11 +60,12 @@ type Config struct {
 	Colleagues Colleagues     // nil: likewise
 	Placer     Placer
 	Presence   Presence
-	Limiter    web.Limiter      // counts redemptions by network
-	Window     Window           // zero: DefaultWindow
-	Now        func() time.Time // nil: time.Now
-	Random     io.Reader        // nil: crypto/rand
-	Logger     *slog.Logger     // nil: silence
+	Changed    []func(context.Context, *store.Tx, Change) error // are told of every change of a visit, in the transaction of the act
+	Limiter    web.Limiter                                      // counts redemptions by network
+	Window     Window                                           // zero: DefaultWindow
+	Now        func() time.Time                                 // nil: time.Now
+	Random     io.Reader                                        // nil: crypto/rand
+	Logger     *slog.Logger                                     // nil: silence
 }
 
 // Service is the appointments. Safe for use by many goroutines.
@@ -181,7 +182,7 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, actor auth.Actor, v 
 		v.Invitations = append(v.Invitations, i)
 		links = append(links, Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)})
 	}
-	return links, nil
+	return links, s.changed(ctx, tx, ChangeCreated, *v, "")
 }
 
 // Show returns one visit with its invitations.
@@ -217,11 +218,12 @@ func (s *Service) cancel(ctx context.Context, tx *store.Tx, a *store.Act, visit 
 		return nil
 	}
 	if to == Cancelled {
-		if err := setSchedule(ctx, tx, v.again()); err != nil {
+		v = v.again()
+		if err := setSchedule(ctx, tx, v); err != nil {
 			return err
 		}
 	}
-	return s.setState(ctx, tx, visit, to, s.now())
+	return s.setState(ctx, tx, v, to, s.now())
 }
 
 // Invite adds a person to a visit that is not over, up to ten in all.
@@ -277,7 +279,10 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 	if v.invited() >= MaxPeople {
 		return conflict("visit_full", fmt.Sprintf("A visit has room for %d people.", MaxPeople))
 	}
-	return s.insertInvitation(ctx, tx, i)
+	if err := s.insertInvitation(ctx, tx, i); err != nil {
+		return err
+	}
+	return s.changed(ctx, tx, ChangeInvited, v, i.ID)
 }
 
 // invited counts the people whose invitation was not withdrawn. The visit must have been read whole.
@@ -310,7 +315,7 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 			return conflict("visit_over.links", "The visit is over, so its links work no more.")
 		case !newLink:
 			a.Detail = "same link"
-			return nil
+			return s.changed(ctx, tx, ChangeLinkShown, v, i.ID)
 		}
 		a.Detail = "new link"
 		i.Generation++
@@ -321,7 +326,10 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 		if err := s.insertCode(ctx, tx, i); err != nil {
 			return err
 		}
-		return insertRemoval(ctx, tx, visit, i.ID, s.now())
+		if err := insertRemoval(ctx, tx, visit, i.ID, s.now()); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, ChangeLinkRenewed, v, i.ID)
 	})
 	if s.wake(err) != nil {
 		return Link{}, err
@@ -332,13 +340,17 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 // Withdraw takes one invitation back: its link stops working and whoever came by it is cut off. Doing so twice changes nothing.
 func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitation string) error {
 	return s.wake(s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, store.About("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
-		return s.withdraw(ctx, tx, visit, invitation)
+		v, err := s.visitRow(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		return s.withdraw(ctx, tx, v, invitation)
 	}))
 }
 
 // withdraw takes an invitation back within an act.
-func (s *Service) withdraw(ctx context.Context, tx *store.Tx, visit, invitation string) error {
-	i, err := invitationRow(ctx, tx, visit, invitation)
+func (s *Service) withdraw(ctx context.Context, tx *store.Tx, v Visit, invitation string) error {
+	i, err := invitationRow(ctx, tx, v.ID, invitation)
 	if err != nil || i.Revoked() {
 		return err
 	}
@@ -346,7 +358,10 @@ func (s *Service) withdraw(ctx context.Context, tx *store.Tx, visit, invitation 
 	if _, err := tx.ExecContext(ctx, `UPDATE invitations SET revoked_at = ? WHERE id = ?`, store.Millis(now), i.ID); err != nil {
 		return fmt.Errorf("withdraw an invitation: %w", err)
 	}
-	return insertRemoval(ctx, tx, visit, i.ID, now)
+	if err := insertRemoval(ctx, tx, v.ID, i.ID, now); err != nil {
+		return err
+	}
+	return s.changed(ctx, tx, ChangeRevoked, v, i.ID)
 }
 
 // act does f as store.Do does, after asking the rules when right is not empty.

@@ -182,15 +182,17 @@ func (q Query) where() (where string, args []any) {
 }
 
 // setState moves a visit. A visit that is over is cut off everywhere.
-func (s *Service) setState(ctx context.Context, tx *store.Tx, visit string, to State, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE visits SET state = ?, state_at = ? WHERE id = ?`, string(to), store.Millis(at), visit)
+func (s *Service) setState(ctx context.Context, tx *store.Tx, v Visit, to State, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE visits SET state = ?, state_at = ? WHERE id = ?`, string(to), store.Millis(at), v.ID)
 	if err != nil {
 		return fmt.Errorf("move a visit: %w", err)
 	}
-	if !to.Over() {
-		return nil
+	if to.Over() {
+		if err := insertRemoval(ctx, tx, v.ID, "", at); err != nil {
+			return err
+		}
 	}
-	return insertRemoval(ctx, tx, visit, "", at)
+	return s.changed(ctx, tx, stateChanges[to], v, "")
 }
 
 // insertRemoval tells every node to cut off one person, or with an empty invitation the whole visit. The number is one more than any before:

@@ -1,0 +1,181 @@
+package visits_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// observed has a hospital's visits tell their changes; each call of its function gives those since the call before.
+func observed(h *hospital) (since func() []visits.Change) {
+	var all []visits.Change
+	h.changed = append(h.changed, func(ctx context.Context, tx *store.Tx, c visits.Change) error {
+		var sequence int
+		if err := tx.QueryRowContext(ctx, `SELECT sequence FROM visits WHERE id = ?`, c.VisitID).Scan(&sequence); err != nil || sequence != c.Sequence {
+			return fmt.Errorf("told %+v of a visit of sequence %d: %w", c, sequence, err)
+		}
+		all = append(all, c)
+		return nil
+	})
+	h.Service = h.service(h.db)
+	return func() []visits.Change {
+		told := all
+		all = nil
+		return told
+	}
+}
+
+// kindsOf are the changes in short: what kind, and whether of one person.
+func kindsOf(all []visits.Change) string {
+	var kinds []string
+	for _, c := range all {
+		kind := string(c.Kind)
+		if c.InvitationID != "" {
+			kind += " of one"
+		}
+		kinds = append(kinds, kind)
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// TestChanges does everything that changes a visit, and some of what does not.
+func TestChanges(t *testing.T) {
+	h := newHospital(t)
+	since := observed(h)
+	told := map[visits.ChangeKind]bool{visits.ChangeBooking: true} // no act does it yet
+	rows := func() string {                                        // what visits and invitations there are, without what was tried at their links
+		return strings.Join(slices.Concat(h.column(`SELECT id || state || starts_at || ends_at || sequence || clinician_id || interpreter FROM visits ORDER BY id`),
+			h.column(`SELECT id || generation || revoked_at FROM invitations ORDER BY id`)), "\n")
+	}
+	var v visits.Visit
+	var links []visits.Link
+	must := func(results ...any) {
+		t.Helper()
+		if err := results[len(results)-1]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	event := func(kind visits.RoomEventKind, role auth.Role, link int) func() {
+		return func() {
+			e := visits.RoomEvent{Kind: kind, Visit: v.ID, At: h.now(), Role: role}
+			if role != "" {
+				e.Invitation = links[link].Invitation.ID
+			}
+			must(h.OnRoomEvent(t.Context(), e))
+		}
+	}
+	makes := func() { v, links = h.visit() }
+	for _, c := range []struct {
+		name string
+		act  func()
+		want string
+	}{
+		{"a visit", makes, "created"},
+		{"a look at it", func() { h.show(v.ID) }, ""},
+		{"a later time", func() { must(h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: noon.Add(time.Hour)})) }, "moved"},
+		{"the same time", func() { must(h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: noon.Add(time.Hour)})) }, ""},
+		{"an earlier time", func() { must(h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: noon})) }, "moved"},
+		{"a guest", func() {
+			must(h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest}))
+		}, "invited of one"},
+		{"a link again", func() { must(h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, false)) }, "link_shown of one"},
+		{"a new link", func() { must(h.Resend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, true)) }, "link_renewed of one"},
+		{"a withdrawal", func() { must(h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID)) }, "revoked of one"},
+		{"once more", func() { must(h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID)) }, ""},
+		{"a room", event(visits.RoomOpened, "", 0), "opened"},
+		{"a clinician", event(visits.RoomAdmitted, auth.Clinician, 1), ""},
+		{"a guest of the clinician", func() {
+			clinician := h.redeem(links[1], "")
+			h.enters(clinician)
+			must(h.InviteFrom(t.Context(), v.ID, clinician.Token, visits.Person{Name: "Sample Guest", Role: auth.Guest}))
+		}, "invited of one"},
+		{"a patient", event(visits.RoomAdmitted, auth.Patient, 0), "started"},
+		{"private time", event(visits.RoomPrivateEnded, "", 0), ""},
+		{"an end", event(visits.RoomEnded, "", 0), "ended"},
+		{"another visit", makes, "created"},
+		{"somebody shown out", event(visits.RoomRemoved, auth.Guardian, 2), "revoked of one"},
+		{"a cancellation", func() { must(h.Cancel(t.Context(), h.scheduler, v.ID)) }, "cancelled"},
+		{"once more", func() { must(h.Cancel(t.Context(), h.scheduler, v.ID)) }, ""},
+		{"a series", func() {
+			made, err := h.CreateSeries(t.Context(), h.scheduler, h.request(), visits.Repeat{Weeks: 1, Count: 3})
+			must(err)
+			v = made[1].Visit
+		}, "created, created, created"},
+		{"its rest", func() { must(h.CancelRest(t.Context(), h.scheduler, v.ID)) }, "cancelled, cancelled"},
+		{"a window that closes", func() {
+			h.at(noon.Add(24 * time.Hour))
+			ctx, cancel := context.WithCancel(t.Context())
+			watching := make(chan struct{})
+			go func() {
+				defer close(watching)
+				h.Watch(ctx, func(string, string, int64) {})
+			}()
+			for h.count(`visits WHERE state = 'no_show'`) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+			<-watching
+		}, "no_show"},
+	} {
+		before := rows()
+		c.act()
+		changes := since()
+		if got := kindsOf(changes); got != c.want {
+			t.Errorf("%s: told %q, want %q", c.name, got, c.want)
+		}
+		if changed := rows() != before; changed != (c.want != "" && c.want != "link_shown of one") {
+			t.Errorf("%s: rows changed is %t, told %q", c.name, changed, c.want)
+		}
+		for _, change := range changes {
+			told[change.Kind] = true
+			if !change.At.Equal(h.now()) {
+				t.Errorf("%s: told at %v", c.name, change.At)
+			}
+		}
+	}
+	for _, kind := range visits.ChangeKinds() {
+		if !told[kind] {
+			t.Errorf("%s was never told", kind)
+		}
+	}
+}
+
+// TestActsAreKnown: each act stands in one of these lists, and those of the first are done by TestChanges. Who adds an act that changes a visit tells of it there.
+func TestActsAreKnown(t *testing.T) {
+	changing := []string{"Cancel", "CancelRest", "Create", "CreateSeries", "Invite", "InviteFrom", "Move", "OnRoomEvent", "Resend", "Withdraw", "Watch"}
+	other := []string{"API", "Attendee", "Caller", "Consent", "GiveConsent", "KeepLine", "KeepTold", "List", "OpenRoom", "Pass", "Redeem", "RoomRoutes", "Routes", "Session", "Show", "Told"}
+	service := reflect.TypeFor[*visits.Service]()
+	for i := range service.NumMethod() {
+		name := service.Method(i).Name
+		if !slices.Contains(changing, name) && !slices.Contains(other, name) {
+			t.Errorf("%s stands in no list", name)
+		}
+	}
+}
+
+// TestChangeFails: what is told of a change is part of the act, so that one does not happen without the other.
+func TestChangeFails(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit()
+	away := errors.New("away")
+	h.changed = append(h.changed, func(context.Context, *store.Tx, visits.Change) error { return away })
+	h.Service = h.service(h.db)
+	if _, _, err := h.Create(t.Context(), h.scheduler, h.request()); !errors.Is(err, away) {
+		t.Errorf("a visit: %v", err)
+	}
+	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID); !errors.Is(err, away) {
+		t.Errorf("a withdrawal: %v", err)
+	}
+	if h.count("visits") != 1 || h.count("invitations WHERE revoked_at <> 0") != 0 {
+		t.Error("it happened all the same")
+	}
+}
