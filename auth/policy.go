@@ -40,3 +40,26 @@ func (p Policy) Knows(action Action) bool {
 
 // May says whether a role may do an action. Unknown roles and actions may nothing.
 func (p Policy) May(role Role, action Action) bool { return slices.Contains(p.roles[action], role) }
+
+// Allows says whether somebody may do an action: their role may, and the scopes of a key have it.
+func (p Policy) Allows(a Actor, action Action) bool { return p.May(a.Role, action) && a.within(action) }
+
+// Meaning says in plain English what an action is; of an unknown one nothing.
+func (p Policy) Meaning(action Action) string {
+	for _, r := range p.rules {
+		if r.Action == action {
+			return r.Meaning
+		}
+	}
+	return ""
+}
+
+// Grantable are the actions that API keys can be made for, in the table's order.
+func (p Policy) Grantable() (all []Action) {
+	for _, r := range p.rules {
+		if slices.Contains(r.Roles, Program) {
+			all = append(all, r.Action)
+		}
+	}
+	return all
+}

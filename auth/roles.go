@@ -8,7 +8,7 @@ import "slices"
 // Role is what somebody is, in a visit or at the hospital.
 type Role string
 
-// The roles. The first six take part in visits by invitation; the last three work at the hospital's desks.
+// The roles. The first six take part in visits by invitation; the next three work at the hospital's desks; the last is that of programs.
 const (
 	Patient     Role = "patient"
 	Guardian    Role = "guardian"
@@ -19,11 +19,12 @@ const (
 	Scheduler   Role = "scheduler"
 	Coordinator Role = "coordinator"
 	Admin       Role = "admin"
+	Program     Role = "program" // a program with an API key: its row says what a key can be made for, its key's scopes what this one is
 )
 
 // Roles returns every role, in the order of the table in docs/roles.md.
 func Roles() []Role {
-	return append(InvitedRoles(), Scheduler, Coordinator, Admin)
+	return append(InvitedRoles(), Scheduler, Coordinator, Admin, Program)
 }
 
 // InvitedRoles returns the roles a person can be invited to a visit with.
@@ -76,7 +77,7 @@ type Rule struct {
 func Rules() []Rule {
 	inVisit := []Role{Patient, Guardian, Guest, Interpreter, Clinician}
 	clinician := []Role{Clinician}
-	desk := []Role{Scheduler, Admin}
+	desk := []Role{Scheduler, Admin, Program}
 	return []Rule{
 		{VisitEnter, "enter a visit without being admitted", clinician},
 		{VisitAdmit, "let somebody who waits into the visit", clinician},
@@ -97,7 +98,7 @@ func Rules() []Rule {
 		{VisitSign, "say that an interpreter is signing (interpreters of themselves)", []Role{Interpreter, Clinician}},
 		{VisitSeeAge, "see the patient's age", clinician},
 		{VisitSchedule, "create visits and invitations, send links again", desk},
-		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin}},
+		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin, Program}},
 		{VisitRevoke, "cancel visits and withdraw invitations", desk},
 	}
 }
@@ -125,10 +126,15 @@ type Actor struct {
 	Kind string // one of the kinds above
 	ID   string // the row of the account, key or invitation; for the system, which part of it
 	Role Role
+	// Scopes are what the key of a program is for; other actors have none, and are not bound by any.
+	Scopes Scopes
 }
 
 // Operator is whoever runs the program's commands on the server itself.
 func Operator() Actor { return Actor{Kind: KindSystem, ID: "command-line", Role: Admin} }
 
-// May says whether the actor may do an action.
-func (a Actor) May(action Action) bool { return May(a.Role, action) }
+// May says whether the actor may do an action of visits.
+func (a Actor) May(action Action) bool { return May(a.Role, action) && a.within(action) }
+
+// within says whether the scopes leave an actor an action.
+func (a Actor) within(action Action) bool { return a.Kind != KindKey || a.Scopes.Has(action) }

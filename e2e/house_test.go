@@ -107,7 +107,7 @@ func openHouse(t *testing.T, options ...func(*server.Config)) *House {
 		}
 	})
 	var key struct{ Secret string }
-	h.command(&key, "key", "create", "browser tests")
+	h.command(&key, "key", "create", "browser tests", "--scopes", "all")
 	h.key = key.Secret
 	return h
 }

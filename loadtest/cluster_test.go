@@ -17,6 +17,7 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/staff"
 )
 
 // startRedis starts a real Redis that ends with the test, and returns its URL.
@@ -153,7 +154,7 @@ func openCluster(t *testing.T, nodes int) *cluster {
 	c.server = c.nodes[0]
 	c.balancer.serve(c.outside...)
 	var err error
-	if c.key, _, err = c.server.Accounts.CreateKey(t.Context(), auth.Operator(), "load"); err != nil {
+	if c.key, _, err = c.server.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "load", Scopes: c.server.Accounts.Policy.Grantable()}); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -14,6 +14,7 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/staff"
 )
 
 // people is how many a visit of the benchmark is for: as many as a visit holds. It decides how many slots an offer has.
@@ -38,7 +39,7 @@ func openHospital(t testing.TB, change ...func(*server.Config)) *hospital {
 	t.Cleanup(func() { h.stop(t) })
 	t.Cleanup(h.http.CloseIdleConnections)
 	var err error
-	if h.key, _, err = h.server.Accounts.CreateKey(t.Context(), auth.Operator(), "load"); err != nil {
+	if h.key, _, err = h.server.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "load", Scopes: h.server.Accounts.Policy.Grantable()}); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -83,7 +83,7 @@ func newHospital(t *testing.T) *hospital {
 // policy is the table of rules.
 func policy(t *testing.T) auth.Policy {
 	t.Helper()
-	p, err := auth.NewPolicy(sites.Rules, people.Rules)
+	p, err := auth.NewPolicy(sites.Rules, people.Rules, staff.Rules)
 	if err != nil {
 		t.Fatal(err)
 	}

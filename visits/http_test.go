@@ -59,13 +59,13 @@ func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 		t.Fatal(err)
 	}
 	var k staff.Key
-	if f.revoked, k, err = f.accounts.CreateKey(t.Context(), f.scheduler, "old"); err != nil {
+	if f.revoked, k, err = f.accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "old", Scopes: f.accounts.Policy.Grantable()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.accounts.RevokeKey(t.Context(), f.scheduler, k.ID); err != nil {
+	if err := f.accounts.RevokeKey(t.Context(), auth.Operator(), k.ID); err != nil {
 		t.Fatal(err)
 	}
-	if f.key, _, err = f.accounts.CreateKey(t.Context(), f.scheduler, "new"); err != nil {
+	if f.key, _, err = f.accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "new", Scopes: f.accounts.Policy.Grantable()}); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -94,7 +94,7 @@ func TestBackupUnderLoad(t *testing.T) {
 func backupUnderLoad(t *testing.T, d desk, place place) {
 	var made struct{ Invitations []struct{ Link string } }
 	d.json(&made, "visit", "create", "--service", "Cardiology", "--start", time.Now().UTC().Format(timeLayout), "--patient", "Sample Patient", "--clinician", "Dr. Sample")
-	d.do(0, "key", "create", "Sample system")
+	d.do(0, "key", "create", "Sample system", "--scopes", "all")
 	db, s := d.openVisits()
 	_, code, _ := strings.Cut(made.Invitations[0].Link, "#")
 	e, err := s.Redeem(t.Context(), visits.Redemption{Code: code})
@@ -362,7 +362,7 @@ func TestRestoreRefuses(t *testing.T) {
 	withKey := filepath.Join(t.TempDir(), "key.tar")
 	d.do(0, "backup", "--to", withKey, "--with-key", "--json")
 	another := newDesk(t)
-	another.do(0, "key", "create", "x") // no key yet, but a database
+	another.do(0, "key", "create", "x", "--scopes", "all") // no key yet, but a database
 	another.do(0, create()...)
 	another.database = storetest.URL(t)
 	if _, errs := another.do(1, "restore", "--from", withKey); !strings.Contains(errs, "another master key") {
@@ -400,7 +400,7 @@ func TestRestoreOfAnOlderVersion(t *testing.T) {
 	if err := restored.QueryRowContext(t.Context(), `SELECT id FROM visits WHERE ask_birth_date = 1`).Scan(&asking); err != nil || asking != "a" {
 		t.Errorf("%q asks for the birth date, %v", asking, err)
 	}
-	to.do(0, "key", "create", "x") // the program works with it
+	to.do(0, "key", "create", "x", "--scopes", "all") // the program works with it
 }
 
 var migrates = regexp.MustCompile(`\.Migrate\(ctx, "([a-z_]+)"`)

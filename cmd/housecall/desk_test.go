@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"housecall/auth"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 )
@@ -183,7 +185,7 @@ func TestResendOfALockedLink(t *testing.T) {
 
 func TestKeyCommands(t *testing.T) {
 	d := newDesk(t)
-	out, _ := d.do(0, "key", "create", "Hospital system")
+	out, _ := d.do(0, "key", "create", "Hospital system", "--scopes", "visit.read, visit.schedule", "--days", "20")
 	secret, _, _ := strings.Cut(out, "\n")
 	if !strings.HasPrefix(secret, "hc_") || len(secret) < 40 {
 		t.Errorf("created:\n%s", out)
@@ -193,7 +195,7 @@ func TestKeyCommands(t *testing.T) {
 	if len(keys) != 1 || keys[0].Name != "Hospital system" || keys[0].Secret != "" || keys[0].RevokedAt != nil {
 		t.Fatalf("keys %+v", keys)
 	}
-	if out, _ := d.do(0, "key", "list"); strings.Contains(out, secret) || !strings.Contains(out, "-        Hospital system\n") {
+	if out, _ := d.do(0, "key", "list"); strings.Contains(out, secret) || !strings.Contains(out, "never      expiring  visit.read,visit.schedule  Hospital system\n") {
 		t.Errorf("list:\n%s", out)
 	}
 	d.do(0, "key", "revoke", keys[0].ID)
@@ -203,8 +205,8 @@ func TestKeyCommands(t *testing.T) {
 		t.Error("the key is not revoked")
 	}
 	var made keyJSON
-	d.json(&made, "key", "create", "Another")
-	if !strings.HasPrefix(made.Secret, "hc_") {
+	d.json(&made, "key", "create", "Another", "--scopes", "all")
+	if !strings.HasPrefix(made.Secret, "hc_") || made.State != "works" || made.ExpiresAt == nil || !slices.Contains(made.Scopes, auth.VisitRevoke) {
 		t.Errorf("made %+v", made)
 	}
 }
@@ -234,7 +236,10 @@ func TestCalledWrongly(t *testing.T) {
 		"no id":            {[]string{"visit", "show"}, 2, "housecall visit show: VISIT is missing\n"},
 		"no invitation":    {[]string{"visit", "resend", "x"}, 2, "housecall visit resend: INVITATION is missing\n"},
 		"no name":          {[]string{"key", "create"}, 2, "housecall key create: NAME is missing\n"},
-		"a blank name":     {[]string{"key", "create", " "}, 2, "housecall key create: name must"},
+		"a blank name":     {[]string{"key", "create", " ", "--scopes", "all"}, 2, "housecall key create: name must"},
+		"no scopes":        {[]string{"key", "create", "x"}, 2, "housecall key create: --scopes is missing"},
+		"odd scopes":       {[]string{"key", "create", "x", "--scopes", "visit.enter"}, 2, "housecall key create: --scopes must be some of people.read, "},
+		"no day":           {[]string{"key", "create", "x", "--scopes", "all", "--days", "0"}, 2, "housecall key create: --days must be"},
 		"no database":      {[]string{"visit", "list"}, 1, "housecall visit list: there is no database at "},
 		"no database, key": {[]string{"key", "list"}, 1, "housecall key list: there is no database at "},
 		"another database": {[]string{"visit", "list", "--database", "mysql://h/d"}, 1, "housecall visit list: "},
@@ -255,7 +260,7 @@ func TestCalledWrongly(t *testing.T) {
 		})
 	}
 	d := newDesk(t)
-	d.do(0, "key", "create", "x")
+	d.do(0, "key", "create", "x", "--scopes", "all")
 	if _, errs := d.do(1, "visit", "show", "0193a5c0-7e1d-7c3a-9b1f-0123456789ab"); errs != "housecall visit show: there is nothing with this id\n" {
 		t.Errorf("said %q", errs)
 	}

@@ -18,6 +18,7 @@ import (
 // staffOptions are those of how people who work here sign in.
 func staffOptions(o *options, c *server.Config) {
 	o.DurationVar(&c.Staff.Idle, "idle-lock", 15*time.Minute, "how long somebody at the desk may do nothing until pages ask again who is there; 0: for ever")
+	o.DurationVar(&c.Staff.KeyLife, "api-key-life", staff.DefaultKeyLife, "the longest an API key made on a page may work, in whole days of 24h")
 	o.Func("require-second-factor", "`roles` that must show a second factor when they sign in, with commas between (default: none)", func(s string) error {
 		for part := range strings.SplitSeq(s, ",") {
 			role, err := staffRole(strings.TrimSpace(part))

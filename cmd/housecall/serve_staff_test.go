@@ -37,9 +37,9 @@ func TestStaffOptions(t *testing.T) {
 	}
 	var c server.Config
 	var demo bool
-	err := serveOptions(&c, &demo, io.Discard).parse([]string{"--idle-lock", "5m", "--require-second-factor", "admin, clinician", "--oidc-issuer", "https://login.example.org", "--oidc-client-id", "housecall",
+	err := serveOptions(&c, &demo, io.Discard).parse([]string{"--idle-lock", "5m", "--api-key-life", "2160h", "--require-second-factor", "admin, clinician", "--oidc-issuer", "https://login.example.org", "--oidc-client-id", "housecall",
 		"--oidc-secret-file", write("secret", "a secret\n"), "--oidc-roles", roles, "--oidc-second-factor", "amr=mfa,hwk"}, func(string) string { return "" })
-	want := server.Staff{Idle: 5 * time.Minute, RequireSecond: []auth.Role{auth.Admin, auth.Clinician}, SignOn: staff.SignOn{Issuer: "https://login.example.org", ClientID: "housecall",
+	want := server.Staff{Idle: 5 * time.Minute, KeyLife: 90 * 24 * time.Hour, RequireSecond: []auth.Role{auth.Admin, auth.Clinician}, SignOn: staff.SignOn{Issuer: "https://login.example.org", ClientID: "housecall",
 		Secret: "a secret", Factor: staff.Claim{Name: "amr", Values: []string{"mfa", "hwk"}}, Roles: []staff.RoleClaim{
 			{Role: auth.Admin, Claim: staff.Claim{Name: "groups", Values: []string{"CN=Chiefs,OU=House Call"}}},
 			{Role: auth.Scheduler, Claim: staff.Claim{Name: "realm_access.roles", Values: []string{"desk"}}}}}}

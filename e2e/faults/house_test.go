@@ -117,7 +117,7 @@ func open(t *testing.T, nodes int) *hospital {
 		h.start(n)
 	}
 	h.balance(web)
-	created, err := exec.Command(h.binary, append([]string{"key", "create", "faults", "--json", "--data", h.dir}, h.shared[:4]...)...).Output()
+	created, err := exec.Command(h.binary, append([]string{"key", "create", "faults", "--scopes", "all", "--json", "--data", h.dir}, h.shared[:4]...)...).Output()
 	if err != nil {
 		t.Fatalf("make a key: %v", err)
 	}

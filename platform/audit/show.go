@@ -68,7 +68,7 @@ func (r Reader) Show(ctx context.Context, actor auth.Actor, q Query) (page Page,
 		about = store.About("actor", q.Actor)
 	}
 	a := store.Act{At: r.Now(), Actor: actor, Action: string(Read), Subject: about}
-	err = r.DB.Do(ctx, a, r.Policy.May(actor.Role, Read), func(tx *store.Tx, a *store.Act) (err error) {
+	err = r.DB.Do(ctx, a, r.Policy.Allows(actor, Read), func(tx *store.Tx, a *store.Act) (err error) {
 		page, err = read(ctx, tx, q)
 		a.Detail = "acts " + strconv.Itoa(len(page.Acts))
 		return err

@@ -46,7 +46,7 @@ type House struct {
 // action names it in the audit, as in "letter.write". See store.DB.Do.
 func (h House) Do(ctx context.Context, actor auth.Actor, right auth.Action, action string, about store.Subject, f func(*store.Tx, *store.Act) error) error {
 	act := store.Act{At: store.Time(store.Millis(h.Now())), Actor: actor, Action: action, Subject: about}
-	return h.DB.Do(ctx, act, h.Policy.May(actor.Role, right), f)
+	return h.DB.Do(ctx, act, h.Policy.Allows(actor, right), f)
 }
 
 // Rules are those of all modules.

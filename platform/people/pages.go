@@ -75,7 +75,7 @@ func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v 
 
 // may says whether the reader may change patients.
 func (d *Desk) may(r *http.Request) bool {
-	return d.service.config.Policy.May(web.Actor(r.Context()).Role, Write)
+	return d.service.config.Policy.Allows(web.Actor(r.Context()), Write)
 }
 
 func (d *Desk) search(w http.ResponseWriter, r *http.Request) {

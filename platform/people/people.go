@@ -27,8 +27,8 @@ const (
 
 // Rules are who may do what with patients. Clinicians see theirs in their visits.
 var Rules = []auth.Rule{
-	{Action: Read, Meaning: "search patients, see them and their contacts", Roles: []auth.Role{auth.Scheduler, auth.Coordinator, auth.Admin}},
-	{Action: Write, Meaning: "add patients, change them and their contacts", Roles: []auth.Role{auth.Scheduler, auth.Admin}},
+	{Action: Read, Meaning: "search patients, see them and their contacts", Roles: []auth.Role{auth.Scheduler, auth.Coordinator, auth.Admin, auth.Program}},
+	{Action: Write, Meaning: "add patients, change them and their contacts", Roles: []auth.Role{auth.Scheduler, auth.Admin, auth.Program}},
 }
 
 // Patient is somebody who is treated.

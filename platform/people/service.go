@@ -155,7 +155,7 @@ type Found struct {
 // Search finds patients by parts of the name in any order, by the hospital's number and by the birth date, each as far as it is known. Who is shown to whom is
 // in the audit log: a row for the search, and one for each patient.
 func (s *Service) Search(ctx context.Context, actor auth.Actor, query string) (Found, error) {
-	if !s.config.Policy.May(actor.Role, Read) {
+	if !s.config.Policy.Allows(actor, Read) {
 		return Found{}, s.do(ctx, actor, "patient.search", Read, "", nil)
 	}
 	parts, err := parseSearch(query)
@@ -176,7 +176,7 @@ func (s *Service) Search(ctx context.Context, actor auth.Actor, query string) (F
 
 // Doubts are what is worth a second look before p is kept. They keep nobody from keeping it. p need not be right in all else.
 func (s *Service) Doubts(ctx context.Context, actor auth.Actor, p Patient) ([]Doubt, error) {
-	if !s.config.Policy.May(actor.Role, Write) {
+	if !s.config.Policy.Allows(actor, Write) {
 		return nil, s.do(ctx, actor, "patient.compare", Write, p.ID, nil)
 	}
 	site, err := s.siteOf(ctx, p.SiteID)
@@ -258,7 +258,7 @@ func contactsDetail(p Patient) string { return "contacts " + strconv.Itoa(len(p.
 // do does an act on a patient.
 func (s *Service) do(ctx context.Context, actor auth.Actor, action string, right auth.Action, patient string, f func(*store.Tx, *store.Act) error) error {
 	a := store.Act{At: s.now(), Actor: actor, Action: action, Subject: store.About("patient", patient)}
-	return s.config.DB.Do(ctx, a, s.config.Policy.May(actor.Role, right), f)
+	return s.config.DB.Do(ctx, a, s.config.Policy.Allows(actor, right), f)
 }
 
 // now is the time as the database keeps it.

@@ -142,7 +142,7 @@ func (h *House) ShowService(ctx context.Context, actor auth.Actor, id string) (S
 
 // mayRead refuses who may not read. Sites and services are no health data, so reading them leaves no row; being refused does.
 func (h *House) mayRead(ctx context.Context, actor auth.Actor, action string, about store.Subject) error {
-	if h.config.Policy.May(actor.Role, Read) {
+	if h.config.Policy.Allows(actor, Read) {
 		return nil
 	}
 	return h.config.DB.Do(ctx, h.act(actor, action, about), false, nil)
@@ -227,7 +227,7 @@ func (h *House) judged(ctx context.Context, tx *store.Tx, s Service, write func(
 
 // write does what only those may who may change sites.
 func (h *House) write(ctx context.Context, actor auth.Actor, action string, about store.Subject, f func(*store.Tx) error) error {
-	return h.config.DB.Do(ctx, h.act(actor, action, about), h.config.Policy.May(actor.Role, Write), func(tx *store.Tx, _ *store.Act) error { return f(tx) })
+	return h.config.DB.Do(ctx, h.act(actor, action, about), h.config.Policy.Allows(actor, Write), func(tx *store.Tx, _ *store.Act) error { return f(tx) })
 }
 
 func (h *House) act(actor auth.Actor, action string, about store.Subject) store.Act {

@@ -24,7 +24,7 @@ const (
 
 // Rules are who may do what with sites and services.
 var Rules = []auth.Rule{
-	{Action: Read, Meaning: "see sites and services", Roles: []auth.Role{auth.Scheduler, auth.Coordinator, auth.Admin}},
+	{Action: Read, Meaning: "see sites and services", Roles: []auth.Role{auth.Scheduler, auth.Coordinator, auth.Admin, auth.Program}},
 	{Action: Write, Meaning: "change sites and services", Roles: []auth.Role{auth.Admin}},
 }
 

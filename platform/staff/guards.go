@@ -53,14 +53,14 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 
 // linksOf are the entries of the navigation that somebody may follow.
 func (a *Accounts) linksOf(actor auth.Actor) []web.Link {
-	return slices.DeleteFunc(slices.Clone(a.Links), func(l web.Link) bool { return l.Action != "" && !a.Policy.May(actor.Role, l.Action) })
+	return slices.DeleteFunc(slices.Clone(a.Links), func(l web.Link) bool { return l.Action != "" && !a.Policy.Allows(actor, l.Action) })
 }
 
 // requireKey lets only requests with a working API key through (Authorization: Bearer hc_…) and puts who it is into the context. All others
 // get the same 401.
 func (a *Accounts) requireKey(action auth.Action, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, err := a.keyID(r.Context(), r.Header.Get("Authorization"))
+		actor, err := a.keyActor(r.Context(), r.Header.Get("Authorization"))
 		if err != nil {
 			if errors.Is(err, fault.NotAllowed) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="housecall"`)
@@ -68,7 +68,6 @@ func (a *Accounts) requireKey(action auth.Action, next http.Handler) http.Handle
 			web.Problem(w, r, err)
 			return
 		}
-		actor := auth.Actor{Kind: auth.KindKey, ID: id, Role: keyRole}
 		if !a.allowed(w, r, actor, action) {
 			return
 		}
@@ -79,7 +78,7 @@ func (a *Accounts) requireKey(action auth.Action, next http.Handler) http.Handle
 // allowed says whether somebody may do an action, with none whoever it is. Others are told to the letter what is told of nothing, and that is
 // audited.
 func (a *Accounts) allowed(w http.ResponseWriter, r *http.Request, actor auth.Actor, action auth.Action) bool {
-	if action == "" || a.Policy.May(actor.Role, action) {
+	if action == "" || a.Policy.Allows(actor, action) {
 		return true
 	}
 	err := a.DB.Tx(r.Context(), func(tx *store.Tx) error {

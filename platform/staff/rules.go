@@ -11,9 +11,13 @@ import (
 // Manage is to make accounts, change their roles, give their owners new links, take their second factors away and switch them off.
 const Manage auth.Action = "staff.manage"
 
+// ManageKeys is to see API keys, make them and revoke them.
+const ManageKeys auth.Action = "staff.keys"
+
 // Rules are this package's rows of the table of who may do what.
 var Rules = []auth.Rule{
 	{Action: Manage, Meaning: "make accounts, change their roles, reset and switch them off", Roles: []auth.Role{auth.Admin}},
+	{Action: ManageKeys, Meaning: "see API keys, make them and revoke them", Roles: []auth.Role{auth.Admin}},
 }
 
 // Roles are those an account can have.
@@ -43,5 +47,5 @@ func (a *Accounts) act(ctx context.Context, actor auth.Actor, action auth.Action
 
 // may says whether somebody may do one of this package's actions.
 func (a *Accounts) may(actor auth.Actor, action auth.Action) bool {
-	return a.Policy.May(actor.Role, action)
+	return a.Policy.Allows(actor, action)
 }

@@ -53,6 +53,7 @@ type Config struct {
 	Site      string         // the hospital's name, in apps and passkeys
 	Vault     keys.Vault     // seals the secrets of second factors, and what a form held when its page was locked
 	Zone      *time.Location // of readers whose browser has not told theirs; nil: UTC
+	KeyLife   time.Duration  // the longest an API key may work, in whole days; zero: DefaultKeyLife
 	Idle      time.Duration  // without doing anything, until pages ask again who is there; 0: never
 	// RequireSecond are the roles that must show a second factor.
 	RequireSecond []auth.Role
@@ -103,6 +104,9 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
+	if c.KeyLife == 0 {
+		c.KeyLife = DefaultKeyLife
+	}
 	if c.Cost == (Cost{}) {
 		c.Cost = DefaultCost
 	}
@@ -143,6 +147,7 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	a.accountRoutes(routes)
 	a.lockRoutes(routes)
 	a.manageRoutes(routes, limited)
+	a.keyRoutes(routes)
 }
 
 // EnsureSetup makes a new set-up code when there is no account yet; an older code stops working. The code is told once, here.
@@ -177,5 +182,3 @@ func (a *Accounts) EnsureSetup(ctx context.Context) (code string, needed bool, e
 var system = auth.Actor{Kind: auth.KindSystem, ID: "staff"}
 
 func accountSubject(id string) store.Subject { return store.Subject{Kind: "staff_account", ID: id} }
-
-func keySubject(id string) store.Subject { return store.Subject{Kind: "api_key", ID: id} }

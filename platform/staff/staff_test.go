@@ -344,48 +344,6 @@ func TestCrossSite(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
-	h := newHouse(t, "")
-	ctx := context.Background()
-	secret, key, err := h.CreateKey(ctx, auth.Operator(), " Booking system ")
-	if err != nil || !strings.HasPrefix(secret, "hc_") || key.Name != "Booking system" {
-		t.Fatalf("%q %+v %v", secret, key, err)
-	}
-	if _, _, err := h.CreateKey(ctx, auth.Operator(), " "); err == nil {
-		t.Error("a key for nothing")
-	}
-	who := func(header ...string) answer { return h.do(t, h.browser(t), "GET", "/api/who", nil, header...) }
-	if a := who("Authorization", "Bearer "+secret); a.status != 200 || a.body != "api_key "+key.ID+" scheduler" {
-		t.Errorf("%d %q", a.status, a.body)
-	}
-	refused := who()
-	if refused.status != 401 || refused.header.Get("WWW-Authenticate") == "" || !strings.Contains(refused.body, `"code":"unauthorized"`) {
-		t.Errorf("nobody: %d %s", refused.status, refused.body)
-	}
-	if err := h.RevokeKey(ctx, auth.Operator(), key.ID); err != nil {
-		t.Fatal(err)
-	}
-	for _, bad := range []string{"Bearer " + secret, "Basic " + secret, "Bearer hc_", "Bearer hc_" + strings.Repeat("x", 10000), secret} {
-		if a := who("Authorization", bad); a.status != 401 || a.body != refused.body {
-			t.Errorf("%.30q: %d %s", bad, a.status, a.body)
-		}
-	}
-	if err := h.RevokeKey(ctx, auth.Operator(), key.ID); err == nil {
-		t.Error("revoked twice")
-	}
-	keys, err := h.Keys(ctx)
-	if err != nil || len(keys) != 1 || keys[0].Revoked.IsZero() || keys[0].ID != key.ID {
-		t.Errorf("keys %+v, %v", keys, err)
-	}
-	b := h.browser(t)
-	h.withAccount(t, auth.Admin)
-	h.do(t, b, "POST", "/sign-in", signInForm(email, password))
-	if a := h.do(t, b, "GET", "/api/who", nil); a.status != 401 {
-		t.Errorf("a person's session opens the API: %d", a.status)
-	}
-	silent(t, h, secret)
-}
-
 func TestCreate(t *testing.T) {
 	h := newHouse(t, "")
 	h.withAccount(t, auth.Scheduler)

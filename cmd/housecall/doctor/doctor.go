@@ -51,7 +51,7 @@ const within = 10 * time.Second
 
 // Examine looks at everything that a server with these options would use, and answers in a fixed order.
 func Examine(ctx context.Context, c server.Config) []Finding {
-	looks := []func(context.Context, server.Config) []Finding{folder, masterKey, database, blobs, sharedRedis, clock, certificateFiles, publicAddress, theRelay, mediaAddresses, mail, sms, limits}
+	looks := []func(context.Context, server.Config) []Finding{folder, masterKey, database, apiKeys, blobs, sharedRedis, clock, certificateFiles, publicAddress, theRelay, mediaAddresses, mail, sms, limits}
 	list := options(c)
 	c = c.WithDefaults()
 	list = append(list, ports(ctx, c)...) // before the others: for a moment it listens there itself, which they must not take for a server

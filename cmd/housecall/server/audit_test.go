@@ -9,13 +9,14 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/staff"
 )
 
 // TestTheServerSealsItsAudit within a minute, which is over at once by this clock.
 func TestTheServerSealsItsAudit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoints")
 	s := open(t, server.Config{AuditFile: path, Now: func() time.Time { return time.Now().Add(time.Hour) }})
-	if _, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), "sealed"); err != nil {
+	if _, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "sealed", Scopes: []auth.Action{auth.VisitRead}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Accounts.DB.ExecContext(t.Context(), `UPDATE audit SET at = at - 7200000`); err != nil { // before it is sealed

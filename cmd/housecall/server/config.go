@@ -89,6 +89,7 @@ func (c Config) Public() string {
 // Staff says how people who work here sign in. The zero value locks no page and asks nobody for a second factor.
 type Staff struct {
 	Idle          time.Duration // without anything done, until pages ask again who is there; 0: never
+	KeyLife       time.Duration // the longest an API key may work, in whole days; 0: staff.DefaultKeyLife
 	RequireSecond []auth.Role   // who must show a second factor
 	SignOn        staff.SignOn  // the hospital's own sign-on; without an Issuer there is none
 }
@@ -96,6 +97,9 @@ type Staff struct {
 func (s Staff) check() error {
 	if s.Idle < 0 {
 		return errors.New("--idle-lock can't be negative")
+	}
+	if s.KeyLife < 0 || s.KeyLife%(24*time.Hour) != 0 {
+		return errors.New("--api-key-life must be whole days, as in 2160h")
 	}
 	on := s.SignOn
 	if on.Issuer == "" && on.ClientID == "" && on.Secret == "" && on.Roles == nil && on.Factor.Name == "" {

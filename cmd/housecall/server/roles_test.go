@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
 )
@@ -74,8 +76,9 @@ func TestRolesPage(t *testing.T) {
 // caller is somebody who tries routes.
 type caller struct {
 	name   string
-	role   auth.Role // empty: nobody we know
-	reach  web.Reach // of what they hold
+	role   auth.Role   // empty: nobody we know
+	scope  auth.Action // of a key: what it is for
+	reach  web.Reach   // of what they hold
 	cookie *http.Cookie
 	key    string
 }
@@ -98,10 +101,13 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		if a := route.Access.Action; a != "" && !policy.Knows(a) {
 			t.Errorf("%s is for %q, which has no row in the table", route.Pattern, a)
 		}
+		if a := route.Access.Action; route.Access.Reach == web.Key("").Reach && !slices.Contains(policy.Grantable(), a) {
+			t.Errorf("%s is for %q, which no key can be for: add auth.Program to its rule", route.Pattern, a)
+		}
 		for _, c := range callers {
 			before := refusals(t, s, route)
 			status, body := c.try(t, s, route.Pattern)
-			may := c.reach == route.Access.Reach && (route.Access.Action == "" || policy.May(c.role, route.Access.Action))
+			may := c.reach == route.Access.Reach && (route.Access.Action == "" || policy.May(c.role, route.Access.Action) && (c.role != auth.Program || c.scope == route.Access.Action))
 			refused := refusals(t, s, route) - before
 			switch {
 			case may && refused != 0:
@@ -125,18 +131,24 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	}
 }
 
-// callersOf makes an account of every role, a key, and nobody.
+// callersOf makes an account of every role, a key for every action that keys can be for, and nobody.
 func callersOf(t *testing.T, s *server.Server) []caller {
 	t.Helper()
 	all := []caller{{name: "nobody"}}
 	for _, role := range auth.Roles() {
+		if role == auth.Program {
+			continue // has keys, and no account
+		}
 		all = append(all, signedIn(t, s, role))
 	}
-	secret, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), "every route")
-	if err != nil {
-		t.Fatal(err)
+	for _, scope := range s.Accounts.Policy.Grantable() {
+		secret, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "every route", Scopes: []auth.Action{scope}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, caller{name: "a key for " + string(scope), role: auth.Program, scope: scope, reach: web.Key("").Reach, key: secret})
 	}
-	return append(all, caller{name: "a key", role: auth.Scheduler, reach: web.Key("").Reach, key: secret})
+	return all
 }
 
 // unled follows no redirect.

@@ -155,7 +155,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
 		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
-		Idle: s.config.Staff.Idle, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
+		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (s *Server) start(ctx context.Context) error {
 	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
 	health.routes(routes)
 	registry := newRegistry()
-	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now})
+	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now}, keyMetrics{s.Accounts, s.config.Now})
 	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
 		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe, Checks: checks()})
 	if err != nil {
