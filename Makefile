@@ -64,6 +64,7 @@ bench: ## the figures of docs/performance.md
 
 faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured (three minutes)
 	$(GO) test -count=1 -timeout 60m ./e2e/faults -v -args -full
+	$(GO) test -count=1 -run TestNotesSurviveKills ./cmd/housecall/server -v -args -full
 
 fuzz: ## every fuzz target for FUZZTIME (default 1m each)
 	@for package in $$($(GO) list ./...); do \

@@ -36,6 +36,7 @@ const (
 	purposeMail  = "mail"  // 32 bytes, AES-256 of whom messages go to, and of the secrets of webhooks
 	purposeBlob  = "blob"  // 32 bytes, AES-256 of the keys of blobs, each of which has its own
 	purposeStaff = "staff" // 32 bytes, AES-256 of the secrets of second factors
+	purposeNotes = "notes" // 32 bytes, AES-256 of what is written down of visits
 )
 
 const keySize = 32 // bytes, of every key here
@@ -56,6 +57,7 @@ type Ring struct {
 	mail    Vault
 	blobs   Vault
 	staff   Vault
+	notes   Vault
 }
 
 // Migrations are those of this package's tables.
@@ -81,7 +83,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob, purposeStaff} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob, purposeStaff, purposeNotes} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -176,6 +178,9 @@ func (r *Ring) Blobs() Vault { return r.blobs }
 // Staff seals the secrets of second factors.
 func (r *Ring) Staff() Vault { return r.staff }
 
+// Notes seals what is written down of visits: notes, summaries, answers to the survey.
+func (r *Ring) Notes() Vault { return r.notes }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -202,6 +207,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 			r.passes[row.id] = ed25519.NewKeyFromSeed(key)
 		case purposeStaff:
 			if err := r.staff.add(row.id, key); err != nil {
+				return err
+			}
+		case purposeNotes:
+			if err := r.notes.add(row.id, key); err != nil {
 				return err
 			}
 		case purposeChat:

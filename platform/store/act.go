@@ -26,6 +26,8 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 			a.Outcome, a.Detail = Refused, fault.CodeOf(err)
 		case err != nil:
 			return err
+		case a.GoesOn:
+			return nil
 		}
 		return Audit(ctx, tx, a)
 	})

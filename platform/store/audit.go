@@ -33,6 +33,9 @@ type Act struct {
 	Subject Subject
 	Detail  string
 	Outcome Outcome
+
+	// GoesOn says that the act goes on with one that has its row, as typing does: Do writes none, unless it is refused.
+	GoesOn bool
 }
 
 // nextSeq is the place of the next row: after the last one, and after all that was ever sealed, should rows be missing at the end. Transactions that

@@ -199,3 +199,37 @@ export async function invite(path, who) {
   if (reply?.status === 201) return { kind: "invited", link: String(reply.body.link) };
   return { kind: reply && reply.status < 500 && reply.status !== 429 ? "refused" : "later" };
 }
+
+/** A page that goes has its last words sent nevertheless, up to so many bytes (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch). */
+const sentWhenGone = 60_000;
+
+/**
+ * The clinician's own note of a visit.
+ * @param {string} path of the note
+ * @returns {Promise<import("./note.js").Kept | null>} null: not now
+ */
+export async function readNote(path) {
+  const reply = await call(path, { method: "GET" });
+  return reply?.status === 200 ? keptNote(reply.body) : null;
+}
+
+/**
+ * Saves it.
+ * @param {string} path of the note
+ * @param {import("./note.js").Write} write
+ * @returns {Promise<import("./note.js").Answer>}
+ */
+export async function saveNote(path, write) {
+  const body = JSON.stringify(write);
+  const keepalive = new Blob([body]).size < sentWhenGone;
+  const reply = await call(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body, keepalive });
+  if (!reply || reply.status >= 500 || reply.status === 429) return { kind: "later" };
+  if (reply.status === 200) return { kind: "saved", revision: Number(reply.body.revision), at: String(reply.body.saved_at) };
+  if (reply.status === 409 && reply.body.note) return { kind: "changed", note: keptNote(reply.body.note) };
+  return reply.status === 401 ? { kind: "out" } : { kind: "refused" };
+}
+
+/** @param {any} body @returns {import("./note.js").Kept} */
+function keptNote({ revision, text, saved_at, signed }) {
+  return { revision: Number(revision), text: String(text ?? ""), at: String(saved_at ?? ""), signed: signed === true };
+}

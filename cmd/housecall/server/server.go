@@ -32,6 +32,7 @@ import (
 	"housecall/signaling"
 	"housecall/static"
 	"housecall/visits"
+	"housecall/visits/after"
 )
 
 // Version of the program; release builds set it with -ldflags "-X housecall/cmd/housecall/server.Version=…".
@@ -201,6 +202,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.routePractice(routes, pages); err != nil {
 		return err
 	}
+	if err := s.openAfter(ctx, db, ring, policy, once, routes); err != nil {
+		return err
+	}
 	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
@@ -234,7 +238,7 @@ func Book(modules ...module.Module) (*words.Book, error) {
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, module.Rules(modules))
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, module.Rules(modules))
 }
 
 // Routes are all routes that people and programs reach, each with who may use it.

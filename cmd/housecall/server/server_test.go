@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,7 +17,13 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childDatabase) != "" {
+		fmt.Fprintln(os.Stderr, serveUntilKilled())
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(storetest.Both(m))
+}
 
 // open starts a server on free loopback ports that ends with the test.
 func open(t *testing.T, c server.Config) *server.Server {

@@ -9,6 +9,7 @@ import { box, setText } from "./dom.js";
 import { Invite } from "./invite.js";
 import { spoken } from "./languages.js";
 import { Leaving } from "./leave.js";
+import { NotePanel } from "./notepanel.js";
 import { Lasting, Notices, notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { People } from "./people.js";
@@ -66,7 +67,8 @@ export class Inside {
         render();
       },
     });
-    this.panels = new Panels(live, render, () => this.chat.focus());
+    this.note = new NotePanel(words, visit);
+    this.panels = new Panels(live, render, { chat: () => this.chat.focus(), note: () => this.note.focus() });
     this.captions = new Captions(words);
     this.announcer = new Announcer(words, live);
     this.sure = new Sure();
@@ -131,6 +133,7 @@ export class Inside {
     this.tell.show();
     this.waiters.show(room, now);
     this.chat.show(room, this.#session?.lines.words ?? new Map(), this.#session?.state === "in");
+    this.note.show();
     this.captions.show(this.view.captions, room.chat, room.you.id);
     this.announcer.captions = this.view.captions;
     const reminder = this.private.show(room, visit().patient_age, now, this.#session?.acts.busy("private") ?? false);
@@ -167,6 +170,7 @@ export class Inside {
   /** Somebody left the visit for good on this page: forgets what they wrote. */
   over() {
     this.chat.clear();
+    this.note.over();
     if (document.fullscreenElement) document.exitFullscreen().catch(() => undefined);
   }
 

@@ -1,0 +1,123 @@
+// Package after is what comes after a visit, and what is written down of it: clinicians' notes, saved as they are typed, the summary for the family,
+// the survey, and the visit's record. SQL owns all of it: texts are sealed, and every act is written together with its audit row.
+// It must never let a note be read by anybody but the visit's clinicians, never acknowledge what is not committed, and never change what was signed.
+package after
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/keys"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/visits"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// NoteWrite is to write a note of a visit one takes part in, and to read those of the others who do.
+const NoteWrite auth.Action = "note.write"
+
+// Rules are this package's rows of the table of who may do what.
+var Rules = []auth.Rule{
+	{Action: NoteWrite, Meaning: "write notes of one's own visits, and read the other clinicians'", Roles: []auth.Role{auth.Clinician}},
+}
+
+// Migrations are those of this package's tables.
+func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
+
+// Config is what the package needs from outside.
+type Config struct {
+	DB      *store.DB
+	Vault   keys.Vault // seals texts
+	Visits  *visits.Service
+	Policy  auth.Policy
+	Limiter web.Limiter      // counts what one browser writes
+	Now     func() time.Time // nil: time.Now
+}
+
+// Service is what comes after visits. Safe for use by many goroutines.
+type Service struct{ config Config }
+
+// New brings the tables up to date.
+func New(ctx context.Context, c Config) (*Service, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if err := c.DB.Migrate(ctx, "visits_after", Migrations()); err != nil {
+		return nil, err
+	}
+	return &Service{c}, nil
+}
+
+// Writer is a clinician of a visit: who is signed in, or who came by a link.
+type Writer struct {
+	Visit      string
+	Actor      auth.Actor
+	Account    string // of staff; empty: they have none
+	Invitation string // they came by; empty: they are signed in
+}
+
+// Signed is a writer who is signed in.
+func Signed(actor auth.Actor, visit string) Writer {
+	return Writer{Visit: visit, Actor: actor, Account: actor.ID}
+}
+
+// Invited is a writer who came by a link.
+func Invited(e visits.Entry) Writer {
+	return Writer{Visit: e.Visit.ID, Actor: auth.Actor{Kind: auth.KindInvitation, ID: e.You.ID, Role: e.You.Role}, Account: e.You.StaffID, Invitation: e.You.ID}
+}
+
+// author is whose note it is: the same person's by either way, where they have an account.
+func (w Writer) author() author {
+	if w.Account != "" {
+		return author{auth.KindStaff, w.Account}
+	}
+	return author{auth.KindInvitation, w.Invitation}
+}
+
+type author struct{ kind, id string }
+
+// of says whether the writer is one of a visit's clinicians now.
+func (w Writer) of(v visits.Visit) bool {
+	if w.Invitation == "" && w.Account != "" && w.Account == v.ClinicianID {
+		return true
+	}
+	return slices.ContainsFunc(v.Invitations, func(i visits.Invitation) bool {
+		mine := i.ID == w.Invitation || w.Invitation == "" && w.Account != "" && i.StaffID == w.Account
+		return mine && i.Role == auth.Clinician && !i.Revoked()
+	})
+}
+
+// clinical does f as one of a visit's clinicians, with its audit row. To anybody else there is no such visit.
+func (s *Service) clinical(ctx context.Context, w Writer, right auth.Action, action string, f func(*store.Tx, *store.Act, visits.Visit) error) error {
+	act := store.Act{At: s.now(), Actor: w.Actor, Action: action, Subject: store.About("visit", w.Visit)}
+	return s.config.DB.Do(ctx, act, s.config.Policy.May(w.Actor.Role, right), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.config.Visits.Read(ctx, tx, w.Visit)
+		if err != nil {
+			return err
+		}
+		if !w.of(v) {
+			return fault.NotFound
+		}
+		return f(tx, a, v)
+	})
+}
+
+// now is the time as the database keeps it.
+func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }
+
+// none makes nothing of an error that says there is nothing.
+func none(err error) error {
+	if errors.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}

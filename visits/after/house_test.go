@@ -1,0 +1,147 @@
+package after_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/keys"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+	"housecall/visits"
+	"housecall/visits/after"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// clinic is a Service on a real database, with a clock that is turned by hand.
+type clinic struct {
+	*after.Service
+	t      *testing.T
+	url    string
+	db     *store.DB
+	visits *visits.Service
+
+	mu    sync.Mutex
+	clock time.Time
+}
+
+func newClinic(t *testing.T) *clinic {
+	t.Helper()
+	c := &clinic{t: t, url: storetest.URL(t), clock: noon}
+	c.db = storetest.Open(t, c.url, store.Options{})
+	ring, err := keys.Open(t.Context(), c.db, filepath.Join(t.TempDir(), "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.visits, err = visits.New(t.Context(), visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: []string{"en", "es"}, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := auth.NewPolicy(after.Rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Service, err = after.New(t.Context(), after.Config{DB: c.db, Vault: ring.Notes(), Visits: c.visits, Policy: policy, Limiter: c, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Allow fills web.Limiter.
+func (*clinic) Allow(context.Context, string, int, time.Duration) (bool, time.Duration, error) {
+	return true, 0, nil
+}
+
+func (c *clinic) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clock
+}
+
+func (c *clinic) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clock = c.clock.Add(d)
+}
+
+// visit makes a visit that is open now, with these people.
+func (c *clinic) visit(people ...visits.Person) visits.Visit {
+	c.t.Helper()
+	people = append(people, visits.Person{Name: "Canary Patientname", Role: auth.Patient})
+	v, _, err := c.visits.Create(c.t.Context(), auth.Operator(), visits.Request{Service: "Cardiology", StartsAt: c.now(), Minutes: 30, People: people})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v
+}
+
+// invited is somebody of a visit who came by their link.
+func invited(v visits.Visit, person int) after.Writer {
+	return after.Invited(visits.Entry{Visit: v, You: v.Invitations[person]})
+}
+
+// doctor is a clinician without an account, and nurse another.
+var (
+	doctor = visits.Person{Name: "Canary Doctorname", Role: auth.Clinician}
+	nurse  = visits.Person{Name: "Canary Nursename", Role: auth.Clinician}
+)
+
+// save saves a note and wants that to go well.
+func (c *clinic) save(w after.Writer, key string, base int, text phi.Text) after.Note {
+	c.t.Helper()
+	n, err := c.Save(c.t.Context(), w, after.Write{Key: key, Base: base, Text: text})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
+func (c *clinic) mine(w after.Writer) after.Note {
+	c.t.Helper()
+	n, err := c.Mine(c.t.Context(), w)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
+// audited are the details of an action's rows, with their outcomes.
+func (c *clinic) audited(action string) []string {
+	c.t.Helper()
+	all, err := store.Collect(c.t.Context(), c.db, func(r *sql.Rows) (string, error) {
+		var outcome, detail string
+		err := r.Scan(&outcome, &detail)
+		return outcome + " " + detail, err
+	}, `SELECT outcome, detail FROM audit WHERE action = ? ORDER BY seq`, action)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return all
+}
+
+func wantCode(t *testing.T, err error, code string, kind error) {
+	t.Helper()
+	if fault.CodeOf(err) != code || !errors.Is(err, kind) {
+		t.Errorf("error %v, want code %q and kind %v", err, code, kind)
+	}
+}
+
+// onDisk says whether a text stands in the database as it is.
+func (c *clinic) onDisk(text string) bool {
+	c.t.Helper()
+	return bytes.Contains(storetest.OnDisk(c.t, c.url), []byte(text))
+}
