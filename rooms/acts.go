@@ -26,6 +26,7 @@ func (r *Room) moveBack(by *member, id string) error {
 	r.waiterOf(m.id).returned = true
 	r.forget(func(a admission) bool { return a.session == m.id })
 	r.moveOut(m)
+	r.letIn() // whoever waited for their place
 	r.emitAbout(EventReturned, m, by)
 	return nil
 }

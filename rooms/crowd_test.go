@@ -30,7 +30,7 @@ type crowd struct {
 	private bool                       // private time is on
 	facts   map[string]fact            // by session, as the room has it after a step
 	last    map[string]Place           // by session: where it was when last seen
-	aside   map[string]bool            // by session: whether it was out for private time alone when last seen
+	aside   map[string]bool            // by session: whether it was out for private time, or for want of a place after it, when last seen
 	roles   map[string]auth.Role       // by session
 	invited [7]int                     // by person: how often they were invited anew, since they were shown out
 	lines   map[string]map[string]bool // by id of a line of chat: the sessions it is meant for
@@ -264,7 +264,7 @@ func (c *crowd) audience() map[string]bool {
 func (c *crowd) remember() {
 	for session, f := range c.facts {
 		c.last[session] = f.place
-		c.aside[session] = f.place == Waiting && f.admitted && c.walled(c.roles[session])
+		c.aside[session] = f.place == Waiting && f.admitted
 	}
 }
 

@@ -75,6 +75,7 @@ func (r *Room) beginPrivate(since time.Time) {
 	}
 	r.moveOut(out...)
 	r.sendVisit(Private{r.private})
+	r.letIn() // whoever waited for a place, and may stay
 }
 
 // endPrivate lets those back in who had been admitted. What was said meanwhile is not for them.

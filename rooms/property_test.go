@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/sfu"
@@ -30,6 +31,17 @@ func TestNobodyGetsAnythingFromElsewhere(t *testing.T) {
 		if kind != EventEnded && happened[kind] < 5 {
 			t.Errorf("the crowd did too little to show anything: %d events of kind %d", happened[kind], kind)
 		}
+	}
+}
+
+// TestNobodyWaitsForTheClock: what lets somebody in lets them in at once, in visits that are soon full and rooms whose clock never ticks.
+func TestNobodyWaitsForTheClock(t *testing.T) {
+	for _, seed := range []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 190, 354, 950} { // of the last three each once waited for a tick
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			limits := Limits{InVisit: 3, Waiting: 6, Chat: 20, Tick: time.Hour}
+			h := newHouse(t, limits)
+			newCrowd(h, newStage(t, h.engine, 2), limits, rand.New(rand.NewPCG(seed, 3))).play(func() bool { return true })
+		})
 	}
 }
 
