@@ -58,8 +58,10 @@ type Router struct {
 	ctx       context.Context // of connections carried on
 	cancel    context.CancelFunc
 
-	mu    sync.Mutex
-	known map[string]rooms.Node // visit → where its room was last
+	mu      sync.Mutex
+	known   map[string]rooms.Node       // visit → where its room was last
+	alive   []rooms.Node                // those that lived when the store was asked last
+	present map[string][]rooms.Presence // node → who was there when it was asked last
 }
 
 // NewRouter returns a router. Close ends it.

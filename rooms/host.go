@@ -19,6 +19,8 @@ type Config struct {
 	Shared bool
 	Now    func() time.Time
 	Events func(Event) // must not block: it is called on rooms' goroutines
+	// Changed is told that what Present gives is another now. It must not block: it is called on rooms' goroutines. nil: nobody is.
+	Changed func()
 
 	Transcript Transcript
 	// Write makes what happened last, before anybody in the visit is told: its end, the beginning and end of private time, and that somebody is shown
@@ -132,6 +134,9 @@ func NewHost(c Config) *Host {
 	c.Limits = c.Limits.orDefault()
 	if c.Events == nil {
 		c.Events = func(Event) {}
+	}
+	if c.Changed == nil {
+		c.Changed = func() {}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Host{config: c, cancel: cancel, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), rooms: map[string]*hosted{},

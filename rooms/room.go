@@ -57,6 +57,7 @@ type Room struct {
 	shut    func()        // in: the host calls it when it stops or lost the lease; any number of times
 	done    chan struct{} // out: closed when run takes no more commands
 	counted tallied       // out: how many are in each place
+	present presence      // out: who is here
 
 	// owned by run
 	members   []*member        // in the order of their arrival in their place
@@ -116,8 +117,10 @@ func (r *Room) run() {
 		r.announceChanges()
 		r.dropSlow()
 		r.tally()
+		r.notice()
 	}
 	r.host.unlist(r)
+	r.host.config.Changed()
 	close(r.done)
 }
 

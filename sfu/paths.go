@@ -26,7 +26,18 @@ type path struct {
 	orphan func()                   // called when the peer it led to is gone; nil: nothing
 	done   chan struct{}            // closed: it is no more
 	inlet  atomic.Pointer[inlet]    // of the peer that its last connectivity check named; nil: none yet
+	relay  bool                     // it is a relayed transport address
 }
+
+// Way is how packets travel between a peer and the engine. Empty: not known yet.
+type Way string
+
+// The ways.
+const (
+	WayUDP   Way = "udp"
+	WayTCP   Way = "tcp"   // RFC 6544
+	WayRelay Way = "relay" // by our own TURN server
+)
 
 // pathMux is what Pion takes for its TCP mux. It finds the peer of a packet by the path it came on, and that by the user name of connectivity
 // checks, so that TCP and relays work for a peer in the same way.
@@ -76,6 +87,14 @@ func (m *pathMux) remove(p *path) {
 	if in := p.inlet.Load(); in != nil {
 		in.detach(p)
 	}
+}
+
+// isRelayed says whether the path of an address is a relayed one.
+func (m *pathMux) isRelayed(at netip.AddrPort) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.paths[at]
+	return p != nil && p.relay
 }
 
 // receive hands a packet to the peer that the path leads to; false: to none. It waits while the peer has enough to do.

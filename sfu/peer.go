@@ -26,6 +26,7 @@ type Peer struct {
 
 	up         atomic.Bool  // packets can be sent
 	trip       atomic.Int64 // round trip, ns; 0: unknown
+	way        atomic.Pointer[Way]
 	fresh      atomic.Int64 // what came before this, by the engine's clock, is not shown to the peer any more, nor what it sent; 0: all may be
 	negotiated atomic.Pointer[numbers]
 	feedback   feedback
@@ -307,6 +308,14 @@ func (p *Peer) isConnected() bool { return p.up.Load() }
 
 // roundTrip as last measured; 0: unknown.
 func (p *Peer) roundTrip() time.Duration { return time.Duration(p.trip.Load()) }
+
+// Way by which packets travel, as last looked; empty: not known yet. It never waits.
+func (p *Peer) Way() Way {
+	if way := p.way.Load(); way != nil {
+		return *way
+	}
+	return ""
+}
 
 // wake makes the reporting goroutine look what is due.
 func (p *Peer) wake() {

@@ -195,7 +195,7 @@ func (e *pionEngine) newTransport(in intake, now time.Time) (transport, error) {
 		default: // disconnected is no end: the client restarts ICE
 		}
 	})
-	return &pionTransport{connection: connection}, nil
+	return &pionTransport{connection: connection, paths: e.paths}, nil
 }
 
 func (e *pionEngine) settings() (webrtc.SettingEngine, error) {
@@ -267,7 +267,10 @@ func (sinkBuffer) Read([]byte) (int, error) { return 0, io.EOF }
 func (sinkBuffer) Close() error             { return nil }
 
 // pionTransport is the transport on one Pion peer connection.
-type pionTransport struct{ connection *webrtc.PeerConnection }
+type pionTransport struct {
+	connection *webrtc.PeerConnection
+	paths      *pathMux
+}
 
 func (t *pionTransport) answer(ctx context.Context, offer string, slots []*Slot) (string, error) {
 	c := t.connection
@@ -323,6 +326,20 @@ func (t *pionTransport) roundTrip() time.Duration {
 		return 0
 	}
 	return time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
+}
+
+func (t *pionTransport) way() Way {
+	pair, err := t.connection.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	switch {
+	case err != nil || pair == nil:
+		return ""
+	case pair.Remote.Protocol == webrtc.ICEProtocolUDP:
+		return WayUDP
+	}
+	if at, err := netip.ParseAddr(pair.Remote.Address); err == nil && t.paths.isRelayed(netip.AddrPortFrom(at.Unmap(), pair.Remote.Port)) {
+		return WayRelay
+	}
+	return WayTCP
 }
 
 func (t *pionTransport) close() error {

@@ -66,7 +66,7 @@ func (e *Engine) NewRelayed(six bool) (*Relayed, error) {
 // open makes the path by which the client speaks to one address of ours. Each has one of its own, so that an answer comes from where it was asked.
 func (r *Relayed) open(ours netip.AddrPort) (*path, error) {
 	const ports = lastRelayedPort - firstRelayedPort + 1
-	p := &path{done: r.done, send: func(packet []byte) bool { return r.give(ours, packet) }}
+	p := &path{relay: true, done: r.done, send: func(packet []byte) bool { return r.give(ours, packet) }}
 	for range ports {
 		port := firstRelayedPort + r.engine.pion.paths.relayed.Add(1)%ports // in turn, so that none is soon used again
 		p.remote = netip.AddrPortFrom(ours.Addr(), uint16(port))            //nolint:gosec // bounded

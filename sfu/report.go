@@ -104,6 +104,7 @@ func (e *encoding) requests(now int64, roundTrip time.Duration) (packets []rtcp.
 
 // sendReports tells publishers how their streams arrive, and receivers which moment their streams' clocks show.
 func (p *Peer) sendReports(now int64) {
+	p.way.Store(new(p.transport.way()))
 	if trip := p.transport.roundTrip(); trip > 0 {
 		p.measured(trip)
 	}

@@ -29,6 +29,7 @@ func (w *wire) WriteRTP(h *rtp.Header, payload []byte) (int, error) {
 func (w *wire) answer(context.Context, string, []*Slot) (string, error) { return "", nil }
 func (w *wire) writeRTCP([]rtcp.Packet) error                           { return nil }
 func (w *wire) roundTrip() time.Duration                                { return 0 }
+func (w *wire) way() Way                                                { return "" }
 func (w *wire) close() error                                            { return nil }
 
 // bench is a publisher with one camera and one microphone, and receivers of both, without a network.

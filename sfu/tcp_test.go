@@ -82,6 +82,11 @@ func TestOnePersonOverTCPAlone(t *testing.T) {
 	if pa, pb := protocol(t, a), protocol(t, b); pa != "tcp" || pb != "udp" {
 		t.Errorf("they are connected over %s and %s", pa, pb)
 	}
+	for until := time.Now().Add(patience); a.peer.Way() != sfu.WayTCP || b.peer.Way() != sfu.WayUDP; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("the ways are %q and %q", a.peer.Way(), b.peer.Way())
+		}
+	}
 	a.restart(t, h)
 	a.sees(t, h, 0)
 	b.sees(t, h, 0)

@@ -18,6 +18,8 @@ type transport interface {
 	writeRTCP(packets []rtcp.Packet) error
 	// roundTrip to the peer as connectivity checks measured it; 0: not yet.
 	roundTrip() time.Duration
+	// way by which packets travel now; empty: none yet.
+	way() Way
 	// close ends it and waits for its goroutines; nothing reaches the intake afterwards.
 	close() error
 }

@@ -46,6 +46,7 @@ func (h *house) echo(t *testing.T, name string) *sfutest.Client {
 	if err := c.WaitConnected(ctx); err != nil {
 		t.Fatal(err)
 	}
+	await(t, func() bool { return peer.Way() == sfu.WayRelay })
 	for _, slot := range peer.Slots() {
 		for _, pub := range peer.Publications() {
 			if pub.Kind() == slot.Kind() {

@@ -1,0 +1,113 @@
+package nodes
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/rooms"
+	"housecall/sfu"
+)
+
+// deaf takes what a room tells somebody.
+type deaf struct{}
+
+func (deaf) Send(rooms.Update) bool { return true }
+func (deaf) Close(rooms.Reason)     {}
+
+// TestPresent: every node knows who is in the rooms of all, those of a node that died alone are gone, and what cannot be known now is said.
+func TestPresent(t *testing.T) {
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := sfu.NewEngine(sfu.Config{Conn: conn, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	leases := rooms.NewMemoryLeases(time.Now)
+	a, b := openNode(t, leases, "node-a"), openNode(t, leases, "node-b")
+	come := func(n *node, visit, session string) {
+		t.Helper()
+		room, err := n.config.Host.Room(t.Context(), visit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer, err := engine.NewPeer(sfu.PeerEvents{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = peer.Close() })
+		arrival := rooms.Arrival{Session: session, Invitation: "invitation-" + session, Role: auth.Patient, Peer: peer, Outbox: deaf{}}
+		if _, err := room.Join(t.Context(), arrival); err != nil {
+			t.Fatal(err)
+		}
+	}
+	come(a, "visit-1", "one")
+	come(b, "visit-2", "two")
+	knows := func(n *node, want ...string) bool {
+		all, err := n.Present(t.Context())
+		if err != nil || len(all) != len(want) {
+			return false
+		}
+		for _, session := range want {
+			found := false
+			for _, p := range all {
+				found = found || len(p.People) == 1 && p.People[0].Session == session && p.People[0].Place == rooms.Waiting && !p.People[0].Since.IsZero()
+			}
+			if !found {
+				return false
+			}
+		}
+		return true
+	}
+	for _, n := range []*node{a, b} {
+		until(t, n.id+" knows of both", func() bool { return knows(n, "one", "two") })
+	}
+
+	// A node that lives and does not answer counts as it did.
+	real := b.config.Nodes
+	b.config.Nodes = silent{leases}
+	b.transport.CloseIdleConnections()
+	if all, err := b.Present(t.Context()); err == nil || len(all) != 2 {
+		t.Errorf("a node does not answer: %d rooms, %v", len(all), err)
+	}
+	b.config.Nodes = away{}
+	if all, err := b.Present(t.Context()); err == nil || len(all) != 2 {
+		t.Errorf("the store is away: %d rooms, %v", len(all), err)
+	}
+	b.config.Nodes = real
+
+	a.stop()
+	until(t, "those of a dead node are gone", func() bool { return knows(b, "two") })
+}
+
+// silent nodes live where nobody answers.
+type silent struct{ *rooms.MemoryLeases }
+
+func (s silent) Alive(ctx context.Context) ([]rooms.Node, error) {
+	alive, err := s.MemoryLeases.Alive(ctx)
+	for i := range alive {
+		alive[i].Address = "127.0.0.1:1"
+	}
+	return alive, err
+}
+
+func TestTheLastHostCounts(t *testing.T) {
+	all := lastOf(map[string][]rooms.Presence{
+		"a": {{Visit: "one", Epoch: 1, People: []rooms.Present{{Session: "before"}}}},
+		"b": {{Visit: "one", Epoch: 2, People: []rooms.Present{{Session: "now"}}}, {Visit: "two", Epoch: 1}},
+	})
+	if len(all) != 2 {
+		t.Errorf("%d rooms", len(all))
+	}
+	for _, p := range all {
+		if p.Visit == "one" && p.People[0].Session != "now" {
+			t.Error("a host of before is believed")
+		}
+	}
+}
