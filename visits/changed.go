@@ -20,7 +20,7 @@ const (
 	ChangeStarted     ChangeKind = "started"      // it is in progress
 	ChangeEnded       ChangeKind = "ended"        // it took place and is over
 	ChangeCancelled   ChangeKind = "cancelled"    // it was called off
-	ChangeNoShow      ChangeKind = "no_show"      // it is over, and nobody had been admitted
+	ChangeNoShow      ChangeKind = "no_show"      // nobody came; when somebody comes late after all, it is opened again
 	ChangeInvited     ChangeKind = "invited"      // a person was added, with a link
 	ChangeLinkShown   ChangeKind = "link_shown"   // a person's link was given out once more
 	ChangeLinkRenewed ChangeKind = "link_renewed" // a person got another link
@@ -43,7 +43,7 @@ type Change struct {
 }
 
 // stateChanges names the change that each state is entered by.
-var stateChanges = map[State]ChangeKind{Open: ChangeOpened, InProgress: ChangeStarted, Ended: ChangeEnded, Cancelled: ChangeCancelled, NoShow: ChangeNoShow}
+var stateChanges = map[State]ChangeKind{Scheduled: ChangeBooking, Open: ChangeOpened, InProgress: ChangeStarted, Ended: ChangeEnded, Cancelled: ChangeCancelled, NoShow: ChangeNoShow}
 
 // changed tells whoever asked for it what an act changes, in its transaction: what they fail with fails the act. Every act that changes a visit calls it, once
 // for each thing that it changes. v is the visit as it is from now on.

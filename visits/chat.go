@@ -73,7 +73,7 @@ func (s *Service) insertLine(ctx context.Context, tx *store.Tx, line ChatLine) e
 	if err != nil {
 		return err
 	}
-	if v.State.Over() {
+	if s.ended(v) {
 		return fmt.Errorf("the visit is over: %w", fault.NotAllowed)
 	}
 	speaker, err := invitedAs(ctx, tx, line.Visit, line.Session)

@@ -287,6 +287,12 @@ func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, s
 		}
 		id := store.NewID()
 		a.Detail = "pass " + id
+		if to, _ := next(e.Visit.State, eventCame); e.Visit.State == NoShow && OfFamily(e.You.Role) {
+			a.Detail += ", no_show to " + string(to)
+			if err := s.markState(ctx, tx, e.Visit, to, s.now()); err != nil {
+				return err
+			}
+		}
 		pass, err = s.config.Passes.Issue(auth.PassClaims{ID: id, Visit: visit, Session: e.Session, Invitation: e.You.ID, Role: e.You.Role})
 		return err
 	})

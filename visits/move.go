@@ -51,7 +51,7 @@ func (s *Service) Move(ctx context.Context, actor auth.Actor, visit string, m Mo
 
 // moved moves v in memory, where it may be moved.
 func (s *Service) moved(v *Visit, m Move) error {
-	if s.over(*v) {
+	if s.over(*v) || v.State.Over() {
 		return conflict("visit_over.move", "The visit is over, so it cannot be moved.")
 	}
 	starts, minutes := m.StartsAt, m.Minutes

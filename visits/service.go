@@ -277,12 +277,16 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 		return conflict("visit_over.invite", "The visit is over, so nobody can be invited any more.")
 	}
 	if v.invited() >= MaxPeople {
-		return conflict("visit_full", fmt.Sprintf("A visit has room for %d people.", MaxPeople))
+		return visitFull()
 	}
 	if err := s.insertInvitation(ctx, tx, i); err != nil {
 		return err
 	}
 	return s.changed(ctx, tx, ChangeInvited, v, i.ID)
+}
+
+func visitFull() error {
+	return conflict("visit_full", fmt.Sprintf("A visit has room for %d people.", MaxPeople))
 }
 
 // invited counts the people whose invitation was not withdrawn. The visit must have been read whole.
@@ -383,7 +387,12 @@ func (s *Service) wake(err error) error {
 }
 
 // over says whether a visit's links work no more, whatever they may tell.
-func (s *Service) over(v Visit) bool { return v.State.Over() || !s.now().Before(v.ClosesAt) }
+func (s *Service) over(v Visit) bool { return s.ended(v) || !s.now().Before(v.ClosesAt) }
+
+// ended says whether nothing of a visit goes on. To a no-show somebody may come until its window closes.
+func (s *Service) ended(v Visit) bool {
+	return v.State.Over() && (v.State != NoShow || !s.now().Before(v.ClosesAt))
+}
 
 // now is the time as the database keeps it.
 func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }

@@ -151,6 +151,11 @@ type position struct {
 // listRows reads up to limit visits in order of start.
 func (s *Service) listRows(ctx context.Context, q store.Queryer, query Query, after position, limit int) ([]Visit, error) {
 	where, args := query.where()
+	return s.rowsWhere(ctx, q, where, args, after, limit)
+}
+
+// rowsWhere is listRows for a condition in SQL.
+func (s *Service) rowsWhere(ctx context.Context, q store.Queryer, where string, args []any, after position, limit int) ([]Visit, error) {
 	args = append(args, after.StartsAt, after.ID, limit)
 	visits, err := store.Collect(ctx, q, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
 		`SELECT `+visitColumns+` FROM visits WHERE `+where+` AND (starts_at, id) > (?, ?) ORDER BY starts_at, id LIMIT ?`, args...)
@@ -183,14 +188,19 @@ func (q Query) where() (where string, args []any) {
 
 // setState moves a visit. A visit that is over is cut off everywhere.
 func (s *Service) setState(ctx context.Context, tx *store.Tx, v Visit, to State, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE visits SET state = ?, state_at = ? WHERE id = ?`, string(to), store.Millis(at), v.ID)
-	if err != nil {
-		return fmt.Errorf("move a visit: %w", err)
-	}
 	if to.Over() {
 		if err := insertRemoval(ctx, tx, v.ID, "", at); err != nil {
 			return err
 		}
+	}
+	return s.markState(ctx, tx, v, to, at)
+}
+
+// markState moves a visit, and cuts nobody off.
+func (s *Service) markState(ctx context.Context, tx *store.Tx, v Visit, to State, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE visits SET state = ?, state_at = ? WHERE id = ?`, string(to), store.Millis(at), v.ID)
+	if err != nil {
+		return fmt.Errorf("move a visit: %w", err)
 	}
 	return s.changed(ctx, tx, stateChanges[to], v, "")
 }

@@ -43,7 +43,7 @@ func (s *Service) KeepTold(ctx context.Context, visit string, epoch int64, notic
 		if err != nil {
 			return err
 		}
-		if v.State.Over() {
+		if s.ended(v) {
 			return fmt.Errorf("the visit is over: %w", fault.NotAllowed)
 		}
 		for _, n := range notices {

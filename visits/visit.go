@@ -26,13 +26,14 @@ const (
 	InProgress State = "in_progress" // a patient was admitted, or whoever else waited
 	Ended      State = "ended"       // it took place
 	Cancelled  State = "cancelled"   // called off before it took place
-	NoShow     State = "no_show"     // its window closed and nobody had been admitted
+	NoShow     State = "no_show"     // nobody came: its window closed and nobody had been admitted, or who leads it said so before
 )
 
 // States returns every state, in the order of a visit's life.
 func States() []State { return []State{Scheduled, Open, InProgress, Ended, Cancelled, NoShow} }
 
-// Over says whether the visit is over: its links work no more, and no event moves it.
+// Over says whether the visit is over: its links work no more, and no event moves it. But those who come late to a NoShow whose window is open are let
+// wait, and then it is none any more.
 func (s State) Over() bool { return s == Ended || s == Cancelled || s == NoShow }
 
 // event is something that may move a visit to another state.
@@ -44,6 +45,8 @@ const (
 	eventEnded    event = "ended"    // somebody ended it for everyone
 	eventCancel   event = "cancel"   // a scheduler calls it off
 	eventClose    event = "close"    // its window closes
+	eventNoShow   event = "no_show"  // who leads it says that nobody came
+	eventCame     event = "came"     // the family came
 )
 
 // next returns the state an event leads to, and false when the event is not possible. Events that come twice change nothing. Calling
@@ -60,12 +63,14 @@ func next(s State, e event) (State, bool) {
 			return Ended, true
 		case eventCancel:
 			return Cancelled, true
-		case eventClose:
+		case eventClose, eventNoShow:
 			return NoShow, true
+		case eventCame:
+			return s, true
 		}
 	case InProgress:
 		switch e {
-		case eventOpened, eventAdmitted:
+		case eventOpened, eventAdmitted, eventCame:
 			return InProgress, true
 		case eventEnded, eventCancel, eventClose:
 			return Ended, true
@@ -74,6 +79,15 @@ func next(s State, e event) (State, bool) {
 		return Ended, e == eventEnded || e == eventClose
 	case Cancelled:
 		return Cancelled, e == eventCancel
+	case NoShow:
+		switch e {
+		case eventOpened, eventEnded, eventClose, eventNoShow: // whoever is there works here
+			return NoShow, true
+		case eventCame:
+			return Open, true
+		case eventAdmitted:
+			return InProgress, true
+		}
 	}
 	return s, false
 }

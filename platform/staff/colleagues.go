@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
@@ -14,6 +15,7 @@ import (
 type Colleague struct {
 	ID   string
 	Name phi.Text
+	Role auth.Role
 }
 
 // Colleague reads one account that is not switched off, for the program itself.
@@ -22,7 +24,7 @@ func (a *Accounts) Colleague(ctx context.Context, id string) (Colleague, error) 
 		return Colleague{}, fault.NotFound
 	}
 	c := Colleague{ID: id}
-	if err := a.DB.QueryRowContext(ctx, `SELECT name FROM staff_accounts WHERE id = ? AND disabled_at IS NULL`, id).Scan(&c.Name); err != nil {
+	if err := a.DB.QueryRowContext(ctx, `SELECT name, role FROM staff_accounts WHERE id = ? AND disabled_at IS NULL`, id).Scan(&c.Name, &c.Role); err != nil {
 		return Colleague{}, fmt.Errorf("read a colleague: %w", err)
 	}
 	return c, nil
@@ -30,8 +32,8 @@ func (a *Accounts) Colleague(ctx context.Context, id string) (Colleague, error) 
 
 // Colleagues are all accounts that are not switched off, by name, for the program itself.
 func (a *Accounts) Colleagues(ctx context.Context) ([]Colleague, error) {
-	all, err := store.Collect(ctx, a.DB, func(r *sql.Rows) (c Colleague, err error) { return c, r.Scan(&c.ID, &c.Name) },
-		`SELECT id, name FROM staff_accounts WHERE disabled_at IS NULL ORDER BY name, id`)
+	all, err := store.Collect(ctx, a.DB, func(r *sql.Rows) (c Colleague, err error) { return c, r.Scan(&c.ID, &c.Name, &c.Role) },
+		`SELECT id, name, role FROM staff_accounts WHERE disabled_at IS NULL ORDER BY name, id`)
 	if err != nil {
 		return nil, fmt.Errorf("list colleagues: %w", err)
 	}

@@ -1,0 +1,295 @@
+package visits_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// clinic is a practice with two clinicians who can sign in.
+type clinic struct {
+	*practice
+	ada, ben auth.Actor
+}
+
+func newClinic(t *testing.T) *clinic {
+	t.Helper()
+	c := &clinic{practice: newPractice(t)}
+	for _, id := range []string{c.doctor.ID, c.nurse.ID} {
+		if _, err := c.db.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(auth.Clinician), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.ada = auth.Actor{Kind: auth.KindStaff, ID: c.doctor.ID, Role: auth.Clinician}
+	c.ben = auth.Actor{Kind: auth.KindStaff, ID: c.nurse.ID, Role: auth.Clinician}
+	return c
+}
+
+func (c *clinic) book() (visits.Visit, []visits.Link) {
+	c.t.Helper()
+	r := c.request()
+	r.AllowOverlap = true
+	v, links, err := c.Create(c.t.Context(), c.scheduler, r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v, links
+}
+
+// family redeems the link of the patient.
+func (c *clinic) family(l visits.Link) (visits.Entry, error) {
+	return c.Redeem(c.t.Context(), visits.Redemption{Code: codeOf(l), BirthDate: canaryBirthDate})
+}
+
+func (c *clinic) state(id string, want visits.State) {
+	c.t.Helper()
+	if got := c.show(id).State; got != want {
+		c.t.Errorf("the visit is %s, want %s", got, want)
+	}
+}
+
+func TestNoShow(t *testing.T) {
+	c := newClinic(t)
+	v, links := c.book()
+	c.at(noon.Add(-time.Minute))
+	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
+	c.at(noon.Add(10 * time.Minute))
+	for _, other := range []auth.Actor{c.ben, {Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}, {Kind: auth.KindInvitation, ID: c.doctor.ID, Role: auth.Clinician}} {
+		if err := c.NoShow(t.Context(), other, v.ID); !errors.Is(err, fault.NotAllowed) {
+			t.Errorf("a %s who does not lead: %v", other.Role, err)
+		}
+	}
+	if err := errors.Join(c.NoShow(t.Context(), c.ada, v.ID), c.NoShow(t.Context(), c.ada, v.ID)); err != nil {
+		t.Fatal(err)
+	}
+	c.state(v.ID, visits.NoShow)
+	if n := c.audited("visit.no_show", store.Refused); n != 3 || c.audited("visit.no_show", store.Allowed) != 2 || c.count(`visit_removals`) != 0 {
+		t.Errorf("%d refusals in the audit, or somebody was cut off", n)
+	}
+	if _, err := c.Move(t.Context(), c.scheduler, v.ID, visits.Move{StartsAt: noon.Add(24 * time.Hour)}); fault.CodeOf(err) != fault.CodeConflict {
+		t.Errorf("a no-show moved: %v", err)
+	}
+
+	// Taken back by who leads it, or by the desk.
+	if err := errors.Join(c.NotNoShow(t.Context(), c.ada, v.ID), c.NotNoShow(t.Context(), c.scheduler, v.ID)); err != nil {
+		t.Fatal(err)
+	}
+	c.state(v.ID, visits.Scheduled)
+	if err := c.NoShow(t.Context(), c.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+
+	// The clinician's own way in changes nothing, the family's does.
+	doctor, err := c.Enter(t.Context(), c.ada, v.ID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Pass(t.Context(), v.ID, doctor.Token); err != nil {
+		t.Fatal(err)
+	}
+	c.state(v.ID, visits.NoShow)
+	late, err := c.family(links[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.state(v.ID, visits.NoShow)
+	if _, _, err := c.Pass(t.Context(), v.ID, late.Token); err != nil {
+		t.Fatal(err)
+	}
+	c.state(v.ID, visits.Open)
+
+	// Whoever waited already may be let in, too.
+	if err := c.NoShow(t.Context(), c.ada, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: c.now(), Invitation: late.You.ID, Role: auth.Patient}); err != nil {
+		t.Fatal(err)
+	}
+	c.state(v.ID, visits.InProgress)
+	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
+
+	// After the window nothing brings it back.
+	w, links := c.book()
+	c.at(w.StartsAt)
+	if err := c.NoShow(t.Context(), c.ada, w.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.at(w.ClosesAt)
+	wantCode(t, c.NotNoShow(t.Context(), c.ada, w.ID), fault.CodeConflict, fault.NotValid)
+	_, err = c.family(links[0])
+	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+	c.state(w.ID, visits.NoShow)
+}
+
+func TestHandOver(t *testing.T) {
+	c := newClinic(t)
+	v, _ := c.book()
+	give := func(actor auth.Actor, id string, h visits.HandOver) error {
+		t.Helper()
+		return c.HandOver(t.Context(), actor, id, h)
+	}
+	if err := give(c.ben, v.ID, visits.HandOver{To: c.ben.ID}); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("a colleague takes a visit: %v", err)
+	}
+	for _, to := range []string{"", store.NewID(), c.scheduler.ID} {
+		wantFields(t, give(c.ada, v.ID, visits.HandOver{To: to}), "to")
+	}
+	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); err != nil {
+		t.Error(err)
+	}
+	if err := give(c.ada, v.ID, visits.HandOver{To: c.ben.ID}); err != nil {
+		t.Fatal(err)
+	}
+	invited := func(id string) (all []string) {
+		for _, i := range c.show(id).Invitations {
+			if i.StaffID != "" && !i.Revoked() {
+				all = append(all, i.StaffID)
+			}
+		}
+		return all
+	}
+	if got := c.show(v.ID); got.ClinicianID != c.ben.ID || !slices.Equal(invited(v.ID), []string{c.ben.ID}) || c.count(`visit_removals`) != 1 {
+		t.Errorf("led by %s, invited %v", got.ClinicianID, invited(v.ID))
+	}
+	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("who gave it away takes it back: %v", err)
+	}
+	if _, err := c.Enter(t.Context(), c.ada, v.ID, ""); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("who gave it away comes in: %v", err)
+	}
+
+	// The desk does, too; the new one's other visits are known.
+	other, _ := c.book()
+	wantCode(t, give(c.scheduler, other.ID, visits.HandOver{To: c.ben.ID}), fault.CodeConflict, fault.NotValid)
+	if err := give(c.scheduler, other.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true, Keep: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := invited(other.ID); !slices.Equal(got, []string{c.ada.ID, c.ben.ID}) {
+		t.Errorf("invited %v", got)
+	}
+
+	// A live visit goes on for whoever is in it.
+	live, _ := c.book()
+	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: live.ID, At: c.now(), Invitation: live.Invitations[0].ID, Role: auth.Patient}); err != nil {
+		t.Fatal(err)
+	}
+	before := c.count(`visit_removals`)
+	if err := give(c.ada, live.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.state(live.ID, visits.InProgress)
+	if got := invited(live.ID); !slices.Equal(got, []string{c.ada.ID, c.ben.ID}) || c.count(`visit_removals`) != before {
+		t.Errorf("invited %v, or somebody was cut off", got)
+	}
+	if err := c.Cancel(t.Context(), c.scheduler, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, give(c.ben, other.ID, visits.HandOver{To: c.ada.ID}), fault.CodeConflict, fault.NotValid)
+	if n := c.audited("visit.hand_over", store.Refused); n != 2 {
+		t.Errorf("%d refusals in the audit", n)
+	}
+}
+
+// TestEnter: who is signed in and leads a visit comes in without a link, by the rules of one.
+func TestEnter(t *testing.T) {
+	c := newClinic(t)
+	v, links := c.book()
+	c.at(v.OpensAt.Add(-time.Minute))
+	_, err := c.Enter(t.Context(), c.ada, v.ID, "")
+	wantCode(t, err, fault.CodeTooEarly, fault.NotAllowed)
+	c.at(v.OpensAt)
+	for _, other := range []auth.Actor{c.ben, c.scheduler} {
+		if _, err := c.Enter(t.Context(), other, v.ID, ""); !errors.Is(err, fault.NotAllowed) {
+			t.Errorf("a %s who does not lead comes in: %v", other.Role, err)
+		}
+	}
+	e, err := c.Enter(t.Context(), c.ada, v.ID, "")
+	if err != nil || e.You.ID != links[1].Invitation.ID {
+		t.Fatalf("came in as %+v: %v", e.You, err)
+	}
+	again, err := c.Enter(t.Context(), c.ada, v.ID, e.Token)
+	if err != nil || again.Session != e.Session || again.Token != e.Token {
+		t.Errorf("the same browser has another session: %v", err)
+	}
+	family, err := c.family(links[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := c.Enter(t.Context(), c.ada, v.ID, family.Token) // a browser that was somebody else's before
+	if err != nil || other.Session == e.Session || other.You.ID != e.You.ID {
+		t.Errorf("came in as %+v: %v", other.You, err)
+	}
+	if _, _, err := c.Pass(t.Context(), v.ID, e.Token); err != nil {
+		t.Error(err)
+	}
+	if c.audited("visit.enter", store.Allowed) != 3 || c.audited("visit.enter", store.Refused) != 3 {
+		t.Error("the audit does not have all")
+	}
+
+	// Who leads without an invitation gets one.
+	if err := c.Withdraw(t.Context(), c.scheduler, v.ID, e.You.ID); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := c.Enter(t.Context(), c.ada, v.ID, e.Token)
+	if err != nil || fresh.You.ID == e.You.ID || fresh.You.StaffID != c.ada.ID || fresh.You.Role != auth.Clinician {
+		t.Errorf("came in as %+v: %v", fresh.You, err)
+	}
+	c.at(v.ClosesAt)
+	_, err = c.Enter(t.Context(), c.ada, v.ID, fresh.Token)
+	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+}
+
+func TestLeading(t *testing.T) {
+	c := newClinic(t)
+	mine, _ := c.book()
+	r := c.request()
+	r.ClinicianID, r.ServiceID, r.Service, r.Minutes, r.AllowOverlap = c.ben.ID, "", "Nutrition", 20, true
+	his, _, err := c.Create(t.Context(), c.scheduler, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest, _, err := c.Create(t.Context(), c.scheduler, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Invite(t.Context(), c.scheduler, guest.ID, visits.Person{Role: auth.Clinician, StaffID: c.ada.ID}); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []struct {
+		account  string
+		services []string
+		want     []string
+	}{
+		{c.ada.ID, nil, []string{mine.ID, guest.ID}},
+		{c.ben.ID, nil, []string{his.ID, guest.ID}},
+		{c.ben.ID, []string{c.cardiology.ID, c.private.ID}, []string{mine.ID, his.ID, guest.ID}},
+		{"", nil, []string{mine.ID, his.ID, guest.ID}},
+		{store.NewID(), nil, nil},
+	} {
+		all, err := c.Leading(t.Context(), c.db, noon, noon.Add(time.Hour), q.account, q.services)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range all {
+			got = append(got, v.ID)
+			if len(v.Invitations) < 3 {
+				t.Error("its people are missing")
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(q.want)
+		if !slices.Equal(got, q.want) {
+			t.Errorf("%s %v: %v, want %v", q.account, q.services, got, q.want)
+		}
+	}
+	if all, err := c.Leading(t.Context(), c.db, noon.Add(time.Second), noon.Add(time.Hour), c.ada.ID, nil); err != nil || len(all) != 0 {
+		t.Errorf("outside of the time: %v, %v", all, err)
+	}
+}
