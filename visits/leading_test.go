@@ -56,6 +56,7 @@ func (c *clinic) state(id string, want visits.State) {
 
 func TestNoShow(t *testing.T) {
 	c := newClinic(t)
+	since := observed(c.hospital)
 	v, links := c.book()
 	c.at(noon.Add(-time.Minute))
 	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
@@ -112,6 +113,9 @@ func TestNoShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.state(v.ID, visits.InProgress)
+	if got := kindsOf(since()); got != "created, no_show, changed, no_show, opened, no_show, started" {
+		t.Errorf("changes: %s", got)
+	}
 	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
 
 	// After the window nothing brings it back.
@@ -129,6 +133,7 @@ func TestNoShow(t *testing.T) {
 
 func TestHandOver(t *testing.T) {
 	c := newClinic(t)
+	since := observed(c.hospital)
 	v, _ := c.book()
 	give := func(actor auth.Actor, id string, h visits.HandOver) error {
 		t.Helper()
@@ -145,6 +150,9 @@ func TestHandOver(t *testing.T) {
 	}
 	if err := give(c.ada, v.ID, visits.HandOver{To: c.ben.ID}); err != nil {
 		t.Fatal(err)
+	}
+	if got := kindsOf(since()); got != "created, changed, revoked of one, invited of one" {
+		t.Errorf("changes: %s", got)
 	}
 	invited := func(id string) (all []string) {
 		for _, i := range c.show(id).Invitations {
