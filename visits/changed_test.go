@@ -152,7 +152,7 @@ func TestChanges(t *testing.T) {
 // TestActsAreKnown: each act stands in one of these lists, and those of the first are done by TestChanges. Who adds an act that changes a visit tells of it there.
 func TestActsAreKnown(t *testing.T) {
 	changing := []string{"Cancel", "CancelRest", "Create", "CreateSeries", "Invite", "InviteFrom", "Move", "OnRoomEvent", "Resend", "Withdraw", "Watch"}
-	other := []string{"API", "Attendee", "Caller", "Consent", "GiveConsent", "KeepLine", "KeepTold", "List", "OpenRoom", "Pass", "Redeem", "RoomRoutes", "Routes", "Session", "Show", "Told"}
+	other := []string{"API", "Attendee", "CalendarEvent", "Caller", "Consent", "GiveConsent", "KeepLine", "KeepTold", "LinkToSend", "List", "OpenRoom", "Pass", "ReachOf", "Redeem", "RoomRoutes", "Routes", "Session", "Show", "SiteOf", "Told", "Visit"}
 	service := reflect.TypeFor[*visits.Service]()
 	for i := range service.NumMethod() {
 		name := service.Method(i).Name

@@ -66,8 +66,8 @@ func zoneByName(name string) *time.Location {
 	return zone
 }
 
-// zoneWords says a zone as people do: "Berlin time", "New York time", "UTC".
-func zoneWords(zone *time.Location, own *words.Words) string {
+// ZoneWords says a zone as people do: "Berlin time", "New York time", "UTC".
+func ZoneWords(zone *time.Location, own *words.Words) string {
 	name := zone.String()
 	city := strings.ReplaceAll(name[strings.LastIndex(name, "/")+1:], "_", " ")
 	if city == "UTC" {

@@ -70,7 +70,7 @@ type Event struct {
 
 // Person is whose calendar it is.
 type Person struct {
-	Name  phi.Text
+	Name  phi.Text // empty: it does not stand in the file
 	Email phi.Text // needed for every purpose but Save
 	Role  auth.Role
 }
@@ -145,7 +145,10 @@ func (e Event) writePeople(f *writer, p Purpose) {
 	if p == Invite {
 		params = append(params, with("RSVP", "FALSE")) // nobody reads an answer: who can't come calls
 	}
-	f.line("ATTENDEE", address(e.Reader.Email.Reveal()), append(params, with("CN", e.Reader.Name.Reveal()))...)
+	if e.Reader.Name != "" {
+		params = append(params, with("CN", e.Reader.Name.Reveal()))
+	}
+	f.line("ATTENDEE", address(e.Reader.Email.Reveal()), params...)
 }
 
 // writeTexts says what it is and what to do, in the reader's language, and where.

@@ -16,39 +16,41 @@ import (
 	"housecall/platform/module"
 	"housecall/platform/staff"
 	"housecall/visits"
+	"housecall/visits/reminders"
 )
 
 // Config is what a server is started with. The zero value of a field takes the default of docs/operating.md.
 type Config struct {
-	Listen         string         // address and port of pages, API and websockets; port 0: any free one
-	AdminListen    string         // address and port of metrics and profiles; "": nowhere
-	MediaPort      int            // UDP; 0: the number of Listen's port
-	MediaAddresses []netip.Addr   // that clients reach the media port at; none: the machine's own
-	FindAddress    string         // host:port of a STUN server that says what other address they reach it at; "": none
-	PublicURL      string         // the address people use
-	RelayAddress   string         // host:port where clients reach this node's TCP port; "": that of PublicURL
-	TLS            TLS            // certificates; zero: none, and pages come by plain HTTP
-	Data           string         // folder of everything that lasts
-	Database       string         // address of PostgreSQL, or a SQLite file
-	KeyFile        string         // the master key
-	Blobs          string         // where large files are: a folder, or an address s3://…
-	AuditFile      string         // checkpoints of the audit are appended to it
-	Redis          string         // URL; "": leases and limits are kept in memory
-	NodeListen     string         // address and port for other nodes; "": this node is alone
-	NodeAddress    string         // host and port where they reach it; "": those of NodeListen
-	DrainWithin    time.Duration  // how long visits may take to move to other nodes
-	TrustedProxies []netip.Prefix // reverse proxies in front, whose X-Forwarded-For is believed
-	ProxyProtocol  bool           // they pass TCP on, and name the client by a header of the PROXY protocol
-	SMTP           string         // URL of the mail server; "": no e-mail is sent
-	MailFrom       string         // whom it is from
-	SMS            string         // file that describes the gateway; "": no SMS is sent
-	WebhookAllow   []netip.Prefix // networks beside the Internet that webhooks may be sent to
-	Site           string         // the hospital's name
-	Phone          string         // its number for when nothing else works; "": none
-	Consent        string         // folder of texts that families are asked to consent to; "": they are asked nothing
-	TimeZone       *time.Location // the hospital's
-	Window         visits.Window  // when links work, around the planned time
-	Staff          Staff          // how people who work here sign in
+	Listen         string           // address and port of pages, API and websockets; port 0: any free one
+	AdminListen    string           // address and port of metrics and profiles; "": nowhere
+	MediaPort      int              // UDP; 0: the number of Listen's port
+	MediaAddresses []netip.Addr     // that clients reach the media port at; none: the machine's own
+	FindAddress    string           // host:port of a STUN server that says what other address they reach it at; "": none
+	PublicURL      string           // the address people use
+	RelayAddress   string           // host:port where clients reach this node's TCP port; "": that of PublicURL
+	TLS            TLS              // certificates; zero: none, and pages come by plain HTTP
+	Data           string           // folder of everything that lasts
+	Database       string           // address of PostgreSQL, or a SQLite file
+	KeyFile        string           // the master key
+	Blobs          string           // where large files are: a folder, or an address s3://…
+	AuditFile      string           // checkpoints of the audit are appended to it
+	Redis          string           // URL; "": leases and limits are kept in memory
+	NodeListen     string           // address and port for other nodes; "": this node is alone
+	NodeAddress    string           // host and port where they reach it; "": those of NodeListen
+	DrainWithin    time.Duration    // how long visits may take to move to other nodes
+	TrustedProxies []netip.Prefix   // reverse proxies in front, whose X-Forwarded-For is believed
+	ProxyProtocol  bool             // they pass TCP on, and name the client by a header of the PROXY protocol
+	SMTP           string           // URL of the mail server; "": no e-mail is sent
+	MailFrom       string           // whom it is from
+	SMS            string           // file that describes the gateway; "": no SMS is sent
+	Reminders      []reminders.Step // when people are reminded of a visit; nil: as reminders.DefaultSteps
+	WebhookAllow   []netip.Prefix   // networks beside the Internet that webhooks may be sent to
+	Site           string           // the hospital's name
+	Phone          string           // its number for when nothing else works; "": none
+	Consent        string           // folder of texts that families are asked to consent to; "": they are asked nothing
+	TimeZone       *time.Location   // the hospital's
+	Window         visits.Window    // when links work, around the planned time
+	Staff          Staff            // how people who work here sign in
 
 	Modules []module.Module // services beside the visits
 

@@ -33,6 +33,7 @@ import (
 	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/reminders"
 )
 
 // Version of the program; release builds set it with -ldflags "-X housecall/cmd/housecall/server.Version=…".
@@ -54,11 +55,12 @@ type Server struct {
 	cluster cluster
 	routes  *web.Routes
 
-	Accounts *staff.Accounts
-	Sites    *sites.House
-	People   *people.Service
-	Visits   *visits.Service
-	Blobs    *blobs.Store // large private files
+	Accounts  *staff.Accounts
+	Sites     *sites.House
+	People    *people.Service
+	Visits    *visits.Service
+	Reminders *reminders.Service
+	Blobs     *blobs.Store // large private files
 }
 
 // New starts a server; it serves when New returns. The context ends nothing: Close does.
@@ -174,11 +176,12 @@ func (s *Server) start(ctx context.Context) error {
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Limiter: once,
+		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Changed: post.changed(), Limiter: once,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
 	}
+	s.startReminders(db, post, policy, book)
 	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone)
 	if err != nil {
 		return err
@@ -233,12 +236,12 @@ func (s *Server) start(ctx context.Context) error {
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), audit.Locales())...)
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), reminders.Locales(), audit.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, module.Rules(modules))
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, reminders.Rules, module.Rules(modules))
 }
 
 // Routes are all routes that people and programs reach, each with who may use it.

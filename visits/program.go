@@ -1,0 +1,102 @@
+package visits
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/mail"
+	"slices"
+
+	"housecall/auth"
+
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/words"
+	"housecall/visits/calendar"
+)
+
+// What other parts of the program ask of visits on nobody's behalf. It leaves no audit row: whoever uses it audits what it is used for.
+
+// Visit reads one visit with its invitations.
+func (s *Service) Visit(ctx context.Context, id string) (Visit, error) {
+	return s.visitWhole(ctx, s.config.DB, id)
+}
+
+// Reach is how somebody is written to. What is empty is not known, or must not be used.
+type Reach struct {
+	Email    phi.Text
+	Phone    phi.Text // E.164
+	Language string   // that they read; never empty
+}
+
+// ReachOf is how a person of a visit is written to, as the hospital knows it now. Of a confidential visit nobody of the family hears but the patient, in ways
+// that no guardian reads.
+func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, error) {
+	site, err := s.SiteOf(ctx, v)
+	if err != nil {
+		return Reach{}, err
+	}
+	r := Reach{Email: i.Email, Phone: i.Phone, Language: i.Language}
+	if r.Language == "" && len(site.Languages) > 0 && OfFamily(i.Role) {
+		r.Language = site.Languages[0]
+	}
+	r.Language = cmp.Or(r.Language, words.Fallback)
+	if !OfFamily(i.Role) || v.PatientID == "" || s.config.Patients == nil {
+		if v.Confidential && OfFamily(i.Role) && i.Role != auth.Patient {
+			r.Email, r.Phone = "", ""
+		}
+		return r, nil
+	}
+	known := practice{}
+	known.patient, err = s.config.Patients.Patient(ctx, v.PatientID)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return Reach{}, err
+	}
+	contact, found := known.contact(i.ContactID)
+	if v.Confidential && (i.Role != auth.Patient || found && !slices.Contains(known.patient.Recipients(true), contact)) {
+		return Reach{Language: r.Language}, nil
+	}
+	r.Email, r.Phone = cmp.Or(contact.Email, r.Email), cmp.Or(contact.Phone, r.Phone)
+	if v.Confidential && known.ofGuardian(r.Email, "") {
+		r.Email = ""
+	}
+	if v.Confidential && known.ofGuardian("", r.Phone) {
+		r.Phone = ""
+	}
+	return r, nil
+}
+
+// SiteOf is the site of a visit; of one that names none it is what the options say.
+func (s *Service) SiteOf(ctx context.Context, v Visit) (sites.Site, error) {
+	if v.SiteID == "" || s.config.Sites == nil {
+		return sites.Site{Name: s.config.Site, Phone: s.config.Phone, Calendar: sites.Calendar{Zone: s.config.TimeZone}}, nil
+	}
+	return s.config.Sites.Site(ctx, v.SiteID)
+}
+
+// LinkToSend is a person's link where it may stand in what is sent and kept by others: where it asks for the date of birth. Empty: it may not.
+func (s *Service) LinkToSend(v Visit, i Invitation) string {
+	if !v.AskBirthDate || !OfFamily(i.Role) {
+		return ""
+	}
+	return s.linkURL(i.ID, i.Generation)
+}
+
+// CalendarEvent is a visit as one person's calendar shows it. The service is not named there: it may tell why somebody comes.
+func (s *Service) CalendarEvent(ctx context.Context, v Visit, i Invitation, own *words.Words) (calendar.Event, error) {
+	site, err := s.SiteOf(ctx, v)
+	if err != nil {
+		return calendar.Event{}, err
+	}
+	organizer := s.config.PublicURL
+	if from, err := mail.ParseAddress(s.config.MailFrom); err == nil {
+		organizer = from.Address
+	}
+	return calendar.Event{
+		UID: v.ID, Sequence: v.Sequence, Starts: v.StartsAt, Ends: v.EndsAt, Zone: site.Zone, Created: v.CreatedAt,
+		Site: site.Name, Phone: site.Phone, Organizer: organizer,
+		Reader: calendar.Person{Name: i.Name, Email: i.Email, Role: i.Role}, Words: own,
+		Link: s.linkURL(i.ID, i.Generation), AsksBirthDate: v.AskBirthDate && OfFamily(i.Role),
+	}, nil
+}

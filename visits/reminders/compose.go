@@ -1,0 +1,136 @@
+package reminders
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/notify"
+	"housecall/platform/phi"
+	"housecall/platform/words"
+	"housecall/visits"
+	"housecall/visits/calendar"
+)
+
+// compose makes the text of a message that is about to be sent, unless it is not needed any more.
+func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content, error) {
+	k, err := parseKey(m.Key)
+	if err != nil {
+		return notify.Content{}, err
+	}
+	v, err := s.config.Visits.Visit(ctx, k.visit)
+	if errors.Is(err, fault.NotFound) {
+		return notify.Content{}, notify.ErrNotNeeded
+	}
+	if err != nil {
+		return notify.Content{}, err
+	}
+	at := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.ID == k.invitation })
+	if at < 0 || !s.holds(v, v.Invitations[at], m.Kind, k) {
+		return notify.Content{}, notify.ErrNotNeeded
+	}
+	i := v.Invitations[at]
+	reach, err := s.config.Visits.ReachOf(ctx, v, i)
+	if err != nil {
+		return notify.Content{}, err
+	}
+	if to := map[notify.Channel]phi.Text{notify.Email: reach.Email, notify.SMS: reach.Phone}[m.Channel]; to != m.To {
+		return notify.Content{}, notify.ErrNotNeeded // it is somebody else's by now, or must not be written to
+	}
+	own := s.config.Words.In(m.Language)
+	event, err := s.config.Visits.CalendarEvent(ctx, v, i, own)
+	if err != nil {
+		return notify.Content{}, err
+	}
+	event.Reader.Email = m.To
+	if i.Role == auth.Patient {
+		event.Reader.Name = "" // others may read a child's mail
+	}
+	l := letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, link: s.config.Visits.LinkToSend(v, i)}
+	return l.content(s.now()), nil
+}
+
+// holds says whether what a message tells is so.
+func (s *Service) holds(v visits.Visit, i visits.Invitation, kind string, k key) bool {
+	switch kind {
+	case kindCancelled:
+		return v.State == visits.Cancelled && !i.Revoked()
+	case kindUninvited:
+		return i.Revoked()
+	}
+	if v.State.Over() || i.Revoked() || k.sequence != v.Sequence || !s.now().Before(v.EndsAt) {
+		return false
+	}
+	switch kind {
+	case kindReminder:
+		return s.now().Before(v.StartsAt)
+	case kindLate:
+		return v.State != visits.InProgress
+	}
+	return k.generation == 0 || k.generation == i.Generation
+}
+
+// letter is a message on its way to words.
+type letter struct {
+	*words.Words
+	event   calendar.Event
+	kind    string
+	minutes int // later than planned
+	sms     bool
+	link    string // empty: none stands in it
+}
+
+// say says something of the message's kind, with where and when the visit is.
+func (l letter) say(key string, more ...any) string {
+	starts := l.event.Starts.In(l.event.Zone)
+	return l.T(key, append([]any{"site", l.event.Site, "day", l.Day(starts), "time", l.Clock(starts), "zone", visits.ZoneWords(l.event.Zone, l.Words)}, more...)...)
+}
+
+// about is the part of a key of the catalogues that names the message's kind.
+func (l letter) about() string { return strings.TrimPrefix(l.kind, "visit.") }
+
+func (l letter) content(now time.Time) notify.Content {
+	c := notify.Content{Subject: phi.Text(l.say("reminders.subject." + l.about()))}
+	between := "\n\n"
+	if l.sms {
+		between = "\n"
+	}
+	c.Text = phi.Text(strings.Join(l.paragraphs(), between))
+	purpose, attached := map[string]calendar.Purpose{kindConfirmed: calendar.Invite, kindMoved: calendar.Invite, kindLink: calendar.Invite,
+		kindCancelled: calendar.CallOff, kindUninvited: calendar.Uninvite}[l.kind]
+	if attached && !l.sms {
+		c.Attachments = []notify.Attachment{{Name: calendar.FileName, Type: purpose.MediaType(), Body: l.event.File(purpose, now)}}
+	}
+	return c
+}
+
+// paragraphs are what the message says.
+func (l letter) paragraphs() []string {
+	var all []string
+	switch l.kind {
+	case kindLate:
+		all = append(all, l.N("reminders.late", l.minutes), l.say("reminders.confirmed"))
+	default:
+		all = append(all, l.say("reminders."+l.about()))
+	}
+	phone := "calendar.questions"
+	if l.kind != kindCancelled && l.kind != kindUninvited {
+		all, phone = append(all, l.way()...), "calendar.phone"
+	}
+	if l.event.Phone != "" {
+		all = append(all, l.T(phone, "phone", l.event.Phone))
+	}
+	return all
+}
+
+// way says how to come in.
+func (l letter) way() []string {
+	if l.link == "" {
+		return []string{l.T("calendar.own_link")}
+	}
+	return []string{l.T("calendar.open") + "\n" + l.link, l.T("desk.message.birth_date") + " " + l.T("desk.message.only")}
+}

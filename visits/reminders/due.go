@@ -1,0 +1,172 @@
+package reminders
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/notify"
+	"housecall/platform/phi"
+	"housecall/visits"
+)
+
+// The kinds of message, as the outbox knows them.
+const (
+	kindConfirmed = "visit.confirmed" // the visit is planned; with a calendar file
+	kindMoved     = "visit.moved"     // it is at another time; with a calendar file
+	kindLink      = "visit.link"      // the person's link is another; with a calendar file
+	kindReminder  = "visit.reminder"  // it is soon
+	kindLate      = "visit.late"      // it begins later than planned
+	kindCancelled = "visit.cancelled" // it was called off; with a calendar file that takes it out
+	kindUninvited = "visit.uninvited" // the person is not invited any more; likewise
+)
+
+func kinds() []string {
+	return []string{kindConfirmed, kindMoved, kindLink, kindReminder, kindLate, kindCancelled, kindUninvited}
+}
+
+// key names a message of a kind for ever.
+type key struct {
+	visit, invitation    string
+	sequence, generation int    // of the visit and of the person's link
+	detail               string // which reminder
+}
+
+func (k key) String() string {
+	return strings.Join([]string{k.visit, k.invitation, strconv.Itoa(k.sequence), strconv.Itoa(k.generation), k.detail}, "|")
+}
+
+func parseKey(s string) (k key, err error) {
+	parts := strings.Split(s, "|")
+	if len(parts) != 5 {
+		return key{}, fmt.Errorf("%d parts in a message's key", len(parts))
+	}
+	k.visit, k.invitation, k.detail = parts[0], parts[1], parts[4]
+	if k.sequence, err = strconv.Atoi(parts[2]); err != nil {
+		return key{}, err
+	}
+	k.generation, err = strconv.Atoi(parts[3])
+	return k, err
+}
+
+// addressee is a person of a visit by one channel.
+type addressee struct {
+	invitation visits.Invitation
+	channel    notify.Channel
+	to         phi.Text
+	language   string
+}
+
+// message is one to this addressee.
+func (a addressee) message(kind string, k key, now time.Time) notify.Message {
+	return notify.Message{Channel: a.channel, To: a.to, Kind: kind, Key: k.String(), Language: a.language, About: k.visit, At: now}
+}
+
+// said is a message that there is already, and that was not stopped.
+type said struct {
+	key
+	kind    string
+	channel notify.Channel
+	state   notify.State
+	at      time.Time // when it was put
+}
+
+// told says whether its reader has it, as far as anybody knows, or is about to.
+func (s said) told() bool { return s.state != notify.Failed }
+
+// invites says whether it tells when the visit is.
+func (s said) invites() bool {
+	return s.kind == kindConfirmed || s.kind == kindMoved || s.kind == kindLink
+}
+
+// soonAfter is how long after being told of a visit people need not be reminded of it.
+const soonAfter = time.Hour
+
+// plan is all that says what is to be sent about a visit.
+type plan struct {
+	visit visits.Visit
+	said  []said
+	steps []Step
+	zone  *time.Location // of the visit's site
+	now   time.Time
+	links func(visits.Invitation) bool // whether the person's link stands in messages
+}
+
+// due is what is to be sent to somebody now; ok is false where there is nothing.
+func (p plan) due(a addressee) (kind string, k key, ok bool) {
+	k = key{p.visit.ID, a.invitation.ID, p.visit.Sequence, p.generation(a.invitation), ""}
+	own := slices.DeleteFunc(slices.Clone(p.said), func(s said) bool { return s.invitation != a.invitation.ID || s.channel != a.channel })
+	kind, k.detail = p.kind(a.invitation, own)
+	there := slices.ContainsFunc(own, func(s said) bool { return s.kind == kind && s.key == k })
+	return kind, k, kind != "" && !there
+}
+
+// generation is that of the link which stands in somebody's messages; 0: none does.
+func (p plan) generation(i visits.Invitation) int {
+	if !p.links(i) {
+		return 0
+	}
+	return i.Generation
+}
+
+// kind is what an invited person should have been told last, who has been told own; empty: nothing.
+func (p plan) kind(i visits.Invitation, own []said) (kind, detail string) {
+	invited := slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.told() })
+	v := p.visit
+	switch {
+	case v.State == visits.Ended || v.State == visits.NoShow || !p.now.Before(v.EndsAt):
+		return "", ""
+	case i.Revoked() && invited && !slices.ContainsFunc(own, func(s said) bool { return s.kind == kindUninvited }):
+		return kindUninvited, ""
+	case i.Revoked():
+		return "", ""
+	case v.State == visits.Cancelled && invited:
+		return kindCancelled, ""
+	case v.State == visits.Cancelled:
+		return "", ""
+	}
+	current := slices.IndexFunc(own, func(s said) bool { return s.invites() && s.sequence == v.Sequence && s.generation == p.generation(i) })
+	switch {
+	case current >= 0:
+		return p.reminder(i, own[current].at)
+	case !invited:
+		return kindConfirmed, ""
+	case slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.sequence == v.Sequence }):
+		return kindLink, ""
+	case v.State == visits.InProgress: // only its end has moved
+		return "", ""
+	}
+	return kindMoved, ""
+}
+
+// reminder is the last one whose time has come since somebody was told of the visit. The hospital's own people are not reminded.
+func (p plan) reminder(i visits.Invitation, told time.Time) (kind, detail string) {
+	if i.Role == auth.Clinician || i.Role == auth.Observer || p.visit.State == visits.InProgress || !p.now.Before(p.visit.StartsAt) {
+		return "", ""
+	}
+	var last time.Time
+	for _, s := range p.steps {
+		at := s.at(p.visit.StartsAt, p.zone)
+		if at.After(p.now) || at.Before(told.Add(soonAfter)) || !at.After(last) {
+			continue
+		}
+		last, kind, detail = at, kindReminder, s.String()
+	}
+	return kind, detail
+}
+
+// next is when to look again; zero: there is no need.
+func (p plan) next() (at time.Time) {
+	if p.visit.State.Over() {
+		return at
+	}
+	for _, s := range p.steps {
+		if t := s.at(p.visit.StartsAt, p.zone); t.After(p.now) && t.Before(p.visit.StartsAt) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}

@@ -1,0 +1,289 @@
+package reminders_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/http"
+	"net/http/httptest"
+	"net/mail"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"go.uber.org/goleak"
+
+	"housecall/auth"
+	"housecall/platform/jobs"
+	"housecall/platform/keys"
+	"housecall/platform/notify"
+	"housecall/platform/notify/mailtest"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
+	"housecall/visits"
+	"housecall/visits/reminders"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+
+// Fake people, whose names may stand in no message.
+const (
+	childName    = "Canary Childname"
+	guardianName = "Canary Guardianname"
+	serviceName  = "Canary Servicename"
+	guardianMail = "guardian@example.org"
+	childMail    = "child@example.org"
+	guardianCell = "+12025550143"
+	doctorMail   = "doctor@example.org"
+)
+
+// noon is in New York, three weeks before the visits.
+var noon = time.Date(2026, 10, 13, 16, 0, 0, 0, time.UTC)
+
+// house is a hospital with a mail server and an SMS gateway, and a clock that is turned by hand.
+type house struct {
+	*visits.Service
+	t         *testing.T
+	db        *store.DB
+	queue     *jobs.Queue
+	outbox    *notify.Outbox
+	reminders *reminders.Service
+	people    *people.Service
+	mail      *mailtest.Server
+	policy    auth.Policy
+	logs      *bytes.Buffer
+	scheduler auth.Actor
+
+	away  atomic.Bool // the mail server takes nothing
+	mu    sync.Mutex
+	clock time.Time
+	sms   map[string][]string // by number, in order
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, db: storetest.Open(t, storetest.URL(t), store.Options{}), clock: noon, sms: map[string][]string{},
+		logs: &bytes.Buffer{}, scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
+	h.mail = mailtest.Start(t, mailtest.Options{Recipient: func(string) error {
+		if h.away.Load() {
+			return &smtp.SMTPError{Code: 451, Message: "later"}
+		}
+		return nil
+	}})
+	logger := slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})) // jobs run one after another
+	ring, err := keys.Open(t.Context(), h.db, filepath.Join(t.TempDir(), "master.key"))
+	h.must(err)
+	h.policy, err = auth.NewPolicy(sites.Rules, people.Rules, reminders.Rules)
+	h.must(err)
+	zone, err := time.LoadLocation("America/New_York")
+	h.must(err)
+	book, err := words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), reminders.Locales())
+	h.must(err)
+	places, err := sites.New(t.Context(), sites.Config{DB: h.db, Policy: h.policy, Languages: book.Tags(), Now: h.now,
+		First: sites.Site{Name: "Example Children's Hospital", Phone: "+1 617 555 0100", Country: "US", Calendar: sites.Calendar{Zone: zone}}})
+	h.must(err)
+	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: places, Languages: book.Tags(), Now: h.now})
+	h.must(err)
+	from, err := notify.NewMail(h.mail.URL(), "Example Children's Hospital <visits@hospital.example>")
+	h.must(err)
+	h.queue, err = jobs.New(t.Context(), jobs.Config{DB: h.db, Now: h.now, Logger: logger})
+	h.must(err)
+	h.outbox, err = notify.New(t.Context(), notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: from, SMS: h.gateway(), Now: h.now, Logger: logger})
+	h.must(err)
+	h.Service, err = visits.New(t.Context(), visits.Config{DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: book.Tags(), Words: book,
+		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Now: h.now, Logger: logger,
+		Changed: changes{reminders.Changed(h.queue, h.outbox)}})
+	h.must(err)
+	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.queue, Outbox: h.outbox, Visits: h.Service, Policy: h.policy, Words: book, Now: h.now})
+	t.Cleanup(func() {
+		if strings.Contains(h.logs.String(), "Canary") || strings.Contains(h.logs.String(), "@example.org") {
+			t.Errorf("health data in the log: %s", h.logs)
+		}
+	})
+	return h
+}
+
+func (h *house) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.clock
+}
+
+// gateway keeps what it is given.
+func (h *house) gateway() *notify.Gateway {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct{ To, Text string }
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			h.t.Error(err)
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.sms[m.To] = append(h.sms[m.To], m.Text)
+	}))
+	h.t.Cleanup(server.Close)
+	file := filepath.Join(h.t.TempDir(), "sms.json")
+	h.must(os.WriteFile(file, []byte(`{"url": "`+server.URL+`", "headers": {"Content-Type": "application/json"}, "body": "{\"to\": {{json .To}}, \"text\": {{json .Text}}}"}`), 0o600))
+	g, err := notify.ReadGateway(file)
+	h.must(err)
+	return g
+}
+
+// due does all that is due.
+func (h *house) due() { h.queue.RunDue(h.t.Context()) }
+
+// until turns the clock to a time, stopping whenever something is due before.
+func (h *house) until(t time.Time) {
+	h.t.Helper()
+	for h.now().Before(t) {
+		next := t
+		var at int64
+		h.must(h.db.QueryRowContext(h.t.Context(), `SELECT COALESCE(MIN(next_at), 0) FROM jobs WHERE state = 'waiting'`).Scan(&at))
+		if at > 0 && store.Time(at).Before(t) {
+			next = store.Time(at)
+		}
+		h.mu.Lock()
+		h.clock = next
+		h.mu.Unlock()
+		h.due()
+	}
+}
+
+// patient makes a patient with a guardian and a contact of their own.
+func (h *house) patient(confidential bool) people.Patient {
+	h.t.Helper()
+	p, err := h.people.Create(h.t.Context(), h.scheduler, people.Patient{Name: childName, BirthDate: "2012-05-31", Language: "en", Contacts: []people.Contact{
+		{Kind: people.Guardian, Name: guardianName, Email: guardianMail, Phone: guardianCell, Language: "es"},
+		{Kind: people.Self, Email: childMail, Confidential: confidential},
+	}})
+	h.must(err)
+	return p
+}
+
+// starts is when visits start: 15:00 in New York, three days after the clocks went back there.
+var starts = time.Date(2026, 11, 4, 20, 0, 0, 0, time.UTC)
+
+// visit makes a visit of a patient, whose contacts are given by their places.
+func (h *house) visit(p people.Patient, change func(*visits.Request)) visits.Visit {
+	h.t.Helper()
+	r := visits.Request{Service: serviceName, StartsAt: starts, Minutes: 30, AskBirthDate: true, PatientID: p.ID, People: []visits.Person{
+		{Role: auth.Patient, ContactID: p.Contacts[1].ID},
+		{Role: auth.Guardian, ContactID: p.Contacts[0].ID},
+		{Role: auth.Clinician, Name: "Canary Doctorname", Email: doctorMail},
+	}}
+	if change != nil {
+		change(&r)
+	}
+	v, _, err := h.Create(h.t.Context(), h.scheduler, r)
+	h.must(err)
+	h.due()
+	return v
+}
+
+// letter is an e-mail as its reader sees it.
+type letter struct {
+	subject, text string
+	file          []byte // for a calendar; nil: none
+	method        string
+}
+
+// mailbox reads what was sent to an address.
+func (h *house) mailbox(address string) (all []letter) {
+	h.t.Helper()
+	for _, l := range h.mail.Mailbox(address) {
+		m, err := mail.ReadMessage(bytes.NewReader(l.Raw))
+		h.must(err)
+		subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+		h.must(err)
+		out := letter{subject: subject}
+		h.read(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body, &out)
+		all = append(all, out)
+	}
+	return all
+}
+
+func (h *house) read(kind, encoding string, body io.Reader, out *letter) {
+	h.t.Helper()
+	media, params, err := mime.ParseMediaType(kind)
+	h.must(err)
+	if strings.HasPrefix(media, "multipart/") {
+		for parts := multipart.NewReader(body, params["boundary"]); ; {
+			part, err := parts.NextRawPart()
+			if err == io.EOF {
+				return
+			}
+			h.must(err)
+			h.read(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part, out)
+		}
+	}
+	if strings.EqualFold(encoding, "quoted-printable") {
+		body = quotedprintable.NewReader(body)
+	}
+	text, err := io.ReadAll(body)
+	h.must(err)
+	switch {
+	case media == "text/plain":
+		out.text = string(text)
+	case media == "text/calendar" && out.file == nil:
+		out.file, out.method = text, params["method"]
+	}
+}
+
+// held is an event as a calendar holds it.
+type held struct {
+	UID, Status, URL string
+	Sequence         int
+	Starts           string
+}
+
+// calendar gives files to a calendar that nobody here wrote (ical.js), in the order in which they came, and tells what is in it then.
+func (h *house) calendar(letters []letter) []held {
+	h.t.Helper()
+	library, err := filepath.Abs("../../static/node_modules/ical.js/dist/ical.js")
+	h.must(err)
+	var files []string
+	for _, l := range letters {
+		if l.file != nil {
+			files = append(files, string(l.file))
+		}
+	}
+	in, err := json.Marshal(files)
+	h.must(err)
+	command := exec.Command("node", "../calendar/testdata/read.mjs", library)
+	command.Stdin, command.Stderr = bytes.NewReader(append(in, '\n')), os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		h.t.Fatalf("%v: run make deps", err)
+	}
+	var answer struct {
+		Events []held
+		Error  string
+	}
+	h.must(json.Unmarshal(out, &answer))
+	if answer.Error != "" {
+		h.t.Fatal(answer.Error)
+	}
+	return answer.Events
+}

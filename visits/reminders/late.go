@@ -1,0 +1,76 @@
+package reminders
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// Limits of how late a visit can be said to begin.
+const (
+	MinLate = 5 // minutes
+	MaxLate = 180
+
+	// lateWithin is how long before the start people are told: sooner than that the visit is better moved.
+	lateWithin = 12 * time.Hour
+)
+
+// minutesOf reads the detail of a notice's key; 0: it is none.
+func minutesOf(detail string) int {
+	minutes, _, _ := strings.Cut(detail, "-")
+	n, err := strconv.Atoi(minutes)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Late tells the people of a visit who are not the hospital's that it begins so many minutes later, and says how many messages go out. The visit stays where it
+// is. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
+func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
+	var v visits.Visit
+	var all []addressee
+	may := s.config.Policy.May(actor.Role, Late)
+	if may { // or it would be told what there is
+		if v, err = s.config.Visits.Visit(ctx, visit); err != nil {
+			return 0, err
+		}
+		if all, err = s.addressees(ctx, v); err != nil {
+			return 0, err
+		}
+	}
+	act := store.Act{At: s.now(), Actor: actor, Action: string(Late), Subject: store.About("visit", visit)}
+	err = s.config.DB.Do(ctx, act, may, func(tx *store.Tx, a *store.Act) error {
+		now, notice := s.now(), store.NewID()
+		switch {
+		case minutes < MinLate || minutes > MaxLate:
+			return fault.Invalid("minutes", fmt.Sprintf("must be from %d to %d", MinLate, MaxLate))
+		case v.State != visits.Scheduled && v.State != visits.Open, !now.Before(v.EndsAt), now.Before(v.StartsAt.Add(-lateWithin)):
+			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "not_soon", Detail: "The visit has begun, is over, or is not today."}
+		}
+		for _, addressed := range all {
+			i := addressed.invitation
+			if i.Revoked() || i.Role == auth.Clinician || i.Role == auth.Observer {
+				continue
+			}
+			k := key{v.ID, i.ID, v.Sequence, 0, strconv.Itoa(minutes) + "-" + notice}
+			if err := s.config.Outbox.Put(ctx, tx, addressed.message(kindLate, k, now)); err != nil {
+				return err
+			}
+			messages++
+		}
+		a.Detail = fmt.Sprintf("minutes %d, messages %d", minutes, messages)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return messages, nil
+}

@@ -1,0 +1,180 @@
+// Package reminders tells the people of a visit by e-mail and SMS when it is, that it has moved or was called off, and reminds them of it before.
+// The outbox (platform/notify) owns what was sent; this package decides what is due, in jobs that the acts of visits put into their own transactions, and makes
+// each text when it is sent, from what holds then. It must never say why somebody comes or name anybody, and never put a link into a message that opens without
+// the date of birth.
+package reminders
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/jobs"
+	"housecall/platform/notify"
+	"housecall/platform/sites"
+	"housecall/platform/store"
+	"housecall/platform/words"
+	"housecall/visits"
+	"housecall/visits/calendar"
+)
+
+//go:embed locales/*.json
+var localeFiles embed.FS
+
+// Locales are what messages and this package's pages say.
+func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
+
+// Late is telling people that a visit begins later.
+const Late auth.Action = "visit.late"
+
+// Rules are who may do that.
+var Rules = []auth.Rule{{Action: Late, Meaning: "tell the people of a visit that it begins later", Roles: []auth.Role{auth.Clinician, auth.Scheduler, auth.Admin}}}
+
+// The kinds of job. The key of each is the visit's id.
+const (
+	jobChanged = "visits.changed" // something of the visit has changed
+	jobStep    = "visits.remind"  // the time of a reminder has come
+)
+
+// Changed is for visits.Config.Changed: it has people told of a change, and stops what would tell them what held before.
+func Changed(queue *jobs.Queue, outbox *notify.Outbox) func(context.Context, *store.Tx, visits.Change) error {
+	return func(ctx context.Context, tx *store.Tx, c visits.Change) error {
+		switch c.Kind {
+		case visits.ChangeOpened, visits.ChangeStarted, visits.ChangeLinkShown:
+			return nil
+		case visits.ChangeMoved, visits.ChangeCancelled, visits.ChangeEnded, visits.ChangeNoShow:
+			if err := outbox.Stop(ctx, tx, c.VisitID); err != nil {
+				return err
+			}
+		}
+		return queue.Put(ctx, tx, jobs.Job{Kind: jobChanged, Key: c.VisitID, At: queue.Now()})
+	}
+}
+
+// Visits are the appointments.
+type Visits interface {
+	Visit(ctx context.Context, id string) (visits.Visit, error)
+	ReachOf(ctx context.Context, v visits.Visit, i visits.Invitation) (visits.Reach, error)
+	LinkToSend(v visits.Visit, i visits.Invitation) string
+	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)
+	SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error)
+}
+
+// Config is what reminders need from outside.
+type Config struct {
+	DB     *store.DB
+	Jobs   *jobs.Queue    // of the same database; handlers are added to it
+	Outbox *notify.Outbox // likewise; composers are added to it
+	Visits Visits
+	Policy auth.Policy
+	Words  *words.Book
+	Steps  []Step           // when people are reminded; nil: DefaultSteps
+	Now    func() time.Time // nil: time.Now
+
+}
+
+// Service tells people. Safe for use by many goroutines.
+type Service struct{ config Config }
+
+// New gives the queue its handlers and the outbox its texts. Call it before they run.
+func New(c Config) *Service {
+	if c.Steps == nil {
+		c.Steps = DefaultSteps()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Service{c}
+	c.Jobs.Handle(jobChanged, s.tell)
+	c.Jobs.Handle(jobStep, s.tell)
+	for _, kind := range kinds() {
+		c.Outbox.Compose(kind, s.compose)
+	}
+	return s
+}
+
+// tell has everybody of a visit told what they should know by now: the handler of both kinds of job.
+func (s *Service) tell(ctx context.Context, j jobs.Job) error {
+	v, err := s.config.Visits.Visit(ctx, j.Key)
+	if errors.Is(err, fault.NotFound) {
+		return jobs.GiveUp(err)
+	}
+	if err != nil {
+		return err
+	}
+	all, err := s.addressees(ctx, v)
+	if err != nil {
+		return err
+	}
+	p, err := s.plan(ctx, v)
+	if err != nil {
+		return err
+	}
+	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := j.Done(ctx, tx); err != nil {
+			return err
+		}
+		for _, a := range all {
+			kind, k, due := p.due(a)
+			if !due {
+				continue
+			}
+			if err := s.config.Outbox.Put(ctx, tx, a.message(kind, k, p.now)); err != nil {
+				return err
+			}
+		}
+		if next := p.next(); !next.IsZero() {
+			return s.config.Jobs.Put(ctx, tx, jobs.Job{Kind: jobStep, Key: v.ID, At: next})
+		}
+		return nil
+	})
+}
+
+// addressees are the people of a visit by each channel there is to them.
+func (s *Service) addressees(ctx context.Context, v visits.Visit) (all []addressee, err error) {
+	for _, i := range v.Invitations {
+		reach, err := s.config.Visits.ReachOf(ctx, v, i)
+		if err != nil {
+			return nil, fmt.Errorf("find out how to write to somebody: %w", err)
+		}
+		for _, a := range []addressee{{i, notify.Email, reach.Email, reach.Language}, {i, notify.SMS, reach.Phone, reach.Language}} {
+			if a.to != "" && s.config.Outbox.Sends(a.channel) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all, nil
+}
+
+// plan reads what has been said about a visit.
+func (s *Service) plan(ctx context.Context, v visits.Visit) (plan, error) {
+	site, err := s.config.Visits.SiteOf(ctx, v)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{visit: v, steps: s.config.Steps, zone: site.Zone, now: s.now(), links: func(i visits.Invitation) bool { return s.config.Visits.LinkToSend(v, i) != "" }}
+	statuses, err := s.config.Outbox.About(ctx, v.ID)
+	if err != nil {
+		return plan{}, err
+	}
+	for _, m := range statuses {
+		if m.State == notify.Stopped || !slices.Contains(kinds(), m.Kind) {
+			continue
+		}
+		k, err := parseKey(m.Key)
+		if err != nil {
+			return plan{}, err
+		}
+		p.said = append(p.said, said{k, m.Kind, m.Channel, m.State, m.At})
+	}
+	return p, nil
+}
+
+// now is the time as the database keeps it.
+func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }
