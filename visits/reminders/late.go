@@ -37,7 +37,7 @@ func minutesOf(detail string) int {
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
 	var v visits.Visit
 	var all []addressee
-	may := s.config.Policy.May(actor.Role, Late)
+	may := s.config.Policy.Allows(actor, Late)
 	if may { // or it would be told what there is
 		if v, err = s.config.Visits.Visit(ctx, visit); err != nil {
 			return 0, err
