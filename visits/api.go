@@ -43,6 +43,7 @@ type requestJSON struct {
 	Interpreter         Interpreter `json:"interpreter,omitempty" enum:"requested,confirmed"`
 	InterpreterLanguage string      `json:"interpreter_language,omitempty" maxLength:"35" doc:"BCP 47; needed with interpreter" example:"ase"`
 	AllowOverlap        bool        `json:"allow_overlap,omitempty" doc:"Also where the clinician or the patient has another visit then. Without it, that is a conflict which lists these as overlaps"`
+	Identifier          *Identifier `json:"identifier,omitempty" doc:"The number that another program gave the appointment. Where another visit has it, that is a conflict which names this as visit"`
 }
 
 // repeatJSON says when a visit comes again.
@@ -70,6 +71,9 @@ func (r requestJSON) request() Request {
 	out := Request{Service: r.Service, StartsAt: r.StartsAt, Minutes: r.Minutes, AskBirthDate: r.AskBirthDate, BirthDate: r.BirthDate,
 		PatientID: r.PatientID, SiteID: r.SiteID, ServiceID: r.ServiceID, ClinicianID: r.ClinicianID, Confidential: r.Confidential,
 		Interpreter: r.Interpreter, InterpreterLanguage: r.InterpreterLanguage, AllowOverlap: r.AllowOverlap}
+	if r.Identifier != nil {
+		out.Identifier = *r.Identifier
+	}
 	for _, p := range r.People {
 		out.People = append(out.People, Person(p))
 	}
@@ -113,6 +117,7 @@ type visitJSON struct {
 	Interpreter         Interpreter `json:"interpreter,omitempty" enum:"requested,confirmed"`
 	InterpreterLanguage string      `json:"interpreter_language,omitempty"`
 	SeriesID            string      `json:"series_id,omitempty" doc:"Visits that were made together by repeating one have the same"`
+	Identifier          *Identifier `json:"identifier,omitempty" doc:"The number that another program gave the appointment"`
 	Sequence            int         `json:"sequence" doc:"Of its calendar entry (RFC 5545): one more with each move and with the cancellation"`
 }
 
@@ -131,6 +136,9 @@ func visitOf(v Visit, links []Link) visitJSON {
 		State: v.State, AskBirthDate: v.AskBirthDate, CreatedAt: v.CreatedAt, Invitations: make([]invitationJSON, len(v.Invitations)),
 		PatientID: v.PatientID, SiteID: v.SiteID, ServiceID: v.ServiceID, ClinicianID: v.ClinicianID, Confidential: v.Confidential,
 		Interpreter: v.Interpreter, InterpreterLanguage: v.InterpreterLanguage, SeriesID: v.SeriesID, Sequence: v.Sequence}
+	if v.Identifier != (Identifier{}) {
+		out.Identifier = &v.Identifier
+	}
 	for n, i := range v.Invitations {
 		link := ""
 		if links != nil {
@@ -210,7 +218,7 @@ func (s *Service) registerVisits(a *api.API) {
 	type listInput struct {
 		From   time.Time `query:"from" doc:"Visits that start at this time or later"`
 		To     time.Time `query:"to" doc:"Visits that start before this time"`
-		State  State     `query:"state" enum:"scheduled,open,in_progress,ended,cancelled,no_show"`
+		States []State   `query:"state" enum:"scheduled,open,in_progress,ended,cancelled,no_show" doc:"Several with commas between; not there: any"`
 		Limit  int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
 		Cursor string    `query:"cursor" maxLength:"200" doc:"next of the page before"`
 
@@ -218,6 +226,9 @@ func (s *Service) registerVisits(a *api.API) {
 		ClinicianID string `query:"clinician_id" maxLength:"36"`
 		ServiceID   string `query:"service_id" maxLength:"36"`
 		PatientID   string `query:"patient_id" maxLength:"36"`
+
+		IdentifierSystem string   `query:"identifier_system" maxLength:"200"`
+		IdentifierValue  phi.Text `query:"identifier_value" maxLength:"80" doc:"With identifier_system"`
 	}
 	type listOutput struct {
 		Body struct {
@@ -227,7 +238,9 @@ func (s *Service) registerVisits(a *api.API) {
 	}
 	api.Register(a, call("list-visits", http.MethodGet, apiPath, auth.VisitRead, http.StatusOK, "List visits in order of their start"),
 		func(ctx context.Context, in *listInput) (*listOutput, error) {
-			page, err := s.List(ctx, web.Actor(ctx), Query(*in))
+			page, err := s.List(ctx, web.Actor(ctx), Query{From: in.From, To: in.To, States: in.States, Limit: in.Limit, Cursor: in.Cursor,
+				SiteID: in.SiteID, ClinicianID: in.ClinicianID, ServiceID: in.ServiceID, PatientID: in.PatientID,
+				Identifier: Identifier{System: in.IdentifierSystem, Value: in.IdentifierValue}})
 			if err != nil {
 				return nil, err
 			}
@@ -258,7 +271,7 @@ func (s *Service) registerVisits(a *api.API) {
 	}
 	api.Register(a, call("move-visit", http.MethodPatch, apiPath+"/{visit}", auth.VisitSchedule, http.StatusOK, "Move a visit or change its length; its links stay"),
 		func(ctx context.Context, in *moveInput) (*visitOutput, error) {
-			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, Move(in.Body))
+			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, Move{StartsAt: in.Body.StartsAt, Minutes: in.Body.Minutes, AllowOverlap: in.Body.AllowOverlap})
 			if err != nil {
 				return nil, err
 			}

@@ -36,6 +36,7 @@ type Booking struct {
 	Confidential        bool   // nobody but the patient's own confidential contact is written to
 	Interpreter         Interpreter
 	InterpreterLanguage string // BCP 47; empty: no interpreter is wanted
+	Identifier          Identifier
 }
 
 // Sites knows the hospital's places and services.

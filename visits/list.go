@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,11 +17,12 @@ import (
 // Query asks for visits that start from From (included) to To (excluded), in order of their start. The zero Query asks for all.
 type Query struct {
 	From, To time.Time // zero: no bound
-	State    State     // empty: any
+	States   []State   // none: any
 	Limit    int       // visits a page, up to 100; 0: 50
 	Cursor   string    // Page.Next of the page before; empty: the first page
 
-	SiteID, ClinicianID, ServiceID, PatientID string // empty: any
+	ID, SiteID, ClinicianID, ServiceID, PatientID string // empty: any
+	Identifier                                    Identifier
 }
 
 // Page is one page of a list.
@@ -81,7 +83,7 @@ func (q Query) check() (limit int, after position, err error) {
 	if limit < 1 || limit > maxLimit {
 		wrong = append(wrong, fault.Field{Field: "limit", Detail: fmt.Sprintf("must be from 1 to %d", maxLimit)})
 	}
-	if q.State != "" && !q.State.known() {
+	if slices.ContainsFunc(q.States, func(s State) bool { return !s.known() }) {
 		wrong = append(wrong, fault.Field{Field: "state", Detail: "is none of the states of a visit"})
 	}
 	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
@@ -93,14 +95,7 @@ func (q Query) check() (limit int, after position, err error) {
 	return limit, after, fault.InvalidAll(wrong...)
 }
 
-func (s State) known() bool {
-	for _, k := range States() {
-		if s == k {
-			return true
-		}
-	}
-	return false
-}
+func (s State) known() bool { return slices.Contains(States(), s) }
 
 // cursor is a position as programs carry it.
 func (p position) cursor() string {

@@ -17,6 +17,8 @@ type Move struct {
 	StartsAt     time.Time // zero: as it is
 	Minutes      int       // 0: as it is
 	AllowOverlap bool      // also where the clinician or the patient has another visit then
+
+	If func(Visit) error // judges the visit as it is, within the act; nil: it is right
 }
 
 // Move moves a visit, or changes its length. Its links stay, and begin and end to work with it; whoever waits goes on waiting. A visit that has begun may
@@ -28,6 +30,11 @@ func (s *Service) Move(ctx context.Context, actor auth.Actor, visit string, m Mo
 			return err
 		}
 		old := v
+		if m.If != nil {
+			if err := m.If(v); err != nil {
+				return err
+			}
+		}
 		if err := s.moved(&v, m); err != nil {
 			return err
 		}

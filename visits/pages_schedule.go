@@ -95,7 +95,10 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 	if v.View == viewWeek {
 		first, days = v.day-sites.Day((int(v.day.Weekday())+6)%7), 7
 	}
-	q := Query{From: first.At(0, v.zone), To: (first + days).At(0, v.zone), SiteID: v.Site, ClinicianID: v.Clinician, ServiceID: v.Service, State: State(v.State)}
+	q := Query{From: first.At(0, v.zone), To: (first + days).At(0, v.zone), SiteID: v.Site, ClinicianID: v.Clinician, ServiceID: v.Service}
+	if v.State != "" {
+		q.States = []State{State(v.State)}
+	}
 	all, err := d.service.schedule(ctx, actor, q)
 	if err != nil {
 		web.Problem(w, r, err)

@@ -131,6 +131,9 @@ func (s *Service) judgeSeries(r Request, p practice, repeat Repeat) ([]time.Time
 		return nil, err
 	}
 	wrong = append(wrong, repeat.check()...)
+	if r.Identifier != (Identifier{}) {
+		wrong = append(wrong, fault.Field{Field: "visit.identifier", Detail: "is for one visit alone"})
+	}
 	if err := fault.InvalidAll(wrong...); err != nil {
 		return nil, err
 	}

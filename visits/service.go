@@ -121,6 +121,9 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 		if err := s.judge(r, p); err != nil {
 			return err
 		}
+		if err := checkIdentifier(ctx, tx, v.Identifier); err != nil {
+			return err
+		}
 		if err := s.checkOverlaps(ctx, tx, v, r.AllowOverlap); err != nil {
 			return err
 		}
@@ -198,7 +201,19 @@ func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Vis
 // Cancel calls a visit off: its links stop working and whoever is in it is cut off. A visit that has begun counts as ended. Cancelling twice
 // changes nothing; a visit that took place cannot be cancelled.
 func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) error {
+	return s.CancelIf(ctx, actor, visit, func(Visit) error { return nil })
+}
+
+// CancelIf is Cancel for a visit that is right as it is, which judge says within the act.
+func (s *Service) CancelIf(ctx context.Context, actor auth.Actor, visit string, judge func(Visit) error) error {
 	return s.wake(s.act(ctx, actor, "visit.cancel", auth.VisitRevoke, store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitWhole(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		if err := judge(v); err != nil {
+			return err
+		}
 		return s.cancel(ctx, tx, a, visit)
 	}))
 }

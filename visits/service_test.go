@@ -253,15 +253,15 @@ func TestList(t *testing.T) {
 		"from":      {visits.Query{From: noon.Add(time.Hour)}, want[2:]},
 		"to":        {visits.Query{To: noon.Add(time.Hour)}, want[:2]},
 		"both":      {visits.Query{From: noon.Add(time.Hour), To: noon.Add(2 * time.Hour)}, want[2:4]},
-		"cancelled": {visits.Query{State: visits.Cancelled}, want[3:4]},
-		"none":      {visits.Query{State: visits.NoShow}, nil},
+		"cancelled": {visits.Query{States: []visits.State{visits.Cancelled}}, want[3:4]},
+		"none":      {visits.Query{States: []visits.State{visits.NoShow}}, nil},
 	} {
 		page, err := h.List(t.Context(), h.scheduler, c.q)
 		if err != nil || strings.Join(ids(page), " ") != strings.Join(c.want, " ") {
 			t.Errorf("%s: %v, %v; want %v", name, ids(page), err, c.want)
 		}
 	}
-	_, err := h.List(t.Context(), h.scheduler, visits.Query{Limit: 101, State: "x", Cursor: "%", From: noon, To: noon})
+	_, err := h.List(t.Context(), h.scheduler, visits.Query{Limit: 101, States: []visits.State{"x"}, Cursor: "%", From: noon, To: noon})
 	wantFields(t, err, "cursor", "limit", "state", "to")
 	_, err = h.List(t.Context(), h.scheduler, visits.Query{Cursor: "e30"})
 	wantFields(t, err, "cursor")

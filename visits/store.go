@@ -14,7 +14,7 @@ import (
 )
 
 const visitColumns = `id, service, starts_at, ends_at, state, state_at, birth_date, ask_birth_date, created_at,
-	patient_id, site_id, service_id, clinician_id, confidential, interpreter, interpreter_language, series_id, sequence`
+	patient_id, site_id, service_id, clinician_id, confidential, interpreter, interpreter_language, series_id, sequence, identifier_system, identifier_value`
 
 // scanVisit reads visitColumns.
 func (w Window) scanVisit(scan func(...any) error) (Visit, error) {
@@ -22,7 +22,8 @@ func (w Window) scanVisit(scan func(...any) error) (Visit, error) {
 	var starts, ends, stateAt, created int64
 	var asks, confidential int
 	if err := scan(&v.ID, &v.Service, &starts, &ends, &v.State, &stateAt, &v.BirthDate, &asks, &created, &v.PatientID, &v.SiteID, &v.ServiceID,
-		&v.ClinicianID, &confidential, &v.Interpreter, &v.InterpreterLanguage, &v.SeriesID, &v.Sequence); err != nil {
+		&v.ClinicianID, &confidential, &v.Interpreter, &v.InterpreterLanguage, &v.SeriesID, &v.Sequence,
+		&v.Identifier.System, &v.Identifier.Value); err != nil {
 		return Visit{}, err
 	}
 	v.StartsAt, v.EndsAt, v.StateAt, v.CreatedAt = store.Time(starts), store.Time(ends), store.Time(stateAt), store.Time(created)
@@ -47,9 +48,10 @@ func scanInvitation(scan func(...any) error) (Invitation, error) {
 
 func insertVisit(ctx context.Context, tx *store.Tx, v Visit, by auth.Actor) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO visits (`+visitColumns+`, created_by_kind, created_by_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		v.ID, v.Service, store.Millis(v.StartsAt), store.Millis(v.EndsAt), string(v.State), store.Millis(v.StateAt), v.BirthDate, number(v.AskBirthDate), store.Millis(v.CreatedAt),
-		v.PatientID, v.SiteID, v.ServiceID, v.ClinicianID, number(v.Confidential), string(v.Interpreter), v.InterpreterLanguage, v.SeriesID, v.Sequence, by.Kind, by.ID)
+		v.PatientID, v.SiteID, v.ServiceID, v.ClinicianID, number(v.Confidential), string(v.Interpreter), v.InterpreterLanguage, v.SeriesID, v.Sequence,
+		v.Identifier.System, v.Identifier.Value, by.Kind, by.ID)
 	if err != nil {
 		return fmt.Errorf("insert a visit: %w", err)
 	}
@@ -173,7 +175,7 @@ func (q Query) where() (where string, args []any) {
 	}
 	where, args = `starts_at >= ? AND starts_at < ?`, []any{store.Millis(q.From), to}
 	for _, c := range []struct{ condition, value string }{
-		{`state = ?`, string(q.State)},
+		{`id = ?`, q.ID},
 		{`site_id = ?`, q.SiteID},
 		{`clinician_id = ? AND clinician_id <> ''`, q.ClinicianID}, // as their indices say
 		{`patient_id = ? AND patient_id <> ''`, q.PatientID},
@@ -182,6 +184,15 @@ func (q Query) where() (where string, args []any) {
 		if c.value != "" {
 			where, args = where+` AND `+c.condition, append(args, c.value)
 		}
+	}
+	if len(q.States) > 0 {
+		where += ` AND state IN (?` + strings.Repeat(`, ?`, len(q.States)-1) + `)`
+		for _, state := range q.States {
+			args = append(args, string(state))
+		}
+	}
+	if q.Identifier.Value != "" {
+		where, args = where+` AND identifier_system = ? AND identifier_value = ? AND identifier_value <> ''`, append(args, q.Identifier.System, q.Identifier.Value)
 	}
 	return where, args
 }

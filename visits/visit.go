@@ -173,12 +173,13 @@ type Request struct {
 	Interpreter                               Interpreter
 	InterpreterLanguage                       string
 	AllowOverlap                              bool // also where the clinician or the patient has another visit then
+	Identifier                                Identifier
 }
 
 // booking is what the request names.
 func (r Request) booking() Booking {
 	return Booking{PatientID: r.PatientID, SiteID: r.SiteID, ServiceID: r.ServiceID, ClinicianID: r.ClinicianID,
-		Confidential: r.Confidential != nil && *r.Confidential, Interpreter: r.Interpreter, InterpreterLanguage: r.InterpreterLanguage}
+		Confidential: r.Confidential != nil && *r.Confidential, Interpreter: r.Interpreter, InterpreterLanguage: r.InterpreterLanguage, Identifier: r.Identifier}
 }
 
 // Limits of a request.
@@ -196,6 +197,7 @@ const (
 // tidy takes blanks off the ends of what people typed.
 func (r Request) tidy() Request {
 	r.Service = strings.TrimSpace(r.Service)
+	r.Identifier = r.Identifier.tidy()
 	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
 	people := make([]Person, len(r.People))
 	for i, p := range r.People {
@@ -223,6 +225,7 @@ func (r Request) check(now time.Time, w Window, languages []string) (wrong []fau
 		add("service", key, detail)
 	}
 	wrong = append(wrong, checkTimes(r.StartsAt, r.Minutes, now, w)...)
+	wrong = append(wrong, r.Identifier.check()...)
 	if key, detail := checkBirthDate(r.AskBirthDate, r.BirthDate, now); key != "" {
 		add("birth_date", key, detail)
 	}

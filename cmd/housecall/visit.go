@@ -111,7 +111,10 @@ func visitList(ctx context.Context, args []string, stdout, stderr io.Writer) int
 	if _, err := o.read(args); err != nil {
 		return o.finish(err)
 	}
-	q := visits.Query{State: visits.State(state), Limit: 100}
+	q := visits.Query{Limit: 100}
+	if state != "" {
+		q.States = []visits.State{visits.State(state)}
+	}
 	for _, bound := range []struct {
 		option, typed string
 		to            *time.Time

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"housecall/platform/phi"
 )
 
 // alike are letters that people write in place of each other, and that Unicode does not take apart by itself.
@@ -94,6 +96,20 @@ func namedWords(name string) []string {
 	}
 	return all
 }
+
+// Named says whether each word of query begins a word of a name, in any order.
+func Named(name phi.Text, query string) bool {
+	has := namedWords(name.Reveal())
+	for _, word := range wordsOf(fold(query)) {
+		if !slices.ContainsFunc(has, func(w string) bool { return strings.HasPrefix(w, word) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// SameNumber says whether two numbers of a hospital are told apart by nothing.
+func SameNumber(a, b phi.Text) bool { return numberKey(a.Reveal()) == numberKey(b.Reveal()) }
 
 // numberKey is a hospital's number without what does not tell two numbers apart.
 func numberKey(number string) string { return strings.Join(wordsOf(fold(number)), "") }

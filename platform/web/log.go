@@ -12,6 +12,7 @@ import (
 // note travels with a request so that whoever answers can leave the cause of a failure for the log.
 type note struct {
 	pages *Pages
+	tell  func(http.ResponseWriter, *Fault) // nil: in the usual way
 	cause error
 }
 

@@ -120,6 +120,10 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 	if f.RetryAfter > 0 {
 		SetRetryAfter(w, f.RetryAfter)
 	}
+	if n.tell != nil {
+		n.tell(w, f)
+		return
+	}
 	if n.pages != nil && readsPages(r) {
 		n.pages.Problem(w, r, f)
 		return

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"housecall/auth"
 )
@@ -58,6 +59,13 @@ type Routes struct {
 	mux    *http.ServeMux
 	guards Guards
 	all    []Route
+	tells  []tells
+}
+
+// tells is how errors are told below a path.
+type tells struct {
+	prefix string
+	write  func(http.ResponseWriter, *Fault)
 }
 
 // NewRoutes returns routes without any. A guard that is nil lets nobody through.
@@ -94,6 +102,21 @@ func (r *Routes) Handle(pattern string, a Access, h http.Handler) {
 // HandleFunc is Handle for a function.
 func (r *Routes) HandleFunc(pattern string, a Access, h func(http.ResponseWriter, *http.Request)) {
 	r.Handle(pattern, a, http.HandlerFunc(h))
+}
+
+// Tell has errors below a path written as a protocol wants them. Without it they are pages for people, and problem+json for programs.
+func (r *Routes) Tell(prefix string, write func(http.ResponseWriter, *Fault)) {
+	r.tells = append(r.tells, tells{prefix, write})
+}
+
+// teller is what Tell said of a path; nil: nothing.
+func (r *Routes) teller(path string) func(http.ResponseWriter, *Fault) {
+	for _, t := range r.tells {
+		if strings.HasPrefix(path, t.prefix) {
+			return t.write
+		}
+	}
+	return nil
 }
 
 type actorKey struct{}

@@ -76,7 +76,7 @@ func New(routes *Routes, o Options) (http.Handler, error) {
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := o.Now()
-		note := &note{pages: o.Pages}
+		note := &note{pages: o.Pages, tell: routes.teller(r.URL.Path)}
 		r = r.WithContext(context.WithValue(r.Context(), noteKey{}, note))
 		r.RemoteAddr = clientAddr(r, o.Proxies)
 		rec := &recorder{ResponseWriter: w}

@@ -170,7 +170,7 @@ func (c caller) try(t *testing.T, s *server.Server, pattern string) (status int,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(path, "/api/") {
+	if !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/fhir/") {
 		r.Header.Set("Accept", "text/html")
 	}
 	if c.cookie != nil {
@@ -196,6 +196,9 @@ func nowhere(pattern string) string {
 	method, path, _ := strings.Cut(pattern, " ")
 	if strings.HasPrefix(path, "/api/") {
 		return method + " /api/nothing/of/the/kind"
+	}
+	if strings.HasPrefix(path, "/fhir/") {
+		return method + " /fhir/R4/nothing/of/the/kind"
 	}
 	return method + " /nothing/of/the/kind"
 }

@@ -208,6 +208,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openAfter(ctx, db, ring, policy, once, routes); err != nil {
 		return err
 	}
+	s.routeFHIR(routes)
 	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {

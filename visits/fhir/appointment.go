@@ -1,0 +1,358 @@
+package fhir
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"housecall/auth"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/visits"
+)
+
+// Systems of codes.
+const (
+	participationType = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+	confidentiality   = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+	virtualService    = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.virtualService"
+	leads             = "PPRF" // primary performer
+	restricted        = "R"
+)
+
+// Our own systems, which nothing need be found at.
+func (s *Server) roleSystem() string    { return s.base + "/CodeSystem/role" }
+func (s *Server) serviceSystem() string { return s.base + "/CodeSystem/service" }
+func (s *Server) contactSystem() string { return s.base + "/NamingSystem/contact" }
+
+// appointmentStatus is a visit's state as the status of its appointment.
+var appointmentStatus = map[visits.State]fhir.AppointmentStatus{
+	visits.Scheduled:  fhir.AppointmentStatusBooked,
+	visits.Open:       fhir.AppointmentStatusArrived,
+	visits.InProgress: fhir.AppointmentStatusFulfilled, // its encounter tells more from here on
+	visits.Ended:      fhir.AppointmentStatusFulfilled,
+	visits.Cancelled:  fhir.AppointmentStatusCancelled,
+	visits.NoShow:     fhir.AppointmentStatusNoshow,
+}
+
+// appointment is a visit as an Appointment, with its version in it.
+func (s *Server) appointment(v visits.Visit) fhir.Appointment {
+	a := fhir.Appointment{
+		Id:              &v.ID,
+		Meta:            &fhir.Meta{},
+		Status:          appointmentStatus[v.State],
+		ServiceType:     []fhir.CodeableConcept{{Text: &v.Service}},
+		Start:           new(v.StartsAt.Format(time.RFC3339)),
+		End:             new(v.EndsAt.Format(time.RFC3339)),
+		MinutesDuration: new(int(v.EndsAt.Sub(v.StartsAt) / time.Minute)),
+		Created:         new(v.CreatedAt.Format(time.RFC3339)),
+	}
+	if v.ServiceID != "" {
+		a.ServiceType[0].Coding = []fhir.Coding{{System: new(s.serviceSystem()), Code: &v.ServiceID}}
+	}
+	if v.Identifier.Value != "" {
+		a.Identifier = []fhir.Identifier{{System: &v.Identifier.System, Value: new(v.Identifier.Value.Reveal())}}
+	}
+	if v.Confidential {
+		a.Meta.Security = []fhir.Coding{{System: new(confidentiality), Code: new(restricted)}}
+	}
+	for _, i := range v.Invitations {
+		if !i.Revoked() {
+			a.Participant = append(a.Participant, s.participant(v, i))
+		}
+	}
+	a.Extension = []fhir.Extension{virtualServiceAt(s.PublicURL + "/v")}
+	a.Meta.VersionId = new(versionOf(a))
+	return a
+}
+
+// versionOf is the version of a resource that keeps none: a hash of what it says.
+func versionOf(resource any) string {
+	sum := sha256.Sum256(marshal(resource))
+	return hex.EncodeToString(sum[:8])
+}
+
+// virtualServiceAt says where a visit is, as R5 has it.
+func virtualServiceAt(address string) fhir.Extension {
+	return fhir.Extension{Url: virtualService, Extension: []fhir.Extension{
+		{Url: "_datatype", ValueString: new("VirtualServiceDetail")},
+		{Url: "address", ValueUrl: &address},
+	}}
+}
+
+// participant is somebody who was invited.
+func (s *Server) participant(v visits.Visit, i visits.Invitation) fhir.AppointmentParticipant {
+	p := fhir.AppointmentParticipant{Status: fhir.ParticipationStatusAccepted, Actor: s.actor(v, i),
+		Type: []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: new(s.roleSystem()), Code: new(string(i.Role))}}}}}
+	if i.StaffID != "" && i.StaffID == v.ClinicianID {
+		p.Type = append(p.Type, fhir.CodeableConcept{Coding: []fhir.Coding{{System: new(participationType), Code: new(leads)}}})
+	}
+	return p
+}
+
+// actor is who somebody is: by reference where there is a resource, else by name.
+func (s *Server) actor(v visits.Visit, i visits.Invitation) *fhir.Reference {
+	a := &fhir.Reference{Display: new(i.Name.Reveal())}
+	switch {
+	case i.Role == auth.Patient && v.PatientID != "":
+		a.Reference = new("Patient/" + v.PatientID)
+	case i.StaffID != "":
+		a.Reference = new("Practitioner/" + i.StaffID)
+	case i.ContactID != "":
+		a.Type = new("RelatedPerson")
+		a.Identifier = &fhir.Identifier{System: new(s.contactSystem()), Value: &i.ContactID}
+	case i.Role == auth.Patient:
+		a.Type = new("Patient")
+	case visits.OfFamily(i.Role):
+		a.Type = new("RelatedPerson")
+	default:
+		a.Type = new("Practitioner")
+	}
+	return a
+}
+
+// withLink is the appointment with the patient's own link in it, for whoever has just made it. Clinicians have theirs by other ways: a program may show
+// an appointment to its patient.
+func withLink(a fhir.Appointment, links []visits.Link) fhir.Appointment {
+	for _, l := range links {
+		if l.Invitation.Role == auth.Patient {
+			a.Extension = []fhir.Extension{virtualServiceAt(l.URL)}
+		}
+	}
+	return a
+}
+
+// request is the visit that an Appointment asks for.
+func (s *Server) request(ctx context.Context, a fhir.Appointment) (visits.Request, error) {
+	r := visits.Request{}
+	if a.Status != fhir.AppointmentStatusBooked {
+		return r, refused("Appointment.status", "must be booked")
+	}
+	var err error
+	if r.StartsAt, r.Minutes, err = times(a); err != nil {
+		return r, err
+	}
+	if r.Identifier, err = identifierOf(a); err != nil {
+		return r, err
+	}
+	if r.Service, r.ServiceID, err = s.serviceOf(a); err != nil {
+		return r, err
+	}
+	if a.Meta != nil && slices.ContainsFunc(a.Meta.Security, func(c fhir.Coding) bool { return isCode(c, confidentiality, restricted) }) {
+		r.Confidential = new(true)
+	}
+	for n, p := range a.Participant {
+		if err := s.invite(&r, p); err != nil {
+			return r, refused(fmt.Sprintf("Appointment.participant[%d]", n), err.Error())
+		}
+	}
+	return r, s.reach(ctx, &r)
+}
+
+// times are when an Appointment is. No minutes: it does not say how long.
+func times(a fhir.Appointment) (starts time.Time, minutes int, err error) {
+	if a.Start == nil {
+		return starts, 0, refused("Appointment.start", "is needed")
+	}
+	if starts, err = time.Parse(time.RFC3339, *a.Start); err != nil {
+		return starts, 0, refused("Appointment.start", "must be an instant as in 2026-11-24T09:00:00Z")
+	}
+	if a.MinutesDuration != nil {
+		minutes = *a.MinutesDuration
+	}
+	if a.End == nil {
+		return starts, minutes, nil
+	}
+	ends, err := time.Parse(time.RFC3339, *a.End)
+	long := ends.Sub(starts)
+	switch {
+	case err != nil:
+		return starts, 0, refused("Appointment.end", "must be an instant as in 2026-11-24T09:30:00Z")
+	case long <= 0 || long%time.Minute != 0:
+		return starts, 0, refused("Appointment.end", "must be whole minutes after the start")
+	case minutes != 0 && long != time.Duration(minutes)*time.Minute:
+		return starts, 0, refused("Appointment.minutesDuration", "must be the time from start to end")
+	}
+	return starts, int(long / time.Minute), nil
+}
+
+func identifierOf(a fhir.Appointment) (visits.Identifier, error) {
+	switch len(a.Identifier) {
+	case 0:
+		return visits.Identifier{}, nil
+	case 1:
+		return visits.Identifier{System: text(a.Identifier[0].System), Value: phi.Text(text(a.Identifier[0].Value))}, nil
+	}
+	return visits.Identifier{}, refused("Appointment.identifier", "must be one at most")
+}
+
+// serviceOf is what an Appointment is for: one of the hospital's services, or words.
+func (s *Server) serviceOf(a fhir.Appointment) (words, id string, err error) {
+	if len(a.ServiceType) != 1 {
+		return "", "", refused("Appointment.serviceType", "must be one")
+	}
+	words = text(a.ServiceType[0].Text)
+	for _, c := range a.ServiceType[0].Coding {
+		if text(c.System) == s.serviceSystem() {
+			id = text(c.Code)
+		} else if words == "" {
+			words = text(c.Display)
+		}
+	}
+	return words, id, nil
+}
+
+// invite adds a participant to a request. Errors say what is wrong with them.
+func (s *Server) invite(r *visits.Request, p fhir.AppointmentParticipant) error {
+	if len(p.ModifierExtension) > 0 {
+		return errors.New("must have no modifierExtension, for it is not known here")
+	}
+	if p.Actor == nil {
+		return errors.New("must have an actor")
+	}
+	role, lead := s.roleOf(p)
+	person := visits.Person{Name: phi.Text(text(p.Actor.Display)), Role: role}
+	reference := text(p.Actor.Reference)
+	switch patient, isPatient := s.idOf(reference, "Patient", false); {
+	case isPatient && r.PatientID != "":
+		return errors.New("must not be a second patient")
+	case isPatient:
+		person.Role, person.Name = auth.Patient, "" // as the hospital knows it
+		r.PatientID = patient
+	case reference != "":
+		account, ok := s.idOf(reference, "Practitioner", false)
+		if !ok {
+			return errors.New("must refer to a Patient or a Practitioner of this server, or be named by display")
+		}
+		person.StaffID, person.Name = account, ""
+		if role == "" {
+			person.Role = auth.Clinician
+		}
+		if lead {
+			r.ClinicianID = account
+		}
+	case p.Actor.Identifier != nil && text(p.Actor.Identifier.System) == s.contactSystem():
+		person.ContactID, person.Name = text(p.Actor.Identifier.Value), ""
+		person.Role = auth.Guardian
+	case role == "":
+		return errors.New("must have a reference, or a type that says the role")
+	}
+	r.People = append(r.People, person)
+	return nil
+}
+
+// roleOf is what the types of a participant say.
+func (s *Server) roleOf(p fhir.AppointmentParticipant) (role auth.Role, lead bool) {
+	for _, t := range p.Type {
+		for _, c := range t.Coding {
+			if text(c.System) == s.roleSystem() {
+				role = auth.Role(text(c.Code))
+			}
+			lead = lead || isCode(c, participationType, leads)
+		}
+	}
+	return role, lead
+}
+
+// reach has the patient reached by their own contact: the confidential one where there is one, for it may hear of every visit; else the first, unless the
+// visit is confidential.
+func (s *Server) reach(ctx context.Context, r *visits.Request) error {
+	at := slices.IndexFunc(r.People, func(p visits.Person) bool { return p.Role == auth.Patient })
+	if r.PatientID == "" || at < 0 {
+		return nil
+	}
+	patient, err := s.People.Patient(ctx, r.PatientID)
+	if isMissing(err) {
+		return nil // which the service says
+	} else if err != nil {
+		return err
+	}
+	secret := r.Confidential != nil && *r.Confidential
+	if r.ServiceID != "" && !secret {
+		service, err := s.Sites.Service(ctx, r.ServiceID)
+		if err != nil && !isMissing(err) {
+			return err
+		}
+		secret = service.Confidential
+	}
+	for _, c := range patient.Contacts {
+		if c.Kind == people.Self && (c.Confidential || !secret && r.People[at].ContactID == "") {
+			r.People[at].ContactID = c.ID
+		}
+	}
+	return nil
+}
+
+// judge says whether an Appointment may take the place of a visit, as far as its time is not concerned: what else it says must be as it is.
+func (s *Server) judge(v visits.Visit, a fhir.Appointment, version string) error {
+	now := s.appointment(v)
+	if version != "" && version != *now.Meta.VersionId {
+		return unmet()
+	}
+	if a.Status == fhir.AppointmentStatusCancelled {
+		return nil
+	}
+	if a.Status != now.Status && (a.Status != fhir.AppointmentStatusBooked || now.Status != fhir.AppointmentStatusArrived) {
+		return refused("Appointment.status", "can be changed to cancelled alone")
+	}
+	if identifier, err := identifierOf(a); err != nil || identifier != v.Identifier {
+		return refused("Appointment.identifier", "cannot be changed")
+	}
+	if words, id, err := s.serviceOf(a); err != nil || id != v.ServiceID || id == "" && words != v.Service {
+		return refused("Appointment.serviceType", "cannot be changed")
+	}
+	if !slices.Equal(s.actors(a), s.actors(now)) {
+		return refused("Appointment.participant", "cannot be changed here")
+	}
+	return nil
+}
+
+// actors are who takes part, in words that can be compared.
+func (s *Server) actors(a fhir.Appointment) (all []string) {
+	for _, p := range a.Participant {
+		if p.Actor == nil {
+			continue
+		}
+		who := strings.TrimPrefix(text(p.Actor.Reference), s.base+"/")
+		if who == "" && p.Actor.Identifier != nil {
+			who = text(p.Actor.Identifier.System) + "|" + text(p.Actor.Identifier.Value)
+		}
+		if who == "" {
+			who = text(p.Actor.Display)
+		}
+		all = append(all, who)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// text is a string that need not be there.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func isCode(c fhir.Coding, system, code string) bool {
+	return text(c.System) == system && text(c.Code) == code
+}
+
+// appointmentReply is an answer with an appointment.
+func (s *Server) appointmentReply(v visits.Visit) reply {
+	a := s.appointment(v)
+	return reply{resource: marshal(a), version: *a.Meta.VersionId}
+}
+
+// appointmentEntry is an appointment as one that was found.
+func (s *Server) appointmentEntry(v visits.Visit) (id string, resource json.RawMessage) {
+	return v.ID, marshal(s.appointment(v))
+}

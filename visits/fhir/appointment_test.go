@@ -1,0 +1,178 @@
+package fhir_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/store"
+	"housecall/visits/fhir"
+)
+
+// TestAppointment makes, reads, moves and cancels a visit, and sees that links are told to none but who may have them.
+func TestAppointment(t *testing.T) {
+	h := open(t)
+	patient := h.patient()
+	body := h.appointment(patient, tomorrow(), "A-1")
+	made := h.want(h.do("POST", "Appointment", body), http.StatusCreated)
+	id := made.text("id")
+	at := "Appointment/" + id
+	v, err := h.Visits.Show(t.Context(), auth.Operator(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.PatientID != patient.text("id") || v.ClinicianID != h.clinician || len(v.Invitations) != 3 || v.Identifier.Value.Reveal() != "A-1" || v.Invitations[0].ContactID == "" || v.Invitations[2].ContactID != patient.text("contact", 0, "id") {
+		t.Errorf("%+v", v)
+	}
+	read := h.want(h.do("GET", at, ""), http.StatusOK)
+	for n, i := range v.Invitations {
+		link, err := h.Visits.Resend(t.Context(), auth.Operator(), id, i.ID, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(made.body), link.URL) != (n == 0) {
+			t.Errorf("the link of a %s in the answer: %s", i.Role, made.body)
+		}
+		if strings.Contains(string(read.body), link.URL) {
+			t.Errorf("the link of a %s is there to read", i.Role)
+		}
+	}
+	if read.text("extension", 0, "extension", 1, "valueUrl") != h.URL()+"/v" || read.header.Get("ETag") != made.header.Get("ETag") {
+		t.Errorf("%v %s", read.header, read.body)
+	}
+
+	later := tomorrow().Add(time.Hour)
+	moved := strings.Replace(strings.Replace(string(read.body), tomorrow().Format(time.RFC3339), later.Format(time.RFC3339), 1), tomorrow().Add(30*time.Minute).Format(time.RFC3339), later.Add(30*time.Minute).Format(time.RFC3339), 1)
+	if a := h.do("PUT", at, moved, "If-Match", `W/"0"`); a.status != http.StatusPreconditionFailed {
+		t.Errorf("another version: %d", a.status)
+	}
+	if a := h.do("PUT", at, moved, "If-Match", `0`); a.status != http.StatusBadRequest {
+		t.Errorf("no version: %d", a.status)
+	}
+	now := h.want(h.do("PUT", at, moved, "If-Match", read.header.Get("ETag")), http.StatusOK)
+	if now.text("start") != later.Format(time.RFC3339) || now.header.Get("ETag") == read.header.Get("ETag") {
+		t.Errorf("%v %s", now.header, now.body)
+	}
+	if a := h.do("PUT", at, moved, "If-Match", read.header.Get("ETag")); a.status != http.StatusPreconditionFailed {
+		t.Errorf("the version before: %d", a.status)
+	}
+	for what, change := range map[string][2]string{
+		"serviceType": {"Cardiology", "Neurology"}, "participant": {"Practitioner/" + h.clinician, "Practitioner/" + store.NewID()}, "identifier": {"A-1", "A-2"}, "status": {`"booked"`, `"noshow"`},
+	} {
+		if a := h.do("PUT", at, strings.Replace(moved, change[0], change[1], 1)); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Appointment."+what {
+			t.Errorf("another %s: %d %s", what, a.status, a.body)
+		}
+	}
+	off := strings.Replace(string(now.body), `"booked"`, `"cancelled"`, 1)
+	if a := h.do("PUT", at, off, "If-Match", read.header.Get("ETag")); a.status != http.StatusPreconditionFailed {
+		t.Errorf("cancelled by who has not read it: %d", a.status)
+	}
+	for range 2 {
+		if a := h.want(h.do("PUT", at, off), http.StatusOK); a.text("status") != "cancelled" {
+			t.Errorf("%s", a.body)
+		}
+	}
+	if a := h.do("PUT", at, strings.Replace(off, `"cancelled"`, `"booked"`, 1)); a.status != http.StatusConflict && a.status != http.StatusUnprocessableEntity {
+		t.Errorf("alive again: %d", a.status)
+	}
+	if a := h.want(h.do("GET", "Encounter/"+id, ""), http.StatusOK); a.text("status") != "cancelled" || a.text("subject", "reference") != "Patient/"+v.PatientID || a.text("class", "code") != "VR" {
+		t.Errorf("%s", a.body)
+	}
+	if a := h.do("GET", "Appointment/"+store.NewID(), ""); a.status != http.StatusNotFound {
+		t.Errorf("nothing: %d", a.status)
+	}
+}
+
+// TestAppointmentOnce makes one visit of one identifier, however often it is sent.
+func TestAppointmentOnce(t *testing.T) {
+	h := open(t)
+	patient := h.patient()
+	body := h.appointment(patient, tomorrow(), "B-1")
+	const unless = "identifier=https://hospital.example/appointments|B-1"
+	made := h.want(h.do("POST", "Appointment", body, "If-None-Exist", unless), http.StatusCreated)
+	if a := h.do("POST", "Appointment", body, "If-None-Exist", unless); a.status != http.StatusOK || a.text("id") != made.text("id") || strings.Contains(string(a.body), "/v#") {
+		t.Errorf("again: %d %s", a.status, a.body)
+	}
+	if a := h.do("POST", "Appointment", body); a.status != http.StatusConflict || a.text("issue", 0, "code") != "conflict" {
+		t.Errorf("without If-None-Exist: %d %s", a.status, a.body)
+	}
+	for _, odd := range []string{"identifier=B-1", "patient=" + patient.text("id"), "identifier=urn:other|B-1"} {
+		if a := h.do("POST", "Appointment", body, "If-None-Exist", odd); a.status != http.StatusBadRequest {
+			t.Errorf("If-None-Exist %s: %d", odd, a.status)
+		}
+	}
+}
+
+// TestAppointmentRefused sends what cannot be made.
+func TestAppointmentRefused(t *testing.T) {
+	h := open(t)
+	body := h.appointment(h.patient(), tomorrow(), "C-1")
+	starts := tomorrow().Format(time.RFC3339)
+	for what, change := range map[string][2]string{
+		"Appointment.status":          {`"booked"`, `"proposed"`},
+		"Appointment.start":           {`"start":"` + starts, `"start":"soon`},
+		"Appointment.end":             {`"end":"` + tomorrow().Add(30*time.Minute).Format(time.RFC3339), `"end":"` + starts},
+		"Appointment.serviceType":     {`{"text":"Cardiology"}`, ``},
+		"Appointment.identifier":      {"https://hospital.example/appointments", ""},
+		"Appointment.participant[0]":  {"Patient/", "Group/"},
+		"Appointment.participant":     {"Practitioner/" + h.clinician, "Practitioner/" + store.NewID()},
+		"Appointment.participant[1]":  {`"actor":{"reference":"Practitioner/`, `"modifierExtension":[{"url":"urn:x"}],"actor":{"reference":"Practitioner/`},
+		"Appointment.minutesDuration": {`"resourceType"`, `"minutesDuration":5,"resourceType"`},
+	} {
+		changed := strings.Replace(body, change[0], change[1], 1)
+		if changed == body {
+			t.Fatalf("%s: nothing to change in %s", what, body)
+		}
+		if a := h.do("POST", "Appointment", changed); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != what {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
+}
+
+// TestSearchesForAppointments finds visits by all there is to search by, page by page.
+func TestSearchesForAppointments(t *testing.T) {
+	h := open(t)
+	patient := h.patient()
+	var ids []string
+	for n, number := range []string{"D-1", "D-2", "D-3"} {
+		made := h.want(h.do("POST", "Appointment", h.appointment(patient, tomorrow().AddDate(0, 0, n), number)), http.StatusCreated)
+		ids = append(ids, made.text("id"))
+	}
+	if err := h.Visits.Cancel(t.Context(), auth.Operator(), ids[2]); err != nil {
+		t.Fatal(err)
+	}
+	day := tomorrow().AddDate(0, 0, 1).Format(time.DateOnly)
+	for query, found := range map[string]int{
+		"": 3, "status=booked": 2, "status=cancelled,booked": 3, "status=proposed": 0, "patient=" + patient.text("id"): 3, "patient=Patient/" + store.NewID(): 0,
+		"identifier=https://hospital.example/appointments%7CD-2": 1, "identifier=urn:x%7CD-2": 0,
+		"date=" + day: 1, "date=ge" + day: 2, "date=gt" + day: 1, "date=lt" + day: 1, "date=le" + day: 2, "date=ge" + day + "&date=le" + day: 1, "date=gt" + day + "&date=lt" + day: 0,
+		"_id=" + ids[0]: 1, "_id=" + ids[0] + "&status=cancelled": 0, "date=ge2020": 3, "date=lt2020-05": 0, "date=" + tomorrow().Format("2006-01-02T15:04:05Z"): 1,
+	} {
+		if a := h.do("GET", "Appointment?practitioner="+h.clinician+"&"+query, ""); a.status != http.StatusOK || a.count("entry") != found {
+			t.Errorf("%s: %d, %d found: %s", query, a.status, a.count("entry"), a.body)
+		}
+	}
+	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "identifier=D-2", "date=soon", "date=ne2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
+		if a := h.do("GET", "Appointment?"+odd, ""); a.status != http.StatusBadRequest && a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", odd, a.status)
+		}
+	}
+	for query, found := range map[string]int{"status=planned": 2, "status=cancelled": 1, "status=finished,in-progress": 0, "appointment=Appointment/" + ids[1]: 1, "appointment=" + ids[1] + "&_id=" + ids[0]: 0, "patient=" + patient.text("id"): 3} {
+		if a := h.do("GET", "Encounter?practitioner="+h.URL()+fhir.Path+"/Practitioner/"+h.clinician+"&"+query, ""); a.status != http.StatusOK || a.count("entry") != found {
+			t.Errorf("Encounter %s: %d, %d found", query, a.status, a.count("entry"))
+		}
+	}
+	var seen []string
+	for a := h.find("Appointment", url.Values{"_count": {"1"}, "patient": {"Patient/" + patient.text("id")}}); ; a = h.do("GET", a.text("link", 1, "url"), "") {
+		seen = append(seen, a.text("entry", 0, "resource", "id"))
+		if a.text("link", 1, "relation") != "next" {
+			break
+		}
+	}
+	if strings.Join(seen, " ") != strings.Join(ids, " ") {
+		t.Errorf("page by page: %s, want %s", seen, ids)
+	}
+}

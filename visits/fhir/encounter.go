@@ -1,0 +1,100 @@
+package fhir
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"housecall/auth"
+	"housecall/platform/web"
+	"housecall/visits"
+)
+
+const actCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
+// encounterStatus is a visit's state as the status of its encounter.
+var encounterStatus = map[visits.State]fhir.EncounterStatus{
+	visits.Scheduled:  fhir.EncounterStatusPlanned,
+	visits.Open:       fhir.EncounterStatusArrived,
+	visits.InProgress: fhir.EncounterStatusInProgress,
+	visits.Ended:      fhir.EncounterStatusFinished,
+	visits.Cancelled:  fhir.EncounterStatusCancelled,
+	visits.NoShow:     fhir.EncounterStatusCancelled, // R4 has no word of its own; the appointment has
+}
+
+// encounter is a visit as an Encounter, which has the id of its appointment.
+func (s *Server) encounter(v visits.Visit) fhir.Encounter {
+	e := fhir.Encounter{
+		Id:          &v.ID,
+		Meta:        &fhir.Meta{},
+		Status:      encounterStatus[v.State],
+		Class:       fhir.Coding{System: new(actCode), Code: new("VR"), Display: new("virtual")},
+		ServiceType: &fhir.CodeableConcept{Text: &v.Service},
+		Appointment: []fhir.Reference{{Reference: new("Appointment/" + v.ID)}},
+		Period:      periodOf(v),
+	}
+	if v.Confidential {
+		e.Meta.Security = []fhir.Coding{{System: new(confidentiality), Code: new(restricted)}}
+	}
+	for _, i := range v.Invitations {
+		switch {
+		case i.Revoked():
+		case i.Role == auth.Patient:
+			e.Subject = s.actor(v, i)
+		case i.StaffID != "" || i.Role == auth.Clinician:
+			p := fhir.EncounterParticipant{Individual: s.actor(v, i)}
+			if i.StaffID != "" && i.StaffID == v.ClinicianID {
+				p.Type = []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: new(participationType), Code: new(leads)}}}}
+			}
+			e.Participant = append(e.Participant, p)
+		}
+	}
+	e.Meta.VersionId = new(versionOf(e))
+	return e
+}
+
+// periodOf is when a visit takes place, as far as it is known: as planned until it begins.
+func periodOf(v visits.Visit) *fhir.Period {
+	at := v.StateAt.Format(time.RFC3339)
+	switch v.State {
+	case visits.InProgress:
+		return &fhir.Period{Start: &at}
+	case visits.Ended:
+		return &fhir.Period{End: &at}
+	}
+	return &fhir.Period{Start: new(v.StartsAt.Format(time.RFC3339)), End: new(v.EndsAt.Format(time.RFC3339))}
+}
+
+func (s *Server) readEncounter(r *http.Request) (reply, error) {
+	v, err := s.Visits.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	if err != nil {
+		return reply{}, err
+	}
+	e := s.encounter(v)
+	return reply{resource: marshal(e), version: *e.Meta.VersionId}, nil
+}
+
+func (s *Server) searchEncounters(r *http.Request, q query) (reply, error) {
+	var states []visits.State
+	if q.values.Has("status") {
+		for code := range strings.SplitSeq(q.get("status"), ",") {
+			var status fhir.EncounterStatus
+			if status.UnmarshalJSON([]byte(code)) != nil {
+				return reply{}, malformed("status must be a status of an Encounter.")
+			}
+			states = append(states, statesOf(encounterStatus, status)...)
+		}
+	}
+	id := q.get("_id")
+	if q.values.Has("appointment") {
+		appointment, known := s.idOf(q.get("appointment"), "Appointment", true)
+		if !known || id != "" && id != appointment {
+			return s.bundle(q, nil, ""), nil
+		}
+		id = appointment
+	}
+	return s.searchVisits(r, q, states, id, func(v visits.Visit) (string, json.RawMessage) { return v.ID, marshal(s.encounter(v)) })
+}

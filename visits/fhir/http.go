@@ -1,0 +1,236 @@
+package fhir
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"housecall/platform/fault"
+	"housecall/platform/web"
+)
+
+const contentType = "application/fhir+json; charset=utf-8"
+
+// reply is an answer that went well.
+type reply struct {
+	status   int             // zero: 200
+	resource json.RawMessage // nil: none
+	location string          // of what was made, from the server's base; empty: nothing was
+	version  string          // of the resource; empty: not told
+}
+
+type handler func(*http.Request) (reply, error)
+
+// serve answers with what h returns, in the one format there is.
+func (s *Server) serve(h handler) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !takesJSON(r) {
+			web.Problem(w, r, &web.Fault{Code: "not_acceptable", Status: http.StatusNotAcceptable, Title: "Not acceptable", Detail: "The only format is application/fhir+json."})
+			return
+		}
+		out, err := h(r)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if out.version != "" {
+			w.Header().Set("ETag", `W/"`+out.version+`"`)
+		}
+		if out.location != "" {
+			w.Header().Set("Location", s.base+"/"+out.location)
+			if slices.Contains(preferences(r), "return=minimal") {
+				out.resource = nil
+			}
+		}
+		if out.resource != nil {
+			w.Header().Set("Content-Type", contentType)
+		}
+		if out.status == 0 {
+			out.status = http.StatusOK
+		}
+		w.WriteHeader(out.status)
+		_, _ = w.Write(out.resource) // whoever is gone gets nothing
+	}
+}
+
+// takesJSON says whether the caller takes the one format there is: http://hl7.org/fhir/R4/http.html#mime-type.
+func takesJSON(r *http.Request) bool {
+	known := []string{"json", "application/json", "application/fhir+json", "*/*", "application/*"}
+	if format := r.URL.Query().Get("_format"); format != "" {
+		// A plus in an address is a blank where nobody has escaped it.
+		kind, _, _ := strings.Cut(strings.ReplaceAll(format, " ", "+"), ";")
+		return slices.Contains(known[:3], kind)
+	}
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" {
+		return true
+	}
+	for one := range strings.SplitSeq(accept, ",") {
+		kind, parameters, err := mime.ParseMediaType(one)
+		if err == nil && slices.Contains(known, kind) && parameters["q"] != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// preferences are what the caller would like (RFC 7240).
+func preferences(r *http.Request) (all []string) {
+	for one := range strings.SplitSeq(strings.Join(r.Header.Values("Prefer"), ","), ",") {
+		all = append(all, strings.TrimSpace(one))
+	}
+	return all
+}
+
+// read reads a resource of a kind.
+func read[T any](r *http.Request, kind string) (resource T, err error) {
+	if sent, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || sent != "application/fhir+json" && sent != "application/json" {
+		return resource, &web.Fault{Code: "unsupported", Status: http.StatusUnsupportedMediaType, Title: "Unsupported", Detail: "Send application/fhir+json."}
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return resource, err
+	}
+	var frame struct {
+		ResourceType      string            `json:"resourceType"`
+		ImplicitRules     string            `json:"implicitRules"`
+		ModifierExtension []json.RawMessage `json:"modifierExtension"`
+	}
+	if json.Unmarshal(body, &frame) != nil || frame.ResourceType != kind {
+		return resource, malformed("Send one resource of type " + kind + " in JSON.")
+	}
+	if len(frame.ModifierExtension) > 0 || frame.ImplicitRules != "" {
+		return resource, refused("", "modifierExtension and implicitRules change what a resource means, in ways that are not known here")
+	}
+	if err := json.Unmarshal(body, &resource); err != nil {
+		return resource, malformed("This is no " + kind + " of FHIR R4: an element has a value of the wrong kind, or a code that does not exist.")
+	}
+	return resource, nil
+}
+
+// malformed says that a request cannot be read.
+func malformed(detail string) error {
+	return &web.Fault{Code: "malformed", Status: http.StatusBadRequest, Title: "Cannot be read", Detail: detail}
+}
+
+// refused says that an element is not valid here.
+func refused(element, detail string) error { return fault.Invalid(element, detail) }
+
+// unmet says that a resource is not of the version that the caller has read.
+func unmet() error {
+	return &web.Fault{Code: "precondition_failed", Status: http.StatusPreconditionFailed, Title: "Changed meanwhile",
+		Detail: "The resource is not of the version in If-Match. Read it again, and change what is left to change."}
+}
+
+// ifMatch is the version that the caller has read; empty: they don't say.
+func ifMatch(r *http.Request) (string, error) {
+	tag := r.Header.Get("If-Match")
+	if tag == "" {
+		return "", nil
+	}
+	version, err := strconv.Unquote(strings.TrimPrefix(tag, "W/"))
+	if err != nil {
+		return "", malformed(`If-Match must be an ETag as in W/"1".`)
+	}
+	return version, nil
+}
+
+// Tell writes a fault as an OperationOutcome: http://hl7.org/fhir/R4/operationoutcome.html.
+func Tell(w http.ResponseWriter, f *web.Fault) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(f.Status)
+	_ = json.NewEncoder(w).Encode(outcome(f)) // whoever is gone gets nothing
+}
+
+func outcome(f *web.Fault) fhir.OperationOutcome {
+	issue := func(code fhir.IssueType, detail string, expression []string) fhir.OperationOutcomeIssue {
+		return fhir.OperationOutcomeIssue{Severity: fhir.IssueSeverityError, Code: code, Diagnostics: &detail, Expression: expression}
+	}
+	if wrong, ok := f.Fields["errors"].([]fault.Field); ok {
+		var out fhir.OperationOutcome
+		for _, w := range wrong {
+			// In words of FHIR where there are any, else in those of the JSON API.
+			if element := elementOf(w.Field); element != "" {
+				out.Issue = append(out.Issue, issue(fhir.IssueTypeInvalid, w.Detail, []string{element}))
+			} else {
+				out.Issue = append(out.Issue, issue(fhir.IssueTypeInvalid, strings.TrimSpace(w.Field+" "+w.Detail), nil))
+			}
+		}
+		return out
+	}
+	code, known := issues[f.Code]
+	if !known {
+		code = fhir.IssueTypeProcessing
+	}
+	if f.Code == fault.CodeTryLater && f.Status == http.StatusTooManyRequests {
+		code = fhir.IssueTypeThrottled
+	}
+	return fhir.OperationOutcome{Issue: []fhir.OperationOutcomeIssue{issue(code, f.Detail, nil)}}
+}
+
+// issues are what faults are to FHIR.
+var issues = map[string]fhir.IssueType{
+	fault.CodeNotFound:     fhir.IssueTypeNotFound,
+	fault.CodeNotAllowed:   fhir.IssueTypeForbidden,
+	fault.CodeUnauthorized: fhir.IssueTypeLogin,
+	fault.CodeNotValid:     fhir.IssueTypeInvalid,
+	fault.CodeTryLater:     fhir.IssueTypeTransient,
+	fault.CodeConflict:     fhir.IssueTypeConflict,
+	"precondition_failed":  fhir.IssueTypeConflict,
+	"multiple_matches":     fhir.IssueTypeMultipleMatches,
+	"malformed":            fhir.IssueTypeStructure,
+	"not_acceptable":       fhir.IssueTypeNotSupported,
+	"unsupported":          fhir.IssueTypeNotSupported,
+	"method_not_allowed":   fhir.IssueTypeNotSupported,
+	"too_large":            fhir.IssueTypeTooLong,
+	"internal":             fhir.IssueTypeException,
+}
+
+// elements are the fields of our services that have a name in FHIR, by how they begin.
+var elements = []struct{ field, element string }{
+	{"starts_at", "Appointment.start"},
+	{"minutes", "Appointment.minutesDuration"},
+	{"service", "Appointment.serviceType"},
+	{"people", "Appointment.participant"},
+	{"patient_id", "Appointment.participant"},
+	{"clinician_id", "Appointment.participant"},
+	{"identifier", "Appointment.identifier"},
+	{"name", "Patient.name"},
+	{"birth_date", "Patient.birthDate"},
+	{"language", "Patient.communication"},
+	{"number", "Patient.identifier"},
+	{"contacts", "Patient.contact"},
+}
+
+// elementOf is a field's name in FHIR; empty: it has none.
+func elementOf(field string) string {
+	if strings.HasPrefix(field, "Appointment.") || strings.HasPrefix(field, "Patient.") {
+		return field
+	}
+	for _, e := range elements {
+		if strings.HasPrefix(field, e.field) {
+			return e.element
+		}
+	}
+	return ""
+}
+
+// marshal is a resource as it is sent.
+func marshal(resource any) json.RawMessage {
+	b, err := json.Marshal(resource)
+	if err != nil {
+		panic(err) // structs of strings
+	}
+	return b
+}
+
+// isMissing says whether there is no such thing.
+func isMissing(err error) bool { return errors.Is(err, fault.NotFound) }

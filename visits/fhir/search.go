@@ -1,0 +1,209 @@
+package fhir
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+)
+
+// parameter is something that can be searched by.
+type parameter struct {
+	name    string
+	kind    fhir.SearchParamType
+	private bool // it may say who a patient is: not in addresses
+	says    string
+}
+
+// searches are what each kind of resource can be searched by. The capability statement is made of it.
+var searches = map[string][]parameter{
+	"Appointment": {
+		{"_id", fhir.SearchParamTypeToken, false, ""},
+		{"date", fhir.SearchParamTypeDate, false, "of the start; with eq, ge, gt, le or lt before it, once or twice"},
+		{"patient", fhir.SearchParamTypeReference, false, ""},
+		{"practitioner", fhir.SearchParamTypeReference, false, "who leads"},
+		{"status", fhir.SearchParamTypeToken, false, "several with commas between"},
+		{"identifier", fhir.SearchParamTypeToken, false, "system|value"},
+	},
+	"Encounter": {
+		{"_id", fhir.SearchParamTypeToken, false, ""},
+		{"date", fhir.SearchParamTypeDate, false, "of the planned start, as in Appointment"},
+		{"patient", fhir.SearchParamTypeReference, false, ""},
+		{"practitioner", fhir.SearchParamTypeReference, false, "who leads"},
+		{"status", fhir.SearchParamTypeToken, false, "several with commas between"},
+		{"appointment", fhir.SearchParamTypeReference, false, ""},
+	},
+	"Patient": {
+		{"_id", fhir.SearchParamTypeToken, false, ""},
+		{"name", fhir.SearchParamTypeString, true, "beginnings of words in any order"},
+		{"family", fhir.SearchParamTypeString, true, "as name"},
+		{"given", fhir.SearchParamTypeString, true, "as name"},
+		{"birthdate", fhir.SearchParamTypeDate, true, ""},
+		{"identifier", fhir.SearchParamTypeToken, true, "the hospital's number, whatever system stands before it"},
+	},
+	"Practitioner": {
+		{"_id", fhir.SearchParamTypeToken, false, ""},
+		{"name", fhir.SearchParamTypeString, true, "beginnings of words in any order"},
+	},
+}
+
+// Limits of a search.
+const (
+	defaultCount = 50
+	maxCount     = 100
+	maxParameter = 200 // bytes of one value
+)
+
+// query is what is searched for.
+type query struct {
+	kind   string
+	values url.Values // of known parameters
+	count  int
+	cursor string // of the page; empty: the first
+}
+
+func (q query) get(name string) string { return q.values.Get(name) }
+
+// query reads what is searched for. What is private is taken from the body of a POST alone, for addresses are written down by whatever they pass.
+func (s *Server) query(r *http.Request, kind string) (query, error) {
+	q := query{kind: kind, values: url.Values{}, count: defaultCount}
+	if err := r.ParseForm(); err != nil {
+		return query{}, malformed("Send parameters as application/x-www-form-urlencoded.")
+	}
+	known := searches[kind]
+	for name, values := range r.Form {
+		at := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
+		switch {
+		case slices.ContainsFunc(values, func(v string) bool { return len(v) > maxParameter }):
+			return query{}, malformed("A parameter is too long.")
+		case name == "_count":
+			n, err := strconv.Atoi(values[0])
+			if err != nil || n < 0 {
+				return query{}, malformed("_count must be a number.")
+			}
+			q.count = min(max(n, 1), maxCount)
+		case name == "_cursor":
+			q.cursor = values[0]
+		case name == "_format":
+		case at < 0 && slices.Contains(preferences(r), "handling=strict"):
+			return query{}, malformed("There is a parameter that " + kind + " cannot be searched by. /metadata says which there are.")
+		case at < 0:
+		case known[at].private && r.URL.Query().Has(name):
+			return query{}, malformed("Search by " + name + " with POST " + Path + "/" + kind + "/_search, for addresses are written into logs.")
+		case len(values) > 1 && known[at].kind != fhir.SearchParamTypeDate && known[at].kind != fhir.SearchParamTypeString:
+			return query{}, malformed("Name " + name + " once.")
+		default:
+			q.values[name] = values
+		}
+	}
+	return q, nil
+}
+
+// bundle is what was found. next is the cursor of the next page; empty: this is the last.
+func (s *Server) bundle(q query, entries []fhir.BundleEntry, next string) reply {
+	b := fhir.Bundle{Type: fhir.BundleTypeSearchset, Entry: entries, Link: []fhir.BundleLink{{Relation: "self", Url: s.pageURL(q, q.cursor)}}}
+	if next != "" {
+		b.Link = append(b.Link, fhir.BundleLink{Relation: "next", Url: s.pageURL(q, next)})
+	}
+	return reply{resource: marshal(b)}
+}
+
+// pageURL is the address of a page of what is searched for, without what is private.
+func (s *Server) pageURL(q query, cursor string) string {
+	values := url.Values{"_count": {strconv.Itoa(q.count)}}
+	for _, p := range searches[q.kind] {
+		if !p.private && q.values.Has(p.name) {
+			values[p.name] = q.values[p.name]
+		}
+	}
+	if cursor != "" {
+		values.Set("_cursor", cursor)
+	}
+	return s.base + "/" + q.kind + "?" + values.Encode()
+}
+
+// found is one resource that was found.
+func (s *Server) found(kind, id string, resource json.RawMessage) fhir.BundleEntry {
+	return fhir.BundleEntry{FullUrl: new(s.base + "/" + kind + "/" + id), Resource: resource, Search: &fhir.BundleEntrySearch{Mode: new(fhir.SearchEntryModeMatch)}}
+}
+
+// told is a word about a search.
+func told(code fhir.IssueType, words string) fhir.BundleEntry {
+	o := fhir.OperationOutcome{Issue: []fhir.OperationOutcomeIssue{{Severity: fhir.IssueSeverityWarning, Code: code, Diagnostics: &words}}}
+	return fhir.BundleEntry{Resource: marshal(o), Search: &fhir.BundleEntrySearch{Mode: new(fhir.SearchEntryModeOutcome)}}
+}
+
+// idOf is the id in a reference to one of our resources of a kind: of that kind, relative or absolute; with bare also the id alone.
+func (s *Server) idOf(reference, kind string, bare bool) (string, bool) {
+	reference = strings.TrimPrefix(reference, s.base+"/")
+	if id, ok := strings.CutPrefix(reference, kind+"/"); ok {
+		return id, !strings.Contains(id, "/")
+	}
+	return reference, bare && !strings.Contains(reference, "/")
+}
+
+// span is the time that a search for dates means: from the first instant (included) to the last (excluded). Days without a zone are those where the
+// hospital is. Zero: no bound.
+func (s *Server) span(dates []string) (from, to time.Time, err error) {
+	if len(dates) > 2 {
+		return from, to, malformed("Give at most two dates.")
+	}
+	for _, d := range dates {
+		prefix, value := "eq", d
+		if len(d) > 2 && d[0] >= 'a' && d[0] <= 'z' {
+			prefix, value = d[:2], d[2:]
+		}
+		first, end, ok := s.instants(value)
+		if !ok {
+			return from, to, malformed("date must be a day or a time as in 2026-11-24 or 2026-11-24T09:00:00Z.")
+		}
+		low, high := first, end
+		switch prefix {
+		case "eq":
+		case "ge":
+			high = time.Time{}
+		case "gt":
+			low, high = end, time.Time{}
+		case "le":
+			low = time.Time{}
+		case "lt":
+			low, high = time.Time{}, first
+		default:
+			return from, to, malformed("date takes eq, ge, gt, le and lt alone.")
+		}
+		if low.After(from) {
+			from = low
+		}
+		if !high.IsZero() && (to.IsZero() || high.Before(to)) {
+			to = high
+		}
+	}
+	return from, to, nil
+}
+
+// instants are the first instant of a date of FHIR, and the first one after it.
+func (s *Server) instants(value string) (first, end time.Time, ok bool) {
+	for _, f := range []struct {
+		layout string
+		end    func(time.Time) time.Time
+	}{
+		{"2006", func(t time.Time) time.Time { return t.AddDate(1, 0, 0) }},
+		{"2006-01", func(t time.Time) time.Time { return t.AddDate(0, 1, 0) }},
+		{"2006-01-02", func(t time.Time) time.Time { return t.AddDate(0, 0, 1) }},
+		{"2006-01-02T15:04", func(t time.Time) time.Time { return t.Add(time.Minute) }},
+		{"2006-01-02T15:04Z07:00", func(t time.Time) time.Time { return t.Add(time.Minute) }},
+		{"2006-01-02T15:04:05", func(t time.Time) time.Time { return t.Add(time.Second) }},
+		{time.RFC3339, func(t time.Time) time.Time { return t.Add(time.Second) }},
+	} {
+		// A plus in an address is a blank where nobody has escaped it.
+		if t, err := time.ParseInLocation(f.layout, strings.ReplaceAll(value, " ", "+"), s.Zone); err == nil {
+			return t, f.end(t), true
+		}
+	}
+	return first, end, false
+}
