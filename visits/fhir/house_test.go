@@ -20,6 +20,7 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/visits/fhir"
 )
@@ -128,7 +129,7 @@ func open(t *testing.T) *hospital {
 		if the.server, err = server.New(ctx, server.Config{Listen: "127.0.0.1:0", Data: the.folder, Phone: "+1 617 555 0100"}); err != nil {
 			t.Fatal(err)
 		}
-		if the.key, _, err = the.server.Accounts.CreateKey(ctx, auth.Operator(), "a hospital's own program"); err != nil {
+		if the.key, _, err = the.server.Accounts.CreateKey(ctx, auth.Operator(), staff.NewKey{Name: "a hospital's own program", Scopes: the.server.Accounts.Policy.Grantable()}); err != nil {
 			t.Fatal(err)
 		}
 	}

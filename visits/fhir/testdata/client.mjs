@@ -67,4 +67,4 @@ assert.equal(off.status, "cancelled");
 const encounter = show(await client.read({ resourceType: "Encounter", id: made.id }));
 assert.equal(encounter.status, "cancelled");
 await assert.rejects(client.search({ resourceType: "Patient", searchParams: { name: "Patientname" } }), (e) => show(e.response.data).issue[0].severity === "error");
-await assert.rejects(client.read({ resourceType: "Patient", id: "nobody" }), (e) => e.response.status === 404 && show(e.response.data));
+await assert.rejects(client.read({ resourceType: "Patient", id: "nobody" }), (e) => e.response.status === 404 && show(e.response.data).issue[0].code === "not-found");
