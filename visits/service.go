@@ -58,6 +58,7 @@ type Config struct {
 	Sites      Sites          // nil: visits name none
 	Patients   Patients       // nil: likewise
 	Colleagues Colleagues     // nil: likewise
+	Emergency  Emergency      // nil: nobody has any
 	Placer     Placer
 	Presence   Presence
 	Changed    []func(context.Context, *store.Tx, Change) error // are told of every change of a visit, in the transaction of the act

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -38,4 +40,33 @@ func (a *Accounts) Colleagues(ctx context.Context) ([]Colleague, error) {
 		return nil, fmt.Errorf("list colleagues: %w", err)
 	}
 	return all, nil
+}
+
+// Allowed are all accounts whose owner can sign in and may do an action, for the program itself.
+func (a *Accounts) Allowed(ctx context.Context, q store.Queryer, action auth.Action) ([]Account, error) {
+	all, err := store.Collect(ctx, q, scanAccount, `SELECT `+accountColumns+` FROM staff_accounts a WHERE a.disabled_at IS NULL ORDER BY a.id`)
+	if err != nil {
+		return nil, fmt.Errorf("list who may: %w", err)
+	}
+	return slices.DeleteFunc(all, func(account Account) bool { return !a.Policy.Allows(account.Actor(), action) }), nil
+}
+
+// Names are those of accounts, switched off or not, by their ids, for the program itself. Unknown ones are left out.
+func (a *Accounts) Names(ctx context.Context, ids ...string) (map[string]phi.Text, error) {
+	names := map[string]phi.Text{}
+	for chunk := range slices.Chunk(ids, 500) {
+		args := make([]any, len(chunk))
+		for i, id := range chunk {
+			args[i] = id
+		}
+		all, err := store.Collect(ctx, a.DB, func(r *sql.Rows) (c Colleague, err error) { return c, r.Scan(&c.ID, &c.Name) },
+			`SELECT id, name FROM staff_accounts WHERE id IN (?`+strings.Repeat(`, ?`, len(args)-1)+`)`, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read names: %w", err)
+		}
+		for _, c := range all {
+			names[c.ID] = c.Name
+		}
+	}
+	return names, nil
 }

@@ -46,7 +46,14 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 		if !a.allowed(w, r, actor, action) {
 			return
 		}
-		ctx := web.WithReader(web.WithActor(r.Context(), actor), a.reader(s))
+		reader := a.reader(s)
+		if a.Banner != nil {
+			if reader.Banner.Text, reader.Banner.Path, err = a.Banner(r.Context(), actor, a.Pages.Words(r)); err != nil {
+				web.Problem(w, r, err)
+				return
+			}
+		}
+		ctx := web.WithReader(web.WithActor(r.Context(), actor), reader)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/platform/words"
 )
 
 // How long things last, and how many tries there are.
@@ -57,6 +58,8 @@ type Config struct {
 	Idle      time.Duration  // without doing anything, until pages ask again who is there; 0: never
 	// RequireSecond are the roles that must show a second factor.
 	RequireSecond []auth.Role
+	// Banner is what every page says first to somebody, and where it leads; "": nothing. Nil: to nobody.
+	Banner func(context.Context, auth.Actor, *words.Words) (text, path string, err error)
 	// SignOn is the hospital's own sign-on; nil: there is none.
 	SignOn *SignOn
 	Now    func() time.Time // nil: time.Now

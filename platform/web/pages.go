@@ -57,8 +57,12 @@ type Reader struct {
 	SignOut string // the path a sign-out form posts to
 	Account string // the path of the reader's own account; "": their name leads nowhere
 	Links   []Link // navigation
+	Banner  Banner
 	Lock    Lock
 }
+
+// Banner is what every page says to the reader first, in their words. The zero Banner says nothing.
+type Banner struct{ Text, Path string }
 
 // Lock is how a page that was left alone asks who is there. The zero Lock never asks.
 type Lock struct {

@@ -18,6 +18,7 @@ import (
 	"housecall/platform/audit"
 	"housecall/platform/blobs"
 	"housecall/platform/bucket"
+	"housecall/platform/emergency"
 	"housecall/platform/gate"
 	"housecall/platform/keys"
 	"housecall/platform/module"
@@ -54,6 +55,8 @@ type Server struct {
 	closing []func(context.Context) error
 	cluster cluster
 	routes  *web.Routes
+
+	emergency *emergency.Service
 
 	Accounts  *staff.Accounts
 	Sites     *sites.House
@@ -157,9 +160,12 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
-		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
-		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
+		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
+		return err
+	}
+	if err := s.openEmergency(ctx, db, ring, post, pages, policy); err != nil {
 		return err
 	}
 	auditLog, err := s.sealAudit(db, ring)
@@ -177,7 +183,8 @@ func (s *Server) start(ctx context.Context) error {
 		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
 		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Changed: post.changed(), Limiter: once,
-		Now: s.config.Now, Logger: s.config.Logger})
+		Emergency: s.emergency,
+		Now:       s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
 	}
@@ -195,6 +202,7 @@ func (s *Server) start(ctx context.Context) error {
 	routes := web.NewRoutes(s.Accounts.Guards())
 	s.routes = routes
 	s.Accounts.Routes(routes)
+	s.emergency.Routes(routes)
 	s.Visits.Routes(routes)
 	calls := api.New(routes, Version)
 	s.Visits.API(calls)
@@ -220,7 +228,7 @@ func (s *Server) start(ctx context.Context) error {
 	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
 	health.routes(routes)
 	registry := newRegistry()
-	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now}, keyMetrics{s.Accounts, s.config.Now})
+	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now}, keyMetrics{s.Accounts, s.config.Now}, emergencyMetrics{s.emergency})
 	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
 		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe, Checks: checks()})
 	if err != nil {
@@ -237,12 +245,16 @@ func (s *Server) start(ctx context.Context) error {
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), reminders.Locales(), audit.Locales())...)
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), reminders.Locales(), audit.Locales(),
+		emergency.Locales(),
+	)...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, reminders.Rules, module.Rules(modules))
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, reminders.Rules,
+		emergency.Rules,
+		module.Rules(modules))
 }
 
 // Routes are all routes that people and programs reach, each with who may use it.

@@ -1,0 +1,117 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/cmd/housecall/server"
+	"housecall/platform/people"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// TestEmergencyAccess: a clinician who is of no visit of a patient sees them for an hour and joins; administrators see a banner and review it; after the hour it is over,
+// also for who is in the visit.
+func TestEmergencyAccess(t *testing.T) {
+	var ahead atomic.Int64
+	s := open(t, server.Config{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	ctx, operator := t.Context(), auth.Operator()
+	clinician, coordinator, admin := signedIn(t, s, auth.Clinician), signedIn(t, s, auth.Coordinator), signedIn(t, s, auth.Admin)
+	patient, err := s.People.Create(ctx, operator, people.Patient{Name: "Canary Sample", BirthDate: "2012-05-31",
+		Contacts: []people.Contact{{Kind: people.Guardian, Name: "Canary Parent", Phone: "+12125550123"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	visit, _, err := s.Visits.Create(ctx, operator, visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 120, PatientID: patient.ID,
+		People: []visits.Person{{Name: "Canary Sample", Role: auth.Patient}, {Name: "Dr Sample", Role: auth.Clinician}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := func(who, born, reason string) url.Values {
+		return url.Values{"who": {who}, "birth_date": {born}, "reason": {reason}}
+	}
+	const reason = "The mother called: he collapsed, and nobody of his team answers"
+	for what, f := range map[string]url.Values{
+		"the wrong day": form("Canary Sample", "2012-05-30", reason), "no name": form("", "2012-05-31", reason), "no day": form("Canary Sample", "", reason), "no reason": form("Canary Sample", "2012-05-31", " "),
+	} {
+		if status := clinician.send(t, s, "/emergency", f); status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", what, status)
+		}
+	}
+	page := clinician.sent(t, s, "/emergency", form("sample canary", "2012-05-31", reason))
+	if !strings.HasPrefix(page, "/emergency/") {
+		t.Fatalf("led to %q", page)
+	}
+	if status, body := clinician.try(t, s, "GET "+page); status != http.StatusOK || !strings.Contains(body, "Canary Sample") || !strings.Contains(body, "12125550123") || !strings.Contains(body, page+"/visits/"+visit.ID) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, _ := coordinator.try(t, s, "GET "+page); status != http.StatusNotFound {
+		t.Errorf("somebody else's: %d", status)
+	}
+	join := page + "/visits/" + visit.ID
+	first, second := clinician.sent(t, s, join, nil), clinician.sent(t, s, join, nil)
+	if !strings.HasPrefix(first, "/v#") || first != second {
+		t.Errorf("joins by %q, then %q", first, second)
+	}
+	if status := clinician.send(t, s, page+"/visits/"+store.NewID(), nil); status != http.StatusNotFound {
+		t.Errorf("another visit: %d", status)
+	}
+	if _, body := admin.try(t, s, "GET /admin/accounts"); !strings.Contains(body, `href="/admin/emergency">1 emergency access`) {
+		t.Error("administrators see no banner")
+	}
+	if _, body := clinician.try(t, s, "GET /emergency"); strings.Contains(body, `href="/admin/emergency"`) {
+		t.Error("clinicians see it too")
+	}
+	if _, body := admin.try(t, s, "GET /admin/emergency"); !strings.Contains(body, "he collapsed") || !strings.Contains(body, "Sam Example") {
+		t.Errorf("to review: %s", body)
+	}
+	review := strings.Replace(page, "/emergency/", "/admin/emergency/", 1)
+	if status := admin.send(t, s, review, url.Values{"verdict": {"questioned"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("a question without words: %d", status)
+	}
+	if status := admin.send(t, s, review, url.Values{"verdict": {"accepted"}}); status != http.StatusSeeOther {
+		t.Errorf("reviewed: %d", status)
+	}
+	if _, body := admin.try(t, s, "GET /admin/accounts"); strings.Contains(body, "emergency access waits") {
+		t.Error("the banner stays")
+	}
+
+	ahead.Store(int64(61 * time.Minute))
+	if _, body := clinician.try(t, s, "GET "+page); strings.Contains(body, "Canary") {
+		t.Error("seen after the hour")
+	}
+	if status := clinician.send(t, s, join, nil); status == http.StatusSeeOther {
+		t.Error("joined after the hour")
+	}
+	for withdrawn := false; !withdrawn; { // by a job of the server; the test ends by its deadline
+		v, err := s.Visits.Show(ctx, operator, visit.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range v.Invitations {
+			withdrawn = withdrawn || i.StaffID != "" && i.Revoked()
+		}
+	}
+}
+
+// sent sends a form and says where it leads.
+func (c caller) sent(t *testing.T, s *server.Server, path string, form url.Values) (to string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.AddCookie(c.cookie)
+	response, err := unled.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.Header.Get("Location")
+}
