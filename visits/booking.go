@@ -15,6 +15,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
+	"housecall/platform/store"
 )
 
 // Interpreter says whether a visit has an interpreter.
@@ -48,9 +49,17 @@ type Sites interface {
 	ServicesOf(ctx context.Context, site string) ([]sites.Service, error)
 }
 
-// Patients knows the hospital's patients.
+// Patients knows the hospital's patients: people.Service.
 type Patients interface {
 	Patient(ctx context.Context, id string) (people.Patient, error)
+	Insert(ctx context.Context, tx *store.Tx, actor auth.Actor, p people.Patient) error
+
+	// For the desk.
+	May(actor auth.Actor, action auth.Action) bool
+	Search(ctx context.Context, actor auth.Actor, query string) (people.Found, error)
+	Show(ctx context.Context, actor auth.Actor, id string) (people.Patient, error)
+	Prepare(ctx context.Context, p people.Patient) (people.Patient, error)
+	Doubts(ctx context.Context, actor auth.Actor, p people.Patient) ([]people.Doubt, error)
 }
 
 // Colleagues knows the hospital's people.
@@ -88,7 +97,8 @@ func named[T any](ctx context.Context, p *practice, field, id string, get func(c
 }
 
 // practiceOf looks up what a booking and its people name. Where nobody says at which site, it is that of the service, of the patient, or the hospital's first.
-func (s *Service) practiceOf(ctx context.Context, b Booking, invited []Person, prefix func(int) string) practice {
+// fresh is a patient who is not kept yet; nil: none is.
+func (s *Service) practiceOf(ctx context.Context, b Booking, fresh *people.Patient, invited []Person, prefix func(int) string) practice {
 	p := practice{staff: map[string]staff.Colleague{}}
 	var site func(context.Context, string) (sites.Site, error)
 	var service func(context.Context, string) (sites.Service, error)
@@ -104,6 +114,9 @@ func (s *Service) practiceOf(ctx context.Context, b Booking, invited []Person, p
 		colleague = s.config.Colleagues.Colleague
 	}
 	p.service = named(ctx, &p, "service_id", b.ServiceID, service)
+	if fresh != nil && fresh.ID == b.PatientID {
+		patient = func(context.Context, string) (people.Patient, error) { return *fresh, nil }
+	}
 	p.patient = named(ctx, &p, "patient_id", b.PatientID, patient)
 	switch {
 	case b.SiteID != "" || site == nil:

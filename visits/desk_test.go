@@ -1,6 +1,7 @@
 package visits_test
 
 import (
+	"html"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -136,8 +137,7 @@ var tags = regexp.MustCompile(`(?s)<[^>]*>`)
 
 func words(w *httptest.ResponseRecorder) string {
 	s := tags.ReplaceAllString(w.Body.String(), " ")
-	s = strings.NewReplacer("&#39;", "'", "&amp;", "&").Replace(s)
-	return strings.Join(strings.Fields(s), " ")
+	return strings.Join(strings.Fields(html.UnescapeString(s)), " ")
 }
 
 func wantWords(t *testing.T, w *httptest.ResponseRecorder, want ...string) {

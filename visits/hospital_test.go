@@ -92,7 +92,7 @@ func policy(t *testing.T) auth.Policy {
 
 // read is what the house says.
 var read = sync.OnceValues(func() (*catalogues.Book, error) {
-	return catalogues.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales())
+	return catalogues.Load(static.Locales(), web.Locales(), staff.Locales(), people.Locales(), visits.Locales())
 })
 
 func book(t *testing.T) *catalogues.Book {

@@ -12,6 +12,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -57,7 +58,9 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET /desk/schedule", read, d.schedule)
 	routes.HandleFunc("GET /desk/new", schedule, d.newForm)
 	routes.HandleFunc("POST /desk/new", schedule, d.create)
+	routes.HandleFunc("POST /desk/new/patients", web.Staff(people.Read), d.suggest)
 	routes.HandleFunc("GET /desk/visits/{visit}", read, d.show)
+	routes.HandleFunc("GET /desk/visits/{visit}/series", read, d.series)
 	routes.HandleFunc("GET /desk/visits/{visit}/links", schedule, d.links)
 	routes.HandleFunc("POST /desk/visits/{visit}/people", schedule, d.invite)
 	routes.HandleFunc("GET /desk/visits/{visit}/people", read, d.toVisit)
@@ -70,6 +73,7 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST /desk/visits/{visit}/move", schedule, d.move)
 	routes.HandleFunc("GET /desk/visits/{visit}/cancel", revoke, d.confirm(cancelQuestion))
 	routes.HandleFunc("POST /desk/visits/{visit}/cancel", revoke, d.cancel)
+	routes.HandleFunc("POST /desk/visits/{visit}/cancel-rest", revoke, d.cancelRest)
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
@@ -129,36 +133,71 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	f := d.dressed(r, readVisitForm(r.PostForm))
-	if r.PostForm.Has("more") { // the button for one more row, without a script
-		if 2+len(f.More) < MaxPeople {
-			f.More = append(f.More, morePerson{})
-		}
-		d.showForm(w, r, http.StatusOK, f)
-		return
-	}
-	request := f.request(d.service.now(), d.service.config.Window, d.service.config.Languages)
-	if len(f.Problems) > 0 {
-		d.showForm(w, r, http.StatusUnprocessableEntity, f)
-		return
-	}
-	if err := d.keepLeader(r.Context(), f, &request); err != nil {
-		web.Problem(w, r, err)
-		return
-	}
-	v, _, err := d.service.Create(r.Context(), web.Actor(r.Context()), request)
-	f.take(err, f.fields())
-	f.takeOverlap(err)
-	if len(f.Problems) > 0 {
-		d.showForm(w, r, http.StatusUnprocessableEntity, f)
-		return
-	}
+	f, err := d.dressed(r, readVisitForm(r.PostForm))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
+	ready, request, err := d.readRequest(r, &f)
+	switch {
+	case err != nil:
+		web.Problem(w, r, err)
+	case !ready && len(f.Problems) > 0:
+		d.showForm(w, r, http.StatusUnprocessableEntity, f)
+	case !ready:
+		d.showForm(w, r, http.StatusOK, f)
+	case f.Repeat != "":
+		d.createSeries(w, r, f, request)
+	default:
+		d.createOne(w, r, f, request)
+	}
+}
+
+// readRequest does what one of the form's buttons asks for; ready: it asks for a visit with which nothing is wrong by itself.
+func (d *Desk) readRequest(r *http.Request, f *visitForm) (ready bool, request Request, err error) {
+	if r.PostForm.Has("change") { // back from the dates of a series
+		return false, request, nil
+	}
+	if r.PostForm.Has("more") { // the button for one more row, without a script
+		if 2+len(f.More) < MaxPeople {
+			f.More = append(f.More, morePerson{})
+		}
+		return false, request, nil
+	}
+	if pressed, err := d.press(r, f); pressed || err != nil {
+		return false, request, err
+	}
+	service, err := d.resolve(r.Context(), f)
+	if err != nil {
+		return false, request, err
+	}
+	if request, err = d.request(r.Context(), f, service); err != nil || len(f.Problems) > 0 {
+		return false, request, err
+	}
+	doubtful, err := d.doubt(r, f, request.NewPatient)
+	return !doubtful, request, err
+}
+
+func (d *Desk) createOne(w http.ResponseWriter, r *http.Request, f visitForm, request Request) {
+	v, _, err := d.service.Create(r.Context(), web.Actor(r.Context()), request)
+	if err != nil {
+		d.refused(w, r, f, err)
+		return
+	}
 	d.keepZone(w, r, f.Zone)
 	web.Redirect(w, r, visitPath(v.ID)+"/links?made")
+}
+
+// refused shows the form again with what the Service found wrong.
+func (d *Desk) refused(w http.ResponseWriter, r *http.Request, f visitForm, err error) {
+	f.take(err)
+	f.takeOverlap(err)
+	if len(f.Problems) == 0 {
+		web.Problem(w, r, err)
+		return
+	}
+	f.sortProblems()
+	d.showForm(w, r, http.StatusUnprocessableEntity, f)
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
@@ -331,18 +370,19 @@ func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 // inviteForm is the form for one more person.
 type inviteForm struct {
 	Name, Role, Language string
+	Email, Phone         string
 	Problems             web.Problems
 
 	own *words.Words // the reader's
 }
 
 func readInviteForm(v url.Values, own *words.Words) inviteForm {
-	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), own: own}
+	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), Email: v.Get("email"), Phone: v.Get("phone"), own: own}
 }
 
 // person makes the person and notes what is wrong.
 func (f *inviteForm) person() Person {
-	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language}.tidy()
+	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.tidy()
 	if key, _ := checkLine(p.Name.Reveal()); key != "" {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", maxTextRunes)})
 	}
@@ -352,14 +392,24 @@ func (f *inviteForm) person() Person {
 	return p
 }
 
-// take notes a refusal that belongs beside the form: a visit that is full or over.
+// take notes a refusal that belongs beside the form: a visit that is full or over, or a way to reach somebody that is none.
 func (f *inviteForm) take(err error) bool {
 	var p *fault.Problem
-	if !errors.As(err, &p) || p.Code != fault.CodeConflict {
+	if !errors.As(err, &p) {
 		return false
 	}
-	f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
-	return true
+	if p.Code == fault.CodeConflict {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
+	}
+	for _, e := range fieldsOf(err) {
+		switch {
+		case e.Key == "confidential":
+			f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.confidential." + e.Field)})
+		case e.Field == "email" || e.Field == "phone":
+			f.Problems = append(f.Problems, web.FieldProblem{Field: e.Field, Text: f.own.T("patients.wrong.contact." + e.Field + "." + e.Key)})
+		}
+	}
+	return len(f.Problems) > 0
 }
 
 func visitPath(visit string) string { return DeskPath + "/visits/" + visit }

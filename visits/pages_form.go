@@ -2,7 +2,6 @@ package visits
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,7 +12,10 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -21,9 +23,11 @@ import (
 // visitForm is the form for a new visit as it was typed, so that nothing is lost when something is wrong.
 type visitForm struct {
 	Service               string
+	Services              []serviceChoice // that may be chosen
 	Date, Time, Minutes   string
 	Zone                  string // name of the time zone that Date and Time are in
-	Patient, Clinician    string
+	Clinician             string
+	Clinicians            []string // that may be chosen
 	AskBirthDate          bool
 	Day, Month, Year      string // of the patient's birth
 	More                  []morePerson
@@ -36,77 +40,154 @@ type visitForm struct {
 	Languages             []*words.Words
 	ClinicianID           string // who was chosen in the schedule; empty: nobody
 	ServiceID, SiteID     string // likewise
+	Sites                 []choice
 	AllowOverlap          bool
+	patientPart
+	interpreterPart
+	repeatPart
 
 	own *words.Words // the reader's
+	at  []string     // the field of each person of the request
 }
 
 // morePerson is a row for one more person; rows without a name are left out.
-type morePerson struct{ Name, Role string }
+type morePerson struct{ Name, Role, Email, Phone string }
+
+// serviceChoice is a service that may be chosen, and how long its visits are.
+type serviceChoice struct {
+	Name    string
+	Minutes int
+}
 
 type roleChoice struct{ Value, Text string }
 
 // rowsShown is how many empty rows for more people are there at first.
 const rowsShown = 1
 
-// newVisitForm is a form for a new visit, with what was chosen in the schedule.
+// newVisitForm is a form for a new visit, with what was chosen in the schedule or on a patient's page.
 func (d *Desk) newVisitForm(r *http.Request) (visitForm, error) {
-	asked := r.URL.Query()
-	f := d.dressed(r, visitForm{Minutes: "30", Zone: d.readerZone(r).String(), More: make([]morePerson, rowsShown), Date: asked.Get("date"), Time: asked.Get("time"),
-		SiteID: asked.Get("site_id")})
+	asked, c := r.URL.Query(), d.service.config
+	f := visitForm{Zone: d.readerZone(r).String(), More: make([]morePerson, rowsShown), Date: asked.Get("date"), Time: asked.Get("time"), SiteID: asked.Get("site_id")}
+	f.Keep, f.PatientID = true, asked.Get("patient_id")
 	if zone := zoneByName(asked.Get("zone")); zone != nil {
 		f.Zone = zone.String()
 	}
-	if service := asked.Get("service_id"); service != "" && d.service.config.Sites != nil {
-		s, err := d.service.config.Sites.Service(r.Context(), service)
+	if service := asked.Get("service_id"); service != "" && c.Sites != nil {
+		s, err := c.Sites.Service(r.Context(), service)
 		if err != nil {
 			return f, err
 		}
 		f.ServiceID, f.Service, f.Minutes, f.AskBirthDate = s.ID, s.Name, strconv.Itoa(s.Minutes), s.AskBirthDate
 	}
-	if id := asked.Get("clinician_id"); id != "" && d.service.config.Colleagues != nil {
-		c, err := d.service.config.Colleagues.Colleague(r.Context(), id)
+	if id := asked.Get("clinician_id"); id != "" && c.Colleagues != nil {
+		l, err := c.Colleagues.Colleague(r.Context(), id)
 		if err != nil {
 			return f, err
 		}
-		f.ClinicianID, f.Clinician = c.ID, c.Name.Reveal()
+		f.ClinicianID, f.Clinician = l.ID, l.Name.Reveal()
 	}
-	return f, nil
+	f, err := d.dressed(r, f)
+	if f.Minutes == "" && len(f.Services) == 0 {
+		f.Minutes = usualMinutes
+	}
+	f.pickAll()
+	return f, err
 }
 
-// keepLeader has who was chosen lead, unless another name was typed instead.
-func (d *Desk) keepLeader(ctx context.Context, f visitForm, r *Request) error {
-	if f.ClinicianID == "" || d.service.config.Colleagues == nil {
-		return nil
-	}
-	c, err := d.service.config.Colleagues.Colleague(ctx, f.ClinicianID)
-	switch {
-	case errors.Is(err, fault.NotFound): // switched off meanwhile
-		return nil
-	case err == nil && c.Name.Reveal() == f.Clinician:
-		r.ClinicianID = c.ID
-	}
-	return err
-}
-
-// fields are the names of the fields of people.
-func (f *visitForm) fields() []string {
-	all := []string{"patient", "clinician"}
-	for i, p := range f.More {
-		if p.Name != "" {
-			all = append(all, fmt.Sprintf("more_name_%d", i))
-		}
-	}
-	return all
-}
+// usualMinutes is how long a visit is where no service says so.
+const usualMinutes = "30"
 
 // dressed adds what the page needs beside what was typed.
-func (d *Desk) dressed(r *http.Request, f visitForm) visitForm {
+func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
+	ctx, c := r.Context(), d.service.config
 	f.own, f.Languages = d.pages.Words(r), d.pages.Languages()
 	f.Today = d.service.now().In(d.readerZone(r)).Format(fieldDay)
 	f.Roles = roleChoices(f.own)
 	f.MaxPeople, f.MinMinutes, f.MaxMinutes = MaxPeople, MinMinutes, MaxMinutes
-	return f
+	f.Spoken = spokenIn(f.own)
+	f.offer()
+	if c.Sites != nil {
+		all, err := c.Sites.All(ctx)
+		if err != nil {
+			return f, err
+		}
+		if len(all) > 1 {
+			for _, s := range all {
+				f.Sites = append(f.Sites, choice{s.ID, s.Name})
+			}
+		}
+		services, err := d.servicesOf(ctx, f.SiteID)
+		if err != nil {
+			return f, err
+		}
+		for _, s := range services {
+			f.Services = append(f.Services, serviceChoice{s.Name, s.Minutes})
+		}
+	}
+	if c.Colleagues != nil {
+		all, err := c.Colleagues.Colleagues(ctx)
+		if err != nil {
+			return f, err
+		}
+		for _, p := range all {
+			f.Clinicians = append(f.Clinicians, p.Name.Reveal())
+		}
+		f.Clinicians = slices.Compact(f.Clinicians)
+	}
+	return f, d.knowPatient(r, &f)
+}
+
+// servicesOf are the services of a site that take new visits; of an empty id, those of the hospital's first.
+func (d *Desk) servicesOf(ctx context.Context, site string) ([]sites.Service, error) {
+	if site == "" {
+		first, err := d.service.config.Sites.Default(ctx)
+		if err != nil {
+			return nil, err
+		}
+		site = first.ID
+	}
+	all, err := d.service.config.Sites.ServicesOf(ctx, site)
+	return slices.DeleteFunc(all, func(s sites.Service) bool { return !s.Active }), err
+}
+
+// resolve finds the service and the account that what was typed names, so that who types what is suggested chooses it.
+func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service, err error) {
+	c := d.service.config
+	if c.Sites != nil {
+		all, err := d.servicesOf(ctx, f.SiteID)
+		if err != nil {
+			return service, err
+		}
+		for _, s := range all {
+			if strings.EqualFold(s.Name, f.Service) {
+				service = s
+			}
+		}
+	}
+	f.ServiceID = service.ID
+	if f.Minutes == "" && service.Minutes != 0 {
+		f.Minutes = strconv.Itoa(service.Minutes)
+	}
+	if c.Colleagues == nil {
+		return service, nil
+	}
+	all, err := c.Colleagues.Colleagues(ctx)
+	if err != nil {
+		return service, err
+	}
+	all = slices.DeleteFunc(all, func(p staff.Colleague) bool { return !strings.EqualFold(p.Name.Reveal(), f.Clinician) })
+	chosen := slices.ContainsFunc(all, func(p staff.Colleague) bool { return p.ID == f.ClinicianID })
+	switch {
+	case chosen:
+	case len(all) == 1:
+		f.ClinicianID = all[0].ID
+	default:
+		f.ClinicianID = ""
+		if len(all) > 1 {
+			f.wrong("clinician", "clinician.several")
+		}
+	}
+	return service, nil
 }
 
 func roleChoices(own *words.Words) []roleChoice {
@@ -125,38 +206,77 @@ func readVisitForm(v url.Values) visitForm {
 	get := func(name string) string { return strings.TrimSpace(v.Get(name)) }
 	f := visitForm{
 		Service: get("service"), Date: get("date"), Time: get("time"), Minutes: get("minutes"), Zone: get("zone"),
-		Patient: get("patient"), Clinician: get("clinician"), AskBirthDate: v.Get("ask_birth_date") != "",
+		Clinician: get("clinician"), AskBirthDate: v.Get("ask_birth_date") != "",
 		Day: get("day"), Month: get("month"), Year: get("year"), Language: get("language"),
 		ClinicianID: get("clinician_id"), ServiceID: get("service_id"), SiteID: get("site_id"), AllowOverlap: v.Has("allow_overlap"),
+		patientPart: readPatientPart(v), interpreterPart: readInterpreterPart(v), repeatPart: readRepeatPart(v),
 	}
-	names, roles := v["more_name"], v["more_role"]
-	for i := range min(len(names), MaxPeople) {
-		p := morePerson{Name: strings.TrimSpace(names[i])}
-		if i < len(roles) {
-			p.Role = roles[i]
+	at := func(name string, i int) string {
+		if all := v[name]; i < len(all) {
+			return strings.TrimSpace(all[i])
 		}
-		f.More = append(f.More, p)
+		return ""
+	}
+	for i := range min(len(v["more_name"]), MaxPeople) {
+		f.More = append(f.More, morePerson{at("more_name", i), at("more_role", i), at("more_email", i), at("more_phone", i)})
 	}
 	return f
 }
 
-// request makes the request for a visit and fills f.Problems with all that is wrong, in the order of the form.
-func (f *visitForm) request(now time.Time, w Window, languages []string) Request {
-	zone := f.readZone()
-	r := Request{Service: f.Service, StartsAt: f.readStart(zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap}
+// request makes the request for a visit of a service, which may be none, and fills f.Problems with all that is wrong, in the order of the form.
+func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service) (Request, error) {
+	now := d.service.now()
+	r := Request{Service: f.Service, StartsAt: f.readStart(f.readZone()), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
+		ClinicianID: f.ClinicianID, PatientID: f.PatientID, Interpreter: Interpreter(f.Interpreter), InterpreterLanguage: f.InterpreterLanguage}
 	var err error
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
 		f.wrong("minutes", "minutes.odd")
 	}
-	if f.AskBirthDate || f.Day+f.Month+f.Year != "" {
+	if f.PatientID != "" && f.Day+f.Month+f.Year == "" {
+		r.BirthDate = f.known.BirthDate
+	} else if f.AskBirthDate || f.Day+f.Month+f.Year != "" {
 		r.BirthDate = phi.Text(f.readBirthDate(now))
 	}
-	for _, p := range []struct{ field, typed string }{{"service", f.Service}, {"patient", f.Patient}, {"clinician", f.Clinician}} {
-		if p.typed == "" {
+	required := []struct{ field, typed string }{{"service", f.Service}, {"patient", f.Patient}, {"clinician", f.Clinician}}
+	for _, p := range required {
+		if p.typed == "" && (p.field != "patient" || f.PatientID == "") {
 			f.wrong(p.field, p.field+".empty")
 		}
 	}
-	r.People = []Person{{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language}, {Name: phi.Text(f.Clinician), Role: auth.Clinician}}
+	confidential := f.confidential(service)
+	r.Confidential = &confidential
+	fresh, err := d.freshPatient(ctx, f, &r)
+	if err != nil {
+		return r, err
+	}
+	f.people(&r, fresh)
+	wrong, err := d.service.wrongs(d.service.dress(ctx, r))
+	f.take(fault.InvalidAll(wrong...))
+	f.sortProblems()
+	return r, err
+}
+
+// people adds everybody of the form to the request. fresh is the patient who is to be kept, if one is.
+func (f *visitForm) people(r *Request, fresh *people.Patient) {
+	add := func(field string, p Person) { r.People, f.at = append(r.People, p), append(f.at, field) }
+	known := f.known
+	if fresh != nil {
+		known = *fresh
+	}
+	patient := Person{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language, ContactID: ownContact(known, *r.Confidential)}
+	switch {
+	case f.PatientID != "":
+		patient.Name, patient.Language = known.Name, known.Language
+	case fresh == nil:
+		patient.Email, patient.Phone = phi.Text(f.OwnEmail), phi.Text(f.OwnPhone)
+	}
+	add("patient", patient)
+	add("clinician", Person{Name: phi.Text(f.Clinician), Role: auth.Clinician, StaffID: f.ClinicianID})
+	for _, c := range known.Contacts {
+		if f.PatientID != "" && slices.Contains(f.Contacts, c.ID) {
+			add("contacts", Person{Name: c.Name, Role: auth.Guardian, ContactID: c.ID})
+		}
+	}
 	for i, p := range f.More {
 		if p.Name == "" {
 			continue
@@ -164,15 +284,21 @@ func (f *visitForm) request(now time.Time, w Window, languages []string) Request
 		if p.Role == "" {
 			f.wrong(fmt.Sprintf("more_role_%d", i), "role")
 		}
-		person := Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role)}
+		person := Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role), Email: phi.Text(p.Email), Phone: phi.Text(p.Phone)}
 		if OfFamily(person.Role) {
 			person.Language = f.Language
 		}
-		r.People = append(r.People, person)
+		if id := f.contactOf[i]; fresh != nil && id > 0 { // reached as a contact of the patient who is kept
+			person.ContactID, person.Email, person.Phone = fresh.Contacts[id-1].ID, "", ""
+		}
+		add(fmt.Sprintf("more_name_%d", i), person)
 	}
-	f.take(fault.InvalidAll(r.tidy().check(now, w, languages)...), f.fields())
-	f.sortProblems()
-	return r
+	if f.InterpreterName != "" {
+		if f.Interpreter != string(InterpreterConfirmed) {
+			f.wrong("interpreter", "interpreter.name")
+		}
+		add("interpreter_name", Person{Name: phi.Text(f.InterpreterName), Role: auth.Interpreter, Email: phi.Text(f.InterpreterEmail), Phone: phi.Text(f.InterpreterPhone)})
+	}
 }
 
 func (f *visitForm) readZone() *time.Location {
@@ -224,72 +350,4 @@ func (f *visitForm) readBirthDate(now time.Time) string {
 		f.wrong("birth_date", "birth_date.range")
 	}
 	return date.Format(birthDateLayout)
-}
-
-// wrong notes what is wrong with a field, unless something is noted already. key is what follows desk.wrong in the catalogues.
-func (f *visitForm) wrong(field, key string, values ...any) {
-	if f.Problems.Of(field) == "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: field, Text: f.own.T("desk.wrong."+key, values...)})
-	}
-}
-
-// take turns what the rules of visits found into words beside the form's fields. people names the field of each person.
-func (f *visitForm) take(err error, people []string) {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return
-	}
-	found, _ := p.Fields["errors"].([]fault.Field)
-	for _, e := range found {
-		switch e.Field {
-		case "service":
-			f.wrong("service", "service."+e.Key, "max", maxTextRunes)
-		case "minutes":
-			f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)
-		case "starts_at":
-			if f.Problems.Of("time") == "" && f.Problems.Of("zone") == "" {
-				f.wrong("date", "start."+e.Key)
-			}
-		case "birth_date":
-			f.wrong("birth_date", "birth_date."+e.Key)
-		case "people":
-			f.wrong(people[len(people)-1], "people.many", "max", MaxPeople)
-		default:
-			f.takePerson(e, people)
-		}
-	}
-}
-
-// takePerson does what take does for a field such as people[2].name.
-func (f *visitForm) takePerson(e fault.Field, people []string) {
-	var i int
-	var part string
-	if _, err := fmt.Sscanf(e.Field, "people[%d].%s", &i, &part); err != nil || i < 0 || i >= len(people) {
-		f.wrong("service", "other")
-		return
-	}
-	field := people[i]
-	switch part {
-	case "role":
-		f.wrong(strings.Replace(field, "more_name", "more_role", 1), "role")
-	case "language":
-		f.wrong("language", "language")
-	case "name":
-		f.wrong(field, "name."+e.Key, "max", maxTextRunes)
-	default:
-		f.wrong("service", "other")
-	}
-}
-
-// sortProblems puts problems into the order in which a reader comes by the fields.
-func (f *visitForm) sortProblems() {
-	order := []string{"service", "date", "time", "minutes", "zone", "patient", "birth_date", "language", "clinician"}
-	rank := func(p web.FieldProblem) int {
-		if i := slices.Index(order, p.Field); i >= 0 {
-			return i
-		}
-		i, _ := strconv.Atoi(p.Field[strings.LastIndex(p.Field, "_")+1:])
-		return len(order) + i
-	}
-	slices.SortStableFunc(f.Problems, func(a, b web.FieldProblem) int { return rank(a) - rank(b) })
 }

@@ -68,6 +68,7 @@ type question struct {
 	No     string   // the link that does not
 	Danger bool
 	Action string // path that Yes posts to
+	Rest   string // path that does it to all later visits of the series too; empty: there are none
 	Back   string // path of the visit
 	About  []fact
 	Stop   string // why it cannot be done; then there is no button
@@ -110,6 +111,9 @@ func cancelQuestion(c asked) question {
 	}
 	q := c.question("desk.cancel", texts...)
 	q.Danger, q.About = true, c.aboutVisit()
+	if c.visit.SeriesID != "" {
+		q.Rest = visitPath(c.visit.ID) + "/cancel-rest"
+	}
 	if _, ok := next(c.visit.State, eventCancel); !ok || c.visit.State.Over() {
 		q.Stop = c.own.T("problem.visit_over.cancel")
 	}

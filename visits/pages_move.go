@@ -70,7 +70,7 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 			web.Redirect(w, r, visitPath(visit)+"?done=moved")
 			return
 		}
-		f.take(err, nil)
+		f.take(err)
 		f.takeOverlap(err)
 		if len(f.Problems) == 0 {
 			web.Problem(w, r, err)

@@ -87,7 +87,7 @@ func TestDeskSchedule(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"day=2026-11-24": 0, "day=2026-11-25": 4, "day=2026-11-27&view=week": 5, "day=2026-11-30&view=week": 1, "day=2026-11-25&by=service": 4,
-		"day=2026-11-25&clinician=" + p.nurse.ID: 1, "day=2026-11-25&service=" + p.cardiology.ID: 2, "day=2026-11-25&state=cancelled": 1,
+		"day=2026-11-25&clinician=" + p.nurse.ID: 1, "day=2026-11-25&service=" + p.cardiology.ID: 3, "day=2026-11-25&state=cancelled": 1,
 		"day=yesterday&view=Canary&by=Canary&clinician=Canary&state=Canary&site=Canary": 0,
 	} {
 		if got := count(query); got != want {

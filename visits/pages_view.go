@@ -72,6 +72,9 @@ type visitView struct {
 	Roles         []roleChoice
 	Languages     []*words.Words
 	Done          string // what has just been done, in words
+	Interpreter   string // in words; "": none
+	Confidential  bool
+	Series        string // path of the page of its series; "": it belongs to none
 }
 
 // stateView is a state in words, and the tone of its tag: "", brand, good, warn or danger.
@@ -159,7 +162,13 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 		State: s.stateWords(v, own), Zone: newZoneView(zone, own), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(),
 		Full: v.invited() >= MaxPeople, Roles: roleChoices(own),
 	}
-	view.AsksBirthDate = v.AskBirthDate
+	view.AsksBirthDate, view.Confidential = v.AskBirthDate, v.Confidential
+	if v.Interpreter != InterpreterNone {
+		view.Interpreter = own.T("desk.interpreter."+string(v.Interpreter)+"_in", "language", languageWords(v.InterpreterLanguage, own))
+	}
+	if v.SeriesID != "" {
+		view.Series = visitPath(v.ID) + "/series"
+	}
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)

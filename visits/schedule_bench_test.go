@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
@@ -66,7 +67,7 @@ func BenchmarkSchedule(b *testing.B) {
 
 func benchDesk(b *testing.B, s *Service) *Desk {
 	b.Helper()
-	book, err := words.Load(static.Locales(), web.Locales(), Locales())
+	book, err := words.Load(static.Locales(), web.Locales(), people.Locales(), Locales())
 	if err != nil {
 		b.Fatal(err)
 	}

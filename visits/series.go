@@ -2,7 +2,9 @@ package visits
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,10 +16,11 @@ import (
 
 // Repeat says when a visit comes again: on the same day of the week and at the same time of the clocks of its site, from the first visit on.
 type Repeat struct {
-	Weeks   int       // from one to the next; 0 with Monthly
-	Monthly bool      // on the same day of the week in each month, as the second Tuesday; where the first is on a fifth, on the last
-	Count   int       // visits in all; 0 with Until
-	Until   sites.Day // the last day that a visit may be on; 0 with Count
+	Weeks   int         // from one to the next; 0 with Monthly
+	Monthly bool        // on the same day of the week in each month, as the second Tuesday; where the first is on a fifth, on the last
+	Count   int         // visits in all; 0 with Until
+	Until   sites.Day   // the last day that a visit may be on; 0 with Count
+	Except  []sites.Day // on which there is none, although one would be due; they count
 }
 
 // Limits of a series.
@@ -32,10 +35,10 @@ func (r Repeat) check() (wrong []fault.Field) {
 		wrong = append(wrong, fault.Field{Field: "repeat." + field, Key: key, Detail: detail})
 	}
 	if r.Monthly == (r.Weeks != 0) || r.Weeks < 0 || r.Weeks > maxRepeatWeeks {
-		add("weeks", "range", fmt.Sprintf("must be from 1 to %d, or monthly be true", maxRepeatWeeks))
+		add("weeks", "count", fmt.Sprintf("must be from 1 to %d, or monthly be true", maxRepeatWeeks))
 	}
 	if (r.Count == 0) == (r.Until == 0) || r.Count < 0 || r.Count > MaxRepeats || r.Count == 1 {
-		add("count", "range", fmt.Sprintf("must be from 2 to %d, or until be a day", MaxRepeats))
+		add("count", "count", fmt.Sprintf("must be from 2 to %d, or until be a day", MaxRepeats))
 	}
 	return wrong
 }
@@ -93,6 +96,14 @@ func (s *Service) CreateSeries(ctx context.Context, actor auth.Actor, r Request,
 		if err != nil {
 			return err
 		}
+		zone := s.zoneOf(p)
+		starts = slices.DeleteFunc(starts, func(at time.Time) bool { return slices.Contains(repeat.Except, sites.DayOf(at, zone)) })
+		if len(starts) == 0 {
+			return fault.InvalidAll(fault.Field{Field: "repeat.except", Key: "none", Detail: "must leave a visit"})
+		}
+		if err := s.keepPatient(ctx, tx, actor, r); err != nil {
+			return err
+		}
 		var overlaps []Overlap
 		for _, at := range starts {
 			r.StartsAt = at
@@ -137,20 +148,88 @@ func (s *Service) judgeSeries(r Request, p practice, repeat Repeat) ([]time.Time
 	if err := fault.InvalidAll(wrong...); err != nil {
 		return nil, err
 	}
-	zone := s.config.TimeZone
-	if p.site.Zone != nil {
-		zone = p.site.Zone
-	}
-	starts := repeat.starts(r.StartsAt, zone)
+	starts := repeat.starts(r.StartsAt, s.zoneOf(p))
 	switch last := len(starts) - 1; {
 	case len(starts) < 2:
-		return nil, fault.Invalid("repeat.until", "must be late enough for a second visit")
+		return nil, fault.InvalidAll(fault.Field{Field: "repeat.until", Key: "few", Detail: "must be late enough for a second visit"})
 	case len(starts) > MaxRepeats:
-		return nil, fault.Invalid("repeat.until", fmt.Sprintf("must be early enough for at most %d visits", MaxRepeats))
+		return nil, fault.InvalidAll(fault.Field{Field: "repeat.until", Key: "many", Detail: fmt.Sprintf("must be early enough for at most %d visits", MaxRepeats)})
 	case starts[last].After(s.now().Add(horizon)):
-		return nil, fault.Invalid("repeat.count", "must end within the next two years")
+		return nil, fault.InvalidAll(fault.Field{Field: "repeat.count", Key: "far", Detail: "must end within the next two years"})
 	}
 	return starts, nil
+}
+
+// zoneOf is the time zone in which a series comes again.
+func (s *Service) zoneOf(p practice) *time.Location {
+	if p.site.Zone != nil {
+		return p.site.Zone
+	}
+	return s.config.TimeZone
+}
+
+// Occurrence is one visit of a series that is not made yet.
+type Occurrence struct {
+	StartsAt time.Time
+	Day      sites.Day // where the site is
+	Holiday  string    // its name; empty: none is known
+	Closed   bool      // the site does not work on that day
+	Overlaps []Overlap
+}
+
+// PreviewSeries is when the visits of a series would be, and what speaks against each. Nothing is made.
+func (s *Service) PreviewSeries(ctx context.Context, actor auth.Actor, r Request, repeat Repeat) (all []Occurrence, zone *time.Location, err error) {
+	var p practice
+	if actor.May(auth.VisitSchedule) {
+		r, p = s.dress(ctx, r)
+	}
+	zone = s.zoneOf(p)
+	err = s.act(ctx, actor, "series.preview", auth.VisitSchedule, store.About("series", ""), func(tx *store.Tx, a *store.Act) error {
+		starts, err := s.judgeSeries(r, p, repeat)
+		if err != nil {
+			return err
+		}
+		for _, at := range starts {
+			r.StartsAt = at
+			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone)}
+			if p.site.ID != "" {
+				o.Closed = !p.site.Business(o.Day)
+			}
+			for _, h := range p.site.Holidays {
+				if h.Day == o.Day {
+					o.Holiday = h.Name
+				}
+			}
+			if o.Overlaps, err = s.overlaps(ctx, tx, s.visitOf(r, "", at)); err != nil {
+				return err
+			}
+			all = append(all, o)
+		}
+		a.Detail = "visits " + strconv.Itoa(len(all))
+		return nil
+	})
+	return all, zone, err
+}
+
+// Series are all visits of the series that a visit belongs to, in order of their start; of none, that visit alone.
+func (s *Service) Series(ctx context.Context, actor auth.Actor, visit string) (all []Visit, err error) {
+	err = s.act(ctx, actor, "series.read", auth.VisitRead, store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitRow(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		all = []Visit{v}
+		if v.SeriesID != "" {
+			all, err = store.Collect(ctx, tx, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+				`SELECT `+visitColumns+` FROM visits WHERE series_id = ? AND series_id <> '' ORDER BY starts_at, id`, v.SeriesID)
+			if err != nil {
+				return fmt.Errorf("read a series: %w", err)
+			}
+		}
+		a.Detail = "visits " + strconv.Itoa(len(all))
+		return fillInvitations(ctx, tx, all)
+	})
+	return all, err
 }
 
 // CancelRest calls a visit off, and all later ones of its series that have not begun. It returns how many it called off.

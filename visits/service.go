@@ -128,6 +128,9 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 		if err := s.checkOverlaps(ctx, tx, v, r.AllowOverlap); err != nil {
 			return err
 		}
+		if err := s.keepPatient(ctx, tx, actor, r); err != nil {
+			return err
+		}
 		links, err = s.insert(ctx, tx, actor, &v, r)
 		a.Detail = "people " + strconv.Itoa(len(links))
 		return err
@@ -141,7 +144,7 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 // dress tidies a request and fills it with what the hospital knows.
 func (s *Service) dress(ctx context.Context, r Request) (Request, practice) {
 	r = r.tidy()
-	p := s.practiceOf(ctx, r.booking(), r.People, func(i int) string { return fmt.Sprintf("people[%d].", i) })
+	p := s.practiceOf(ctx, r.booking(), r.NewPatient, r.People, func(i int) string { return fmt.Sprintf("people[%d].", i) })
 	return p.fill(r), p
 }
 
@@ -171,6 +174,14 @@ func (s *Service) setTimes(v *Visit, starts time.Time, minutes int) {
 	v.StartsAt = starts.UTC().Truncate(time.Second)
 	v.EndsAt = v.StartsAt.Add(time.Duration(minutes) * time.Minute)
 	v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
+}
+
+// keepPatient keeps the patient of a request who is not kept yet.
+func (s *Service) keepPatient(ctx context.Context, tx *store.Tx, actor auth.Actor, r Request) error {
+	if r.NewPatient == nil {
+		return nil
+	}
+	return s.config.Patients.Insert(ctx, tx, actor, *r.NewPatient)
 }
 
 // insert writes a visit with which nothing is wrong, with an invitation for each person.
@@ -274,7 +285,7 @@ func (s *Service) dressPerson(ctx context.Context, visit string, p Person) (Pers
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return p, practice{}, err
 	}
-	known := s.practiceOf(ctx, Booking{SiteID: v.SiteID, PatientID: v.PatientID}, []Person{p}, func(int) string { return "" })
+	known := s.practiceOf(ctx, Booking{SiteID: v.SiteID, PatientID: v.PatientID}, nil, []Person{p}, func(int) string { return "" })
 	return known.fillPerson(p), known, known.problems
 }
 

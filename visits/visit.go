@@ -13,6 +13,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 )
 
@@ -168,8 +169,9 @@ type Request struct {
 	BirthDate    phi.Text // YYYY-MM-DD; needed when AskBirthDate; empty: not known
 	People       []Person
 
-	PatientID, SiteID, ServiceID, ClinicianID string // see Booking
-	Confidential                              *bool  // nil: as visits of the service are
+	PatientID, SiteID, ServiceID, ClinicianID string          // see Booking
+	NewPatient                                *people.Patient // the patient of PatientID, as Patients.Prepare made it, who is kept together with the visit; nil: is kept already
+	Confidential                              *bool           // nil: as visits of the service are
 	Interpreter                               Interpreter
 	InterpreterLanguage                       string
 	AllowOverlap                              bool // also where the clinician or the patient has another visit then
@@ -199,11 +201,11 @@ func (r Request) tidy() Request {
 	r.Service = strings.TrimSpace(r.Service)
 	r.Identifier = r.Identifier.tidy()
 	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
-	people := make([]Person, len(r.People))
+	invited := make([]Person, len(r.People))
 	for i, p := range r.People {
-		people[i] = p.tidy()
+		invited[i] = p.tidy()
 	}
-	r.People = people
+	r.People = invited
 	return r
 }
 

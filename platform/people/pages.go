@@ -86,7 +86,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	f, err := d.service.Search(r.Context(), web.Actor(r.Context()), v.Query)
 	if fields, ok := fault.FieldsOf(err); ok {
 		for _, e := range fields {
-			v.Problems = append(v.Problems, web.FieldProblem{Field: "query", Text: own.T("patients.wrong.query."+e.Key, "max", MaxQuery, "words", maxParts)})
+			v.Problems = append(v.Problems, web.FieldProblem{Field: "query", Text: own.T("patients.wrong.query."+e.Key, "max", MaxQuery, "words", MaxWords)})
 		}
 		d.showSearch(w, r, http.StatusUnprocessableEntity, v)
 		return

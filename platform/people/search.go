@@ -20,7 +20,7 @@ import (
 const (
 	MaxFound  = 20  // patients shown
 	MaxQuery  = 100 // characters
-	maxParts  = 12
+	MaxWords  = 12
 	leastTold = 2 // letters and digits; of Chinese characters one
 )
 
@@ -64,8 +64,8 @@ func parseSearch(query string) ([]part, error) {
 	switch {
 	case !told:
 		return nil, fault.InvalidAll(fault.Field{Field: "query", Key: "short", Detail: fmt.Sprintf("must have at least %d letters or digits", leastTold)})
-	case len(parts) > maxParts:
-		return nil, fault.InvalidAll(fault.Field{Field: "query", Key: "many", Detail: fmt.Sprintf("must have at most %d words", maxParts)})
+	case len(parts) > MaxWords:
+		return nil, fault.InvalidAll(fault.Field{Field: "query", Key: "many", Detail: fmt.Sprintf("must have at most %d words", MaxWords)})
 	}
 	return parts, nil
 }

@@ -218,11 +218,11 @@ func (s *Service) auditFound(ctx context.Context, actor auth.Actor, action strin
 }
 
 // judge says what is wrong with a patient of a site.
-func (s *Service) judge(ctx context.Context, tx *store.Tx, p Patient, site sites.Site) error {
+func (s *Service) judge(ctx context.Context, q store.Queryer, p Patient, site sites.Site) error {
 	if err := p.check(s.config.Languages, s.now().In(site.Zone)); err != nil {
 		return err
 	}
-	taken, err := numberTaken(ctx, tx, p)
+	taken, err := numberTaken(ctx, q, p)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,7 @@
 // The little script of the schedulers' pages. Everything works without it but copying by a button; no page needs another.
 
+import { addFill, addSuggestions } from './suggest.js';
+
 /** Tells the server the browser's time zone, so that times are shown in it. @returns {boolean} whether the server did not know. */
 function tellZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -86,6 +88,12 @@ takeCode();
 each('input[data-can-show]', HTMLInputElement, addShow);
 each('button[data-copy]', HTMLButtonElement, addCopy);
 each('form[data-once]', HTMLFormElement, sendOnce);
+each('input[data-suggest]', HTMLInputElement, addSuggestions);
+each('input[data-sets]', HTMLInputElement, addFill);
+each('button[data-print]', HTMLButtonElement, (button) => {
+  button.hidden = false;
+  button.addEventListener('click', () => print());
+});
 each('[data-select]', HTMLElement, (field) => {
   field.addEventListener('focus', () => {
     if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) field.select();

@@ -1,0 +1,319 @@
+package visits
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"housecall/platform/fault"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+// patientPart is the part of the form for a new visit that says for whom it is: a patient whom the hospital knows, or else a new one.
+type patientPart struct {
+	PatientID          string // of a known one
+	Known              *knownPatient
+	Patient            string // the name of a new one
+	Number             string // the hospital's own
+	OwnPhone, OwnEmail string
+	Keep               bool   // among the patients
+	Confidential       string // yes, no, or as visits of the service are
+	Contacts           []string
+	MayFind, MayKeep   bool
+	MaxNumber          int
+	Asked              bool // patients were looked for
+	Found, Alike       []foundPatient
+	FoundMore          bool   // there are more than those found
+	Sure               string // those alike whom the reader has seen
+
+	known     people.Patient
+	contactOf map[int]int // by the row of somebody more: which contact of the new patient that is, from 1
+}
+
+// knownPatient is a patient as the form shows them.
+type knownPatient struct {
+	foundPatient
+	Path       string
+	Language   string
+	Guardians  []guardianChoice
+	AskBorn    bool   // the birth date is not known
+	WriteUsual string // who is written to when the visit is not confidential, in words
+	WriteOnly  string // and when it is
+}
+
+// guardianChoice is a guardian who may be invited.
+type guardianChoice struct {
+	ID, Name, Relation, Reach string
+	Chosen                    bool
+}
+
+// foundPatient is a patient of a list.
+type foundPatient struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Born   string `json:"born"`
+	Number string `json:"number"`
+}
+
+func readPatientPart(v url.Values) patientPart {
+	get := func(name string) string { return strings.TrimSpace(v.Get(name)) }
+	return patientPart{PatientID: get("patient_id"), Patient: get("patient"), Number: get("number"), OwnPhone: get("own_phone"), OwnEmail: get("own_email"),
+		Keep: v.Has("keep_patient"), Confidential: get("confidential"), Contacts: v["contact"], Sure: get("sure")}
+}
+
+// press does what one of the buttons for patients asks for; false: none was pressed.
+func (d *Desk) press(r *http.Request, f *visitForm) (bool, error) {
+	switch {
+	case r.PostForm.Has("find"):
+		return true, d.findPatients(r, f)
+	case r.PostForm.Has("pick"):
+		f.PatientID, f.Sure, f.Alike = r.PostForm.Get("pick"), "", nil
+		if err := d.knowPatient(r, f); err != nil {
+			return true, err
+		}
+		f.pickAll()
+		return true, nil
+	case r.PostForm.Has("unpick"):
+		f.PatientID, f.Known, f.Contacts = "", nil, nil
+		return true, nil
+	}
+	return false, nil
+}
+
+// findPatients looks for who is typed.
+func (d *Desk) findPatients(r *http.Request, f *visitForm) error {
+	if f.Patient == "" {
+		f.wrong("patient", "patient.empty")
+		return nil
+	}
+	found, err := d.service.config.Patients.Search(r.Context(), web.Actor(r.Context()), f.Patient)
+	if fields := fieldsOf(err); len(fields) > 0 {
+		f.say("patient", "patients.wrong.query."+fields[0].Key, "max", people.MaxQuery, "words", people.MaxWords)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.Asked, f.FoundMore = true, found.More
+	f.Found = foundPatients(found.Patients, f.own)
+	return nil
+}
+
+func foundPatients(all []people.Patient, own *words.Words) (found []foundPatient) {
+	for _, p := range all {
+		found = append(found, newFoundPatient(p, own))
+	}
+	return found
+}
+
+func newFoundPatient(p people.Patient, own *words.Words) foundPatient {
+	l := foundPatient{ID: p.ID, Name: p.Name.Reveal(), Born: own.T("patients.unknown"), Number: p.Number.Reveal()}
+	if born, err := time.Parse(birthDateLayout, p.BirthDate.Reveal()); err == nil {
+		l.Born = own.Date(born)
+	}
+	return l
+}
+
+// suggest answers the script that looks for patients while somebody types. It is no GET, since an address would hold the name.
+func (d *Desk) suggest(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	own := d.pages.Words(r)
+	answer := struct {
+		Said  string         `json:"said"` // how many were found
+		Found []foundPatient `json:"found"`
+	}{Found: []foundPatient{}}
+	if d.service.config.Patients == nil {
+		web.NotFound(w, r)
+		return
+	}
+	found, err := d.service.config.Patients.Search(r.Context(), web.Actor(r.Context()), r.PostForm.Get("patient"))
+	if err != nil && len(fieldsOf(err)) == 0 {
+		web.Problem(w, r, err)
+		return
+	}
+	answer.Found = append(answer.Found, foundPatients(found.Patients, own)...)
+	answer.Said = own.N("patients.found", len(found.Patients))
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // whoever is gone gets nothing
+}
+
+// knowPatient reads the patient who was chosen.
+func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
+	c, actor := d.service.config, web.Actor(r.Context())
+	if c.Patients == nil {
+		f.PatientID = ""
+		return nil
+	}
+	f.MayFind, f.MayKeep, f.MaxNumber = c.Patients.May(actor, people.Read), c.Patients.May(actor, people.Write), people.MaxNumber
+	if f.PatientID == "" {
+		return nil
+	}
+	p, err := c.Patients.Show(r.Context(), actor, f.PatientID)
+	if err != nil {
+		return err
+	}
+	f.known = p
+	k := knownPatient{foundPatient: newFoundPatient(p, f.own), Path: people.Path + "/" + p.ID, AskBorn: p.BirthDate == ""}
+	if p.Language != "" {
+		k.Language = d.pages.In(p.Language).Name
+	}
+	for _, contact := range p.Contacts {
+		if contact.Kind == people.Guardian {
+			k.Guardians = append(k.Guardians, guardianChoice{ID: contact.ID, Name: contact.Name.Reveal(), Relation: contact.Relation.Reveal(),
+				Reach: reachWords(contact), Chosen: slices.Contains(f.Contacts, contact.ID)})
+		}
+	}
+	k.WriteUsual = f.own.T("desk.new.writes_ticked")
+	if own := contactOf(p, ownContact(p, false)); own.ID != "" {
+		k.WriteUsual = f.own.T("desk.new.writes_usual", "who", reachWords(own))
+	}
+	k.WriteOnly = f.own.T("desk.new.writes_nobody")
+	if own := contactOf(p, ownContact(p, true)); own.ID != "" {
+		k.WriteOnly = f.own.T("desk.new.writes_only", "who", reachWords(own))
+	}
+	f.Known = &k
+	return nil
+}
+
+// pickAll invites all guardians of the patient who was chosen, and reminds the form of them.
+func (f *visitForm) pickAll() {
+	if f.Known == nil {
+		return
+	}
+	f.Contacts = nil
+	for i, g := range f.Known.Guardians {
+		f.Contacts, f.Known.Guardians[i].Chosen = append(f.Contacts, g.ID), true
+	}
+}
+
+// reachWords is how a contact is reached.
+func reachWords(c people.Contact) string {
+	if c.Phone != "" {
+		return people.PhoneWords(c.Phone).Reveal()
+	}
+	return c.Email.Reveal()
+}
+
+// ownContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; empty: there is none.
+func ownContact(p people.Patient, confidential bool) (id string) {
+	for _, c := range p.Recipients(confidential) {
+		if c.Kind == people.Self && (id == "" || !c.Confidential && contactOf(p, id).Confidential) {
+			id = c.ID
+		}
+	}
+	return id
+}
+
+func contactOf(p people.Patient, id string) people.Contact {
+	c, _ := (&practice{patient: p}).contact(id)
+	return c
+}
+
+// confidential says whether the visit is to be confidential.
+func (f *visitForm) confidential(service sites.Service) bool {
+	return f.Confidential == "yes" || f.Confidential != "no" && service.Confidential
+}
+
+// freshPatient makes the patient who is to be kept together with the visit, ready; nil: none is, or something is wrong with them.
+func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *Request) (*people.Patient, error) {
+	if f.PatientID != "" || f.Patient == "" || !f.Keep || !f.MayKeep {
+		return nil, nil
+	}
+	p := people.Patient{SiteID: f.SiteID, Name: phi.Text(f.Patient), BirthDate: r.BirthDate, Language: f.Language, Number: phi.Text(f.Number)}
+	fields := []string{} // of each contact
+	if f.OwnEmail+f.OwnPhone != "" {
+		p.Contacts = append(p.Contacts, people.Contact{Kind: people.Self, Email: phi.Text(f.OwnEmail), Phone: phi.Text(f.OwnPhone), Confidential: *r.Confidential})
+		fields = append(fields, "patient")
+	}
+	f.contactOf = map[int]int{}
+	for i, m := range f.More {
+		if m.Role == string(people.Guardian) && m.Name != "" && m.Email+m.Phone != "" {
+			p.Contacts = append(p.Contacts, people.Contact{Kind: people.Guardian, Name: phi.Text(m.Name), Email: phi.Text(m.Email), Phone: phi.Text(m.Phone)})
+			fields, f.contactOf[i] = append(fields, fmt.Sprintf("more_name_%d", i)), len(p.Contacts)
+		}
+	}
+	p, err := d.service.config.Patients.Prepare(ctx, p)
+	wrong := fieldsOf(err)
+	if err != nil && len(wrong) == 0 {
+		return nil, err
+	}
+	for _, e := range wrong {
+		f.takePatient(e, fields)
+	}
+	if len(wrong) > 0 {
+		return nil, nil
+	}
+	r.PatientID, r.NewPatient = p.ID, &p
+	return &p, nil
+}
+
+// takePatient turns what is wrong with a new patient into words beside the form's fields.
+func (f *visitForm) takePatient(e fault.Field, contacts []string) {
+	var i int
+	var part string
+	if _, err := fmt.Sscanf(e.Field, "contacts[%d].%s", &i, &part); err == nil && i < len(contacts) {
+		field := contacts[i]
+		if part != "name" {
+			field = fieldOf(field, part)
+		}
+		f.say(field, "patients.wrong.contact."+part+"."+e.Key, "max", people.MaxName)
+		return
+	}
+	switch e.Field {
+	case "name":
+		f.say("patient", "patients.wrong.name."+e.Key, "max", people.MaxName)
+	case "birth_date", "language":
+		f.say(e.Field, "patients.wrong."+e.Field+"."+e.Key)
+	case "number":
+		f.say("number", "patients.wrong.number."+e.Key, "max", people.MaxNumber)
+	case "contacts":
+		f.wrong("patient", "people.many", "max", people.MaxContacts)
+	default:
+		f.wrong("service", "other")
+	}
+}
+
+// doubt says whether there are patients like the new one whom the reader has not seen.
+func (d *Desk) doubt(r *http.Request, f *visitForm, fresh *people.Patient) (bool, error) {
+	if fresh == nil {
+		return false, nil
+	}
+	doubts, err := d.service.config.Patients.Doubts(r.Context(), web.Actor(r.Context()), *fresh)
+	if err != nil {
+		return false, err
+	}
+	var ids []string
+	for _, doubt := range doubts {
+		for _, p := range doubt.Alike {
+			f.Alike, ids = append(f.Alike, newFoundPatient(p, f.own)), append(ids, p.ID)
+		}
+	}
+	seen := strings.Join(ids, " ")
+	if seen == "" || seen == f.Sure {
+		return false, nil
+	}
+	f.Sure = seen
+	return true, nil
+}
+
+// fieldsOf are what a refusal says is wrong, field by field.
+func fieldsOf(err error) []fault.Field {
+	var p *fault.Problem
+	if !errors.As(err, &p) {
+		return nil
+	}
+	fields, _ := p.Fields["errors"].([]fault.Field)
+	return fields
+}

@@ -1,0 +1,256 @@
+package visits_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"housecall/auth"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// practiceForm is a form for a visit tomorrow at 15:00 in New York, before anybody is chosen.
+func practiceForm() url.Values {
+	return url.Values{"service": {"cardiology"}, "date": {"2026-11-25"}, "time": {"15:00"}, "minutes": {""}, "zone": {"America/New_York"}, "patient": {"patientname"},
+		"clinician": {"canary clinicianname DOCTOR"}, "more_name": {""}, "more_role": {""}, "more_email": {""}, "more_phone": {""}, "keep_patient": {"yes"}}
+}
+
+// made is the visit that an answer leads to.
+func (p *practice) made(w interface {
+	Header() http.Header
+},
+) visits.Visit {
+	p.t.Helper()
+	parts := strings.Split(w.Header().Get("Location"), "/")
+	if len(parts) < 4 {
+		p.t.Fatalf("no visit was made: %v", w.Header())
+	}
+	return p.show(parts[3])
+}
+
+func contactIDs(v visits.Visit) (ids []string) {
+	for _, i := range v.Invitations {
+		ids = append(ids, i.ContactID)
+	}
+	return ids
+}
+
+// TestDeskFindsThePatient: a patient is found, chosen with the guardians, and invited by contacts, without a script.
+func TestDeskFindsThePatient(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	form := practiceForm()
+	form.Set("find", "1")
+	found := r.post("/desk/new", form)
+	if found.Code != http.StatusOK || !strings.Contains(found.Body.String(), `name="pick" value="`+p.patient.ID+`"`) {
+		t.Fatalf("not found: %d %s", found.Code, words(found))
+	}
+	wantWords(t, found, "1 patient found", canaryPatient+" 31 May 2012")
+	if !strings.Contains(found.Body.String(), `value="canary clinicianname DOCTOR"`) {
+		t.Error("what was typed is lost")
+	}
+	form.Set("patient", "x")
+	wantWords(t, r.post("/desk/new", form), "Enter at least two letters or digits")
+
+	form.Del("find")
+	form.Set("pick", p.patient.ID)
+	picked := r.post("/desk/new", form)
+	wantWords(t, picked, "Parents and guardians who get a link", canaryGuardian, "messages go to home@example.org and to everybody ticked above", "messages go only to +1 202-555-0100, the patient’s confidential contact")
+	if !strings.Contains(picked.Body.String(), `name="contact" value="`+p.parent.ID+`" checked`) {
+		t.Error("the guardian is not ticked")
+	}
+
+	form.Del("pick")
+	form.Set("patient_id", p.patient.ID)
+	form["contact"] = []string{p.parent.ID}
+	form.Set("interpreter", "confirmed")
+	form.Set("interpreter_language", "ase")
+	form.Set("interpreter_name", "Sample Interpreter")
+	form.Set("interpreter_phone", "202 555 0123")
+	v := p.made(r.post("/desk/new", form))
+	if v.PatientID != p.patient.ID || v.ServiceID != p.cardiology.ID || v.ClinicianID != p.doctor.ID || v.EndsAt.Sub(v.StartsAt).Minutes() != 40 || v.Confidential ||
+		v.Interpreter != visits.InterpreterConfirmed || v.InterpreterLanguage != "ase" {
+		t.Errorf("made %+v", v)
+	}
+	if got := contactIDs(v); !slices.Equal(got, []string{p.mine.ID, "", p.parent.ID, ""}) {
+		t.Errorf("contacts %v", got)
+	}
+	if last := v.Invitations[3]; last.Role != auth.Interpreter || last.Phone != "+12025550123" {
+		t.Errorf("the interpreter is %+v", last)
+	}
+	wantWords(t, r.get("/desk/visits/"+v.ID), "Confirmed: American Sign Language")
+
+	form.Set("interpreter", "requested")
+	form.Set("interpreter_email", "nobody")
+	form.Set("interpreter_language", "")
+	wantWords(t, r.post("/desk/new", form), "Choose the language to interpret", "To name the interpreter, choose Confirmed", "Enter an email address")
+	form.Set("unpick", "1")
+	if again := r.post("/desk/new", form); strings.Contains(again.Body.String(), `name="patient_id"`) || again.Code != http.StatusOK {
+		t.Error("another patient cannot be chosen")
+	}
+}
+
+// TestDeskOfAConfidentialVisit: no guardian is among those who are written to.
+func TestDeskOfAConfidentialVisit(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	form := practiceForm()
+	form.Set("service", "Adolescents") // whose visits are, unless somebody says otherwise
+	form.Set("patient_id", p.patient.ID)
+	form["contact"] = []string{p.parent.ID}
+	wantWords(t, r.post("/desk/new", form), "Parents and guardians get no message about a confidential visit.")
+	form.Del("contact")
+	v := p.made(r.post("/desk/new", form))
+	if got := contactIDs(v); !v.Confidential || !slices.Equal(got, []string{p.secret.ID, ""}) {
+		t.Errorf("confidential %v, contacts %v", v.Confidential, got)
+	}
+	wantWords(t, r.get("/desk/visits/"+v.ID), "Confidential: only the patient is written to")
+	form.Set("confidential", "no")
+	form.Set("time", "17:00")
+	form["contact"] = []string{p.parent.ID}
+	if v := p.made(r.post("/desk/new", form)); v.Confidential || contactIDs(v)[0] != p.mine.ID {
+		t.Errorf("confidential although nobody wanted it: %v", contactIDs(v))
+	}
+}
+
+// TestDeskAddsThePatient: a new patient is kept together with the visit, or not at all.
+func TestDeskAddsThePatient(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	before := p.count(`patients`)
+	form := practiceForm()
+	for field, typed := range map[string]string{"patient": "Canary Newname", "day": "1", "month": "2", "year": "2013", "number": "C-17", "own_phone": "12", "language": "es",
+		"more_name": canaryGuardian, "more_role": "guardian", "more_email": "new@example.org"} {
+		form.Set(field, typed)
+	}
+	w := r.post("/desk/new", form)
+	wantWords(t, w, "Enter a telephone number. If it is of another country")
+	if !strings.Contains(w.Body.String(), `id="own_phone-wrong"`) || p.count(`patients`) != before {
+		t.Error("the problem is not beside its field, or somebody was kept")
+	}
+	form.Set("own_phone", "202 555 0145")
+	v := p.made(r.post("/desk/new", form))
+	kept, err := p.people.Show(t.Context(), p.scheduler, v.PatientID)
+	if err != nil || len(kept.Contacts) != 2 || kept.BirthDate != "2013-02-01" || kept.Contacts[1].Kind != people.Guardian || kept.Contacts[1].Email != "new@example.org" {
+		t.Fatalf("kept %+v: %v", kept, err)
+	}
+	if got := contactIDs(v); !slices.Equal(got, []string{kept.Contacts[0].ID, "", kept.Contacts[1].ID}) || v.Invitations[2].Email != "" {
+		t.Errorf("contacts %v", got)
+	}
+	if n := p.audited("patient.create", store.Allowed); n != 2 {
+		t.Errorf("%d rows of patients who were added", n)
+	}
+
+	// The same again: is it not the one who is there?
+	form.Set("number", "")
+	form.Set("time", "16:00")
+	alike := r.post("/desk/new", form)
+	wantWords(t, alike, "There is a patient with this name and this date of birth already:")
+	if alike.Code != http.StatusOK || !strings.Contains(alike.Body.String(), `name="sure" value="`+kept.ID+`"`) {
+		t.Fatalf("nobody was asked: %d", alike.Code)
+	}
+	form.Set("sure", kept.ID)
+	if p.made(r.post("/desk/new", form)).PatientID == kept.ID {
+		t.Error("the one who is there was taken")
+	}
+	// The clinician has another visit then, so nobody is kept either.
+	before = p.count(`patients`)
+	form.Set("patient", "Canary Othername")
+	wantWords(t, r.post("/desk/new", form), "Plan it all the same")
+	form.Set("number", "C-17")
+	form.Set("time", "18:00")
+	wantWords(t, r.post("/desk/new", form), "Another patient has this number")
+	if p.count(`patients`) != before {
+		t.Error("a patient was kept without the visit")
+	}
+	form.Del("keep_patient")
+	if v := p.made(r.post("/desk/new", form)); v.PatientID != "" || v.Invitations[0].Phone != "+12025550145" || v.Invitations[2].Email != "new@example.org" || p.count(`patients`) != before {
+		t.Errorf("made %+v", v)
+	}
+}
+
+func TestDeskSuggestsPatients(t *testing.T) {
+	p := newPractice(t)
+	d := newDeskOf(t, p.hospital)
+	w := d.signIn(auth.Scheduler).post("/desk/new/patients", url.Values{"patient": {"canary"}})
+	var answer struct {
+		Said  string
+		Found []struct{ ID, Name, Born string }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.Found) != 1 || answer.Found[0].ID != p.patient.ID || answer.Said != "1 patient found" {
+		t.Errorf("%s: %v", w.Body, err)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" {
+		t.Error("it may be kept")
+	}
+	if n := p.audited("patient.found", store.Allowed); n != 1 {
+		t.Errorf("%d rows of who was shown", n)
+	}
+	if w := d.signIn(auth.Clinician).post("/desk/new/patients", url.Values{"patient": {"canary"}}); w.Code != http.StatusNotFound {
+		t.Errorf("who may not search gets %d", w.Code)
+	}
+}
+
+// TestDeskRepeats: all dates are seen before anything is made, and those that were unticked are left out.
+func TestDeskRepeats(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p.site.Holidays = []sites.Holiday{{Day: must[sites.Day](t)(sites.ParseDay("2026-12-09")), Name: "Founders’ day"}}
+	if _, err := p.sites.UpdateSite(t.Context(), auth.Operator(), p.site); err != nil {
+		t.Fatal(err)
+	}
+	form := practiceForm()
+	form.Set("patient_id", p.patient.ID)
+	form.Set("repeat", "1")
+	wantWords(t, r.post("/desk/new", form), "Enter how many visits there are in all, or until when")
+	form.Set("repeat_count", "99")
+	wantWords(t, r.post("/desk/new", form), "There can be from 2 to 52 visits")
+	form.Set("repeat_count", "")
+	form.Set("repeat_until", "2026-11-26")
+	wantWords(t, r.post("/desk/new", form), "The last day is too early for a second visit")
+	form.Set("repeat_until", "2026-12-16")
+	if _, _, err := p.Create(t.Context(), p.scheduler, func() visits.Request {
+		q := p.request()
+		q.StartsAt = noon.AddDate(0, 0, 8).Add(8 * 60 * 60 * 1e9) // 2 December, 15:00 there
+		return q
+	}()); err != nil {
+		t.Fatal(err)
+	}
+	before := p.count(`visits`)
+	dates := r.post("/desk/new", form)
+	wantWords(t, dates, "Nothing is made yet.", "Wednesday 25 November 2026 at 15:00", "Wednesday 2 December 2026 at 15:00 The clinician has another visit from 15:00 to 15:40",
+		"Wednesday 9 December 2026 at 15:00 Holiday: Founders’ day", "Wednesday 16 December 2026 at 15:00", "New York time")
+	if p.count(`visits`) != before || !strings.Contains(dates.Body.String(), `name="patient_id" value="`+p.patient.ID+`"`) {
+		t.Error("something was made, or what was typed is lost")
+	}
+	form.Set("confirm", "1")
+	wantWords(t, r.post("/desk/new", form), "Tick at least one date")
+	form["make"] = []string{"2026-11-25", "2026-12-02", "2026-12-16"}
+	w := r.post("/desk/new", form)
+	v := p.made(w)
+	wantWords(t, r.get(w.Header().Get("Location")), "All visits are made.", "Wednesday 16 December 2026 at 15:00")
+	if n := p.count(`visits`); n != before+3 || v.SeriesID == "" {
+		t.Errorf("%d visits more", n-before)
+	}
+	all, err := p.Series(t.Context(), p.scheduler, v.ID)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%d visits in the series: %v", len(all), err)
+	}
+	wantWords(t, r.get("/desk/visits/"+all[1].ID+"/cancel"), "Cancel this and all later visits")
+	r.post("/desk/visits/"+all[1].ID+"/cancel-rest", url.Values{})
+	for i, want := range []visits.State{visits.Scheduled, visits.Cancelled, visits.Cancelled} {
+		if got := p.show(all[i].ID).State; got != want {
+			t.Errorf("visit %d is %s", i, got)
+		}
+	}
+	form.Set("change", "1")
+	if w := r.post("/desk/new", form); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `value="2026-12-16"`) {
+		t.Error("there is no way back to the form")
+	}
+}

@@ -1,0 +1,196 @@
+package visits
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/sites"
+	"housecall/platform/web"
+)
+
+// repeatPart is the part of the form for a new visit that says whether it comes again.
+type repeatPart struct {
+	Repeat       string // weeks from one to the next, or monthly; empty: it does not
+	Count, Until string
+	Repeats      []choice
+	MaxRepeats   int
+	confirm      bool // the dates were seen
+	make         []string
+}
+
+// monthly is the value of the choice to repeat in each month.
+const monthly = "monthly"
+
+// repeatWeeks are the weeks from one visit to the next that the form offers.
+var repeatWeeks = []int{1, 2, 3, 4, 6, 8, 12, 26}
+
+func readRepeatPart(v url.Values) repeatPart {
+	get := func(name string) string { return strings.TrimSpace(v.Get(name)) }
+	return repeatPart{Repeat: get("repeat"), Count: get("repeat_count"), Until: get("repeat_until"), confirm: v.Has("confirm"), make: v["make"]}
+}
+
+// offer adds what may be chosen.
+func (f *visitForm) offer() {
+	f.MaxRepeats = MaxRepeats
+	f.Repeats = []choice{{"", f.own.T("desk.repeat.no")}}
+	for _, n := range repeatWeeks {
+		f.Repeats = append(f.Repeats, choice{strconv.Itoa(n), f.own.N("desk.repeat.weeks", n)})
+	}
+	f.Repeats = append(f.Repeats, choice{monthly, f.own.T("desk.repeat.monthly")})
+}
+
+// repeats is what the form says of coming again, and notes what cannot be read.
+func (f *visitForm) repeats() Repeat {
+	out := Repeat{Monthly: f.Repeat == monthly}
+	var err error
+	if !out.Monthly {
+		if out.Weeks, err = strconv.Atoi(f.Repeat); err != nil {
+			f.wrong("repeat", "repeat.either")
+		}
+	}
+	if (f.Count == "") == (f.Until == "") {
+		f.wrong("repeat_count", "repeat.either")
+		return out
+	}
+	if f.Count != "" {
+		if out.Count, err = strconv.Atoi(f.Count); err != nil || out.Count < 2 || out.Count > MaxRepeats {
+			f.wrong("repeat_count", "repeat.count", "max", MaxRepeats)
+		}
+	} else if out.Until, err = sites.ParseDay(f.Until); err != nil {
+		f.wrong("repeat_until", "date.odd")
+	}
+	return out
+}
+
+// datesView is the page of a series that is not made yet.
+type datesView struct {
+	Service, Patient string
+	Dates            []dateView
+	Kept             []choice // the form as it was typed, for its next sending
+	Problems         web.Problems
+	Zone             zoneView
+}
+
+// dateView is one date, and what speaks against it.
+type dateView struct {
+	Day, When string
+	Notes     []string
+	Make      bool
+}
+
+// createSeries shows the dates of a series, and makes it once they were seen.
+func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm, request Request) {
+	ctx, actor := r.Context(), web.Actor(r.Context())
+	repeat := f.repeats()
+	if len(f.Problems) > 0 {
+		d.showForm(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	all, zone, err := d.service.PreviewSeries(ctx, actor, request, repeat)
+	if err != nil {
+		d.refused(w, r, f, err)
+		return
+	}
+	if !f.confirm {
+		d.showDates(w, r, f, all, zone)
+		return
+	}
+	for _, o := range all {
+		if !slices.Contains(f.make, o.Day.String()) {
+			repeat.Except = append(repeat.Except, o.Day)
+		}
+	}
+	if len(repeat.Except) == len(all) {
+		f.wrong("make", "repeat.none")
+		d.showDates(w, r, f, all, zone)
+		return
+	}
+	request.AllowOverlap = true // what overlaps was marked
+	made, err := d.service.CreateSeries(ctx, actor, request, repeat)
+	if err != nil {
+		d.refused(w, r, f, err)
+		return
+	}
+	d.keepZone(w, r, f.Zone)
+	web.Redirect(w, r, visitPath(made[0].Visit.ID)+"/series?made")
+}
+
+// showDates shows when the visits of a series would be.
+func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, all []Occurrence, zone *time.Location) {
+	v := datesView{Service: f.Service, Patient: f.Patient, Zone: newZoneView(zone, f.own), Problems: f.Problems}
+	if f.Known != nil {
+		v.Patient = f.Known.Name
+	}
+	for _, o := range all {
+		at := o.StartsAt.In(zone)
+		date := dateView{Day: o.Day.String(), When: f.own.T("date.moment", "date", f.own.Day(at), "time", f.own.Clock(at)), Make: !f.confirm || slices.Contains(f.make, o.Day.String())}
+		switch {
+		case o.Holiday != "":
+			date.Notes = append(date.Notes, f.own.T("desk.repeat.holiday", "name", o.Holiday))
+		case o.Closed:
+			date.Notes = append(date.Notes, f.own.T("desk.repeat.closed"))
+		}
+		for _, other := range o.Overlaps {
+			date.Notes = append(date.Notes, f.own.T("desk.repeat.overlap."+other.Field, "from", f.own.Clock(other.StartsAt.In(zone)), "to", f.own.Clock(other.EndsAt.In(zone))))
+		}
+		v.Dates = append(v.Dates, date)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.PostForm)) {
+		if name == "make" || name == "confirm" {
+			continue
+		}
+		for _, value := range r.PostForm[name] {
+			v.Kept = append(v.Kept, choice{name, value})
+		}
+	}
+	status := http.StatusOK
+	if len(f.Problems) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	d.pages.Render(w, r, status, "desk/dates", web.Page{Title: f.own.T("desk.repeat.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: v})
+}
+
+// seriesView is the page of a series.
+type seriesView struct {
+	Title, Back, Done string
+	Visits            []visitView
+	MaySchedule       bool
+	Zone              zoneView
+}
+
+func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
+	ctx, actor, own := r.Context(), web.Actor(r.Context()), d.pages.Words(r)
+	all, err := d.service.Series(ctx, actor, r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	zone, err := d.siteZone(ctx, r, all[0].SiteID)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	v := seriesView{Title: own.T("desk.series.title", "service", all[0].Service), Back: visitPath(r.PathValue("visit")), MaySchedule: actor.May(auth.VisitSchedule), Zone: newZoneView(zone, own)}
+	for _, visit := range all {
+		v.Visits = append(v.Visits, d.service.newVisitView(visit, nil, zone, own))
+	}
+	if r.URL.Query().Has("made") {
+		v.Done = own.T("desk.series.made")
+	}
+	d.pages.Render(w, r, http.StatusOK, "desk/series", web.Page{Title: v.Title, Wide: true, Active: DeskPath, Body: v})
+}
+
+func (d *Desk) cancelRest(w http.ResponseWriter, r *http.Request) {
+	visit := r.PathValue("visit")
+	if _, err := d.service.CancelRest(r.Context(), web.Actor(r.Context()), visit); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	web.Redirect(w, r, visitPath(visit)+"/series")
+}
