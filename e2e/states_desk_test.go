@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"housecall/auth"
 	"housecall/e2e/bidi"
+	"housecall/platform/people"
+	"housecall/platform/sites"
 )
 
 // deskStates are all states of the staff's pages.
@@ -26,6 +29,15 @@ var deskStates = []state{
 	{"new", "a new visit"},
 	{"new-more", "with a date of birth and more people"},
 	{"new-wrong", "with everything wrong"},
+	{"new-suggested", "patients while somebody types"},
+	{"new-found", "patients who were looked for"},
+	{"new-picked", "with a patient who was chosen"},
+	{"dates", "the dates of a series, before it is made"},
+	{"series", "a series that was just made"},
+	{"schedule", "the clinic's day"},
+	{"schedule-week", "its week"},
+	{"move", "moving a visit"},
+	{"move-wrong", "to a time that there is not"},
 	{"links", "the links of a visit that was just made, one message open"},
 	{"visit", "a visit and its people"},
 	{"visit-wrong", "adding nobody"},
@@ -51,6 +63,7 @@ func TestDeskStates(t *testing.T) {
 				"status of 401", "401 to POST")
 			tour.account(p)
 			tour.deskVisit(p)
+			tour.deskSeries(p)
 			tour.deskEnds(p)
 			tour.complete(deskStates)
 		})
@@ -168,6 +181,56 @@ func (tour *tour) deskVisit(p *Person) {
 	tour.api(http.MethodDelete, "/api/v1/visits/"+over.ID, nil, nil)
 	tour.see(p, "/desk?when=past", "list-past")
 	tour.see(p, "/desk/visits/none", "not-found")
+}
+
+// deskSeries finds a patient and makes a series, and looks at the clinic's days.
+func (tour *tour) deskSeries(p *Person) {
+	t, ctx := tour.t, tour.t.Context()
+	site, err := tour.server.Sites.Default(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := sites.Service{SiteID: site.ID, Name: "Cardiology", Minutes: 40, AskBirthDate: true, Active: true}
+	if _, err := tour.server.Sites.CreateService(ctx, auth.Operator(), service); err != nil {
+		t.Fatal(err)
+	}
+	patient := people.Patient{Name: "Robin Example", BirthDate: "2012-05-31", Language: "ar", Number: "MRN-0012345", Contacts: []people.Contact{
+		{Kind: people.Self, Phone: "+12025550100", Confidential: true}, {Kind: people.Guardian, Name: "Kim Example", Relation: "mother", Email: "kim@example.org"}}}
+	if _, err := tour.server.People.Create(ctx, auth.Operator(), patient); err != nil {
+		t.Fatal(err)
+	}
+	p.goTo(tour.url + "/desk/new")
+	p.fills("#patient", "exam rob")
+	p.shows("[role=option]")
+	p.examine("new-suggested")
+	p.follows("look for the patient", "button[name=find]")
+	p.shows(".desk-found")
+	p.examine("new-found")
+	p.follows("choose the patient", "button[name=pick]")
+	p.fills("#service", service.Name)
+	p.fills("#date", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly))
+	p.fills("#time", "10:00")
+	p.fills("#zone", "UTC")
+	p.fills("#clinician", drAda)
+	p.await("repeat it each week", `() => { const repeat = document.querySelector("#repeat"); repeat.value = "1"; return repeat.value; }`)
+	p.fills("#repeat_count", "3")
+	p.examine("new-picked")
+	p.submits()
+	p.shows("[name=make]")
+	p.examine("dates")
+	p.follows("make the series", "button[name=confirm]")
+	p.shows(".notice.good")
+	p.examine("series")
+
+	booked := tour.book(0)
+	tour.see(p, "/desk/schedule", "schedule")
+	tour.see(p, "/desk/schedule?view=week&by=service", "schedule-week")
+	tour.see(p, "/desk/visits/"+booked.ID+"/move", "move")
+	p.fills("#minutes", "1")
+	p.fills("#time", "")
+	p.submits()
+	p.shows(".summary")
+	p.examine("move-wrong")
 }
 
 // deskEnds signs out, in one window before a form is sent from another.

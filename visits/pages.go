@@ -401,7 +401,8 @@ func (f *inviteForm) take(err error) bool {
 	if p.Code == fault.CodeConflict {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
 	}
-	for _, e := range fieldsOf(err) {
+	fields, _ := fault.FieldsOf(err)
+	for _, e := range fields {
 		switch {
 		case e.Key == "confidential":
 			f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.confidential." + e.Field)})

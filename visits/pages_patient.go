@@ -3,7 +3,6 @@ package visits
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -97,7 +96,7 @@ func (d *Desk) findPatients(r *http.Request, f *visitForm) error {
 		return nil
 	}
 	found, err := d.service.config.Patients.Search(r.Context(), web.Actor(r.Context()), f.Patient)
-	if fields := fieldsOf(err); len(fields) > 0 {
+	if fields, ok := fault.FieldsOf(err); ok {
 		f.say("patient", "patients.wrong.query."+fields[0].Key, "max", people.MaxQuery, "words", people.MaxWords)
 		return nil
 	}
@@ -139,7 +138,7 @@ func (d *Desk) suggest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found, err := d.service.config.Patients.Search(r.Context(), web.Actor(r.Context()), r.PostForm.Get("patient"))
-	if err != nil && len(fieldsOf(err)) == 0 {
+	if _, ok := fault.FieldsOf(err); err != nil && !ok { // a search for too little finds nobody
 		web.Problem(w, r, err)
 		return
 	}
@@ -245,15 +244,14 @@ func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *Request) (*peo
 		}
 	}
 	p, err := d.service.config.Patients.Prepare(ctx, p)
-	wrong := fieldsOf(err)
-	if err != nil && len(wrong) == 0 {
-		return nil, err
-	}
-	for _, e := range wrong {
-		f.takePatient(e, fields)
-	}
-	if len(wrong) > 0 {
+	if wrong, ok := fault.FieldsOf(err); ok {
+		for _, e := range wrong {
+			f.takePatient(e, fields)
+		}
 		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.PatientID, r.NewPatient = p.ID, &p
 	return &p, nil
@@ -306,14 +304,4 @@ func (d *Desk) doubt(r *http.Request, f *visitForm, fresh *people.Patient) (bool
 	}
 	f.Sure = seen
 	return true, nil
-}
-
-// fieldsOf are what a refusal says is wrong, field by field.
-func fieldsOf(err error) []fault.Field {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return nil
-	}
-	fields, _ := p.Fields["errors"].([]fault.Field)
-	return fields
 }

@@ -1,7 +1,6 @@
 package visits
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,11 +25,7 @@ func (f *visitForm) say(field, key string, values ...any) {
 
 // take turns what the rules of visits found into words beside the form's fields.
 func (f *visitForm) take(err error) {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return
-	}
-	found, _ := p.Fields["errors"].([]fault.Field)
+	found, _ := fault.FieldsOf(err)
 	for _, e := range found {
 		switch e.Field {
 		case "service":

@@ -96,7 +96,7 @@ export function addSuggestions(field) {
       const response = await fetch(path, { method: 'POST', body: new URLSearchParams({ patient: typed }), headers: { Accept: 'application/json' }, signal });
       if (!response.ok) return close(); // the button tells why
       const answer = await response.json();
-      if (document.activeElement !== field) return;
+      if (signal.aborted) return;
       found = answer.found;
       status.textContent = answer.said;
       show();
@@ -111,6 +111,7 @@ export function addSuggestions(field) {
   });
   field.addEventListener('blur', () => {
     clearTimeout(timer);
+    asking?.abort();
     close();
   });
   field.addEventListener('keydown', (event) => {

@@ -13,7 +13,7 @@ const html = read("visit.html");
 /** Keys that server-rendered pages ask for too, and here nobody. */
 const serverOnly = /^(date\.(short|long|full|moment)|language\.(tag|name))$/;
 const modules = readdirSync(new URL("js/", root), { recursive: true })
-  .filter((name) => name.endsWith(".js") && !["desk.js", "passkey.js", "lock.js"].includes(name))
+  .filter((name) => name.endsWith(".js") && !["desk.js", "suggest.js", "passkey.js", "lock.js"].includes(name))
   .map((name) => [name, read(`js/${name}`)]);
 
 /** Source without comments and import lines. */
