@@ -105,7 +105,7 @@ func (c asked) question(group string, texts ...string) question {
 }
 
 func cancelQuestion(c asked) question {
-	texts := []string{"links", "nobody_told"}
+	texts := []string{"links", "told"}
 	if c.visit.State == InProgress {
 		texts = append([]string{"going_on"}, texts...)
 	}

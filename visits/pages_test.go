@@ -194,7 +194,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 	w = r.post(path+"/people", url.Values{"name": {canaryGuardian}, "role": {"interpreter"}})
 	wantWords(t, r.get(w.Header().Get("Location")), "The person is added.", canaryGuardian+" Interpreter")
 
-	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", canaryPatient, "Nobody is told.")
+	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", canaryPatient, "Everybody we can write to gets a message.")
 	w = r.post(path+"/cancel", url.Values{})
 	cancelled := r.get(w.Header().Get("Location"))
 	wantWords(t, cancelled, "The visit is cancelled.", "Cancelled")

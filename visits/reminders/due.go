@@ -158,15 +158,16 @@ func (p plan) reminder(i visits.Invitation, told time.Time) (kind, detail string
 	return kind, detail
 }
 
-// next is when to look again; zero: there is no need.
-func (p plan) next() (at time.Time) {
+// times are when people will be reminded, in their order.
+func (p plan) times() (all []time.Time) {
 	if p.visit.State.Over() {
-		return at
+		return nil
 	}
 	for _, s := range p.steps {
-		if t := s.at(p.visit.StartsAt, p.zone); t.After(p.now) && t.Before(p.visit.StartsAt) && (at.IsZero() || t.Before(at)) {
-			at = t
+		if t := s.at(p.visit.StartsAt, p.zone); t.After(p.now) && t.Before(p.visit.StartsAt) {
+			all = append(all, t)
 		}
 	}
-	return at
+	slices.SortFunc(all, time.Time.Compare)
+	return all
 }

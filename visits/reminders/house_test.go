@@ -70,10 +70,12 @@ type house struct {
 	logs      *bytes.Buffer
 	scheduler auth.Actor
 
-	away  atomic.Bool // the mail server takes nothing
-	mu    sync.Mutex
-	clock time.Time
-	sms   map[string][]string // by number, in order
+	away    atomic.Bool // the mail server takes nothing
+	refused atomic.Bool // and says that it never will
+	book    *words.Book
+	mu      sync.Mutex
+	clock   time.Time
+	sms     map[string][]string // by number, in order
 }
 
 func newHouse(t *testing.T) *house {
@@ -81,6 +83,9 @@ func newHouse(t *testing.T) *house {
 	h := &house{t: t, db: storetest.Open(t, storetest.URL(t), store.Options{}), clock: noon, sms: map[string][]string{},
 		logs: &bytes.Buffer{}, scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
 	h.mail = mailtest.Start(t, mailtest.Options{Recipient: func(string) error {
+		if h.refused.Load() {
+			return &smtp.SMTPError{Code: 550, Message: "never"}
+		}
 		if h.away.Load() {
 			return &smtp.SMTPError{Code: 451, Message: "later"}
 		}
@@ -93,12 +98,12 @@ func newHouse(t *testing.T) *house {
 	h.must(err)
 	zone, err := time.LoadLocation("America/New_York")
 	h.must(err)
-	book, err := words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), reminders.Locales())
+	h.book, err = words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), reminders.Locales())
 	h.must(err)
-	places, err := sites.New(t.Context(), sites.Config{DB: h.db, Policy: h.policy, Languages: book.Tags(), Now: h.now,
+	places, err := sites.New(t.Context(), sites.Config{DB: h.db, Policy: h.policy, Languages: h.book.Tags(), Now: h.now,
 		First: sites.Site{Name: "Example Children's Hospital", Phone: "+1 617 555 0100", Country: "US", Calendar: sites.Calendar{Zone: zone}}})
 	h.must(err)
-	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: places, Languages: book.Tags(), Now: h.now})
+	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: places, Languages: h.book.Tags(), Now: h.now})
 	h.must(err)
 	from, err := notify.NewMail(h.mail.URL(), "Example Children's Hospital <visits@hospital.example>")
 	h.must(err)
@@ -106,11 +111,11 @@ func newHouse(t *testing.T) *house {
 	h.must(err)
 	h.outbox, err = notify.New(t.Context(), notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: from, SMS: h.gateway(), Now: h.now, Logger: logger})
 	h.must(err)
-	h.Service, err = visits.New(t.Context(), visits.Config{DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: book.Tags(), Words: book,
+	h.Service, err = visits.New(t.Context(), visits.Config{DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: h.book.Tags(), Words: h.book,
 		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Now: h.now, Logger: logger,
 		Changed: changes{reminders.Changed(h.queue, h.outbox)}})
 	h.must(err)
-	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.queue, Outbox: h.outbox, Visits: h.Service, Policy: h.policy, Words: book, Now: h.now})
+	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.queue, Outbox: h.outbox, Visits: h.Service, Policy: h.policy, Words: h.book, Now: h.now})
 	t.Cleanup(func() {
 		if strings.Contains(h.logs.String(), "Canary") || strings.Contains(h.logs.String(), "@example.org") {
 			t.Errorf("health data in the log: %s", h.logs)

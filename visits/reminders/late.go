@@ -32,6 +32,14 @@ func minutesOf(detail string) int {
 	return n
 }
 
+// soon is a conflict unless a visit is about to begin.
+func (s *Service) soon(v visits.Visit) error {
+	if now := s.now(); v.State == visits.Scheduled && !now.Before(v.StartsAt.Add(-lateWithin)) && now.Before(v.EndsAt) || v.State == visits.Open {
+		return nil
+	}
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "not_soon", Detail: "The visit has begun, is over, or is not today."}
+}
+
 // Late tells the people of a visit who are not the hospital's that it begins so many minutes later, and says how many messages go out. The visit stays where it
 // is. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
@@ -49,11 +57,11 @@ func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minu
 	act := store.Act{At: s.now(), Actor: actor, Action: string(Late), Subject: store.About("visit", visit)}
 	err = s.config.DB.Do(ctx, act, may, func(tx *store.Tx, a *store.Act) error {
 		now, notice := s.now(), store.NewID()
-		switch {
-		case minutes < MinLate || minutes > MaxLate:
+		if minutes < MinLate || minutes > MaxLate {
 			return fault.Invalid("minutes", fmt.Sprintf("must be from %d to %d", MinLate, MaxLate))
-		case v.State != visits.Scheduled && v.State != visits.Open, !now.Before(v.EndsAt), now.Before(v.StartsAt.Add(-lateWithin)):
-			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "not_soon", Detail: "The visit has begun, is over, or is not today."}
+		}
+		if err := s.soon(v); err != nil {
+			return err
 		}
 		for _, addressed := range all {
 			i := addressed.invitation

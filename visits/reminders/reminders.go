@@ -59,6 +59,7 @@ func Changed(queue *jobs.Queue, outbox *notify.Outbox) func(context.Context, *st
 
 // Visits are the appointments.
 type Visits interface {
+	Show(ctx context.Context, actor auth.Actor, id string) (visits.Visit, error)
 	Visit(ctx context.Context, id string) (visits.Visit, error)
 	ReachOf(ctx context.Context, v visits.Visit, i visits.Invitation) (visits.Reach, error)
 	LinkToSend(v visits.Visit, i visits.Invitation) string
@@ -129,8 +130,8 @@ func (s *Service) tell(ctx context.Context, j jobs.Job) error {
 				return err
 			}
 		}
-		if next := p.next(); !next.IsZero() {
-			return s.config.Jobs.Put(ctx, tx, jobs.Job{Kind: jobStep, Key: v.ID, At: next})
+		if times := p.times(); len(times) > 0 {
+			return s.config.Jobs.Put(ctx, tx, jobs.Job{Kind: jobStep, Key: v.ID, At: times[0]})
 		}
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/notify"
 	"housecall/platform/store"
+	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
 	"housecall/visits/reminders"
@@ -31,11 +32,35 @@ func eventOfChange(c visits.Change) notify.Event {
 	if c.InvitationID != "" {
 		data["invitation"] = c.InvitationID
 	}
-	return notify.Event{Type: "visit." + string(c.Kind), At: c.At, Data: data}
+	return notify.Event{Type: eventType(c.Kind), At: c.At, Data: data}
 }
 
-// startReminders has people of visits told and reminded of them.
-func (s *Server) startReminders(db *store.DB, p *post, policy auth.Policy, book *words.Book) {
+// webhookTypes are the events that other programs can be told of.
+func webhookTypes() (all []string) {
+	for _, kind := range visits.ChangeKinds() {
+		if kind != visits.ChangeLinkShown {
+			all = append(all, eventType(kind))
+		}
+	}
+	return all
+}
+
+// eventType is a kind of change as other programs know it.
+func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
+
+// startReminders has people of visits told and reminded of them, and adds the pages of that and of webhooks.
+func (s *Server) startReminders(db *store.DB, p *post, policy auth.Policy, book *words.Book, pages *web.Pages, routes *web.Routes) error {
 	s.Reminders = reminders.New(reminders.Config{DB: db, Jobs: p.queue, Outbox: p.outbox, Visits: s.Visits, Policy: policy, Words: book,
 		Steps: s.config.Reminders, Now: s.config.Now})
+	desk, err := reminders.NewDesk(s.Reminders, pages)
+	if err != nil {
+		return err
+	}
+	desk.Routes(routes)
+	webhooks, err := notify.NewWebhooksDesk(p.webhooks, pages, s.config.TimeZone, webhookTypes())
+	if err != nil {
+		return err
+	}
+	webhooks.Routes(routes)
+	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"housecall/platform/gate"
 	"housecall/platform/keys"
 	"housecall/platform/module"
+	"housecall/platform/notify"
 	"housecall/platform/people"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
@@ -160,7 +161,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
-		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
@@ -188,7 +189,6 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.startReminders(db, post, policy, book)
 	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone)
 	if err != nil {
 		return err
@@ -207,6 +207,9 @@ func (s *Server) start(ctx context.Context) error {
 	calls := api.New(routes, Version)
 	s.Visits.API(calls)
 	desk.Routes(routes)
+	if err := s.startReminders(db, post, policy, book, pages, routes); err != nil {
+		return err
+	}
 	if err := s.routeAudit(routes, db, pages, policy); err != nil {
 		return err
 	}
@@ -246,14 +249,14 @@ func (s *Server) start(ctx context.Context) error {
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
 	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), reminders.Locales(), audit.Locales(),
-		emergency.Locales(),
+		emergency.Locales(), notify.Locales(),
 	)...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
 	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, reminders.Rules,
-		emergency.Rules,
+		emergency.Rules, notify.Rules,
 		module.Rules(modules))
 }
 

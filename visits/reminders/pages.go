@@ -1,0 +1,196 @@
+package reminders
+
+import (
+	"context"
+	"embed"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/notify"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/visits"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+// Desk is the page of a visit's messages. It decides nothing: the Service and the table of roles do.
+type Desk struct {
+	service *Service
+	pages   *web.Pages
+}
+
+// NewDesk parses the page.
+func NewDesk(s *Service, pages *web.Pages) (*Desk, error) {
+	return &Desk{s, pages}, pages.Add("reminders", store.Folder(pageFiles, "pages"))
+}
+
+// Routes adds the page.
+func (d *Desk) Routes(routes *web.Routes) {
+	routes.HandleFunc("GET "+visits.DeskPath+"/visits/{visit}/messages", web.Staff(auth.VisitRead), d.messages)
+	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/messages/{message}/again", web.Staff(auth.VisitSchedule), d.again)
+	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/late", web.Staff(Late), d.late)
+}
+
+// messagesView is the messages of a visit, in words.
+type messagesView struct {
+	Path, Back string
+	When, Zone string
+	Done       string // what has just been done
+	People     []personView
+	Next       []string // when people will be reminded
+	Minutes    []int    // to choose from
+	MayLate    bool     // also by what the visit is
+	MayAgain   bool
+}
+
+type personView struct {
+	Name, Role string
+	Reach      []reachView
+	Messages   []messageView
+}
+
+// reachView is how somebody is written to now.
+type reachView struct{ Channel, Masked string }
+
+type messageView struct {
+	ID, Kind, Channel, State, Tone, At string
+	Again                              bool // it can be sent again
+	Twice                              bool // its reader may get it twice, then
+}
+
+func (d *Desk) messages(w http.ResponseWriter, r *http.Request) {
+	ctx, actor := r.Context(), web.Actor(r.Context())
+	v, err := d.service.config.Visits.Show(ctx, actor, r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view, err := d.view(ctx, v, d.pages.Words(r))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view.MayLate = view.MayLate && d.service.config.Policy.Allows(actor, Late)
+	view.MayAgain = d.service.config.Policy.Allows(actor, auth.VisitSchedule)
+	view.Done = done(r, d.pages.Words(r))
+	d.pages.Render(w, r, http.StatusOK, "reminders/messages", web.Page{Title: d.pages.Words(r).T("reminders.title"), Active: visits.DeskPath, Body: view})
+}
+
+// view is a visit's messages in somebody's words.
+func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (messagesView, error) {
+	p, err := d.service.plan(ctx, v)
+	if err != nil {
+		return messagesView{}, err
+	}
+	all, err := d.service.addressees(ctx, v)
+	if err != nil {
+		return messagesView{}, err
+	}
+	statuses, err := d.service.config.Outbox.About(ctx, v.ID)
+	if err != nil {
+		return messagesView{}, err
+	}
+	path := visits.DeskPath + "/visits/" + v.ID
+	view := messagesView{Path: path, Back: path, When: own.Moment(v.StartsAt.In(p.zone)), Zone: visits.ZoneWords(p.zone, own),
+		Minutes: []int{5, 10, 15, 20, 30, 45, 60, 90, 120}, MayLate: d.service.soon(v) == nil}
+	for _, at := range p.times() {
+		view.Next = append(view.Next, own.Moment(at.In(p.zone)))
+	}
+	for _, i := range v.Invitations {
+		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role))}
+		for _, a := range all {
+			if a.invitation.ID == i.ID && !i.Revoked() {
+				person.Reach = append(person.Reach, reachView{own.T("reminders.channel." + string(a.channel)), masked(a.to)})
+			}
+		}
+		for _, s := range statuses {
+			if k, err := parseKey(s.Key); err == nil && k.invitation == i.ID {
+				person.Messages = append(person.Messages, messageOf(s, p.zone, own))
+			}
+		}
+		view.People = append(view.People, person)
+	}
+	return view, nil
+}
+
+func messageOf(s notify.Status, zone *time.Location, own *words.Words) messageView {
+	tone := map[notify.State]string{notify.Sent: "good", notify.Unsure: "warn", notify.Failed: "danger"}[s.State]
+	return messageView{ID: s.ID, Kind: own.T("reminders.kind." + strings.TrimPrefix(s.Kind, "visit.")), Channel: own.T("reminders.channel." + string(s.Channel)),
+		State: own.T("reminders.state." + string(s.State)), Tone: tone, At: own.Moment(s.Changed.In(zone)),
+		Again: s.State == notify.Unsure || s.State == notify.Failed, Twice: s.State == notify.Unsure}
+}
+
+// masked shows enough of an address to tell it from another, and not enough to write to.
+func masked(address phi.Text) string {
+	s := []rune(address.Reveal())
+	at := slices.Index(s, '@')
+	if at < 0 { // a number
+		return "…" + string(s[max(0, len(s)-3):])
+	}
+	return string(s[:min(1, at)]) + "…" + string(s[at:])
+}
+
+// done says in words what was just done.
+func done(r *http.Request, own *words.Words) string {
+	switch asked := r.URL.Query(); asked.Get("done") {
+	case "again":
+		return own.T("reminders.again_done")
+	case "late":
+		n, err := strconv.Atoi(asked.Get("messages"))
+		if err != nil || n < 1 {
+			return own.T("reminders.delay.nobody")
+		}
+		return own.N("reminders.delay.done", n)
+	}
+	return ""
+}
+
+func (d *Desk) again(w http.ResponseWriter, r *http.Request) {
+	visit := r.PathValue("visit")
+	if err := d.service.Again(r.Context(), web.Actor(r.Context()), visit, r.PathValue("message")); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	web.Redirect(w, r, visits.DeskPath+"/visits/"+visit+"/messages?done=again")
+}
+
+func (d *Desk) late(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	visit := r.PathValue("visit")
+	minutes, err := strconv.Atoi(r.PostForm.Get("minutes"))
+	if err != nil {
+		minutes = 0 // which is refused
+	}
+	n, err := d.service.Late(r.Context(), web.Actor(r.Context()), visit, minutes)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	web.Redirect(w, r, visits.DeskPath+"/visits/"+visit+"/messages?done=late&messages="+strconv.Itoa(n))
+}
+
+// Again has a message of a visit sent once more that has failed, or that may not have been sent. Errors: fault.NotAllowed, fault.NotFound.
+func (s *Service) Again(ctx context.Context, actor auth.Actor, visit, message string) error {
+	if !s.config.Policy.Allows(actor, auth.VisitSchedule) {
+		return fault.NotAllowed
+	}
+	all, err := s.config.Outbox.About(ctx, visit)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(all, func(m notify.Status) bool { return m.ID == message }) {
+		return fault.NotFound
+	}
+	return s.config.Outbox.Again(ctx, actor, message)
+}

@@ -1,0 +1,108 @@
+package reminders_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"housecall/auth"
+	"housecall/platform/notify"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/visits/reminders"
+)
+
+// desk serves the page of messages to somebody of that role; its function sends a form, or with nil asks for a page.
+func (h *house) desk(role auth.Role) func(path string, form url.Values) (status int, to, body string) {
+	h.t.Helper()
+	pages, err := web.NewPages("Example Children's Hospital", h.book, nil)
+	h.must(err)
+	desk, err := reminders.NewDesk(h.reminders, pages)
+	h.must(err)
+	routes := web.NewRoutes(web.Guards{Staff: func(action auth.Action, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !h.policy.May(role, action) {
+				web.NotFound(w, r)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role})))
+		})
+	}})
+	desk.Routes(routes)
+	handler, err := web.New(routes, web.Options{PublicURL: "https://visits.example", Pages: pages, Now: h.now})
+	h.must(err)
+	return func(path string, form url.Values) (int, string, string) {
+		r := httptest.NewRequest(http.MethodGet, "https://visits.example"+path, nil)
+		if form != nil {
+			r = httptest.NewRequest(http.MethodPost, "https://visits.example"+path, strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Origin", "https://visits.example")
+		}
+		r.Header.Set("Accept", "text/html")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code, w.Header().Get("Location"), w.Body.String()
+	}
+}
+
+var againForm = regexp.MustCompile(`action="([^"]*/again)"`)
+
+// TestPages: schedulers see what was sent to whom, without their addresses, send again what failed, and say that a visit runs late.
+func TestPages(t *testing.T) {
+	h := newHouse(t)
+	h.refused.Store(true)
+	v := h.visit(h.patient(false), nil)
+	h.refused.Store(false)
+	ask := h.desk(auth.Scheduler)
+	path := "/desk/visits/" + v.ID + "/messages"
+	status, _, body := ask(path, nil)
+	if status != http.StatusOK || strings.Contains(body, guardianMail) || strings.Contains(body, guardianCell) {
+		t.Fatalf("%d %s", status, body)
+	}
+	for _, want := range []string{"g…@example.org", "…143", guardianName, "Visit planned", "Text message", "Sent", "Not sent", "1 November 2026", "Send again"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(body, "Running late?") {
+		t.Error("three weeks before somebody may say that it runs late")
+	}
+	forms := againForm.FindAllStringSubmatch(body, -1)
+	if len(forms) != 3 {
+		t.Fatalf("%d messages to send again, want 3", len(forms))
+	}
+	for _, f := range forms {
+		if status, to, _ := ask(f[1], url.Values{}); status != http.StatusSeeOther || to != path+"?done=again" {
+			t.Errorf("again: %d to %q", status, to)
+		}
+	}
+	if status, _, _ := ask("/desk/visits/"+store.NewID()+"/messages/"+strings.Split(forms[0][1], "/")[5]+"/again", url.Values{}); status != http.StatusNotFound {
+		t.Errorf("a message of another visit: %d", status)
+	}
+	h.due()
+	h.wantSubjects(guardianMail, "Visita por video")
+	if all, err := h.outbox.About(t.Context(), v.ID); err != nil || len(all) != 4 || all[0].State != notify.Sent {
+		t.Errorf("messages %+v, %v", all, err)
+	}
+
+	h.until(starts)
+	if _, _, body := ask(path, nil); !strings.Contains(body, "Running late?") || !strings.Contains(body, "No more reminders.") {
+		t.Errorf("at its start: %s", body)
+	}
+	for minutes, want := range map[string]int{"20": http.StatusSeeOther, "4": http.StatusUnprocessableEntity, "soon": http.StatusUnprocessableEntity} {
+		if status, _, _ := ask("/desk/visits/"+v.ID+"/late", url.Values{"minutes": {minutes}}); status != want {
+			t.Errorf("%s minutes late: %d, want %d", minutes, status, want)
+		}
+	}
+	h.due()
+	if _, _, body := ask(path+"?done=late&messages=3", nil); !strings.Contains(body, "3 messages go out now.") || !strings.Contains(body, "Running late") {
+		t.Errorf("afterwards: %s", body)
+	}
+	coordinator := h.desk(auth.Coordinator)
+	if status, _, body := coordinator(path, nil); status != http.StatusOK || strings.Contains(body, "Running late?") {
+		t.Errorf("a coordinator: %d", status)
+	}
+}
