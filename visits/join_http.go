@@ -106,7 +106,7 @@ func (s *Service) entryJSON(e Entry) entryJSON {
 		ConsentNeeded: e.ConsentNeeded,
 		You:           youJSON{Name: e.You.Name, Role: string(e.You.Role)},
 	}
-	if years, known := e.Visit.age(s.config.TimeZone); known && auth.May(e.You.Role, auth.VisitSeeAge) {
+	if years, known := e.Visit.Age(s.config.TimeZone); known && auth.May(e.You.Role, auth.VisitSeeAge) {
 		out.PatientAge = &years
 	}
 	return out

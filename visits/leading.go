@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -191,6 +192,30 @@ func (s *Service) Enter(ctx context.Context, actor auth.Actor, visit, token stri
 		return Entry{}, err
 	}
 	return e, nil
+}
+
+// ServicesLed are those of which an account leads visits that start from one time to another.
+func (s *Service) ServicesLed(ctx context.Context, account string, from, to time.Time) ([]string, error) {
+	services, err := store.Collect(ctx, s.config.DB, scanID, `SELECT DISTINCT service_id FROM visits
+		WHERE clinician_id = ? AND clinician_id <> '' AND starts_at >= ? AND starts_at < ? AND service_id <> ''`, account, store.Millis(from), store.Millis(to))
+	if err != nil {
+		return nil, fmt.Errorf("read whose services they are: %w", err)
+	}
+	return services, nil
+}
+
+// Window is when links work.
+func (s *Service) Window() Window { return s.config.Window }
+
+// ServeEnter gives the browser of somebody who is signed in the cookie of a visit they lead, and leads them there.
+func (s *Service) ServeEnter(w http.ResponseWriter, r *http.Request) {
+	e, err := s.Enter(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), sessionOf(r))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	http.SetCookie(w, s.cookie(sessionCookie, e.Token, e.Visit.path(), e.Visit.ClosesAt.Sub(s.now())))
+	web.Redirect(w, r, e.Visit.path())
 }
 
 // led asks for what an account leads or takes part in, and for what is of some services. The zero led asks for all.

@@ -326,8 +326,8 @@ func OfFamily(role auth.Role) bool {
 	return role == auth.Patient || role == auth.Guardian || role == auth.Guest
 }
 
-// age is how old the patient is on the day of the visit, in whole years, where the hospital is; false: the birth date is not known.
-func (v Visit) age(zone *time.Location) (years int, known bool) {
+// Age is how old the patient is on the day of the visit, in whole years, where the hospital is; false: the birth date is not known.
+func (v Visit) Age(zone *time.Location) (years int, known bool) {
 	born, err := time.Parse(birthDateLayout, v.BirthDate.Reveal())
 	if err != nil {
 		return 0, false

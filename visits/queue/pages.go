@@ -1,0 +1,258 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/visits"
+)
+
+// show draws the queue.
+func (q *Queue) show(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	a, err := q.ask(ctx, r)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	present, unknown := q.config.Rooms.Present(ctx)
+	var all []visits.Visit
+	err = q.act(ctx, a.actor, Read, "queue.read", store.About("visit", ""), func(tx *store.Tx, act *store.Act) error {
+		if all, err = q.read(ctx, tx, a); err != nil {
+			return err
+		}
+		act.Detail = "visits " + strconv.Itoa(len(all))
+		return nil
+	})
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	if unknown != nil {
+		web.NoteCause(r, unknown)
+	}
+	d := q.draw(a, all, present, unknown != nil)
+	title := d.Title
+	if d.Waiting > 0 {
+		title = a.own.T("queue.title_waiting", "count", d.Waiting, "title", d.Title)
+	}
+	q.config.Pages.Render(w, r, http.StatusOK, "queue/queue", web.Page{Title: title, Wide: true, Active: Path, Body: struct {
+		day
+		Events, Done, WaitingWords string
+	}{d, eventsPath + query(r), done(r, a.own), waitingWords(a.own, d.Waiting)}})
+}
+
+func waitingWords(own *words.Words, count int) string {
+	if count == 0 {
+		return own.T("queue.nobody")
+	}
+	return own.N("queue.waiting", count)
+}
+
+// query is what a page was asked for, for the stream that belongs to it.
+func query(r *http.Request) string {
+	if show := r.URL.Query().Get("show"); show != "" {
+		return "?" + url.Values{"show": {show}}.Encode()
+	}
+	return ""
+}
+
+// done says what has just been done.
+func done(r *http.Request, own *words.Words) string {
+	switch what := r.URL.Query().Get("done"); what {
+	case "no-show", "came", "handed":
+		return own.T("queue.done." + what)
+	}
+	return ""
+}
+
+// toQueue leads on who opens the address of what is only ever sent.
+func (q *Queue) toQueue(w http.ResponseWriter, r *http.Request) { web.Redirect(w, r, Path) }
+
+// one reads a visit that the reader leads, with an audit row. A refusal is told as nothing is.
+func (q *Queue) one(r *http.Request, action string) (v visits.Visit, a asked, err error) {
+	ctx := r.Context()
+	if a, err = q.ask(ctx, r); err != nil {
+		return v, a, err
+	}
+	visit := web.PathID(r, "visit")
+	err = q.act(ctx, a.actor, Lead, action, store.About("visit", visit), func(tx *store.Tx, _ *store.Act) error {
+		if v, err = q.config.Visits.Read(ctx, tx, visit); err != nil {
+			return err
+		}
+		if !v.Leads(a.actor) {
+			return fault.NotAllowed
+		}
+		return nil
+	})
+	return v, a, err
+}
+
+// about is a page about one visit.
+type about struct {
+	Entry    entry
+	Numbers  []number
+	Choices  []choice
+	To       string
+	Keep     bool
+	Live     bool
+	Problems web.Problems
+}
+
+type number struct{ Name, Role, Text, URL string }
+
+func (q *Queue) page(w http.ResponseWriter, r *http.Request, status int, name, title string, a asked, v visits.Visit, b about) {
+	present, _ := q.config.Rooms.Present(r.Context()) // what is not known is shown as nobody
+	b.Entry, _ = q.entry(a, v, present[v.ID])
+	q.config.Pages.Render(w, r, status, "queue/"+name, web.Page{Title: a.own.T(title), Error: len(b.Problems) > 0, Active: Path, Body: b})
+}
+
+// numbers shows where the family can be called, and the audit keeps that it did.
+func (q *Queue) numbers(w http.ResponseWriter, r *http.Request) {
+	v, a, err := q.one(r, "queue.numbers")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	all, err := q.numbersOf(r.Context(), v, a.own)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q.page(w, r, http.StatusOK, "numbers", "queue.numbers.title", a, v, about{Numbers: all})
+}
+
+// numbersOf are the numbers of the family's invited people; of a confidential visit those alone that no guardian answers.
+func (q *Queue) numbersOf(ctx context.Context, v visits.Visit, own *words.Words) (all []number, err error) {
+	var patient people.Patient
+	if v.PatientID != "" {
+		if patient, err = q.config.Patients.Patient(ctx, v.PatientID); err != nil && !errors.Is(err, fault.NotFound) {
+			return nil, err
+		}
+	}
+	seen := map[string]bool{}
+	add := func(name, role, phone string) {
+		if phone == "" || seen[phone] {
+			return
+		}
+		seen[phone] = true
+		all = append(all, number{name, role, people.PhoneWords(phi.Text(phone)).Reveal(), "tel:" + phone})
+	}
+	for _, i := range v.Invitations {
+		if i.Revoked() || !visits.OfFamily(i.Role) || v.Confidential && i.Role != auth.Patient {
+			continue
+		}
+		add(i.Name.Reveal(), own.T("role."+string(i.Role)), i.Phone.Reveal())
+	}
+	for _, c := range patient.Recipients(v.Confidential) {
+		name, role := c.Name.Reveal(), auth.Guardian
+		if c.Kind == people.Self {
+			role = auth.Patient
+		}
+		if name == "" {
+			name = patient.Name.Reveal()
+		}
+		add(name, own.T("role."+string(role)), c.Phone.Reveal())
+	}
+	return all, nil
+}
+
+func (q *Queue) askNoShow(w http.ResponseWriter, r *http.Request) {
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q.page(w, r, http.StatusOK, "no-show", "queue.no_show.title", a, v, about{})
+}
+
+// noShow marks a visit to which nobody came, unless somebody of the family waits this very moment.
+func (q *Queue) noShow(w http.ResponseWriter, r *http.Request) {
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	present, err := q.config.Rooms.Present(r.Context())
+	if err != nil {
+		web.Problem(w, r, fault.Away(err))
+		return
+	}
+	if e, _ := q.entry(a, v, present[v.ID]); e.Waiting {
+		q.page(w, r, http.StatusConflict, "no-show", "queue.no_show.title", a, v, about{})
+		return
+	}
+	q.did(w, r, "no-show", q.config.Visits.NoShow(r.Context(), a.actor, v.ID))
+}
+
+func (q *Queue) came(w http.ResponseWriter, r *http.Request) {
+	q.did(w, r, "came", q.config.Visits.NotNoShow(r.Context(), web.Actor(r.Context()), web.PathID(r, "visit")))
+}
+
+// did leads back to the queue, which says what was done.
+func (q *Queue) did(w http.ResponseWriter, r *http.Request, what string, err error) {
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	web.Redirect(w, r, Path+"?done="+what)
+}
+
+func (q *Queue) askHandOver(w http.ResponseWriter, r *http.Request) {
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q.showHandOver(w, r, http.StatusOK, a, v, about{})
+}
+
+func (q *Queue) showHandOver(w http.ResponseWriter, r *http.Request, status int, a asked, v visits.Visit, b about) {
+	colleagues, err := q.config.Colleagues.Colleagues(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	for _, c := range colleagues {
+		if c.Role == auth.Clinician && c.ID != v.ClinicianID {
+			b.Choices = append(b.Choices, choice{c.ID, c.Name.Reveal()})
+		}
+	}
+	b.Live = v.State == visits.InProgress
+	q.page(w, r, status, "hand-over", "queue.hand_over.title", a, v, b)
+}
+
+func (q *Queue) handOver(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	h := visits.HandOver{To: r.PostForm.Get("to"), Keep: r.PostForm.Has("keep"), AllowOverlap: r.PostForm.Has("allow_overlap")}
+	b := about{To: h.To, Keep: h.Keep}
+	err = q.config.Visits.HandOver(r.Context(), a.actor, v.ID, h)
+	var p *fault.Problem
+	switch {
+	case errors.As(err, &p) && p.Key == "overlap":
+		b.Problems = web.Problems{{Field: "allow_overlap", Text: a.own.T("queue.hand_over.busy")}}
+	case errors.As(err, &p) && p.Code == fault.CodeNotValid:
+		b.Problems = web.Problems{{Field: "to", Text: a.own.T("queue.hand_over.whom")}}
+	default:
+		q.did(w, r, "handed", err)
+		return
+	}
+	q.showHandOver(w, r, http.StatusUnprocessableEntity, a, v, b)
+}
