@@ -152,7 +152,7 @@ func TestChanges(t *testing.T) {
 // TestActsAreKnown: each act stands in one of these lists, and those of the first are done by TestChanges. Who adds an act that changes a visit tells of it there.
 func TestActsAreKnown(t *testing.T) {
 	changing := []string{"Cancel", "CancelRest", "Create", "CreateSeries", "HandOver", "Invite", "InviteFrom", "Move", "NoShow", "NotNoShow", "OnRoomEvent", "Resend", "Watch", "Withdraw"}
-	other := []string{"API", "Attendee", "CalendarEvent", "Caller", "Consent", "GiveConsent", "Holder", "KeepLine", "KeepTold", "Leading", "LinkToSend", "List", "OpenRoom", "Pass", "PreviewSeries", "ReachOf", "Read", "Redeem", "RoomRoutes", "Routes", "Series", "Session", "Show", "SiteOf", "Told", "Visit"}
+	other := []string{"API", "Attendee", "CalendarEvent", "Caller", "Consent", "Enter", "GiveConsent", "Holder", "KeepLine", "KeepTold", "Leading", "LinkToSend", "List", "OpenRoom", "Pass", "PreviewSeries", "ReachOf", "Read", "Redeem", "RoomRoutes", "Routes", "Series", "ServeEnter", "ServicesLed", "Session", "Show", "SiteOf", "Told", "Visit", "Window"}
 	service := reflect.TypeFor[*visits.Service]()
 	for i := range service.NumMethod() {
 		name := service.Method(i).Name

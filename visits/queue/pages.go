@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -70,7 +71,7 @@ func query(r *http.Request) string {
 // done says what has just been done.
 func done(r *http.Request, own *words.Words) string {
 	switch what := r.URL.Query().Get("done"); what {
-	case "no-show", "came", "handed":
+	case "no-show", "came", "handed", "late", "late-none":
 		return own.T("queue.done." + what)
 	}
 	return ""
@@ -109,7 +110,10 @@ type about struct {
 	Problems web.Problems
 }
 
-type number struct{ Name, Role, Text, URL string }
+type number struct {
+	Name, Role, Text string
+	URL              template.URL // RFC 3966
+}
 
 func (q *Queue) page(w http.ResponseWriter, r *http.Request, status int, name, title string, a asked, v visits.Visit, b about) {
 	present, _ := q.config.Rooms.Present(r.Context()) // what is not known is shown as nobody
@@ -146,7 +150,7 @@ func (q *Queue) numbersOf(ctx context.Context, v visits.Visit, own *words.Words)
 			return
 		}
 		seen[phone] = true
-		all = append(all, number{name, role, people.PhoneWords(phi.Text(phone)).Reveal(), "tel:" + phone})
+		all = append(all, number{name, role, people.PhoneWords(phi.Text(phone)).Reveal(), template.URL("tel:" + url.PathEscape(phone))}) // #nosec G203 -- escaped
 	}
 	for _, i := range v.Invitations {
 		if i.Revoked() || !visits.OfFamily(i.Role) || v.Confidential && i.Role != auth.Patient {
@@ -206,6 +210,47 @@ func (q *Queue) did(w http.ResponseWriter, r *http.Request, what string, err err
 		return
 	}
 	web.Redirect(w, r, Path+"?done="+what)
+}
+
+// lateChoices are how many minutes later a visit can be said to begin.
+var lateChoices = []int{5, 10, 15, 20, 30, 45, 60, 90}
+
+func (q *Queue) askLate(w http.ResponseWriter, r *http.Request) {
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q.showLate(w, r, http.StatusOK, a, v)
+}
+
+func (q *Queue) showLate(w http.ResponseWriter, r *http.Request, status int, a asked, v visits.Visit) {
+	b := about{To: "20"}
+	for _, n := range lateChoices {
+		b.Choices = append(b.Choices, choice{strconv.Itoa(n), a.own.N("queue.late.minutes", n)})
+	}
+	q.page(w, r, status, "late", "queue.late.title", a, v, b)
+}
+
+func (q *Queue) late(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	minutes, _ := strconv.Atoi(r.PostForm.Get("minutes")) // what is none is refused as 0
+	messages, err := q.config.Lateness.Late(r.Context(), a.actor, v.ID, minutes)
+	switch {
+	case fault.CodeOf(err) == fault.CodeConflict:
+		q.showLate(w, r, http.StatusConflict, a, v)
+	case err == nil && messages == 0:
+		q.did(w, r, "late-none", nil)
+	default:
+		q.did(w, r, "late", err)
+	}
 }
 
 func (q *Queue) askHandOver(w http.ResponseWriter, r *http.Request) {

@@ -35,7 +35,7 @@ const (
 var Rules = []auth.Rule{
 	{Action: Read, Meaning: "see who waits for today's visits (clinicians: of their own, and of services they have visits in)",
 		Roles: []auth.Role{auth.Clinician, auth.Scheduler, auth.Coordinator, auth.Admin}},
-	{Action: Lead, Meaning: "join one's own visits from the queue, call, hand over, mark no-shows", Roles: []auth.Role{auth.Clinician}},
+	{Action: Lead, Meaning: "join one's own visits from the queue, call, hand over, say that they begin late, mark no-shows", Roles: []auth.Role{auth.Clinician}},
 }
 
 // Path is where the queue is. Its pages live below.
@@ -77,6 +77,11 @@ type Sessions interface {
 	Holds(r *http.Request, action auth.Action) bool
 }
 
+// Lateness tells the people of a visit that it begins later, by e-mail and SMS, and says how many messages go out.
+type Lateness interface {
+	Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error)
+}
+
 // Config is what a queue needs from outside.
 type Config struct {
 	DB         *store.DB
@@ -85,6 +90,7 @@ type Config struct {
 	Patients   visits.Patients
 	Colleagues visits.Colleagues
 	Rooms      Rooms
+	Lateness   Lateness
 	Sessions   Sessions
 	Policy     auth.Policy
 	Pages      *web.Pages
@@ -124,6 +130,8 @@ func (q *Queue) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET /queue/visits/{visit}/no-show", lead, q.askNoShow)
 	routes.HandleFunc("POST /queue/visits/{visit}/no-show", lead, q.noShow)
 	routes.HandleFunc("POST /queue/visits/{visit}/came", lead, q.came)
+	routes.HandleFunc("GET /queue/visits/{visit}/late", lead, q.askLate)
+	routes.HandleFunc("POST /queue/visits/{visit}/late", lead, q.late)
 	routes.HandleFunc("GET /queue/visits/{visit}/hand-over", lead, q.askHandOver)
 	routes.HandleFunc("POST /queue/visits/{visit}/hand-over", lead, q.handOver)
 }

@@ -107,6 +107,7 @@ func closed(socket io.Closer) func(context.Context) error {
 func (s *Server) Drain() {
 	c := &s.cluster
 	c.draining.Store(true)
+	_ = s.closeQueue(context.Background())
 	if c.router == nil {
 		return
 	}

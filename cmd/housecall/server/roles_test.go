@@ -217,7 +217,7 @@ func refusals(t *testing.T, s *server.Server, route web.Route) (n int) {
 // TestEverybodyComesHome: who signs in and asks for nothing else comes to a page they may see.
 func TestEverybodyComesHome(t *testing.T) {
 	s := open(t, server.Config{})
-	for role, want := range map[auth.Role]string{auth.Scheduler: "/desk", auth.Clinician: "/emergency"} {
+	for role, want := range map[auth.Role]string{auth.Scheduler: "/desk", auth.Clinician: "/queue"} {
 		c := signedIn(t, s, role)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/", http.NoBody)
 		if err != nil {

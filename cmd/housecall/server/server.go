@@ -35,6 +35,7 @@ import (
 	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/queue"
 	"housecall/visits/reminders"
 )
 
@@ -55,6 +56,8 @@ type Server struct {
 	failed  chan error     // the listener's end, when nobody asked for it
 	closing []func(context.Context) error
 	cluster cluster
+	bell    queue.Bell
+	queue   *queue.Queue // nil: it is not open yet
 	routes  *web.Routes
 
 	emergency *emergency.Service
@@ -137,7 +140,7 @@ func (s *Server) start(ctx context.Context) error {
 	kid, key := ring.Passes()
 	events := newEventQueue(s.config.Logger)
 	s.onClose(events.close)
-	err = s.openCluster(leases, ring, rooms.Config{Now: s.config.Now, Logger: s.config.Logger, Events: events.put,
+	err = s.openCluster(leases, ring, rooms.Config{Now: s.config.Now, Logger: s.config.Logger, Events: events.put, Changed: s.bell.Room,
 		Transcript: records{s}, Write: records{s}.write})
 	if err != nil {
 		return err
@@ -161,7 +164,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
-		Links: slices.Concat(visits.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
@@ -183,7 +186,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
 		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Changed: post.changed(), Limiter: once,
+		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Changed: append(post.changed(), s.visitChanged), Limiter: once,
 		Emergency: s.emergency,
 		Now:       s.config.Now, Logger: s.config.Logger})
 	if err != nil {
@@ -220,6 +223,9 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.routeFHIR(routes)
+	if err := s.openQueue(db, policy, pages, routes); err != nil {
+		return err
+	}
 	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
 		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
@@ -243,19 +249,20 @@ func (s *Server) start(ctx context.Context) error {
 	s.serve(handler)
 	s.onClose(echo.Close)
 	s.onClose(sockets.Close)
+	s.onClose(s.closeQueue)
 	return nil
 }
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), reminders.Locales(), audit.Locales(),
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), queue.Locales(), reminders.Locales(), audit.Locales(),
 		emergency.Locales(), notify.Locales(),
 	)...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, reminders.Rules,
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules,
 		emergency.Rules, notify.Rules,
 		module.Rules(modules))
 }

@@ -1,0 +1,80 @@
+package server
+
+import (
+	"context"
+
+	"housecall/auth"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/rooms"
+	"housecall/visits"
+	"housecall/visits/queue"
+)
+
+// openQueue opens the clinicians' queue.
+func (s *Server) openQueue(db *store.DB, policy auth.Policy, pages *web.Pages, routes *web.Routes) error {
+	q, err := queue.New(queue.Config{DB: db, Visits: s.Visits, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Rooms: present{&s.cluster}, Lateness: s.Reminders,
+		Sessions: s.Accounts, Policy: policy, Pages: pages, Now: s.config.Now, Bell: &s.bell})
+	if err != nil {
+		return err
+	}
+	q.Routes(routes)
+	s.queue = q
+	return nil
+}
+
+// closeQueue sends the queue's readers elsewhere: their streams would keep connections open.
+func (s *Server) closeQueue(ctx context.Context) error {
+	if s.queue == nil {
+		return nil
+	}
+	return s.queue.Close(ctx)
+}
+
+// visitChanged tells the queue of every change of a visit.
+func (s *Server) visitChanged(context.Context, *store.Tx, visits.Change) error {
+	s.bell.Visit()
+	return nil
+}
+
+// present tells the queue who is in rooms.
+type present struct{ cluster *cluster }
+
+// Present implements queue.Rooms.
+func (p present) Present(ctx context.Context) (map[string][]queue.Present, error) {
+	var all []rooms.Presence
+	var err error
+	if p.cluster.router != nil {
+		all, err = p.cluster.router.Present(ctx)
+	} else {
+		all = p.cluster.host.Present()
+	}
+	found := make(map[string][]queue.Present, len(all))
+	for _, room := range all {
+		for _, o := range room.People {
+			found[room.Visit] = append(found[room.Visit], queue.Present{Session: o.Session, Invitation: o.Invitation, Waiting: o.Place == rooms.Waiting,
+				Since: o.Since, Away: o.Away, Way: string(o.Way), Check: checkOf(o.Check)})
+		}
+	}
+	return found, err
+}
+
+// checkOf says what a device check found, in the queue's words.
+func checkOf(c *rooms.Check) *queue.Check {
+	if c == nil {
+		return nil
+	}
+	check := queue.Check{Good: c.Camera == rooms.FindingOK && c.Microphone == rooms.FindingOK}
+	for _, f := range []struct {
+		name    string
+		finding rooms.Finding
+	}{{"camera", c.Camera}, {"microphone", c.Microphone}, {"speaker", c.Speaker}} {
+		if f.finding == rooms.FindingFault {
+			check.Faults = append(check.Faults, f.name)
+		}
+	}
+	if c.Network == rooms.NetworkPoor || c.Network == rooms.NetworkBlocked {
+		check.Faults = append(check.Faults, string(c.Network))
+	}
+	return &check
+}
