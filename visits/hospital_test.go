@@ -56,9 +56,10 @@ type hospital struct {
 	inside   map[string]bool // sessions in the visit
 	presence error           // what InVisit fails with
 
-	consent *visits.ConsentTexts // of config; set before a service is made
-	zone    *time.Location
-	changed []func(context.Context, *store.Tx, visits.Change) error
+	consent   *visits.ConsentTexts // of config; set before a service is made
+	zone      *time.Location
+	changed   []func(context.Context, *store.Tx, visits.Change) error
+	emergency visits.Emergency
 
 	sites      *sites.House // nil, as the next two, until knowPractice
 	people     *people.Service
@@ -128,6 +129,7 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Placer:    h,
 		Presence:  h,
 		Changed:   h.changed,
+		Emergency: h.emergency,
 		Limiter:   h,
 		Now:       h.now,
 		Logger:    slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

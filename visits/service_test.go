@@ -172,7 +172,7 @@ func TestEveryActAsksTheRules(t *testing.T) {
 		t.Fatal("the list of acts is not whole")
 	}
 	for _, role := range append([]auth.Role{"", "stranger"}, auth.Roles()...) {
-		actor := auth.Actor{Kind: auth.KindKey, ID: store.NewID(), Role: role}
+		actor := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role}
 		for _, name := range order {
 			act := acts[name]
 			refused := h.audited(name, store.Refused)
