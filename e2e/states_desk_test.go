@@ -41,6 +41,8 @@ var deskStates = []state{
 	{"links", "the links of a visit that was just made, one message open"},
 	{"visit", "a visit and its people"},
 	{"visit-wrong", "adding nobody"},
+	{"messages", "what people of a visit were told, and a form to say that it runs late"},
+	{"late", "people were told that it runs late"},
 	{"link-added", "the link of somebody who was just added"},
 	{"new-link-sure", "is the old link to stop working?"},
 	{"new-link", "the new link"},
@@ -164,6 +166,9 @@ func (tour *tour) deskVisit(p *Person) {
 	p.examine("link-added")
 
 	booked := tour.book(0, noor, "interpreter")
+	tour.see(p, "/desk/visits/"+booked.ID+"/messages", "messages")
+	p.submits()
+	p.examine("late")
 	tour.book(26 * time.Hour)
 	person := "/desk/visits/" + booked.ID + "/people/" + booked.invited(t, noor)
 	tour.see(p, person+"/new-link", "new-link-sure")

@@ -5,6 +5,7 @@ import (
 
 	"housecall/auth"
 	"housecall/e2e/bidi"
+	"housecall/platform/notify"
 	"housecall/platform/people"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
@@ -31,6 +32,9 @@ var practiceStates = []state{
 	{"services", "services that are made"},
 	{"service-new", "a new service"},
 	{"service-wrong", "with everything wrong"},
+	{"webhooks", "no program is told of anything"},
+	{"webhooks-wrong", "an address that is none"},
+	{"webhook-made", "the secret of an address, shown once"},
 	{"changed", "somebody else was faster"},
 }
 
@@ -153,6 +157,14 @@ func (tour *tour) sites(p *Person) {
 		tour.t.Fatal(err)
 	}
 	tour.see(p, sites.ServicesPath, "services")
+
+	tour.see(p, notify.WebhooksPath, "webhooks")
+	p.submits()
+	p.examine("webhooks-wrong")
+	p.fills("#url", "https://register.example.org/a-rather-long-path/that-has-to-break-somewhere/on-a-phone")
+	p.submits()
+	p.shows(".notice code")
+	p.examine("webhook-made")
 
 	p.goTo(tour.url + sites.SitesPath + "/" + first.ID)
 	if _, err := tour.server.Sites.UpdateSite(tour.t.Context(), auth.Operator(), first); err != nil {

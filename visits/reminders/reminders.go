@@ -104,7 +104,7 @@ func New(c Config) *Service {
 func (s *Service) tell(ctx context.Context, j jobs.Job) error {
 	v, err := s.config.Visits.Visit(ctx, j.Key)
 	if errors.Is(err, fault.NotFound) {
-		return jobs.GiveUp(err)
+		return nil // there is nobody left to tell
 	}
 	if err != nil {
 		return err
