@@ -53,7 +53,11 @@ func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 	}
 	routes := web.NewRoutes(guards)
 	f.Routes(routes)
-	f.API(api.New(routes, "test"))
+	keyed, err := api.NewIdempotency(t.Context(), api.IdempotencyConfig{DB: f.db, Vault: f.ring.API(), Now: f.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.API(api.New(routes, "test", keyed))
 	f.RoomRoutes(routes)
 	if f.handler, err = web.New(routes, web.Options{PublicURL: config.PublicURL, Logger: config.Logger}); err != nil {
 		t.Fatal(err)

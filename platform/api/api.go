@@ -22,8 +22,9 @@ const (
 
 // API is the calls there are. It is filled at the start.
 type API struct {
-	huma huma.API
-	mux  *guarded
+	huma  huma.API
+	mux   *guarded
+	keyed *Idempotency
 }
 
 // Operation describes one call.
@@ -35,17 +36,23 @@ type Operation struct {
 	Part    string      // of the house, as in "visits": calls are grouped by it
 	Action  auth.Action // what a key must be allowed
 	Status  int         // of the answer when all is well
+	Looks   bool        // it changes nothing, whatever its method
+}
+
+// takesKeys says whether a call takes idempotency keys: the methods that may do a thing twice when they are sent twice.
+func (op Operation) takesKeys() bool {
+	return !op.Looks && (op.Method == http.MethodPost || op.Method == http.MethodPatch)
 }
 
 // New adds the description of the API to the routes. It is public and loads nothing from elsewhere. version is that of the program.
-func New(routes *web.Routes, version string) *API {
+func New(routes *web.Routes, version string, keyed *Idempotency) *API {
 	config := huma.DefaultConfig("Housecall", version)
 	config.Info.Description = "Visits and the links people come by, and what belongs to them. Errors are problem+json (RFC 9457) with a `code` for programs."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = describedAt, "", "", nil
 	config.Transformers = []huma.Transformer{describeRefusal}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key: hc_…"}}
 	mux := &guarded{Routes: routes, access: web.Public("programs read how to call the API")}
-	return &API{huma: humago.New(mux, config), mux: mux}
+	return &API{huma: humago.New(mux, config), mux: mux, keyed: keyed}
 }
 
 // Register adds a call, whose errors are told as platform/web tells them. I and O are huma's inputs and outputs: https://huma.rocks/features/.
@@ -56,7 +63,12 @@ func Register[I, O any](a *API, op Operation, f func(context.Context, *I) (*O, e
 		MaxBodyBytes: maxBody, Security: []map[string][]string{{"key": {string(op.Action)}}},
 		Responses: map[string]*huma.Response{"default": {Description: "Error",
 			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}}}
-	a.mux.access = web.Key(op.Action)
+	a.mux.access, a.mux.around = web.Key(op.Action), nil
+	if op.takesKeys() {
+		a.mux.around = a.keyed.Handler
+		described.Parameters = []*huma.Param{{Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(maxIdempotencyKey)},
+			Description: "Chosen by you, another for each thing to be done. Sent again with the same request within a day, the request is answered as before, and nothing is done twice"}}
+	}
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		out, err := f(ctx, in)
 		if err != nil {
@@ -71,9 +83,14 @@ func Register[I, O any](a *API, op Operation, f func(context.Context, *I) (*O, e
 type guarded struct {
 	*web.Routes
 	access web.Access
+	around func(http.Handler) http.Handler // nil: nothing
 }
 
 // HandleFunc fills humago.Mux.
 func (g *guarded) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
-	g.Routes.HandleFunc(pattern, g.access, f)
+	var h http.Handler = http.HandlerFunc(f)
+	if g.around != nil {
+		h = g.around(h)
+	}
+	g.Routes.Handle(pattern, g.access, h)
 }

@@ -37,6 +37,7 @@ const (
 	purposeBlob  = "blob"  // 32 bytes, AES-256 of the keys of blobs, each of which has its own
 	purposeStaff = "staff" // 32 bytes, AES-256 of the secrets of second factors
 	purposeNotes = "notes" // 32 bytes, AES-256 of what is written down of visits
+	purposeAPI   = "api"   // 32 bytes, AES-256 of what programs were answered
 )
 
 const keySize = 32 // bytes, of every key here
@@ -58,6 +59,7 @@ type Ring struct {
 	blobs   Vault
 	staff   Vault
 	notes   Vault
+	api     Vault
 }
 
 // Migrations are those of this package's tables.
@@ -83,7 +85,7 @@ func Open(ctx context.Context, db *store.DB, masterPath string) (*Ring, error) {
 		if err != nil {
 			return err
 		}
-		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob, purposeStaff, purposeNotes} {
+		for _, purpose := range []string{purposeLink, purposePass, purposeChat, purposeRelay, purposeTLS, purposeMail, purposeBlob, purposeStaff, purposeNotes, purposeAPI} {
 			if slices.ContainsFunc(rows, func(k wrappedKey) bool { return k.purpose == purpose }) {
 				continue
 			}
@@ -181,6 +183,9 @@ func (r *Ring) Staff() Vault { return r.staff }
 // Notes seals what is written down of visits: notes, summaries, answers to the survey.
 func (r *Ring) Notes() Vault { return r.notes }
 
+// API seals what programs were answered, which may hold links.
+func (r *Ring) API() Vault { return r.api }
+
 // PassKey returns the public key that checks passes signed under kid.
 func (r *Ring) PassKey(kid string) (ed25519.PublicKey, bool) {
 	key, ok := r.passes[kid]
@@ -211,6 +216,10 @@ func (r *Ring) fill(w wrapper, rows []wrappedKey, masterPath string) error {
 			}
 		case purposeNotes:
 			if err := r.notes.add(row.id, key); err != nil {
+				return err
+			}
+		case purposeAPI:
+			if err := r.api.add(row.id, key); err != nil {
 				return err
 			}
 		case purposeChat:

@@ -17,6 +17,12 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 		a := a
 		a.Outcome = Allowed
 		err := fault.NotAllowed
+		once, _ := ctx.Value(onceKey{}).(Once)
+		if may && once != nil {
+			if err := once.Before(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if may {
 			err = f(tx, &a)
 		}
@@ -26,7 +32,12 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 			a.Outcome, a.Detail = Refused, fault.CodeOf(err)
 		case err != nil:
 			return err
-		case a.GoesOn:
+		case once != nil:
+			if err := once.After(ctx, tx, a); err != nil {
+				return err
+			}
+		}
+		if err == nil && a.GoesOn {
 			return nil
 		}
 		return Audit(ctx, tx, a)
@@ -36,6 +47,22 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 	}
 	return refusal
 }
+
+// Once keeps what was asked for twice from being done twice.
+type Once interface {
+	// Before judges, in the transaction of an act that the rules allow, whether it was done before. An error undoes the act before it begins.
+	Before(ctx context.Context, tx *Tx) error
+	// After notes in the same transaction that it was done.
+	After(ctx context.Context, tx *Tx, a Act) error
+}
+
+type onceKey struct{}
+
+// WithOnce has acts done once.
+func WithOnce(ctx context.Context, o Once) context.Context { return context.WithValue(ctx, onceKey{}, o) }
+
+// Aside is a context for what is looked up beside the act that is to be done once.
+func Aside(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, nil) }
 
 // IsID says whether a string could be one of our ids, so that nothing else reaches SQL or the audit log.
 func IsID(s string) bool {

@@ -12,6 +12,7 @@ import (
 
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
 )
@@ -82,7 +83,8 @@ func (s *Server) withIdentifier(r *http.Request, i visits.Identifier) (*reply, e
 	if i.Value == "" {
 		return nil, nil
 	}
-	page, err := s.Visits.List(r.Context(), web.Actor(r.Context()), visits.Query{Identifier: i, Limit: 1})
+	ctx := store.Aside(r.Context())
+	page, err := s.Visits.List(ctx, web.Actor(ctx), visits.Query{Identifier: i, Limit: 1})
 	if err != nil || len(page.Visits) == 0 {
 		return nil, err
 	}

@@ -99,6 +99,12 @@ func TestAppointmentOnce(t *testing.T) {
 	if a := h.do("POST", "Appointment", body); a.status != http.StatusConflict || a.text("issue", 0, "code") != "conflict" {
 		t.Errorf("without If-None-Exist: %d %s", a.status, a.body)
 	}
+	body = h.appointment(patient, tomorrow().AddDate(0, 0, 1), "B-2")
+	first := h.want(h.do("POST", "Appointment", body, "Idempotency-Key", `"B-2"`), http.StatusCreated)
+	again := h.want(h.do("POST", "Appointment", body, "Idempotency-Key", `"B-2"`), http.StatusCreated)
+	if string(again.body) != string(first.body) || again.header.Get("ETag") != first.header.Get("ETag") || again.header.Get("Location") != first.header.Get("Location") || again.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("sent again with its key: %v %s", again.header, again.body)
+	}
 	for _, odd := range []string{"identifier=B-1", "patient=" + patient.text("id"), "identifier=urn:other|B-1"} {
 		if a := h.do("POST", "Appointment", body, "If-None-Exist", odd); a.status != http.StatusBadRequest {
 			t.Errorf("If-None-Exist %s: %d", odd, a.status)

@@ -26,7 +26,8 @@ type Config struct {
 	PublicURL  string // where people reach the server, as in https://visits.example.org
 	Version    string // of the program
 	Zone       *time.Location
-	Started    time.Time // when the server started
+	Started    time.Time                       // when the server started
+	Once       func(http.Handler) http.Handler // answers what is sent again as before
 }
 
 // Server answers requests. Safe for use by many goroutines.
@@ -43,15 +44,15 @@ func New(c Config) *Server {
 
 // Routes adds all there is.
 func (s *Server) Routes(routes *web.Routes) {
-	routes.HandleFunc("GET "+Path+"/metadata", web.Public("programs read what the server can do"), s.serve(s.capabilities))
+	routes.Handle("GET "+Path+"/metadata", web.Public("programs read what the server can do"), s.serve(s.capabilities))
 	read, write := web.Key(auth.VisitRead), web.Key(auth.VisitSchedule)
-	s.route(routes, "POST", "Appointment", write, s.createAppointment)
+	routes.Handle("POST "+Path+"/Appointment", write, s.Once(s.serve(s.createAppointment)))
 	s.route(routes, "GET", "Appointment/{visit}", read, s.readAppointment)
 	s.route(routes, "PUT", "Appointment/{visit}", write, s.updateAppointment)
 	s.search(routes, "Appointment", read, s.searchAppointments)
 	s.route(routes, "GET", "Encounter/{visit}", read, s.readEncounter)
 	s.search(routes, "Encounter", read, s.searchEncounters)
-	s.route(routes, "POST", "Patient", web.Key(people.Write), s.createPatient)
+	routes.Handle("POST "+Path+"/Patient", web.Key(people.Write), s.Once(s.serve(s.createPatient)))
 	s.route(routes, "GET", "Patient/{patient}", web.Key(people.Read), s.readPatient)
 	s.route(routes, "PUT", "Patient/{patient}", web.Key(people.Write), s.updatePatient)
 	s.search(routes, "Patient", web.Key(people.Read), s.searchPatients)
@@ -60,7 +61,7 @@ func (s *Server) Routes(routes *web.Routes) {
 }
 
 func (s *Server) route(routes *web.Routes, method, path string, a web.Access, h handler) {
-	routes.HandleFunc(method+" "+Path+"/"+path, a, s.serve(h))
+	routes.Handle(method+" "+Path+"/"+path, a, s.serve(h))
 }
 
 // search adds both ways to search.

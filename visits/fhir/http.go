@@ -29,8 +29,8 @@ type reply struct {
 type handler func(*http.Request) (reply, error)
 
 // serve answers with what h returns, in the one format there is.
-func (s *Server) serve(h handler) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serve(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !takesJSON(r) {
 			web.Problem(w, r, &web.Fault{Code: "not_acceptable", Status: http.StatusNotAcceptable, Title: "Not acceptable", Detail: "The only format is application/fhir+json."})
 			return
@@ -58,7 +58,7 @@ func (s *Server) serve(h handler) func(http.ResponseWriter, *http.Request) {
 		}
 		w.WriteHeader(out.status)
 		_, _ = w.Write(out.resource) // whoever is gone gets nothing
-	}
+	})
 }
 
 // takesJSON says whether the caller takes the one format there is: http://hl7.org/fhir/R4/http.html#mime-type.

@@ -13,6 +13,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/store"
 	"housecall/platform/web"
 )
 
@@ -69,6 +70,7 @@ func (s *Server) withNumber(r *http.Request, number phi.Text) (*reply, error) {
 	if number == "" {
 		return nil, malformed("The number is needed.")
 	}
+	r = r.WithContext(store.Aside(r.Context()))
 	found, err := s.findPatients(r, number.Reveal(), func(p people.Patient) bool { return people.SameNumber(p.Number, number) })
 	switch {
 	case err != nil || len(found.Patients) == 0:

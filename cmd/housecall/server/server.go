@@ -207,7 +207,11 @@ func (s *Server) start(ctx context.Context) error {
 	s.Accounts.Routes(routes)
 	s.emergency.Routes(routes)
 	s.Visits.Routes(routes)
-	calls := api.New(routes, Version)
+	keyed, err := s.openIdempotency(ctx, db, ring, post.queue)
+	if err != nil {
+		return err
+	}
+	calls := api.New(routes, Version, keyed)
 	s.Visits.API(calls)
 	desk.Routes(routes)
 	if err := s.startReminders(db, post, policy, book, pages, routes); err != nil {
@@ -222,7 +226,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openAfter(ctx, db, ring, policy, once, routes); err != nil {
 		return err
 	}
-	s.routeFHIR(routes)
+	s.routeFHIR(routes, keyed)
 	if err := s.openQueue(db, policy, pages, routes); err != nil {
 		return err
 	}
