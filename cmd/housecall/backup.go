@@ -14,6 +14,7 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/api"
 	"housecall/platform/backup"
 	"housecall/platform/bucket"
 	"housecall/platform/certs"
@@ -31,7 +32,7 @@ import (
 func schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
 		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
-		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}}
+		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()}}
 }
 
 // backupJSON is a backup as programs read it.

@@ -75,7 +75,10 @@ func describeRefusal(_ huma.Context, _ string, v any) (any, error) {
 	default:
 		var wrong []fault.Field
 		for _, e := range m.Errors {
-			where := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(e.Location, "body."), "query."), "path.")
+			where := strings.TrimPrefix(strings.TrimPrefix(e.Location, "body."), "path.")
+			if parameter, ok := strings.CutPrefix(e.Location, "query."); ok {
+				where, _, _ = strings.Cut(parameter, "[") // whichever of several values it is
+			}
 			wrong = append(wrong, fault.Field{Field: where, Detail: plainMessage(e.Message)})
 		}
 		if len(wrong) > 0 {

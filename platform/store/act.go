@@ -59,7 +59,9 @@ type Once interface {
 type onceKey struct{}
 
 // WithOnce has acts done once.
-func WithOnce(ctx context.Context, o Once) context.Context { return context.WithValue(ctx, onceKey{}, o) }
+func WithOnce(ctx context.Context, o Once) context.Context {
+	return context.WithValue(ctx, onceKey{}, o)
+}
 
 // Aside is a context for what is looked up beside the act that is to be done once.
 func Aside(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, nil) }
