@@ -170,6 +170,7 @@ func call(id, method, path string, action auth.Action, status int, summary strin
 func (s *Service) API(a *api.API) {
 	s.registerVisits(a)
 	s.registerInvitations(a)
+	s.registerLeading(a)
 }
 
 func (s *Service) registerVisits(a *api.API) {

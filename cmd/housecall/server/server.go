@@ -213,6 +213,8 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	calls := api.New(routes, Version, keyed)
 	s.Visits.API(calls)
+	s.People.API(calls)
+	s.Sites.API(calls)
 	desk.Routes(routes)
 	if err := s.startReminders(db, post, policy, book, pages, routes); err != nil {
 		return err

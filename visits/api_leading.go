@@ -1,0 +1,74 @@
+package visits
+
+import (
+	"context"
+	"net/http"
+
+	"housecall/auth"
+	"housecall/platform/api"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/web"
+)
+
+// registerLeading adds who leads visits, and what becomes of those nobody came to.
+func (s *Service) registerLeading(a *api.API) {
+	type output struct{ Body visitJSON }
+	show := func(ctx context.Context, visit string) (*output, error) {
+		v, err := s.Show(ctx, web.Actor(ctx), visit)
+		if err != nil {
+			return nil, err
+		}
+		return &output{visitOf(v, nil)}, nil
+	}
+	api.Register(a, call("mark-no-show", http.MethodPost, apiPath+"/{visit}/no-show", auth.VisitRevoke, http.StatusOK, "Say that nobody came to a visit, after its start"),
+		func(ctx context.Context, in *visitPathInput) (*output, error) {
+			if err := s.NoShow(ctx, web.Actor(ctx), in.Visit); err != nil {
+				return nil, err
+			}
+			return show(ctx, in.Visit)
+		})
+
+	type handOverInput struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		Body  struct {
+			To           string `json:"to" maxLength:"36" doc:"Account of the clinician who is to lead"`
+			Keep         bool   `json:"keep,omitempty" doc:"Whoever led it stays invited"`
+			AllowOverlap bool   `json:"allow_overlap,omitempty" doc:"Also where the new one has another visit then"`
+		}
+	}
+	api.Register(a, call("hand-over-visit", http.MethodPost, apiPath+"/{visit}/hand-over", auth.VisitSchedule, http.StatusOK, "Give a visit to another clinician"),
+		func(ctx context.Context, in *handOverInput) (*output, error) {
+			if err := s.HandOver(ctx, web.Actor(ctx), in.Visit, HandOver(in.Body)); err != nil {
+				return nil, err
+			}
+			return show(ctx, in.Visit)
+		})
+
+	type colleagueJSON struct {
+		ID   string   `json:"id" doc:"For staff_id and clinician_id"`
+		Name phi.Text `json:"name"`
+		Role string   `json:"role"`
+	}
+	type colleaguesOutput struct {
+		Body struct {
+			Colleagues []colleagueJSON `json:"colleagues"`
+		}
+	}
+	api.Register(a, call("list-colleagues", http.MethodGet, "/api/v1/colleagues", auth.VisitRead, http.StatusOK, "List the hospital's people, who may be invited"),
+		func(ctx context.Context, _ *struct{}) (*colleaguesOutput, error) {
+			if s.config.Colleagues == nil {
+				return nil, fault.NotFound
+			}
+			all, err := s.config.Colleagues.Colleagues(ctx)
+			if err != nil {
+				return nil, err
+			}
+			var out colleaguesOutput
+			out.Body.Colleagues = make([]colleagueJSON, len(all))
+			for i, c := range all {
+				out.Body.Colleagues[i] = colleagueJSON{c.ID, c.Name, string(c.Role)}
+			}
+			return &out, nil
+		})
+}
