@@ -150,6 +150,7 @@ type entry struct {
 	People                                               []person
 	Join, Call, Late, HandOver, NoShow, Came             bool // may be done by the reader now
 	Waiting                                              bool // somebody waits
+	Family                                               bool // of the family
 	waits                                                time.Time
 }
 
@@ -240,6 +241,7 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 		if !p.Since.IsZero() && i.StaffID != a.actor.ID && (e.waits.IsZero() || p.Since.Before(e.waits)) {
 			e.waits, e.Waiting = p.Since, true
 		}
+		e.Family = e.Family || !p.Since.IsZero() && visits.OfFamily(i.Role)
 		if i.StaffID != a.actor.ID {
 			e.People = append(e.People, p)
 		}
@@ -248,7 +250,7 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 	e.Call = leads && (!over || v.State == visits.NoShow)
 	e.HandOver = leads && !over
 	e.Late = e.HandOver && v.State != visits.InProgress && now.Before(v.EndsAt)
-	e.NoShow = leads && !over && v.State != visits.InProgress && !now.Before(v.StartsAt) && !e.Waiting
+	e.NoShow = leads && !over && v.State != visits.InProgress && !now.Before(v.StartsAt) && !e.Family
 	e.Came = leads && v.State == visits.NoShow && open
 	switch {
 	case e.Waiting:

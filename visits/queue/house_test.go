@@ -42,7 +42,7 @@ const password = "wobbly-green-teapot"
 // clinic is a queue on everything real but the rooms, whose people the test moves about, with a clock that is turned by hand.
 type clinic struct {
 	*visits.Service
-	t        *testing.T
+	t        testing.TB
 	db       *store.DB
 	accounts *staff.Accounts
 	queue    *queue.Queue
@@ -70,7 +70,7 @@ func must[T any](t testing.TB) func(T, error) T {
 	}
 }
 
-func newClinic(t *testing.T) *clinic {
+func newClinic(t testing.TB) *clinic {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	c := &clinic{t: t, clock: noon, present: map[string][]queue.Present{}, desk: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
@@ -266,7 +266,7 @@ func wantsNot(t *testing.T, got string, unwanted ...string) {
 
 // line is an open stream.
 type line struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	lines  chan string // closed at its end
 	cut    func()

@@ -192,7 +192,7 @@ func (q *Queue) noShow(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, fault.Away(err))
 		return
 	}
-	if e, _ := q.entry(a, v, present[v.ID]); e.Waiting {
+	if e, _ := q.entry(a, v, present[v.ID]); e.Family {
 		q.page(w, r, http.StatusConflict, "no-show", "queue.no_show.title", a, v, about{})
 		return
 	}

@@ -180,7 +180,7 @@ func (s *stream) run(ctx context.Context) {
 	q := s.queue
 	tick := time.NewTicker(q.config.Every / lookEach)
 	defer tick.Stop()
-	for turn := 1; ; turn++ {
+	for turn := 0; ; {
 		rung := q.config.Bell.next()
 		if s.tell(ctx) != nil {
 			return
@@ -189,6 +189,7 @@ func (s *stream) run(ctx context.Context) {
 		case <-rung:
 			continue
 		case <-tick.C:
+			turn++
 		case <-ctx.Done():
 			return
 		case <-q.streams.over:
