@@ -32,6 +32,11 @@ import (
 	"housecall/visits/queue"
 )
 
+const (
+	strictly = 2 * time.Second
+	every    = 50 * time.Millisecond // a stream gives a sign of life
+)
+
 // patience bounds failures, and is never measured.
 const patience = time.Minute
 
@@ -47,7 +52,8 @@ type clinic struct {
 	accounts *staff.Accounts
 	queue    *queue.Queue
 	bell     queue.Bell
-	server   *httptest.Server
+	server   *httptest.Server // of pages
+	strict   *httptest.Server // of streams: it gives each request far less time than a stream lasts
 	desk     auth.Actor
 	patient  people.Patient
 	heart    sites.Service
@@ -95,17 +101,17 @@ func newClinic(t testing.TB) *clinic {
 		Sites: house, Patients: patients, Colleagues: c.accounts, Limiter: c, Now: c.now,
 		Changed: []func(context.Context, *store.Tx, visits.Change) error{func(context.Context, *store.Tx, visits.Change) error { c.bell.Visit(); return nil }}}))
 	c.queue = must[*queue.Queue](t)(queue.New(queue.Config{DB: c.db, Visits: c.Service, Sites: house, Patients: patients, Colleagues: c.accounts, Rooms: c, Lateness: c,
-		Sessions: c.accounts, Policy: policy, Pages: pages, Now: c.now, Bell: &c.bell, Every: 50 * time.Millisecond}))
+		Sessions: c.accounts, Policy: policy, Pages: pages, Now: c.now, Bell: &c.bell, Every: every}))
 	routes := web.NewRoutes(c.accounts.Guards())
 	c.accounts.Routes(routes)
 	c.queue.Routes(routes)
 	handler := must[http.Handler](t)(web.New(routes, web.Options{Pages: pages, Logger: slog.New(slog.DiscardHandler), Now: c.now}))
-	c.server = httptest.NewUnstartedServer(handler)
-	// Far shorter than a stream lasts.
-	c.server.Config.ReadTimeout, c.server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
-	c.server.Start()
+	c.server, c.strict = httptest.NewServer(handler), httptest.NewUnstartedServer(handler)
+	c.strict.Config.ReadTimeout, c.strict.Config.WriteTimeout = strictly, strictly
+	c.strict.Start()
 	t.Cleanup(func() {
 		_ = c.queue.Close(ctx)
+		c.strict.Close()
 		c.server.Close()
 	})
 	return c
@@ -281,7 +287,7 @@ type told struct {
 func (s staffer) listen(path string) *line {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
-	r := must[*http.Request](s.t)(http.NewRequestWithContext(ctx, http.MethodGet, s.server.URL+path, http.NoBody))
+	r := must[*http.Request](s.t)(http.NewRequestWithContext(ctx, http.MethodGet, s.strict.URL+path, http.NoBody))
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Sec-Fetch-Mode", "cors")
 	r.AddCookie(s.cookie)

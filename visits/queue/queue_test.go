@@ -223,7 +223,7 @@ func TestStream(t *testing.T) {
 	c.comes(v.ID, true, waits)
 	again.tells(page(), 1)
 	c.at(noon.Add(2 * time.Minute))
-	for beats := 0; beats < 20; {
+	for beats := time.Duration(0); beats < strictly/every+5; {
 		line, ok := <-again.lines
 		if !ok || strings.HasPrefix(line, "data:") {
 			t.Fatalf("the stream told %q, or ended: %v", line, ok)

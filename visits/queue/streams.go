@@ -140,11 +140,11 @@ func (q *Queue) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	s := stream{queue: q, request: r, actor: actor, w: w, control: http.NewResponseController(w)}
+	_ = s.control.SetReadDeadline(time.Time{}) // or the server takes the client for gone when a request would have to have been read
 	if err := s.look(r.Context()); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	_ = s.control.SetReadDeadline(time.Time{}) // or the server takes the client for gone when a request would have to have been read
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
