@@ -180,6 +180,17 @@ func (d *door) cut(at netip.Addr) (n int) {
 	return n
 }
 
+// drop cuts all connections of one browser.
+func (d *door) drop(at netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.passages {
+		if p.at == at {
+			p.end()
+		}
+	}
+}
+
 // hold lets nothing through to and from one browser, closing nothing: its network is gone.
 func (d *door) hold(at netip.Addr) {
 	d.mu.Lock()

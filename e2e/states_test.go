@@ -187,7 +187,7 @@ func newTour(t *testing.T, language string, options ...func(*server.Config)) *to
 // catalogue is what the pages say in a language.
 func catalogue(t *testing.T, language string) (words map[string]string) {
 	t.Helper()
-	for _, shelf := range []string{"static", "visits", "platform/web", "platform/staff", "platform/sites", "platform/people", "platform/notify", "visits/reminders"} {
+	for _, shelf := range []string{"static", "visits", "visits/queue", "platform/web", "platform/staff", "platform/sites", "platform/people", "platform/notify", "visits/reminders"} {
 		b, err := os.ReadFile("../" + shelf + "/locales/" + language + ".json")
 		if err != nil {
 			t.Fatal(err)
