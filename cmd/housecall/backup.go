@@ -18,6 +18,7 @@ import (
 	"housecall/platform/backup"
 	"housecall/platform/bucket"
 	"housecall/platform/certs"
+	"housecall/platform/emergency"
 	"housecall/platform/jobs"
 	"housecall/platform/keys"
 	"housecall/platform/notify"
@@ -26,13 +27,15 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/after"
 )
 
 // schemas are the tables of every package, in the order in which they are made.
 func schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
 		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
-		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()}}
+		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()},
+		{Name: "emergency", Files: emergency.Migrations()}, {Name: "visits_after", Files: after.Migrations()}}
 }
 
 // backupJSON is a backup as programs read it.

@@ -26,12 +26,6 @@ var localeFiles embed.FS
 // Locales are what the pages of webhooks say.
 func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 
-// ManageWebhooks is looking at webhooks and changing them.
-const ManageWebhooks auth.Action = "webhooks.manage"
-
-// Rules are who may do that.
-var Rules = []auth.Rule{{Action: ManageWebhooks, Meaning: "see where webhooks go, and change that", Roles: []auth.Role{auth.Admin}}}
-
 // WebhooksPath is the list of endpoints; the page of each is below.
 const WebhooksPath = "/admin/webhooks"
 
