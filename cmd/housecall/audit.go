@@ -13,6 +13,7 @@ import (
 	"housecall/platform/audit"
 	"housecall/platform/keys"
 	"housecall/platform/store"
+	"housecall/visits"
 )
 
 func auditCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -165,7 +166,7 @@ func (o *deskOptions) showAudit(ctx context.Context, db *store.DB, q audit.Query
 	if err != nil {
 		return err
 	}
-	reader := audit.Reader{DB: db, Policy: policy, Now: time.Now}
+	reader := audit.Reader{DB: db, Policy: policy, Now: time.Now, Of: visits.OfPatient}
 	all, rows := []entryJSON{}, []string{"WHEN\tWHO\tROLE\tACTION\tTO\tOUTCOME\tDETAIL"}
 	for {
 		page, err := reader.Show(ctx, auth.Operator(), q)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +55,8 @@ type Reader struct {
 	DB     *store.DB
 	Policy auth.Policy
 	Now    func() time.Time
+	// Of gives what belongs to a patient (visits, and the invitations to them): what is asked of a patient is answered with what was done to these too. Nil: nothing.
+	Of func(ctx context.Context, q store.Queryer, patient string) ([]store.Subject, error)
 }
 
 // Show gives a page of acts. That somebody looked, and at what, is an act itself.
@@ -69,7 +73,13 @@ func (r Reader) Show(ctx context.Context, actor auth.Actor, q Query) (page Page,
 	}
 	a := store.Act{At: r.Now(), Actor: actor, Action: string(Read), Subject: about}
 	err = r.DB.Do(ctx, a, r.Policy.Allows(actor, Read), func(tx *store.Tx, a *store.Act) (err error) {
-		page, err = read(ctx, tx, q)
+		var also []store.Subject
+		if q.Subject.Kind == patientKind && store.IsID(q.Subject.ID) && r.Of != nil {
+			if also, err = r.Of(ctx, tx, q.Subject.ID); err != nil {
+				return err
+			}
+		}
+		page, err = read(ctx, tx, q, also)
 		a.Detail = "acts " + strconv.Itoa(len(page.Acts))
 		return err
 	})
@@ -83,12 +93,30 @@ func orElse(s, other string) string {
 	return s
 }
 
-// kinds are what acts are done to, as the page offers them.
-var kinds = []string{"patient", "visit", "invitation", "staff_account"}
+const patientKind = "patient"
 
-func read(ctx context.Context, tx *store.Tx, q Query) (page Page, err error) {
+// kinds are what acts are done to, as the page offers them.
+var kinds = []string{patientKind, "visit", "invitation", "staff_account"}
+
+// mostOf bounds how many things that belong to a patient a question is about: the newest. Databases bound the parameters of a query.
+const mostOf = 10_000
+
+// read gives the acts that q asks for, and those on also in place of its subject.
+func read(ctx context.Context, tx *store.Tx, q Query, also []store.Subject) (page Page, err error) {
 	var where []string
 	var args []any
+	if len(also) > 0 {
+		all := map[string][]any{q.Subject.Kind: {q.Subject.ID}}
+		for _, s := range also[max(0, len(also)-mostOf):] {
+			all[s.Kind] = append(all[s.Kind], s.ID)
+		}
+		var either []string
+		for _, kind := range slices.Sorted(maps.Keys(all)) {
+			either = append(either, `subject_kind = ? AND subject_id IN (?`+strings.Repeat(`, ?`, len(all[kind])-1)+`)`)
+			args = append(append(args, kind), all[kind]...)
+		}
+		where, q.Subject = append(where, "("+strings.Join(either, " OR ")+")"), store.Subject{}
+	}
 	for _, c := range []struct {
 		is    bool
 		where string

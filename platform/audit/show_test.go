@@ -49,6 +49,8 @@ func (h *hospital) reader() audit.Reader {
 	return audit.Reader{DB: h.db, Policy: policy, Now: func() time.Time { return h.now }}
 }
 
+var alsoAdmin = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Admin}
+
 var admin = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Admin}
 
 // TestWhoSawAPatient finds it by patient, by who did it, and by day; and that somebody looked is an act itself.
@@ -71,6 +73,16 @@ func TestWhoSawAPatient(t *testing.T) {
 		if err != nil || len(page.Acts) != c.want || page.Next != 0 {
 			t.Errorf("%s: %v, %+v", c.name, err, page)
 		}
+	}
+	related := r
+	related.Of = func(_ context.Context, _ store.Queryer, patient string) ([]store.Subject, error) {
+		if patient != patID2 {
+			return nil, nil
+		}
+		return []store.Subject{{Kind: "visit", ID: patID}, {Kind: "patient", ID: patID}}, nil
+	}
+	if page, err := related.Show(t.Context(), alsoAdmin, audit.Query{Subject: store.Subject{Kind: "patient", ID: patID2}, To: h.now}); err != nil || len(page.Acts) != 4 {
+		t.Errorf("with what belongs to a patient: %v, %+v", err, page)
 	}
 	page, err := r.Show(t.Context(), admin, audit.Query{Subject: store.Subject{Kind: "patient", ID: patID}})
 	if err != nil || len(page.Acts) != 5 || page.Acts[0].Actor != admin || page.Acts[0].Action != "audit.read" || page.Acts[0].Detail != "acts 2" {

@@ -13,6 +13,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/visits"
 )
 
 // auditFile is the name of the file of checkpoints, where no other was given.
@@ -44,7 +45,7 @@ func (s *Server) sealAudit(db *store.DB, ring *keys.Ring) (*audit.Log, error) {
 
 // routeAudit adds the page on which administrators read the audit.
 func (s *Server) routeAudit(routes *web.Routes, db *store.DB, pages *web.Pages, policy auth.Policy) error {
-	return audit.Desk{Reader: audit.Reader{DB: db, Policy: policy, Now: s.config.Now}, Pages: pages, Zone: s.config.TimeZone, Names: s.staffNames}.Routes(routes)
+	return audit.Desk{Reader: audit.Reader{DB: db, Policy: policy, Now: s.config.Now, Of: visits.OfPatient}, Pages: pages, Zone: s.config.TimeZone, Names: s.staffNames}.Routes(routes)
 }
 
 // staffNames are the names of who works here, by the ids of their accounts.
