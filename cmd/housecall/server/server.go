@@ -35,6 +35,7 @@ import (
 	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/figures"
 	"housecall/visits/queue"
 	"housecall/visits/reminders"
 )
@@ -164,7 +165,9 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
-		Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(),
+			figures.Links(),
+			module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
@@ -237,6 +240,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openFigures(ctx, db, post, pages, policy, routes); err != nil {
+		return err
+	}
 	s.startPost(post)
 	s.routeRooms(routes, sockets, echo)
 	routePages(routes, book)
@@ -263,6 +269,7 @@ func (s *Server) start(ctx context.Context) error {
 func Book(modules ...module.Module) (*words.Book, error) {
 	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), queue.Locales(), reminders.Locales(), audit.Locales(),
 		emergency.Locales(), notify.Locales(),
+		figures.Locales(),
 	)...)
 }
 
@@ -270,6 +277,7 @@ func Book(modules ...module.Module) (*words.Book, error) {
 func Policy(modules ...module.Module) (auth.Policy, error) {
 	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules,
 		emergency.Rules, notify.Rules,
+		figures.Rules,
 		module.Rules(modules))
 }
 

@@ -1,0 +1,268 @@
+package figures_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/jobs"
+	"housecall/platform/sites"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
+	"housecall/visits"
+	"housecall/visits/figures"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+
+var (
+	coordinator = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}
+	zone        = must(time.LoadLocation("America/New_York"))
+	now         = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// noSites is a hospital of which nobody has said anything.
+type noSites struct{}
+
+func (noSites) All(context.Context) ([]sites.Site, error)                   { return nil, nil }
+func (noSites) ServicesOf(context.Context, string) ([]sites.Service, error) { return nil, nil }
+
+// house is a database of visits with their figures.
+type house struct {
+	*figures.Service
+	db    *store.DB
+	queue *jobs.Queue
+	pages http.Handler
+}
+
+func newHouse(t testing.TB) *house {
+	t.Helper()
+	ctx := t.Context()
+	h := &house{db: storetest.Open(t, storetest.URL(t), store.Options{})}
+	clock := func() time.Time { return now }
+	if _, err := visits.New(ctx, visits.Config{DB: h.db, LinkKey: make([]byte, 32), Now: clock}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if h.queue, err = jobs.New(ctx, jobs.Config{DB: h.db, Now: clock}); err != nil {
+		t.Fatal(err)
+	}
+	book, err := words.Load(static.Locales(), web.Locales(), figures.Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := web.NewPages("Example Hospital", book, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := auth.NewPolicy(figures.Rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Service, err = figures.New(ctx, figures.Config{DB: h.db, Jobs: h.queue, Policy: policy, Pages: pages, Sites: noSites{}, Zone: zone, Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), coordinator)))
+		})
+	}})
+	h.Routes(routes)
+	if h.pages, err = web.New(routes, web.Options{Pages: pages}); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// visit is one that is over, with one of the family.
+type visit struct {
+	state      string
+	starts     time.Time
+	language   string
+	service    string
+	came, in   time.Duration // after the start; zero: never
+	resent     bool
+	interprets string
+}
+
+func (h *house) add(t testing.TB, all ...visit) {
+	t.Helper()
+	ctx := t.Context()
+	err := h.db.Tx(ctx, func(tx *store.Tx) error {
+		for _, v := range all {
+			id, invitation := store.NewID(), store.NewID()
+			starts := store.Millis(v.starts)
+			statements := []struct {
+				when bool
+				sql  string
+				args []any
+			}{
+				{true, `INSERT INTO visits (id, service, starts_at, ends_at, state, birth_date, created_at, created_by_kind, created_by_id, state_at, service_id, interpreter)
+					VALUES (?, 'x', ?, ?, ?, '', 0, 'system', '', 0, ?, ?)`, []any{id, starts, starts + 1_800_000, v.state, v.service, v.interprets}},
+				{true, `INSERT INTO invitations (id, visit_id, name, role, generation, tries, revoked_at, created_at, language) VALUES (?, ?, 'x', 'patient', 1, 0, 0, 0, ?)`,
+					[]any{invitation, id, v.language}},
+				{v.came != 0, `INSERT INTO visit_sessions (id, visit_id, invitation_id, generation, device_hash, token_hash, created_at) VALUES (?, ?, ?, 1, ?, ?, ?)`,
+					[]any{store.NewID(), id, invitation, "x", store.NewID(), starts + v.came.Milliseconds()}},
+			}
+			for _, s := range statements {
+				if !s.when {
+					continue
+				}
+				if _, err := tx.ExecContext(ctx, s.sql, s.args...); err != nil {
+					return err
+				}
+			}
+			act := store.Act{At: v.starts.Add(v.in), Actor: auth.Operator(), Action: "room.admitted", Subject: store.About("invitation", invitation), Outcome: store.Allowed}
+			if v.in != 0 {
+				if err := store.Audit(ctx, tx, act); err != nil {
+					return err
+				}
+			}
+			if act.Action = "invitation.resend"; v.resent {
+				if err := store.Audit(ctx, tx, act); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) show(t testing.TB, q figures.Query) figures.Figures {
+	t.Helper()
+	f, err := h.Show(t.Context(), coordinator, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func day(s string) time.Time { return must(time.Parse(time.DateOnly, s)) }
+
+// TestFigures counts each visit once, on the day of its site, and says of few visits only that there were some.
+func TestFigures(t *testing.T) {
+	h := newHouse(t)
+	evening := time.Date(2026, 11, 3, 2, 0, 0, 0, time.UTC) // the evening of the second there
+	var all []visit
+	for i := range 10 {
+		all = append(all, visit{state: "ended", starts: evening, language: "es", service: "a", came: -10 * time.Minute, in: time.Duration(i+1) * time.Minute, resent: i == 0})
+	}
+	all = append(all,
+		visit{state: "ended", starts: evening, language: "ht", service: "b", came: 5 * time.Minute, in: 6 * time.Minute, interprets: "confirmed"},
+		visit{state: "no_show", starts: evening, service: "b", came: time.Minute},
+		visit{state: "no_show", starts: evening.AddDate(0, 0, 7), service: "b"},
+		visit{state: "cancelled", starts: evening.AddDate(0, 0, 7), service: "b", came: time.Minute},
+		visit{state: "scheduled", starts: evening.AddDate(0, 0, 7), service: "b"},
+		visit{state: "ended", starts: now, service: "b"}) // not over as planned
+	h.add(t, all...)
+	h.queue.RunDue(t.Context())
+	h.queue.RunDue(t.Context())
+	q := figures.Query{From: day("2026-11-02"), To: day("2026-11-30"), By: figures.Week}
+	f := h.show(t, q)
+	if len(f.Rows) != 4 || f.Rows[0].TookPlace != 11 || f.Rows[0].NoShow != 1 || f.Rows[0].Failed != 1 || f.Rows[0].Interpreter != 1 || f.Rows[0].Joins != 11 || f.Rows[0].Alone != 10 ||
+		f.Rows[1].NoShow != 1 || f.Rows[1].Cancelled != 1 || f.Rows[1].Failed != 0 || f.All.Visits() != 14 {
+		t.Errorf("%+v", f)
+	}
+	// Waits of 1, 1, 2 … 10 minutes.
+	if r := f.Rows[0]; r.Waited != 11 || r.Median != 5*time.Minute || r.P90 != 9*time.Minute {
+		t.Errorf("waits %+v", r)
+	}
+	if len(f.Languages) != 1 || f.Languages[0] != (figures.Language{Tag: "es", Visits: 10}) || f.Others != 4 {
+		t.Errorf("languages %+v, others %d", f.Languages, f.Others)
+	}
+	if f := h.show(t, figures.Query{From: q.From, To: q.To, By: figures.Month, ServiceID: "b"}); len(f.Rows) != 1 || f.All.Visits() != 4 {
+		t.Errorf("of one service %+v", f)
+	}
+	h.add(t, visit{state: "ended", starts: evening.AddDate(0, 0, 8), service: "b"})
+	h.queue.RunDue(t.Context()) // not for an hour
+	if f := h.show(t, q); f.All.Visits() != 14 {
+		t.Errorf("%d visits", f.All.Visits())
+	}
+	for _, role := range []auth.Role{auth.Scheduler, auth.Clinician, auth.Program} {
+		if _, err := h.Show(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: "x", Role: role}, q); !errors.Is(err, fault.NotAllowed) {
+			t.Errorf("a %s: %v", role, err)
+		}
+	}
+}
+
+func (h *house) get(t testing.TB, path string) (status int, body string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.pages.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+	return w.Code, w.Body.String()
+}
+
+func TestPage(t *testing.T) {
+	h := newHouse(t)
+	if status, body := h.get(t, "/figures"); status != 200 || !strings.Contains(body, "No visits in this time") {
+		t.Errorf("empty: %d %s", status, body)
+	}
+	h.add(t, visit{state: "ended", starts: now.AddDate(0, -1, 0), came: time.Second, in: time.Minute}, visit{state: "no_show", starts: now.AddDate(0, -2, 0)})
+	h.queue.RunDue(t.Context())
+	status, body := h.get(t, "/figures?by=month")
+	if status != 200 || !strings.Contains(body, "<title>October 2026, Took place: 1</title>") || strings.Count(body, `<th scope="row">`) != 13 || strings.Contains(body, "style=") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := h.get(t, "/figures.csv?from=2026-09-01&to=2026-10-31"); status != 200 ||
+		!strings.HasSuffix(body, "2026-09-01,1,0,1,0,0,0,0,0,0,,\n2026-10-01,1,1,0,0,0,0,1,1,1,,\n") {
+		t.Errorf("%d %s", status, body)
+	}
+	for _, wrong := range []string{"from=yesterday", "from=2026-11-02&to=2026-11-01", "from=1900-01-01"} {
+		if status, body := h.get(t, "/figures?"+wrong); status != 422 || !strings.Contains(body, `class="error-message"`) {
+			t.Errorf("%s: %d", wrong, status)
+		}
+	}
+}
+
+// BenchmarkYear counts 200,000 visits of four years, once, and then reads a year of them.
+func BenchmarkYear(b *testing.B) {
+	if os.Getenv("HOUSECALL_BENCH") == "" {
+		b.Skip("takes minutes: set HOUSECALL_BENCH")
+	}
+	h := newHouse(b)
+	const n = 200_000
+	for at := 0; at < n; at += 2000 {
+		var some []visit
+		for i := at; i < at+2000; i++ {
+			v := visit{state: []string{"ended", "ended", "ended", "no_show", "cancelled"}[i%5], starts: now.Add(-time.Duration(n-i) * 4 * 365 * 24 * time.Hour / n).Add(-time.Hour), language: []string{"en", "es", "ht", ""}[i%4],
+				service: fmt.Sprint(i % 12)}
+			if v.state == "ended" {
+				v.came, v.in = -time.Minute, time.Duration(i%40+1)*time.Minute
+			}
+			some = append(some, v)
+		}
+		h.add(b, some...)
+	}
+	began := time.Now()
+	h.queue.RunDue(b.Context())
+	b.Logf("counted in %s", time.Since(began))
+	for b.Loop() {
+		if status, _ := h.get(b, "/figures?by=week"); status != 200 {
+			b.Fatal(status)
+		}
+	}
+}
