@@ -175,11 +175,11 @@ func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
 		}
 	}
 	k.WriteUsual = f.own.T("desk.new.writes_ticked")
-	if own := contactOf(p, ownContact(p, false)); own.ID != "" {
+	if own := contactOf(p, OwnContact(p, false)); own.ID != "" {
 		k.WriteUsual = f.own.T("desk.new.writes_usual", "who", reachWords(own))
 	}
 	k.WriteOnly = f.own.T("desk.new.writes_nobody")
-	if own := contactOf(p, ownContact(p, true)); own.ID != "" {
+	if own := contactOf(p, OwnContact(p, true)); own.ID != "" {
 		k.WriteOnly = f.own.T("desk.new.writes_only", "who", reachWords(own))
 	}
 	f.Known = &k
@@ -205,8 +205,8 @@ func reachWords(c people.Contact) string {
 	return c.Email.Reveal()
 }
 
-// ownContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; empty: there is none.
-func ownContact(p people.Patient, confidential bool) (id string) {
+// OwnContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; empty: there is none.
+func OwnContact(p people.Patient, confidential bool) (id string) {
 	for _, c := range p.Recipients(confidential) {
 		if c.Kind == people.Self && (id == "" || !c.Confidential && contactOf(p, id).Confidential) {
 			id = c.ID

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -50,17 +51,30 @@ func (s *Service) Insert(ctx context.Context, tx *store.Tx, actor auth.Actor, p 
 	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: actor, Action: "patient.create", Subject: store.About("patient", p.ID), Detail: contactsDetail(p), Outcome: store.Allowed})
 }
 
-// Alike are the patients, with their contacts, who could be the same as p: of its site, with its number, or else with its birth date and the same words in the
-// name. It is for programs that compare: who is shown what it found must be audited by who shows it.
-func (s *Service) Alike(ctx context.Context, p Patient) ([]Patient, error) {
-	var found []Patient
+// Alike are, for each of these patients, those with their contacts who could be the same: at the site, with the number, or else with the birth date and the same
+// words in the name. Who was found is audited as by a search.
+func (s *Service) Alike(ctx context.Context, actor auth.Actor, all []Patient) ([][]Patient, error) {
+	if !s.May(actor, Read) {
+		return nil, s.do(ctx, actor, "patient.compare", Read, "", nil)
+	}
+	found, shown := make([][]Patient, len(all)), []Patient{}
+	for i, p := range all {
+		some, err := s.alikeTo(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		found[i], shown = some, append(shown, some...)
+	}
+	return found, s.auditFound(ctx, actor, "patient.compare", shown)
+}
+
+func (s *Service) alikeTo(ctx context.Context, p Patient) (found []Patient, err error) {
 	if key := numberKey(p.Number.Reveal()); key != "" {
-		some, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Patient, error) { return scanPatient(r.Scan) },
+		found, err = store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Patient, error) { return scanPatient(r.Scan) },
 			`SELECT `+patientColumns+` FROM patients WHERE site_id = ? AND number_key = ? AND number_key <> ''`, p.SiteID, key)
 		if err != nil {
 			return nil, fmt.Errorf("look for a number: %w", err)
 		}
-		found = some
 	}
 	if len(found) == 0 {
 		parts, err := parseSearch(p.Name.Reveal() + " " + p.BirthDate.Reveal())
@@ -73,11 +87,17 @@ func (s *Service) Alike(ctx context.Context, p Patient) ([]Patient, error) {
 		found = slices.DeleteFunc(found, func(o Patient) bool { return o.SiteID != p.SiteID || !p.alike(o) })
 	}
 	for i, o := range found {
-		whole, err := patientRow(ctx, s.config.DB, o.ID)
-		if err != nil {
+		if found[i], err = patientRow(ctx, s.config.DB, o.ID); err != nil {
 			return nil, err
 		}
-		found[i] = whole
 	}
 	return found, nil
 }
+
+// Likeness is the same of two patients who could be one: it has the birth date and the words of the name.
+func (p Patient) Likeness() string {
+	return p.BirthDate.Reveal() + " " + strings.Join(sortedWords(p), " ")
+}
+
+// NumberKey is the same of two spellings of the hospital's number; empty: there is none.
+func (p Patient) NumberKey() string { return numberKey(p.Number.Reveal()) }

@@ -24,6 +24,13 @@ type Access struct {
 	Reach  Reach
 	Action auth.Action // of staff and keys; empty: whoever is signed in
 	Why    string      // it is public
+	Body   int64       // bytes that what is sent may have; 0: as Options say
+}
+
+// Taking is the same for a route to which more is sent than forms are: up to so many bytes.
+func (a Access) Taking(bytes int64) Access {
+	a.Body = bytes
+	return a
 }
 
 // Public is a route for everybody; why says for what reason.
@@ -60,6 +67,7 @@ type Routes struct {
 	guards Guards
 	all    []Route
 	tells  []tells
+	bodies map[string]int64 // by pattern: the bytes that may be sent, where these are not as many as to any
 }
 
 // tells is how errors are told below a path.
@@ -69,7 +77,9 @@ type tells struct {
 }
 
 // NewRoutes returns routes without any. A guard that is nil lets nobody through.
-func NewRoutes(g Guards) *Routes { return &Routes{mux: http.NewServeMux(), guards: g} }
+func NewRoutes(g Guards) *Routes {
+	return &Routes{mux: http.NewServeMux(), guards: g, bodies: map[string]int64{}}
+}
 
 // All are the routes, in the order they were declared.
 func (r *Routes) All() []Route { return r.all }
@@ -97,6 +107,7 @@ func (r *Routes) Handle(pattern string, a Access, h http.Handler) {
 	}
 	r.mux.Handle(pattern, h)
 	r.all = append(r.all, Route{pattern, a})
+	r.bodies[pattern] = a.Body
 }
 
 // HandleFunc is Handle for a function.

@@ -81,11 +81,11 @@ func New(routes *Routes, o Options) (http.Handler, error) {
 		r.RemoteAddr = clientAddr(r, o.Proxies)
 		rec := &recorder{ResponseWriter: w}
 		set(w.Header(), r.TLS != nil)
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = http.MaxBytesReader(w, r.Body, o.MaxBody)
-		}
 		// Asked before serving, because handlers further in work on copies of the request.
 		_, route := mux.Handler(r)
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(routes.bodies[route], o.MaxBody))
+		}
 		defer func() {
 			cause := recover()
 			if cause == http.ErrAbortHandler { // the one panic that is part of net/http

@@ -1,0 +1,368 @@
+package imports
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+	"housecall/visits"
+)
+
+// Line is one visit of a file as it would be made.
+type Line struct {
+	Number   int // of its line in the file
+	Request  visits.Request
+	Patient  string
+	New      bool // the patient is not known yet
+	Site     sites.Site
+	Service  string
+	Overlaps int // visits of the clinician or the patient at that time
+
+	confidential bool
+}
+
+// reader turns the rows of a file into requests.
+type reader struct {
+	*Importer
+	sites    []sites.Site
+	services map[string][]sites.Service // by site
+	staff    []staff.Colleague
+	wrong    []Wrong
+	lines    []Line
+	patients []people.Patient           // of each line, as the file has them
+	ready    map[string]*people.Patient // those who are new, by what they are known by
+}
+
+func (s *Importer) newReader(ctx context.Context) (*reader, error) {
+	r := &reader{Importer: s, services: map[string][]sites.Service{}, ready: map[string]*people.Patient{}}
+	var err error
+	if r.sites, err = s.config.Sites.All(ctx); err != nil {
+		return nil, err
+	}
+	for _, site := range r.sites {
+		if r.services[site.ID], err = s.config.Sites.ServicesOf(ctx, site.ID); err != nil {
+			return nil, err
+		}
+	}
+	r.staff, err = s.config.Colleagues.Colleagues(ctx)
+	return r, err
+}
+
+// add notes what is wrong with a cell, once.
+func (r *reader) add(line int, c Column, key string, values ...any) {
+	if !slices.ContainsFunc(r.wrong, func(w Wrong) bool { return w.Line == line && w.Column == c }) {
+		r.wrong = append(r.wrong, Wrong{line, c, key, values})
+	}
+}
+
+// read reads one row, as far as the hospital's patients need not be known for it.
+func (r *reader) read(one row) {
+	n := one.line
+	l := Line{Number: n, Patient: one.get(PatientName), Site: r.siteOf(one)}
+	q := visits.Request{SiteID: l.Site.ID, Service: one.get(Service), BirthDate: phi.Text(one.get(BirthDate)), InterpreterLanguage: one.get(InterpreterLanguage)}
+	service := r.serviceOf(one, l.Site.ID)
+	if service.ID != "" {
+		q.ServiceID, q.Service, q.Minutes = service.ID, service.Name, service.Minutes
+	}
+	l.Service = q.Service
+	if typed := one.get(Minutes); typed != "" {
+		minutes, err := strconv.Atoi(typed)
+		if err != nil {
+			r.add(n, Minutes, "desk.wrong.minutes.odd")
+		}
+		q.Minutes = minutes
+	} else if q.Minutes == 0 {
+		r.add(n, Minutes, "desk.wrong.minutes.odd")
+	}
+	q.StartsAt = r.startOf(one, l.Site.Zone)
+	q.ClinicianID = r.clinicianOf(one)
+	if q.Confidential = r.confidentialOf(one); q.Confidential != nil {
+		l.confidential = *q.Confidential
+	} else {
+		l.confidential = service.Confidential
+	}
+	if q.InterpreterLanguage != "" {
+		q.Interpreter = visits.InterpreterRequested
+	}
+	l.Request = q
+	r.lines, r.patients = append(r.lines, l), append(r.patients, patientOf(one, l))
+}
+
+// patientOf is the patient of a row, with the contacts that it names.
+func patientOf(one row, l Line) people.Patient {
+	p := people.Patient{SiteID: l.Site.ID, Name: phi.Text(one.get(PatientName)), BirthDate: l.Request.BirthDate, Language: one.get(Language), Number: phi.Text(one.get(PatientNumber))}
+	reach := func(email, phone Column) (phi.Text, phi.Text) {
+		return people.TidyReach(phi.Text(one.get(email)), phi.Text(one.get(phone)), l.Site.Country)
+	}
+	if email, phone := reach(PatientEmail, PatientPhone); email+phone != "" {
+		p.Contacts = append(p.Contacts, people.Contact{Kind: people.Self, Email: email, Phone: phone, Confidential: l.confidential})
+	}
+	if email, phone := reach(GuardianEmail, GuardianPhone); email+phone != "" || one.get(GuardianName) != "" {
+		p.Contacts = append(p.Contacts, people.Contact{Kind: people.Guardian, Name: phi.Text(one.get(GuardianName)), Relation: phi.Text(one.get(GuardianRelation)),
+			Email: email, Phone: phone, Language: one.get(GuardianLanguage)})
+	}
+	return p
+}
+
+func (r *reader) siteOf(one row) sites.Site {
+	name := one.get(Site)
+	if name == "" {
+		return r.sites[0]
+	}
+	for _, s := range r.sites {
+		if strings.EqualFold(s.Name, name) {
+			return s
+		}
+	}
+	r.add(one.line, Site, "imports.wrong.site")
+	return r.sites[0]
+}
+
+func (r *reader) serviceOf(one row, site string) sites.Service {
+	name := one.get(Service)
+	for _, s := range r.services[site] {
+		if s.Active && strings.EqualFold(s.Name, name) {
+			return s
+		}
+	}
+	switch {
+	case name == "":
+		r.add(one.line, Service, "desk.wrong.service.empty")
+	case len(r.services[site]) > 0:
+		r.add(one.line, Service, "imports.wrong.service")
+	}
+	return sites.Service{}
+}
+
+func (r *reader) clinicianOf(one row) string {
+	name := one.get(Clinician)
+	var found []string
+	for _, p := range r.staff {
+		if strings.EqualFold(p.Name.Reveal(), name) {
+			found = append(found, p.ID)
+		}
+	}
+	switch {
+	case name == "":
+		r.add(one.line, Clinician, "desk.wrong.clinician.empty")
+	case len(found) > 1:
+		r.add(one.line, Clinician, "imports.wrong.clinician_several")
+	case len(found) == 0:
+		r.add(one.line, Clinician, "imports.wrong.clinician")
+	default:
+		return found[0]
+	}
+	return ""
+}
+
+func (r *reader) startOf(one row, zone *time.Location) time.Time {
+	day, err := sites.ParseDay(one.get(Date))
+	switch {
+	case one.get(Date) == "":
+		r.add(one.line, Date, "desk.wrong.date.empty")
+	case err != nil:
+		r.add(one.line, Date, "desk.wrong.date.odd")
+	}
+	clock, clockErr := sites.ParseClock(one.get(Time))
+	switch {
+	case one.get(Time) == "":
+		r.add(one.line, Time, "desk.wrong.time.empty")
+	case clockErr != nil:
+		r.add(one.line, Time, "desk.wrong.time.odd")
+	}
+	if err != nil || clockErr != nil {
+		return time.Time{}
+	}
+	at := day.At(clock, zone)
+	if local := at.In(zone); time.Duration(local.Hour())*time.Hour+time.Duration(local.Minute())*time.Minute != clock {
+		r.add(one.line, Time, "desk.wrong.time.skipped")
+	}
+	return at
+}
+
+func (r *reader) confidentialOf(one row) *bool {
+	var value bool
+	switch strings.ToLower(one.get(Confidential)) {
+	case "":
+		return nil
+	case "yes":
+		value = true
+	case "no":
+	default:
+		r.add(one.line, Confidential, "imports.wrong.yes_no")
+	}
+	return &value
+}
+
+// meet finds the patients whom the hospital knows among those of the file, and makes the others ready. Lines of the same new patient share one.
+func (r *reader) meet(ctx context.Context, actor auth.Actor) error {
+	found, err := r.config.Patients.Alike(ctx, actor, r.patients)
+	if err != nil {
+		return err
+	}
+	for i, p := range r.patients {
+		l := &r.lines[i]
+		known := slices.DeleteFunc(found[i], func(o people.Patient) bool {
+			return p.NumberKey() != "" && o.NumberKey() != "" && p.NumberKey() != o.NumberKey()
+		})
+		switch {
+		case len(known) > 1:
+			r.add(l.Number, PatientName, "imports.wrong.patient_several")
+		case len(known) == 1 && known[0].Likeness() != p.Likeness():
+			r.add(l.Number, PatientNumber, "imports.wrong.number")
+		case len(known) == 1:
+			l.Request.PatientID = known[0].ID
+			r.invite(l, known[0], p)
+		default:
+			if err := r.fresh(ctx, l, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fresh makes the patient of a line ready, unless an earlier line has.
+func (r *reader) fresh(ctx context.Context, l *Line, p people.Patient) error {
+	byName := p.SiteID + " name " + p.Likeness()
+	byNumber := p.SiteID + " number " + p.NumberKey()
+	same := r.ready[byName]
+	if p.NumberKey() != "" {
+		if other := r.ready[byNumber]; other != nil && other.Likeness() != p.Likeness() {
+			r.add(l.Number, PatientNumber, "imports.wrong.number")
+			return nil
+		}
+		if same != nil && same.NumberKey() != p.NumberKey() {
+			same = r.ready[byNumber]
+		}
+	}
+	if same != nil {
+		l.Request.PatientID, l.Request.NewPatient = same.ID, same
+		r.invite(l, *same, p)
+		return nil
+	}
+	l.New = true
+	ready, err := r.config.Patients.Prepare(ctx, p)
+	if fields, ok := fault.FieldsOf(err); ok {
+		for _, e := range fields {
+			r.takePatient(l.Number, p, e)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.ready[byName], r.ready[byNumber] = &ready, &ready
+	l.Request.PatientID, l.Request.NewPatient = ready.ID, &ready
+	r.invite(l, ready, ready)
+	return nil
+}
+
+// invite adds the people of a line: known is the patient as the hospital has them, p as the file does. Whom the file does not name comes as the hospital has them.
+func (r *reader) invite(l *Line, known, p people.Patient) {
+	patient := visits.Person{Role: auth.Patient, Name: known.Name, Language: known.Language}
+	var guardians []visits.Person
+	for _, c := range p.Contacts {
+		one := visits.Person{Role: auth.Guardian, Name: c.Name, Language: c.Language, Email: c.Email, Phone: c.Phone}
+		if at := slices.IndexFunc(known.Contacts, func(o people.Contact) bool {
+			return o.Kind == c.Kind && (c.Email == "" || strings.EqualFold(o.Email.Reveal(), c.Email.Reveal())) && (c.Phone == "" || o.Phone == c.Phone)
+		}); at >= 0 {
+			one.ContactID, one.Email, one.Phone = known.Contacts[at].ID, "", ""
+		}
+		if c.Kind == people.Self {
+			patient.ContactID, patient.Email, patient.Phone = one.ContactID, one.Email, one.Phone
+		} else {
+			guardians = append(guardians, one)
+		}
+	}
+	if patient.ContactID == "" && patient.Email+patient.Phone == "" {
+		patient.ContactID = visits.OwnContact(known, l.confidential)
+	}
+	if guardians == nil && !l.confidential {
+		for _, c := range known.Contacts {
+			if c.Kind == people.Guardian {
+				guardians = append(guardians, visits.Person{Role: auth.Guardian, Name: c.Name, ContactID: c.ID})
+			}
+		}
+	}
+	l.Request.People = append([]visits.Person{patient, {Role: auth.Clinician, StaffID: l.Request.ClinicianID}}, guardians...)
+}
+
+// takePatient says what is wrong with a new patient by the columns they come from.
+func (r *reader) takePatient(line int, p people.Patient, e fault.Field) {
+	columns := map[string]Column{"name": PatientName, "birth_date": BirthDate, "language": Language, "number": PatientNumber}
+	if c, ok := columns[e.Field]; ok {
+		most := people.MaxName
+		if c == PatientNumber {
+			most = people.MaxNumber
+		}
+		r.add(line, c, "patients.wrong."+e.Field+"."+e.Key, "max", most)
+		return
+	}
+	var i int
+	var part string
+	if _, err := fmt.Sscanf(e.Field, "contacts[%d].%s", &i, &part); err != nil || i >= len(p.Contacts) {
+		r.add(line, "", "desk.wrong.other")
+		return
+	}
+	prefix, most := "guardian_", people.MaxName
+	if p.Contacts[i].Kind == people.Self {
+		prefix = "patient_"
+	}
+	if part == "relation" {
+		most = people.MaxRelation
+	}
+	r.add(line, Column(prefix+part), "patients.wrong.contact."+part+"."+e.Key, "max", most)
+}
+
+// takeVisit says what is wrong with a visit by the columns it comes from.
+func (r *reader) takeVisit(line int, e fault.Field) {
+	columns := map[string]Column{"starts_at": Date, "minutes": Minutes, "service": Service, "birth_date": BirthDate, "interpreter_language": InterpreterLanguage}
+	c, ok := columns[e.Field]
+	switch {
+	case e.Field == "starts_at":
+		r.add(line, c, "desk.wrong.start."+e.Key)
+		return
+	case e.Field == "minutes":
+		r.add(line, c, "desk.wrong.minutes.range", "min", visits.MinMinutes, "max", visits.MaxMinutes)
+		return
+	case e.Field == "interpreter_language":
+		r.add(line, c, "imports.wrong.interpreter")
+		return
+	case ok:
+		r.add(line, c, "desk.wrong."+e.Field+"."+e.Key, "max", people.MaxName)
+		return
+	}
+	var i int
+	var part string
+	if _, err := fmt.Sscanf(e.Field, "people[%d].%s", &i, &part); err != nil || i > 2 {
+		r.add(line, "", "desk.wrong.other")
+		return
+	}
+	prefix := []string{"patient_", "clinician_", "guardian_"}[i]
+	switch {
+	case e.Key == "confidential" && i == 2:
+		r.add(line, GuardianName, "imports.wrong.confidential")
+	case e.Key == "confidential":
+		r.add(line, Confidential, "desk.wrong.confidential."+part)
+	case part == "email" || part == "phone":
+		r.add(line, Column(prefix+part), "patients.wrong.contact."+part+"."+e.Key)
+	case part == "name" && i != 1:
+		r.add(line, Column(prefix+part), "desk.wrong.name."+e.Key, "max", people.MaxName)
+	case part == "language" && i == 2:
+		r.add(line, GuardianLanguage, "desk.wrong.language")
+	case part == "language":
+		r.add(line, Language, "desk.wrong.language")
+	default:
+		r.add(line, "", "desk.wrong.other")
+	}
+}
