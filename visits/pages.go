@@ -41,14 +41,16 @@ type Desk struct {
 	service *Service
 	pages   *web.Pages
 	zone    *time.Location
+	beside  []web.Link
 }
 
-// NewDesk parses the pages. zone is the time zone of readers whose browser has not told theirs; it should be one with a name.
-func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
+// NewDesk parses the pages. zone is the time zone of readers whose browser has not told theirs; it should be one with a name. beside are other ways to
+// new visits, which the list shows.
+func NewDesk(s *Service, pages *web.Pages, zone *time.Location, beside ...web.Link) (*Desk, error) {
 	if err := pages.Add("desk", store.Folder(deskPages, "pages")); err != nil {
 		return nil, err
 	}
-	return &Desk{service: s, pages: pages, zone: zone}, nil
+	return &Desk{service: s, pages: pages, zone: zone, beside: beside}, nil
 }
 
 // Routes adds the desk's pages.
@@ -91,6 +93,11 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 	}
 	l.fill(d.service, visits, opened, zone, own)
 	l.MaySchedule = actor.May(auth.VisitSchedule)
+	for _, link := range d.beside {
+		if actor.May(link.Action) {
+			l.Beside = append(l.Beside, choice{link.Path, own.T(link.Words)})
+		}
+	}
 	d.pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: DeskPath, Body: l})
 }
 

@@ -29,6 +29,7 @@ type listView struct {
 	Earlier     string // path of the days before (past)
 	Zone        zoneView
 	MaySchedule bool
+	Beside      []choice // paths of other ways to new visits
 
 	query Query
 	next  string

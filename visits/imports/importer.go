@@ -51,7 +51,7 @@ func New(ctx context.Context, c Config) (*Importer, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if err := c.DB.Migrate(ctx, "visits-imports", Migrations()); err != nil {
+	if err := c.DB.Migrate(ctx, "visits_imports", Migrations()); err != nil {
 		return nil, err
 	}
 	return &Importer{c}, nil

@@ -36,6 +36,7 @@ import (
 	"housecall/visits"
 	"housecall/visits/after"
 	"housecall/visits/figures"
+	"housecall/visits/imports"
 	"housecall/visits/queue"
 	"housecall/visits/reminders"
 )
@@ -195,7 +196,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone)
+	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone, imports.Links()...)
 	if err != nil {
 		return err
 	}
@@ -226,6 +227,9 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.routePractice(routes, pages); err != nil {
+		return err
+	}
+	if err := s.routeImports(ctx, db, ring, routes, pages); err != nil {
 		return err
 	}
 	if err := s.openAfter(ctx, db, ring, policy, once, routes); err != nil {
@@ -268,8 +272,7 @@ func (s *Server) start(ctx context.Context) error {
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
 	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), queue.Locales(), reminders.Locales(), audit.Locales(),
-		emergency.Locales(), notify.Locales(),
-		figures.Locales(),
+		emergency.Locales(), notify.Locales(), figures.Locales(), imports.Locales(),
 	)...)
 }
 

@@ -1,0 +1,316 @@
+package imports_test
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/keys"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
+	"housecall/visits"
+	"housecall/visits/imports"
+)
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// clinic is a hospital with a service, a clinician and a patient, and its pages behind a guard that lets in an actor by the rules.
+type clinic struct {
+	t       testing.TB
+	db      *store.DB
+	people  *people.Service
+	visits  *visits.Service
+	patient people.Patient
+	actor   auth.Actor
+	handler http.Handler
+	now     time.Time
+}
+
+var book = sync.OnceValues(func() (*words.Book, error) {
+	return words.Load(static.Locales(), web.Locales(), people.Locales(), visits.Locales(), imports.Locales())
+})
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func newClinic(t testing.TB) *clinic {
+	t.Helper()
+	ctx := t.Context()
+	c := &clinic{t: t, db: storetest.Open(t, storetest.URL(t), store.Options{}), actor: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}, now: noon}
+	now := func() time.Time { return c.now }
+	policy := must[auth.Policy](t)(auth.NewPolicy(sites.Rules, people.Rules))
+	zone := must[*time.Location](t)(time.LoadLocation("America/New_York"))
+	languages := []string{"en", "es"}
+	house := must[*sites.House](t)(sites.New(ctx, sites.Config{DB: c.db, Policy: policy, Languages: languages, Now: now,
+		First: sites.Site{Name: "Example Children's Hospital", Country: "US", Calendar: sites.Calendar{Zone: zone}}}))
+	first := must[sites.Site](t)(house.Default(ctx))
+	for _, s := range []sites.Service{{Name: "Cardiology", Minutes: 40}, {Name: "Adolescents", Minutes: 20, Confidential: true}} {
+		s.SiteID, s.Active = first.ID, true
+		must[sites.Service](t)(house.CreateService(ctx, auth.Operator(), s))
+	}
+	c.people = must[*people.Service](t)(people.New(ctx, people.Config{DB: c.db, Policy: policy, Sites: house, Languages: languages, Now: now}))
+	c.patient = must[people.Patient](t)(c.people.Create(ctx, c.actor, people.Patient{Name: "Canary Patientname", BirthDate: "2012-05-31", Number: "MRN-1", Contacts: []people.Contact{
+		{Kind: people.Self, Phone: "202 555 0100", Confidential: true}, {Kind: people.Guardian, Name: "Canary Guardianname", Email: "guardian@example.org"}}}))
+	accounts := must[*staff.Accounts](t)(staff.New(ctx, staff.Config{DB: c.db, Policy: policy, Now: now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}))
+	must[staff.Account](t)(accounts.Create(ctx, auth.Operator(), staff.NewAccount{Name: "Canary Clinicianname", Email: "c@example.org", Password: "wobbly-green-teapot", Role: auth.Clinician}))
+	ring := must[*keys.Ring](t)(keys.Open(ctx, c.db, filepath.Join(t.TempDir(), "master.key")))
+	c.visits = must[*visits.Service](t)(visits.New(ctx, visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: languages, Sites: house,
+		Patients: c.people, Colleagues: accounts, Now: now}))
+	importer := must[*imports.Importer](t)(imports.New(ctx, imports.Config{DB: c.db, Visits: c.visits, Patients: c.people, Sites: house, Colleagues: accounts, Vault: ring.Staff(),
+		Key: ring.Link(), Now: now}))
+	pages := must[*web.Pages](t)(web.NewPages("Example", must[*words.Book](t)(book()), nil))
+	desk := must[*imports.Desk](t)(imports.NewDesk(importer, pages))
+	routes := web.NewRoutes(web.Guards{Staff: func(action auth.Action, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !c.actor.May(action) {
+				web.NotFound(w, r)
+				return
+			}
+			h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), c.actor)))
+		})
+	}})
+	desk.Routes(routes)
+	c.handler = must[http.Handler](t)(web.New(routes, web.Options{Pages: pages, Now: now}))
+	return c
+}
+
+func (c *clinic) send(r *http.Request) *httptest.ResponseRecorder {
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	c.handler.ServeHTTP(w, r)
+	return w
+}
+
+// upload sends a file.
+func (c *clinic) upload(file string) *httptest.ResponseRecorder {
+	c.t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	part := must[interface{ Write([]byte) (int, error) }](c.t)(form.CreateFormFile("file", "visits.csv"))
+	if _, err := part.Write([]byte(file)); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := form.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "/desk/import", &b)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	return c.send(r)
+}
+
+var sealed = regexp.MustCompile(`name="sealed" value="([^"]+)"`)
+
+// confirm makes what a page shows; ticked are boxes on it.
+func (c *clinic) confirm(page *httptest.ResponseRecorder, ticked ...string) *httptest.ResponseRecorder {
+	c.t.Helper()
+	m := sealed.FindStringSubmatch(page.Body.String())
+	if m == nil {
+		c.t.Fatalf("nothing to confirm: %d %s", page.Code, read(page))
+	}
+	form := url.Values{"sealed": {html.UnescapeString(m[1])}}
+	for _, box := range ticked {
+		form.Set(box, "yes")
+	}
+	r := httptest.NewRequest(http.MethodPost, "/desk/import/make", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return c.send(r)
+}
+
+var tags = regexp.MustCompile(`(?s)<[^>]*>`)
+
+func read(w *httptest.ResponseRecorder) string {
+	return strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(w.Body.String(), " "))), " ")
+}
+
+func wantWords(t testing.TB, w *httptest.ResponseRecorder, want ...string) {
+	t.Helper()
+	for _, s := range want {
+		if !strings.Contains(read(w), s) {
+			t.Errorf("the page lacks %q:\n%d %s", s, w.Code, read(w))
+		}
+	}
+}
+
+func (c *clinic) count(query string) (n int) {
+	c.t.Helper()
+	if err := c.db.QueryRowContext(c.t.Context(), `SELECT COUNT(*) FROM `+query).Scan(&n); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
+const columns = "patient_number,patient_name,birth_date,language,patient_phone,guardian_name,guardian_email,service,clinician,date,time,confidential,interpreter_language\n"
+
+// TestImport: patients are found or added once, everything is made at once, and the same file is noticed.
+func TestImport(t *testing.T) {
+	c := newClinic(t)
+	file := columns +
+		"mrn 1,Canary Patientname,2012-05-31,,,,,cardiology,canary clinicianname,2026-12-01,09:00,,ase\n" +
+		",Patientname Canary,2012-05-31,,,,,Adolescents,Canary Clinicianname,2026-12-01,10:00,,\n" +
+		"MRN-2,Canary Newname,2015-01-02,es,,\"Canary Other\nname\",other@example.org,Cardiology,Canary Clinicianname,2026-12-01,11:00,no,\n"
+	wantWords(t, c.upload(file), "Line 4", "Nothing is made. Mend the file", "guardian_name The name must be one line of plain text")
+	file = strings.ReplaceAll(file, "Other\nname", "Othername") +
+		"MRN-2,Canary Newname,2015-01-02,es,,Canary Othername,other@example.org,Cardiology,Canary Clinicianname,2026-12-08,11:00,no,\n"
+	page := c.upload(file)
+	wantWords(t, page, "4 visits. 1 patient is new. Nothing is made yet.", "Line 2 Canary Patientname Cardiology Tuesday 1 December 2026 at 09:00", "Canary Newname New patient")
+	if c.count(`visits`) != 0 || c.count(`patients`) != 1 {
+		t.Error("something was made before anybody said so")
+	}
+	if body := page.Body.String(); strings.Contains(sealed.FindString(body), "Canary") {
+		t.Error("the file is not sealed")
+	}
+	made := c.confirm(page)
+	if made.Code != http.StatusSeeOther || c.count(`visits`) != 4 || c.count(`patients`) != 2 || c.count(`visit_imports`) != 1 {
+		t.Fatalf("%d %s: %d visits, %d patients", made.Code, read(made), c.count(`visits`), c.count(`patients`))
+	}
+	wantWords(t, c.send(httptest.NewRequest(http.MethodGet, made.Header().Get("Location"), nil)), "4 visits are made.")
+	all := must[visits.Page](t)(c.visits.List(t.Context(), c.actor, visits.Query{})).Visits
+	var got []string
+	for _, v := range all {
+		var by []string
+		for _, i := range v.Invitations {
+			switch {
+			case i.ContactID == "":
+				by = append(by, string(i.Role))
+			default:
+				by = append(by, string(i.Role)+"!")
+			}
+		}
+		got = append(got, fmt.Sprintf("%s %v %s %t", v.StartsAt.Format("15:04"), v.EndsAt.Sub(v.StartsAt), strings.Join(by, " "), v.Confidential))
+	}
+	want := []string{"14:00 40m0s patient! clinician guardian! false", "15:00 20m0s patient! clinician true", "16:00 40m0s patient clinician guardian! false", "16:00 40m0s patient clinician guardian! false"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("made\n%s", strings.Join(got, "\n"))
+	}
+	if all[0].Interpreter != visits.InterpreterRequested || all[0].PatientID != c.patient.ID || all[1].PatientID != c.patient.ID || all[2].PatientID != all[3].PatientID {
+		t.Errorf("made %+v", all)
+	}
+	if c.count(`audit WHERE action = 'visit.create'`) != 4 || c.count(`audit WHERE action = 'visit.import'`) != 1 || c.count(`audit WHERE detail LIKE '%Canary%'`) != 0 {
+		t.Error("not audited, or with a name")
+	}
+
+	// The same file, and the same times.
+	again := c.upload(file)
+	wantWords(t, again, "Visits were made of this very file", "In marked lines the clinician or the patient has another visit")
+	wantWords(t, c.confirm(again, "allow_overlap"), "There is a problem", "Make them once more")
+	wantWords(t, c.confirm(again, "again"), "There is a problem", "Plan it all the same")
+	if c.count(`visits`) != 4 {
+		t.Error("they were made although nobody said so")
+	}
+	c.now = c.now.Add(2 * time.Hour)
+	wantWords(t, c.confirm(again, "again", "allow_overlap"), "You looked at the file too long ago.")
+	if w := c.confirm(c.upload(file), "again", "allow_overlap"); w.Code != http.StatusSeeOther || c.count(`visits`) != 8 || c.count(`patients`) != 2 {
+		t.Errorf("%d %s", w.Code, read(w))
+	}
+	// Of another reader's page nothing is made.
+	page = c.upload(file)
+	c.actor.ID = store.NewID()
+	wantWords(t, c.confirm(page, "again", "allow_overlap"), "You looked at the file too long ago.")
+	c.actor.Role = auth.Coordinator
+	if w := c.upload(file); w.Code != http.StatusNotFound {
+		t.Errorf("who may not plan gets %d", w.Code)
+	}
+}
+
+// TestImportSaysWhatIsWrong: each error stands by its line and its column, all of them at once.
+func TestImportSaysWhatIsWrong(t *testing.T) {
+	c := newClinic(t)
+	line := func(change map[int]string) string {
+		cells := []string{"", "Canary Newname", "2015-01-02", "es", "", "", "", "Cardiology", "Canary Clinicianname", "2026-12-01", "09:00", "", ""}
+		for i, s := range change {
+			cells[i] = s
+		}
+		return strings.Join(cells, ",") + "\n"
+	}
+	var file strings.Builder
+	file.WriteString(columns)
+	var want []string
+	for _, bad := range []struct {
+		change map[int]string
+		want   string
+	}{
+		{map[int]string{0: "MRN-1"}, "patient_number Another patient has this number"},
+		{map[int]string{1: ""}, "patient_name Enter the patient’s name"},
+		{map[int]string{2: "31.5.2012"}, "birth_date Enter a real date of birth"},
+		{map[int]string{3: "klingon"}, "language Choose one of the languages"},
+		{map[int]string{4: "12"}, "patient_phone Enter a telephone number"},
+		{map[int]string{5: "Somebody"}, "guardian_email Enter a telephone number or an email address"},
+		{map[int]string{6: "x@example.org"}, "guardian_name Enter the name of the parent or guardian"},
+		{map[int]string{7: "Astrology"}, "service The site has no service of this name"},
+		{map[int]string{8: "Nobody"}, "clinician Nobody here has an account of this name"},
+		{map[int]string{9: "1.12.2026"}, "date Enter the date as in"},
+		{map[int]string{9: "2026-11-01"}, "date The start is so long ago"},
+		{map[int]string{10: "9 am"}, "time Enter the time as in"},
+		{map[int]string{9: "2027-03-14", 10: "02:30"}, "time There is no such time on this day"},
+		{map[int]string{11: "maybe"}, "confidential Enter yes or no"},
+		{map[int]string{5: "Somebody", 6: "x@example.org", 11: "yes"}, "guardian_name Parents and guardians get no message about a confidential visit"},
+		{map[int]string{12: "??"}, "interpreter_language Enter the tag of a language"},
+	} {
+		file.WriteString(line(bad.change))
+		want = append(want, bad.want)
+	}
+	w := c.upload(file.String())
+	if w.Code != http.StatusUnprocessableEntity || sealed.MatchString(w.Body.String()) {
+		t.Errorf("%d", w.Code)
+	}
+	rows := strings.Split(w.Body.String(), `<li class="desk-row" id="line-`)
+	for i, s := range want {
+		row := httptest.NewRecorder()
+		row.Body.WriteString("<" + rows[i+1])
+		wantWords(t, row, s)
+	}
+	wantWords(t, c.upload("PK\x00"), "This is no CSV file that can be read.")
+	wantWords(t, c.upload(columns+strings.Repeat(",", imports.MaxBytes)), "The file is too large. It may have 512 kilobytes")
+	wantWords(t, c.send(httptest.NewRequest(http.MethodGet, "/desk/import", nil)), "patient_name The patient’s whole name. Needed", "Up to 1000 visits and 512 kilobytes.")
+	if w := c.send(httptest.NewRequest(http.MethodGet, "/desk/import/template.csv", nil)); !bytes.Equal(w.Body.Bytes(), imports.Template()) {
+		t.Errorf("%d", w.Code)
+	}
+	if c.count(`visits`) != 0 || c.count(`patients`) != 1 {
+		t.Error("something was made")
+	}
+}
+
+// BenchmarkImport previews and makes 1,000 visits of 1,000 new patients.
+func BenchmarkImport(b *testing.B) {
+	c := newClinic(b)
+	for n := 0; b.Loop(); n++ {
+		var file strings.Builder
+		file.WriteString(columns)
+		for i := range imports.MaxRows {
+			fmt.Fprintf(&file, "N%d-%d,Sample %c%c Patient%d,2015-01-02,es,,Sample Guardian,g%d@example.org,Cardiology,Canary Clinicianname,2026-12-%02d,%02d:00,,\n",
+				n, i, 'A'+i%26, 'a'+i/26%26, n, i, i%28+1, i/28%24)
+		}
+		begin := time.Now()
+		page := c.upload(file.String())
+		shown := time.Now()
+		if w := c.confirm(page, "allow_overlap"); w.Code != http.StatusSeeOther {
+			b.Fatal(w.Code, read(w))
+		}
+		b.ReportMetric(shown.Sub(begin).Seconds(), "s-preview")
+		b.ReportMetric(time.Since(shown).Seconds(), "s-make")
+	}
+}
