@@ -34,6 +34,10 @@ var deskStates = []state{
 	{"new-picked", "with a patient who was chosen"},
 	{"dates", "the dates of a series, before it is made"},
 	{"series", "a series that was just made"},
+	{"letter", "a letter to print"},
+	{"import", "choosing a file of visits"},
+	{"import-wrong", "a file with which something is wrong"},
+	{"import-preview", "a file that can be made"},
 	{"schedule", "the clinic's day"},
 	{"schedule-week", "its week"},
 	{"move", "moving a visit"},
@@ -228,6 +232,18 @@ func (tour *tour) deskSeries(p *Person) {
 	p.examine("series")
 
 	booked := tour.book(0)
+	tour.see(p, "/desk/visits/"+booked.ID+"/people/"+booked.invited(t, robin)+"/letter", "letter")
+	tour.see(p, "/desk/import", "import")
+	file := "patient_name,service,clinician,date,time\nSample Patient,Cardiology,Sam Scheduler," + time.Now().UTC().AddDate(0, 0, 2).Format(time.DateOnly)
+	p.takesFile("#file", file+",9 am\n")
+	p.submits()
+	p.shows(".error-message")
+	p.examine("import-wrong")
+	p.goTo(tour.url + "/desk/import")
+	p.takesFile("#file", file+",09:00\n")
+	p.submits()
+	p.shows(".desk-rows")
+	p.examine("import-preview")
 	tour.see(p, "/desk/schedule", "schedule")
 	tour.see(p, "/desk/schedule?view=week&by=service", "schedule-week")
 	tour.see(p, "/desk/visits/"+booked.ID+"/move", "move")
@@ -236,6 +252,17 @@ func (tour *tour) deskSeries(p *Person) {
 	p.submits()
 	p.shows(".summary")
 	p.examine("move-wrong")
+}
+
+// takesFile puts a CSV file into a field.
+func (p *Person) takesFile(selector, file string) {
+	p.t.Helper()
+	p.await("choose a file", `(selector, file) => {
+		const chosen = new DataTransfer();
+		chosen.items.add(new File([file], "visits.csv", { type: "text/csv" }));
+		document.querySelector(selector).files = chosen.files;
+		return true;
+	}`, selector, file)
 }
 
 // deskEnds signs out, in one window before a form is sent from another.

@@ -67,6 +67,7 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST /desk/visits/{visit}/people", schedule, d.invite)
 	routes.HandleFunc("GET /desk/visits/{visit}/people", read, d.toVisit)
 	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/link", schedule, d.link)
+	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/letter", schedule, d.letter)
 	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/new-link", schedule, d.confirm(newLinkQuestion))
 	routes.HandleFunc("POST /desk/visits/{visit}/people/{person}/new-link", schedule, d.newLink)
 	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/revoke", revoke, d.confirm(revokeQuestion))

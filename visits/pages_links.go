@@ -26,6 +26,7 @@ type linksView struct {
 // linkView is one person's link. It is a credential: the page that shows it is never kept (Cache-Control: no-store).
 type linkView struct {
 	ID, Name, Role, URL string
+	Letter              string       // path of a letter to print; "": there is none for people who are not of the family
 	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
 	Language            *words.Words // of the message
 }
@@ -56,7 +57,11 @@ func (d *Desk) add(l *linksView, k Link) {
 	if l.visit.AskBirthDate && OfFamily(k.Invitation.Role) {
 		last = theirs.T("desk.message.birth_date") + " " + last
 	}
-	l.Links = append(l.Links, linkView{ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
+	letter := ""
+	if OfFamily(k.Invitation.Role) {
+		letter = personPath(l.visit.ID, k.Invitation.ID) + "/letter"
+	}
+	l.Links = append(l.Links, linkView{Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
 		Message: strings.Join(append(message, last), "\n"), Language: theirs})
 }
 

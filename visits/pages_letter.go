@@ -1,0 +1,105 @@
+package visits
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"rsc.io/qr"
+
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+// letterView is a letter to one of the family, in their language and in the time zone of the site. It names neither the service nor anything else clinical.
+type letterView struct {
+	Back             string
+	Language         *words.Words // of the letter
+	Site, For, When  string
+	How              []string
+	Code             template.HTML
+	URL              string
+	Fails            []string
+	AsksBirthDate    bool
+	Title, HowToJoin string
+	IfItFails, Type  string
+	CodeName         string
+}
+
+// letter shows a letter to print. Its link is the one that works now: it is shown by the same act as sending it again, and so audited.
+func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
+	ctx, actor := r.Context(), web.Actor(r.Context())
+	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	link, err := d.service.Resend(ctx, actor, v.ID, r.PathValue("person"), false)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	if !OfFamily(link.Invitation.Role) {
+		web.NotFound(w, r)
+		return
+	}
+	site, err := d.service.SiteOf(ctx, v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	code, err := drawCode(link.URL)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	own := d.pages.Words(r)
+	theirs := own
+	if tag := link.Invitation.Language; tag != "" {
+		theirs = d.pages.In(tag)
+	}
+	starts := v.StartsAt.In(site.Zone)
+	letter := letterView{
+		Back: personPath(v.ID, link.Invitation.ID) + "/link", Language: theirs, Site: site.Name, For: theirs.T("desk.letter.for", "name", link.Invitation.Name.Reveal()),
+		When: theirs.T("desk.message.when", "site", site.Name, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", ZoneWords(site.Zone, theirs)),
+		How:  []string{theirs.T("desk.letter.scan"), theirs.T("desk.letter.join", "time", moment(v.OpensAt, starts, site.Zone, theirs))},
+		Code: code, URL: link.URL, Fails: []string{theirs.T("desk.letter.other")}, AsksBirthDate: v.AskBirthDate,
+		Title: theirs.T("desk.letter.title"), HowToJoin: theirs.T("desk.letter.how"), IfItFails: theirs.T("desk.letter.fails"), Type: theirs.T("desk.letter.type"), CodeName: theirs.T("desk.letter.code"),
+	}
+	if v.AskBirthDate {
+		letter.How = append(letter.How, theirs.T("desk.message.birth_date"))
+	}
+	if site.Phone != "" {
+		letter.Fails = append(letter.Fails, theirs.T("calendar.phone", "phone", site.Phone))
+	}
+	letter.Fails = append(letter.Fails, theirs.T("desk.message.only"))
+	d.pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: DeskPath, Body: letter})
+}
+
+// codeMargin is the quiet zone of a QR code in modules (ISO/IEC 18004).
+const codeMargin = 4
+
+// drawCode draws an address as a QR code: black on white, whatever the reader's colours are.
+func drawCode(address string) (template.HTML, error) {
+	code, err := qr.Encode(address, qr.M)
+	if err != nil {
+		return "", fmt.Errorf("draw a QR code: %w", err)
+	}
+	var path strings.Builder
+	for y := range code.Size {
+		for x := 0; x < code.Size; x++ {
+			run := 0
+			for code.Black(x+run, y) {
+				run++
+			}
+			if run > 0 {
+				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x, y, run, run)
+				x += run
+			}
+		}
+	}
+	side := code.Size + 2*codeMargin
+	return template.HTML(fmt.Sprintf(`<svg viewBox="-%d -%d %d %d" shape-rendering="crispEdges" aria-hidden="true"><rect x="-%d" y="-%d" width="%d" height="%d" fill="#fff"/><path d="%s" fill="#000"/></svg>`,
+		codeMargin, codeMargin, side, side, codeMargin, codeMargin, side, side, path.String())), nil // #nosec G203 -- of numbers alone
+}
