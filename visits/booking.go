@@ -227,18 +227,7 @@ func (p *practice) check(r Request) []fault.Field {
 	case !p.service.Active:
 		add("service_id", "closed", "is a service that takes no new visits")
 	}
-	switch tag := r.InterpreterLanguage; r.Interpreter {
-	case InterpreterNone:
-		if tag != "" {
-			add("interpreter", "empty", "is needed with interpreter_language")
-		}
-	case InterpreterRequested, InterpreterConfirmed:
-		if _, err := language.Parse(tag); tag == "" || err != nil || len(tag) > maxTag {
-			add("interpreter_language", "odd", "must be the tag of a language, as in es or ase")
-		}
-	default:
-		add("interpreter", "odd", "must be requested or confirmed, or not be there")
-	}
+	wrong = append(wrong, checkInterpreter(r.Interpreter, r.InterpreterLanguage)...)
 	for i, q := range r.People {
 		wrong = append(wrong, p.checkPerson(q, fmt.Sprintf("people[%d].", i), r.Confidential != nil && *r.Confidential)...)
 	}

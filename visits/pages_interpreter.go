@@ -2,6 +2,7 @@ package visits
 
 import (
 	"cmp"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
+	"housecall/platform/fault"
+	"housecall/platform/web"
 	"housecall/platform/words"
 )
 
@@ -52,4 +55,56 @@ func languageWords(tag string, own *words.Words) string {
 		}
 	}
 	return cmp.Or(display.English.Tags().Name(t), tag)
+}
+
+// interpreterForm is the page that says whether a visit has an interpreter.
+type interpreterForm struct {
+	interpreterPart
+	Action, Back string
+	About        []fact
+	Problems     web.Problems
+}
+
+func (d *Desk) interpreterForm(w http.ResponseWriter, r *http.Request) {
+	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showInterpreter(w, r, http.StatusOK, v, interpreterForm{interpreterPart: interpreterPart{Interpreter: string(v.Interpreter), InterpreterLanguage: v.InterpreterLanguage}})
+}
+
+func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status int, v Visit, f interpreterForm) {
+	own := d.pages.Words(r)
+	f.Spoken = spokenIn(own)
+	if tag := f.InterpreterLanguage; tag != "" && !slices.Contains(spoken, tag) { // which a program named
+		f.Spoken = append(f.Spoken, choice{tag, languageWords(tag, own)})
+	}
+	f.Action, f.Back = visitPath(v.ID)+"/interpreter", visitPath(v.ID)
+	f.About = asked{visit: v, service: d.service, zone: d.readerZone(r), own: own}.aboutVisit()
+	d.pages.Render(w, r, status, "desk/interpreter", web.Page{Title: own.T("desk.interpreter.change"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+}
+
+func (d *Desk) bookInterpreter(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
+	f := interpreterForm{interpreterPart: readInterpreterPart(r.PostForm)}
+	err := d.service.BookInterpreter(ctx, actor, visit, Interpreter(f.Interpreter), f.InterpreterLanguage)
+	if err == nil {
+		web.Redirect(w, r, visitPath(visit)+"?done=interpreter")
+		return
+	}
+	if _, ok := fault.FieldsOf(err); !ok {
+		web.Problem(w, r, err)
+		return
+	}
+	f.Problems = web.Problems{{Field: "interpreter_language", Text: d.pages.Words(r).T("desk.wrong.interpreter.language")}}
+	v, err := d.service.Show(ctx, actor, visit)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showInterpreter(w, r, http.StatusUnprocessableEntity, v, f)
 }

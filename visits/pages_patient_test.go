@@ -86,6 +86,19 @@ func TestDeskFindsThePatient(t *testing.T) {
 	}
 	wantWords(t, r.get("/desk/visits/"+v.ID), "Confirmed: American Sign Language")
 
+	// Later the interpreter is another.
+	change := "/desk/visits/" + v.ID + "/interpreter"
+	wantWords(t, r.get(change), "Change interpreter", "To give the interpreter a link")
+	wantWords(t, r.post(change, url.Values{"interpreter": {"requested"}, "interpreter_language": {"??"}}), "Choose the language to interpret")
+	wantWords(t, r.post(change, url.Values{"interpreter": {"none"}, "interpreter_language": {"es"}}), "There is a problem")
+	if w := r.post(change, url.Values{"interpreter": {"requested"}, "interpreter_language": {"es"}}); w.Code != http.StatusSeeOther {
+		t.Errorf("%d %s", w.Code, words(w))
+	}
+	wantWords(t, r.get("/desk/visits/"+v.ID+"?done=interpreter"), "The change is saved.", "Requested: Spanish")
+	if got := p.column(`SELECT detail FROM audit WHERE action = 'visit.interpreter'`); !slices.Equal(got, []string{"from confirmed to requested"}) {
+		t.Errorf("audited %v", got)
+	}
+
 	form.Set("interpreter", "requested")
 	form.Set("interpreter_email", "nobody")
 	form.Set("interpreter_language", "")
