@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 
 	"rsc.io/qr"
@@ -35,13 +36,13 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	if !slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.ID == r.PathValue("person") && OfFamily(i.Role) }) {
+		web.NotFound(w, r)
+		return
+	}
 	link, err := d.service.Resend(ctx, actor, v.ID, r.PathValue("person"), false)
 	if err != nil {
 		web.Problem(w, r, err)
-		return
-	}
-	if !OfFamily(link.Invitation.Role) {
-		web.NotFound(w, r)
 		return
 	}
 	site, err := d.service.SiteOf(ctx, v)
