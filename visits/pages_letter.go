@@ -1,13 +1,9 @@
 package visits
 
 import (
-	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
-	"strings"
-
-	"rsc.io/qr"
 
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -76,31 +72,4 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 	}
 	letter.Fails = append(letter.Fails, theirs.T("desk.message.only"))
 	d.pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: DeskPath, Body: letter})
-}
-
-// codeMargin is the quiet zone of a QR code in modules (ISO/IEC 18004).
-const codeMargin = 4
-
-// drawCode draws an address as a QR code: black on white, whatever the reader's colours are.
-func drawCode(address string) (template.HTML, error) {
-	code, err := qr.Encode(address, qr.M)
-	if err != nil {
-		return "", fmt.Errorf("draw a QR code: %w", err)
-	}
-	var path strings.Builder
-	for y := range code.Size {
-		for x := 0; x < code.Size; x++ {
-			run := 0
-			for code.Black(x+run, y) {
-				run++
-			}
-			if run > 0 {
-				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x, y, run, run)
-				x += run
-			}
-		}
-	}
-	side := code.Size + 2*codeMargin
-	return template.HTML(fmt.Sprintf(`<svg viewBox="-%d -%d %d %d" shape-rendering="crispEdges" aria-hidden="true"><rect x="-%d" y="-%d" width="%d" height="%d" fill="#fff"/><path d="%s" fill="#000"/></svg>`,
-		codeMargin, codeMargin, side, side, codeMargin, codeMargin, side, side, path.String())), nil // #nosec G203 -- of numbers alone
 }
