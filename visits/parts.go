@@ -23,3 +23,17 @@ func (s *Service) Holder(r *http.Request) (Entry, error) {
 	}
 	return e, err
 }
+
+// ReadPerson reads a visit with its people in q, and what it holds of somebody invited; fault.NotFound where they are invited no more, or by another link.
+func (s *Service) ReadPerson(ctx context.Context, q store.Queryer, like Invitation) (Visit, Invitation, error) {
+	v, err := s.visitWhole(ctx, q, like.VisitID)
+	if err != nil {
+		return Visit{}, Invitation{}, err
+	}
+	for _, i := range v.Invitations {
+		if i.ID == like.ID && i.Generation == like.Generation && !i.Revoked() {
+			return v, i, nil
+		}
+	}
+	return Visit{}, Invitation{}, fault.NotFound
+}

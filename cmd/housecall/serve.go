@@ -77,6 +77,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	c.Window = visits.DefaultWindow()
 	o.DurationVar(&c.Window.OpensBefore, "opens-before", c.Window.OpensBefore, "how long before its start a visit's links begin to work")
 	o.DurationVar(&c.Window.ClosesAfter, "closes-after", c.Window.ClosesAfter, "how long after its planned end they stop")
+	o.IntVar(&c.AfterDays, "after-days", 30, "how many `days` families may read the summary of a visit, and say how it went")
 	o.Func("time-zone", "the hospital's time `zone`, as in America/New_York (default: UTC)", func(s string) error {
 		zone, err := time.LoadLocation(s)
 		if err != nil || s == "" || s == "Local" {

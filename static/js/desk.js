@@ -87,6 +87,10 @@ function each(selector, kind, act) {
 takeCode();
 each('input[data-can-show]', HTMLInputElement, addShow);
 each('button[data-copy]', HTMLButtonElement, addCopy);
+each('button[data-print]', HTMLButtonElement, (button) => {
+  button.hidden = false;
+  button.addEventListener('click', () => print());
+});
 each('form[data-once]', HTMLFormElement, sendOnce);
 each('input[data-suggest]', HTMLInputElement, addSuggestions);
 each('input[data-sets]', HTMLInputElement, addFill);

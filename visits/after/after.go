@@ -9,11 +9,13 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/keys"
+	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
@@ -22,29 +24,53 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// NoteWrite is to write a note of a visit one takes part in, and to read those of the others who do.
-const NoteWrite auth.Action = "note.write"
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed locales/*.json
+var localeFiles embed.FS
+
+// The actions of what comes after visits.
+const (
+	NoteWrite    auth.Action = "note.write"    // write a note of a visit one takes part in, and read those of the others who do
+	SummaryWrite auth.Action = "summary.write" // write to the family of such a visit
+)
 
 // Rules are this package's rows of the table of who may do what.
 var Rules = []auth.Rule{
 	{Action: NoteWrite, Meaning: "write notes of one's own visits, and read the other clinicians'", Roles: []auth.Role{auth.Clinician}},
+	{Action: SummaryWrite, Meaning: "write summaries of one's own visits to the families", Roles: []auth.Role{auth.Clinician}},
 }
 
 // Migrations are those of this package's tables.
 func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
 
+// Locales are what this package's pages say.
+func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
+
 // Config is what the package needs from outside.
 type Config struct {
-	DB      *store.DB
-	Vault   keys.Vault // seals texts
-	Visits  *visits.Service
-	Policy  auth.Policy
-	Limiter web.Limiter      // counts what one browser writes
-	Now     func() time.Time // nil: time.Now
+	DB        *store.DB
+	Vault     keys.Vault // seals texts
+	LinkKey   []byte     // HMAC key of the codes in links
+	Visits    *visits.Service
+	Sites     visits.Sites
+	Patients  visits.Patients // nil: nobody's contacts are known
+	Outbox    *notify.Outbox  // its composer is added to it
+	Policy    auth.Policy
+	Limiter   web.Limiter // counts what one browser writes, and tries of links
+	Pages     *web.Pages
+	PublicURL string           // where people reach the server
+	Languages []string         // tags of the languages there are
+	Days      int              // how long families may read a summary and say how it went; 0: 30
+	Now       func() time.Time // nil: time.Now
 }
 
 // Service is what comes after visits. Safe for use by many goroutines.
-type Service struct{ config Config }
+type Service struct {
+	config Config
+	secure bool // cookies for HTTPS only
+}
 
 // New brings the tables up to date.
 func New(ctx context.Context, c Config) (*Service, error) {
@@ -54,7 +80,15 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err := c.DB.Migrate(ctx, "visits_after", Migrations()); err != nil {
 		return nil, err
 	}
-	return &Service{c}, nil
+	if c.Days == 0 {
+		c.Days = 30
+	}
+	if err := c.Pages.Add("after", store.Folder(pageFiles, "pages")); err != nil {
+		return nil, err
+	}
+	s := &Service{config: c, secure: strings.HasPrefix(c.PublicURL, "https://")}
+	c.Outbox.Compose(kindSummary, s.compose)
+	return s, nil
 }
 
 // Writer is a clinician of a visit: who is signed in, or who came by a link.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"html"
+	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -14,10 +16,17 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/jobs"
 	"housecall/platform/keys"
+	"housecall/platform/notify"
+	"housecall/platform/notify/mailtest"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
 )
@@ -33,6 +42,11 @@ type clinic struct {
 	url    string
 	db     *store.DB
 	visits *visits.Service
+	book   *words.Book
+	queue  *jobs.Queue
+	outbox *notify.Outbox
+	mail   *mailtest.Server
+	front  *httptest.Server // the pages of families
 
 	mu    sync.Mutex
 	clock time.Time
@@ -50,14 +64,46 @@ func newClinic(t *testing.T) *clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := auth.NewPolicy(after.Rules)
+	policy, err := auth.NewPolicy(after.Rules, sites.Rules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Service, err = after.New(t.Context(), after.Config{DB: c.db, Vault: ring.Notes(), Visits: c.visits, Policy: policy, Limiter: c, Now: c.now})
+	if c.book, err = words.Load(static.Locales(), web.Locales(), after.Locales()); err != nil {
+		t.Fatal(err)
+	}
+	pages, err := web.NewPages("Example Hospital", c.book, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	house, err := sites.New(t.Context(), sites.Config{DB: c.db, Policy: policy, Languages: c.book.Tags(), Now: c.now,
+		First: sites.Site{Name: "Example Hospital", Phone: "+1 617 555 0100", Calendar: sites.Calendar{Zone: time.UTC}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.queue, err = jobs.New(t.Context(), jobs.Config{DB: c.db, Now: c.now, Look: 5 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	c.mail = mailtest.Start(t, mailtest.Options{})
+	mail, err := notify.NewMail(c.mail.URL(), "Example Hospital <visits@example.org>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.outbox, err = notify.New(t.Context(), notify.Config{DB: c.db, Jobs: c.queue, Vault: ring.Mail(), Mail: mail, Now: c.now}); err != nil {
+		t.Fatal(err)
+	}
+	c.Service, err = after.New(t.Context(), after.Config{DB: c.db, Vault: ring.Notes(), LinkKey: ring.Link(), Visits: c.visits, Sites: house, Outbox: c.outbox, Policy: policy,
+		Limiter: c, Pages: pages, PublicURL: "http://visits.example", Languages: c.book.Tags(), Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := web.NewRoutes(web.Guards{})
+	c.Routes(routes)
+	handler, err := web.New(routes, web.Options{Pages: pages})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.front = httptest.NewServer(handler)
+	t.Cleanup(c.front.Close)
 	return c
 }
 
@@ -131,6 +177,18 @@ func (c *clinic) audited(action string) []string {
 		c.t.Fatal(err)
 	}
 	return all
+}
+
+// words are those of a key, in English, as they stand in a page.
+func (c *clinic) words(key string) string { return html.EscapeString(c.book.In("en").T(key, "max", 0)) }
+
+// count counts rows.
+func (c *clinic) count(table string) (n int) {
+	c.t.Helper()
+	if err := c.db.QueryRowContext(c.t.Context(), `SELECT COUNT(*) FROM `+table).Scan(&n); err != nil {
+		c.t.Fatal(err)
+	}
+	return n
 }
 
 func wantCode(t *testing.T, err error, code string, kind error) {

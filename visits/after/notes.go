@@ -19,7 +19,8 @@ import (
 
 // Limits.
 const (
-	MaxNote = 20_000 // characters of a note, or of an addendum
+	MaxNote     = 15_000 // characters of a note
+	MaxAddendum = 5_000  // and of what is added to it
 
 	maxKey = 64 // characters of a write's key
 
@@ -217,7 +218,7 @@ func (s *Service) Sign(ctx context.Context, w Writer, in Write) (Note, error) {
 // Append adds to the writer's own signed note. The same key adds once.
 func (s *Service) Append(ctx context.Context, w Writer, key string, text phi.Text) error {
 	return s.clinical(ctx, w, NoteWrite, "note.append", func(tx *store.Tx, _ *store.Act, _ visits.Visit) error {
-		if err := errors.Join(checkKey(key), checkText(text, MaxNote)); err != nil {
+		if err := errors.Join(checkKey(key), checkText(text, MaxAddendum)); err != nil {
 			return err
 		}
 		if strings.TrimSpace(text.Reveal()) == "" {

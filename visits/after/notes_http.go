@@ -15,7 +15,7 @@ import (
 const (
 	noteLimit  = 120
 	noteWindow = time.Minute
-	maxBody    = 6*MaxNote + 1024 // bytes: JSON may take six for a character that it need not escape
+	maxBody    = web.DefaultMaxBody // bytes
 )
 
 // noteJSON is a note as its author's browser gets it.
@@ -34,8 +34,10 @@ func newNoteJSON(n Note) noteJSON {
 	return out
 }
 
-// Routes adds what browsers call while somebody types.
+// Routes adds the pages, and what browsers call while somebody types.
 func (s *Service) Routes(routes *web.Routes) {
+	s.familyRoutes(routes)
+	s.pageRoutes(routes)
 	routes.HandleFunc("GET /v/{visit}/note", web.Holder(), s.serveNote(s.invited))
 	routes.HandleFunc("PUT /v/{visit}/note", web.Holder(), s.serveWrite(s.invited))
 	routes.HandleFunc("GET "+notePath("{visit}"), web.Staff(NoteWrite), s.serveNote(signed))
@@ -76,7 +78,7 @@ func (s *Service) serveNote(who func(*http.Request) (Writer, error)) http.Handle
 		}
 		out := newNoteJSON(n)
 		out.Text = &n.Text
-		answer(w, http.StatusOK, out)
+		reply(w, http.StatusOK, out)
 	}
 }
 
@@ -106,7 +108,7 @@ func (s *Service) serveWrite(who func(*http.Request) (Writer, error)) http.Handl
 			web.Problem(w, r, err)
 			return
 		}
-		answer(w, http.StatusOK, newNoteJSON(n))
+		reply(w, http.StatusOK, newNoteJSON(n))
 	}
 }
 
@@ -116,7 +118,7 @@ func conflictJSON(n Note) noteJSON {
 	return out
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -11,8 +11,9 @@ import (
 )
 
 // openAfter opens what comes after visits.
-func (s *Server) openAfter(ctx context.Context, db *store.DB, ring *keys.Ring, policy auth.Policy, limiter web.Limiter, routes *web.Routes) error {
-	service, err := after.New(ctx, after.Config{DB: db, Vault: ring.Notes(), Visits: s.Visits, Policy: policy, Limiter: limiter, Now: s.config.Now})
+func (s *Server) openAfter(ctx context.Context, db *store.DB, ring *keys.Ring, p *post, policy auth.Policy, limiter web.Limiter, pages *web.Pages, languages []string, routes *web.Routes) error {
+	service, err := after.New(ctx, after.Config{DB: db, Vault: ring.Notes(), LinkKey: ring.Link(), Visits: s.Visits, Sites: s.Sites, Patients: s.People, Outbox: p.outbox,
+		Policy: policy, Limiter: limiter, Pages: pages, PublicURL: s.url, Languages: languages, Days: s.config.AfterDays, Now: s.config.Now})
 	if err != nil {
 		return err
 	}

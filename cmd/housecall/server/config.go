@@ -50,6 +50,7 @@ type Config struct {
 	Consent        string           // folder of texts that families are asked to consent to; "": they are asked nothing
 	TimeZone       *time.Location   // the hospital's
 	Window         visits.Window    // when links work, around the planned time
+	AfterDays      int              // how many days families may read what comes after a visit; 0: 30
 	Staff          Staff            // how people who work here sign in
 
 	Modules []module.Module // services beside the visits
@@ -69,6 +70,9 @@ type Config struct {
 func (c Config) Check() error {
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		return errors.New("--proxy-protocol needs --trusted-proxy: from anybody else the header is not believed")
+	}
+	if c.AfterDays < 0 {
+		return errors.New("--after-days can't be negative")
 	}
 	return cmp.Or(c.checkNodes(), c.TLS.check(), c.Staff.check())
 }

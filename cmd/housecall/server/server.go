@@ -166,9 +166,8 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
-		Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(),
-			figures.Links(),
-			module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
+		Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(),
+			figures.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
 		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
 	if err != nil {
 		return err
@@ -232,7 +231,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.routeImports(ctx, db, ring, routes, pages); err != nil {
 		return err
 	}
-	if err := s.openAfter(ctx, db, ring, policy, once, routes); err != nil {
+	if err := s.openAfter(ctx, db, ring, post, policy, once, pages, book.Tags(), routes); err != nil {
 		return err
 	}
 	s.routeFHIR(routes, keyed)
@@ -271,7 +270,7 @@ func (s *Server) start(ctx context.Context) error {
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), queue.Locales(), reminders.Locales(), audit.Locales(),
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), after.Locales(), queue.Locales(), reminders.Locales(), audit.Locales(),
 		emergency.Locales(), notify.Locales(), figures.Locales(), imports.Locales(),
 	)...)
 }

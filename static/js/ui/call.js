@@ -208,7 +208,7 @@ export class Call {
     this.parts.checks().rest();
     check().busy(false);
     this.#awake.keep(false);
-    this.ends.show(state, { role: visit().you.role, visited: this.#wasIn });
+    this.ends.show(state, { role: visit().you.role, visited: this.#wasIn, visit: visit().visit });
   }
 
   /** @param {Happening[]} happenings */

@@ -1,0 +1,310 @@
+package after
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/visits"
+)
+
+const (
+	// NotesPath is the list of a clinician's own visits, with what is still to be written of each.
+	NotesPath = "/desk/notes"
+
+	listedDays = 30
+	listed     = 200 // visits of them, at most
+)
+
+// Links are the pages' entries of the navigation.
+func Links() []web.Link { return []web.Link{{Path: NotesPath, Words: "after.nav", Action: NoteWrite}} }
+
+// pagePath is where a visit's notes and its summary are.
+func pagePath(visit string) string { return "/desk/visits/" + visit + "/after" }
+
+func (s *Service) pageRoutes(routes *web.Routes) {
+	write, sum := web.Staff(NoteWrite), web.Staff(SummaryWrite)
+	routes.HandleFunc("GET "+NotesPath, write, s.serveList)
+	routes.HandleFunc("GET "+pagePath("{visit}"), write, func(w http.ResponseWriter, r *http.Request) { s.showVisit(w, r, http.StatusOK, typed{}) })
+	routes.HandleFunc("POST "+pagePath("{visit}")+"/note", write, s.serveNoteForm)
+	routes.HandleFunc("POST "+pagePath("{visit}")+"/addendum", write, s.serveAddendum)
+	routes.HandleFunc("POST "+pagePath("{visit}")+"/summary", sum, s.servePublish)
+}
+
+// line is a visit of the list.
+type line struct {
+	Path, Service, When string
+	Note, Summary       string // words for what there is of each
+	Open                bool   // the note is begun, and not signed
+}
+
+func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
+	own := s.config.Pages.Words(r)
+	actor := web.Actor(r.Context())
+	var all []line
+	act := store.Act{At: s.now(), Actor: actor, Action: "note.list", Subject: store.About("visit", "")}
+	err := s.config.DB.Do(r.Context(), act, s.config.Policy.May(actor.Role, NoteWrite), func(tx *store.Tx, a *store.Act) (err error) {
+		all, err = s.list(r.Context(), tx, actor.ID, own)
+		a.Detail = "visits " + strconv.Itoa(len(all))
+		return err
+	})
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	s.config.Pages.Render(w, r, http.StatusOK, "after/list", web.Page{Title: own.T("after.nav"), Wide: true, Active: NotesPath, Body: all})
+}
+
+// list reads a clinician's visits of the last days that have begun, the latest first.
+func (s *Service) list(ctx context.Context, q store.Queryer, account string, own *words.Words) ([]line, error) {
+	now := s.now()
+	site, err := s.config.Sites.Default(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (line, error) {
+		var l line
+		var id string
+		var starts, signed int64
+		var noted, versions int
+		if err := r.Scan(&id, &l.Service, &starts, &noted, &signed, &versions); err != nil {
+			return line{}, err
+		}
+		at := store.Time(starts).In(site.Zone)
+		l.Path, l.When = pagePath(id), own.T("date.moment", "date", own.Day(at), "time", own.Clock(at))
+		l.Open = noted > 0 && signed == 0
+		switch {
+		case signed > 0:
+			l.Note = own.T("after.list.signed")
+		case noted > 0:
+			l.Note = own.T("after.list.begun")
+		default:
+			l.Note = own.T("after.list.none")
+		}
+		l.Summary = own.T("after.list.none")
+		if versions > 0 {
+			l.Summary = own.T("after.list.published")
+		}
+		return l, nil
+	}, `SELECT v.id, v.service, v.starts_at, COALESCE(n.revision, 0), COALESCE(n.signed_at, 0), (SELECT COUNT(*) FROM after_summaries s WHERE s.visit_id = v.id)
+		FROM visits v LEFT JOIN after_notes n ON n.visit_id = v.id AND n.author_kind = 'staff' AND n.author_id = ?
+		WHERE v.starts_at >= ? AND v.starts_at < ? AND v.state IN ('open', 'in_progress', 'ended') AND (v.clinician_id = ?
+			OR EXISTS (SELECT 1 FROM invitations i WHERE i.visit_id = v.id AND i.staff_id = ? AND i.role = 'clinician' AND i.revoked_at = 0))
+		ORDER BY v.starts_at DESC, v.id LIMIT ?`,
+		account, store.Millis(now.AddDate(0, 0, -listedDays)), store.Millis(now.Add(time.Hour)), account, account, listed)
+	if err != nil {
+		return nil, fmt.Errorf("list visits to write of: %w", err)
+	}
+	return all, nil
+}
+
+// noteView is a note on the page of a visit.
+type noteView struct {
+	Author, Text, Saved, Signed string
+	Paragraphs                  []block
+	Addenda                     []addendumView
+}
+
+type addendumView struct {
+	At         string
+	Paragraphs []block
+}
+
+// visitView is the page of a visit's notes and its summary.
+type visitView struct {
+	Path, NotePath, Service, When string
+	People                        []string
+	Zone                          string
+	Key                           string // of a write that this page's form makes
+	Mine                          noteView
+	Revision                      int
+	SavedAt                       string // RFC 3339
+	Signed                        bool
+	Other                         string // what another device of the reader wrote, where the form was sent over it
+	Addendum                      string
+	Others                        []noteView
+	Base                          int // version of the summary that is there
+	Summary                       string
+	SummaryLanguage               string
+	Languages                     []*words.Words
+	Versions                      []summaryView
+	MaxNote, MaxSummary, MaxAdd   int
+	Early                         bool // the visit has not taken place yet
+	Problems                      web.Problems
+	Done                          string
+}
+
+// typed is what a form of the page held, where something was wrong with it.
+type typed struct {
+	note, addendum, summary *string
+	language                string
+	problems                web.Problems
+	other                   string
+}
+
+func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, t typed) {
+	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
+	v, notes, err := s.Notes(r.Context(), writer)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	versions, err := s.Summaries(r.Context(), writer)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	site, err := s.siteOf(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	own := s.config.Pages.Words(r)
+	at := func(t time.Time) string { return own.Moment(t.In(site.Zone)) }
+	mine, starts := notes[0], v.StartsAt.In(site.Zone)
+	view := visitView{Path: pagePath(v.ID), NotePath: notePath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
+		Zone: site.Zone.String(), Key: store.NewID(), Mine: newNoteView(mine, at, own), Revision: mine.Revision, Signed: mine.Signed(), Languages: s.config.Pages.Languages(),
+		SummaryLanguage: own.Tag, MaxNote: MaxNote, MaxSummary: MaxSummary, MaxAdd: MaxAddendum, Early: v.State != visits.InProgress && v.State != visits.Ended,
+		Problems: t.problems, Other: t.other}
+	if !mine.SavedAt.IsZero() {
+		view.SavedAt = mine.SavedAt.Format(time.RFC3339)
+	}
+	for _, i := range v.Invitations {
+		if !i.Revoked() {
+			view.People = append(view.People, own.T("after.person", "name", i.Name.Reveal(), "role", own.T("role."+string(i.Role))))
+		}
+	}
+	for _, n := range notes[1:] {
+		view.Others = append(view.Others, newNoteView(n, at, own))
+	}
+	for _, x := range versions {
+		view.Versions = append(view.Versions, *s.summaryView(x, site.Zone, own))
+	}
+	if len(versions) > 0 {
+		view.Base, view.Summary, view.SummaryLanguage = versions[0].Version, versions[0].Text.Reveal(), versions[0].Language
+	}
+	view.take(t)
+	switch done := r.URL.Query().Get("done"); done {
+	case "signed", "saved", "added":
+		view.Done = own.T("after.done." + done)
+	case "published":
+		told, _ := strconv.Atoi(r.URL.Query().Get("told"))
+		view.Done = own.N("after.done.published", told)
+	}
+	s.config.Pages.Render(w, r, status, "after/visit", web.Page{Title: own.T("after.visit.title"), Error: len(t.problems) > 0, Active: NotesPath, Body: view})
+}
+
+// take puts back what somebody typed.
+func (v *visitView) take(t typed) {
+	if t.note != nil {
+		v.Mine.Text = *t.note
+	}
+	if t.addendum != nil {
+		v.Addendum = *t.addendum
+	}
+	if t.summary != nil {
+		v.Summary, v.SummaryLanguage = *t.summary, t.language
+	}
+}
+
+func newNoteView(n Note, at func(time.Time) string, own *words.Words) noteView {
+	v := noteView{Author: n.Author.Reveal(), Text: n.Text.Reveal(), Paragraphs: blocks(n.Text.Reveal())}
+	if v.Author == "" {
+		v.Author = own.T("role.clinician")
+	}
+	if n.Revision > 0 {
+		v.Saved = at(n.SavedAt)
+	}
+	if n.Signed() {
+		v.Signed = at(n.SignedAt)
+	}
+	for _, a := range n.Addenda {
+		v.Addenda = append(v.Addenda, addendumView{at(a.At), blocks(a.Text.Reveal())})
+	}
+	return v
+}
+
+// plain is what a form's text is without a browser's own ends of lines.
+func plain(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
+
+// serveNoteForm saves or signs the reader's note. A page whose script has saved all of it sends no text.
+func (s *Service) serveNoteForm(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
+	base, _ := strconv.Atoi(r.PostForm.Get("base")) // what is no number is no revision
+	in := Write{Key: r.PostForm.Get("key"), Base: base, Text: phi.Text(plain(r.PostForm.Get("text")))}
+	if !r.PostForm.Has("text") {
+		n, err := s.Mine(r.Context(), writer)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		in.Text, in.Base = n.Text, n.Revision
+	}
+	keep, done := s.Save, "saved"
+	if r.PostForm.Get("do") == "sign" {
+		keep, done = s.Sign, "signed"
+	}
+	_, err := keep(r.Context(), writer, in)
+	text := in.Text.Reveal()
+	var changed *ChangedError
+	if errors.As(err, &changed) {
+		s.showVisit(w, r, http.StatusConflict, typed{note: &text, other: changed.Now.Text.Reveal(), problems: s.wrong(r, "note", "changed", 0)})
+		return
+	}
+	s.finish(w, r, err, done, typed{note: &text}, "note", MaxNote)
+}
+
+func (s *Service) serveAddendum(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	text := plain(r.PostForm.Get("text"))
+	err := s.Append(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), r.PostForm.Get("key"), phi.Text(text))
+	s.finish(w, r, err, "added", typed{addendum: &text}, "addendum", MaxAddendum)
+}
+
+func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	base, _ := strconv.Atoi(r.PostForm.Get("base"))
+	text, language := plain(r.PostForm.Get("text")), r.PostForm.Get("language")
+	told, err := s.Publish(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), base, phi.Text(text), language)
+	t := typed{summary: &text, language: language}
+	if fault.CodeOf(err) == fault.CodeConflict {
+		t.problems = s.wrong(r, "summary", "conflict", 0)
+		s.showVisit(w, r, http.StatusConflict, t)
+		return
+	}
+	s.finish(w, r, err, "published&told="+strconv.Itoa(told), t, "summary", MaxSummary)
+}
+
+// finish leads back to the page, or draws it anew with what was typed where something was wrong with it.
+func (s *Service) finish(w http.ResponseWriter, r *http.Request, err error, done string, t typed, field string, most int) {
+	switch {
+	case err == nil:
+		web.Redirect(w, r, pagePath(r.PathValue("visit"))+"?done="+done)
+	case fault.CodeOf(err) == fault.CodeNotValid:
+		t.problems = s.wrong(r, field, "text", most)
+		s.showVisit(w, r, http.StatusUnprocessableEntity, t)
+	default:
+		web.Problem(w, r, err)
+	}
+}
+
+func (s *Service) wrong(r *http.Request, field, key string, most int) web.Problems {
+	return web.Problems{{Field: field, Text: s.config.Pages.Words(r).T("after.wrong."+key, "max", most)}}
+}

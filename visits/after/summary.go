@@ -1,0 +1,255 @@
+package after
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/notify"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/sites"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// MaxSummary is how many characters a summary has at most.
+const MaxSummary = 5_000
+
+// kindSummary is the outbox's kind of message that says that a summary is there to read.
+const kindSummary = "after.summary"
+
+// Summary is what a clinician wrote to the family.
+type Summary struct {
+	Version  int // from 1; 0: there is none
+	Text     phi.Text
+	Language string // tag of the language of the text
+	At       time.Time
+	Author   phi.Text // their name, as the visit knows it
+}
+
+// mayRead says whether a person of a visit reads its summary: the patient and the guardians, and of a confidential visit the patient alone.
+func mayRead(v visits.Visit, i visits.Invitation) bool {
+	return !i.Revoked() && (i.Role == auth.Patient || i.Role == auth.Guardian && !v.Confidential)
+}
+
+// Publish gives the family a summary, or another version of it, and tells those who can be reached; told counts them. base is the version it was made from: who has not
+// seen the newest gets a fault.Changed.
+func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text, language string) (told int, err error) {
+	reach, err := s.reachOf(ctx, w)
+	if err != nil {
+		return 0, err
+	}
+	err = s.clinical(ctx, w, SummaryWrite, "summary.publish", func(tx *store.Tx, a *store.Act, v visits.Visit) error {
+		if err := s.checkSummary(text, language); err != nil {
+			return err
+		}
+		if v.State != visits.InProgress && v.State != visits.Ended {
+			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "summary_early", Detail: "The visit has not taken place, so there is nothing to sum up."}
+		}
+		newest, err := s.newest(ctx, tx, v)
+		if err != nil {
+			return err
+		}
+		if newest.Version != base {
+			return fault.Changed()
+		}
+		version := base + 1
+		if err := s.insertSummary(ctx, tx, w, version, text, language); err != nil {
+			return err
+		}
+		for _, i := range v.Invitations {
+			if !mayRead(v, i) {
+				continue
+			}
+			if err := s.keepLink(ctx, tx, v.ID, i.ID); err != nil {
+				return err
+			}
+			m, reached := reach[i.ID]
+			if !reached || v.Confidential && !m.confidential {
+				continue
+			}
+			m.Key = i.ID + "|" + strconv.Itoa(version)
+			if err := s.config.Outbox.Put(ctx, tx, m.Message); err != nil {
+				return err
+			}
+			told++
+		}
+		a.Detail = fmt.Sprintf("version %d told %d", version, told)
+		return nil
+	})
+	return told, err
+}
+
+func (s *Service) checkSummary(text phi.Text, language string) error {
+	if err := checkText(text, MaxSummary); err != nil {
+		return err
+	}
+	if strings.TrimSpace(text.Reveal()) == "" {
+		return fault.Invalid("text", "is needed")
+	}
+	if !slices.Contains(s.config.Languages, language) {
+		return fault.Invalid("language", "must be one of the languages there are")
+	}
+	return nil
+}
+
+func (s *Service) insertSummary(ctx context.Context, tx *store.Tx, w Writer, version int, text phi.Text, language string) error {
+	sealed, err := s.config.Vault.Seal(text.Reveal(), summaryPlace(w.Visit, version))
+	if err != nil {
+		return err
+	}
+	by := w.author()
+	_, err = tx.ExecContext(ctx, `INSERT INTO after_summaries (visit_id, version, text, language, author_kind, author_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		w.Visit, version, sealed, language, by.kind, by.id, store.Millis(s.now()))
+	if err != nil {
+		return fmt.Errorf("keep a summary: %w", err)
+	}
+	return nil
+}
+
+// newest reads the newest version of a visit's summary; where there is none, an empty one.
+func (s *Service) newest(ctx context.Context, q store.Queryer, v visits.Visit) (Summary, error) {
+	all, err := s.summaries(ctx, q, v, 1)
+	if err != nil || len(all) == 0 {
+		return Summary{}, err
+	}
+	return all[0], nil
+}
+
+// summaries reads versions of a visit's summary, the newest first.
+func (s *Service) summaries(ctx context.Context, q store.Queryer, v visits.Visit, most int) ([]Summary, error) {
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (Summary, error) {
+		var x Summary
+		var by author
+		var sealed string
+		var at int64
+		if err := r.Scan(&x.Version, &sealed, &x.Language, &by.kind, &by.id, &at); err != nil {
+			return Summary{}, err
+		}
+		text, err := s.config.Vault.Open(sealed, summaryPlace(v.ID, x.Version))
+		x.Text, x.At, x.Author = phi.Text(text), store.Time(at), nameOf(v, by)
+		return x, err
+	}, `SELECT version, text, language, author_kind, author_id, at FROM after_summaries WHERE visit_id = ? ORDER BY version DESC LIMIT ?`, v.ID, most)
+	if err != nil {
+		return nil, fmt.Errorf("read a summary: %w", err)
+	}
+	return all, nil
+}
+
+// Summaries reads up to 50 versions of a visit's summary, the newest first, for its clinicians.
+func (s *Service) Summaries(ctx context.Context, w Writer) (all []Summary, err error) {
+	err = s.clinical(ctx, w, SummaryWrite, "summary.read", func(tx *store.Tx, a *store.Act, v visits.Visit) error {
+		a.Detail = "as clinician"
+		all, err = s.summaries(ctx, tx, v, 50)
+		return err
+	})
+	return all, err
+}
+
+func summaryPlace(visit string, version int) string {
+	return "summary|" + visit + "|" + strconv.Itoa(version)
+}
+
+// reached is how somebody is told.
+type reached struct {
+	notify.Message
+	confidential bool // by a way that no guardian reads
+}
+
+// reachOf is how the people of a visit are told that there is something to read, by their invitations.
+func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]reached, error) {
+	v, err := s.config.Visits.Read(ctx, s.config.DB, w.Visit)
+	if errors.Is(err, fault.NotFound) {
+		return nil, nil // which the act tells, and audits
+	}
+	if err != nil {
+		return nil, err
+	}
+	var patient people.Patient
+	if v.PatientID != "" && s.config.Patients != nil {
+		if patient, err = s.config.Patients.Patient(ctx, v.PatientID); none(err) != nil {
+			return nil, err
+		}
+	}
+	all := map[string]reached{}
+	for _, i := range v.Invitations {
+		email, phone, language, confidential := i.Email, i.Phone, i.Language, true // a visit's own addresses were judged when it was made
+		if at := slices.IndexFunc(patient.Contacts, func(c people.Contact) bool { return c.ID == i.ContactID }); i.ContactID != "" && at >= 0 {
+			c := patient.Contacts[at]
+			email, phone, confidential = c.Email, c.Phone, slices.Contains(patient.Recipients(true), c)
+			if language == "" {
+				language = c.Language
+			}
+		}
+		m := notify.Message{Kind: kindSummary, Language: language, About: "summary " + v.ID, At: s.now()}
+		switch {
+		case email != "" && s.config.Outbox.Sends(notify.Email):
+			m.Channel, m.To = notify.Email, email
+		case phone != "" && s.config.Outbox.Sends(notify.SMS):
+			m.Channel, m.To = notify.SMS, phone
+		default:
+			continue
+		}
+		all[i.ID] = reached{m, confidential}
+	}
+	return all, nil
+}
+
+// compose says that a summary is there, in words that tell nothing of it; notify.ErrNotNeeded where it is not theirs to read any more, or a newer one is told of.
+func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content, error) {
+	invitation, version, _ := strings.Cut(m.Key, "|")
+	l, err := s.linkOf(ctx, s.config.DB, `invitation_id = ?`, invitation)
+	if errors.Is(err, fault.NotFound) {
+		return notify.Content{}, notify.ErrNotNeeded
+	}
+	if err != nil {
+		return notify.Content{}, err
+	}
+	v, you, err := s.behind(ctx, s.config.DB, l)
+	if errors.Is(err, fault.NotAllowed) {
+		return notify.Content{}, notify.ErrNotNeeded
+	}
+	if err != nil {
+		return notify.Content{}, err
+	}
+	newest, err := s.newest(ctx, s.config.DB, v)
+	if err != nil {
+		return notify.Content{}, err
+	}
+	if !mayRead(v, you) || strconv.Itoa(newest.Version) != version {
+		return notify.Content{}, notify.ErrNotNeeded
+	}
+	site, err := s.siteOf(ctx, v)
+	if err != nil {
+		return notify.Content{}, err
+	}
+	own := s.config.Pages.In(m.Language)
+	key := "after.mail.new"
+	if newest.Version > 1 {
+		key = "after.mail.changed"
+	}
+	lines := []string{own.T(key, "site", site.Name), s.linkURL(l), own.T("after.mail.until", "date", own.Date(l.expires.In(site.Zone)))}
+	if asks(v) {
+		lines = append(lines, own.T("after.mail.birth_date"))
+	}
+	if site.Phone != "" {
+		lines = append(lines, own.T("after.mail.phone", "phone", site.Phone))
+	}
+	return notify.Content{Subject: phi.Text(own.T("after.mail.subject", "site", site.Name)), Text: phi.Text(strings.Join(lines, "\n\n"))}, nil
+}
+
+// siteOf is the site of a visit, or the hospital's first.
+func (s *Service) siteOf(ctx context.Context, v visits.Visit) (sites.Site, error) {
+	if v.SiteID == "" {
+		return s.config.Sites.Default(ctx)
+	}
+	return s.config.Sites.Site(ctx, v.SiteID)
+}
