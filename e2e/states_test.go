@@ -63,6 +63,9 @@ var visitStates = []state{
 	{"chat-empty", "the chat before anybody wrote"},
 	{"chat", "the chat with lines of both"},
 	{"chat-waiting", "a line that could not be sent yet"},
+	{"note", "the clinician's note, saved"},
+	{"note-waiting", "what is written while there is no connection"},
+	{"note-changed", "another device of the clinician wrote, too"},
 	{"toast", "a line of the chat comes while it is closed"},
 	{"people", "who is here, with somebody who waits"},
 	{"full", "ten people in the visit"},
@@ -77,6 +80,15 @@ var visitStates = []state{
 	{"ended", "the visit has ended"},
 	{"ended-unseen", "it ended before they were let in"},
 	{"ended-clinician", "the clinician has ended it"},
+	{"after", "how did it go?"},
+	{"after-wrong", "a question is not answered"},
+	{"after-thanks", "both are"},
+	{"after-sign-in", "a clinician signs in to write on"},
+	{"after-notes", "the note and the summary of a visit"},
+	{"after-given", "the summary is given to the family"},
+	{"after-summary", "which reads it"},
+	{"after-signed", "the note is signed"},
+	{"after-list", "a clinician's visits, with what is to be written of them"},
 	{"revoked-removed", "the link was withdrawn in the visit"},
 	{"declined", "the clinician could not let them in"},
 	{"broken", "the server and the page do not understand each other"},
@@ -187,7 +199,7 @@ func newTour(t *testing.T, language string, options ...func(*server.Config)) *to
 // catalogue is what the pages say in a language.
 func catalogue(t *testing.T, language string) (words map[string]string) {
 	t.Helper()
-	for _, shelf := range []string{"static", "visits", "visits/queue", "platform/web", "platform/staff", "platform/sites", "platform/people", "platform/notify", "visits/reminders"} {
+	for _, shelf := range []string{"static", "visits", "visits/after", "visits/queue", "platform/web", "platform/staff", "platform/sites", "platform/people", "platform/notify", "visits/reminders"} {
 		b, err := os.ReadFile("../" + shelf + "/locales/" + language + ".json")
 		if err != nil {
 			t.Fatal(err)

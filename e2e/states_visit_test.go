@@ -12,7 +12,7 @@ import (
 // intoTheVisit goes with a clinician and a family from the device check to the end of a visit.
 func (tour *tour) intoTheVisit() {
 	t, h := tour.t, tour.House
-	visit := h.book(0, kit, "guardian", noor, "interpreter")
+	visit := h.bookWith(map[string]any{"clinician_id": tour.clinician()}, 0, kit, "guardian", noor, "interpreter")
 	doctor := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
 	family := tour.takes(chromium(t, 1, robin, bidi.Phone))
 
@@ -47,6 +47,7 @@ func (tour *tour) intoTheVisit() {
 	doctor.seesNobody(tile(robin))
 	doctor.examine("camera-off")
 	tour.theChat(doctor, family)
+	tour.theNote(visit, doctor)
 	waits := tour.takes(family.device(bidi.Phone))
 	waits.arrives(visit.link(t, kit), "waiting")
 	tour.lost(doctor, family, waits)
@@ -198,6 +199,7 @@ func (tour *tour) ends(visit Booked, doctor, family, waits *Person) {
 	family.examine("ended")
 	waits.reaches("ended")
 	waits.examine("ended-unseen")
+	tour.afterwards(visit, doctor, family)
 }
 
 // comes has somebody join without a browser, until the test's end.

@@ -49,6 +49,9 @@ func (s *Service) OnRoomEvent(ctx context.Context, e RoomEvent) error {
 			return err
 		}
 		a.Detail = "visit " + v.ID
+		if err := s.tell(ctx, tx, e); err != nil {
+			return err
+		}
 		switch e.Kind {
 		case RoomRemoved:
 			return s.withdraw(ctx, tx, v, e.Invitation)

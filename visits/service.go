@@ -61,12 +61,13 @@ type Config struct {
 	Emergency  Emergency      // nil: nobody has any
 	Placer     Placer
 	Presence   Presence
-	Changed    []func(context.Context, *store.Tx, Change) error // are told of every change of a visit, in the transaction of the act
-	Limiter    web.Limiter                                      // counts redemptions by network
-	Window     Window                                           // zero: DefaultWindow
-	Now        func() time.Time                                 // nil: time.Now
-	Random     io.Reader                                        // nil: crypto/rand
-	Logger     *slog.Logger                                     // nil: silence
+	Changed    []func(context.Context, *store.Tx, Change) error    // are told of every change of a visit, in the transaction of the act
+	RoomEvents []func(context.Context, *store.Tx, RoomEvent) error // are told of what happens in rooms, in the transaction of the event
+	Limiter    web.Limiter                                         // counts redemptions by network
+	Window     Window                                              // zero: DefaultWindow
+	Now        func() time.Time                                    // nil: time.Now
+	Random     io.Reader                                           // nil: crypto/rand
+	Logger     *slog.Logger                                        // nil: silence
 }
 
 // Service is the appointments. Safe for use by many goroutines.

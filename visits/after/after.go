@@ -34,12 +34,14 @@ var localeFiles embed.FS
 const (
 	NoteWrite    auth.Action = "note.write"    // write a note of a visit one takes part in, and read those of the others who do
 	SummaryWrite auth.Action = "summary.write" // write to the family of such a visit
+	RecordRead   auth.Action = "record.read"   // see when a visit was and who was there
 )
 
 // Rules are this package's rows of the table of who may do what.
 var Rules = []auth.Rule{
 	{Action: NoteWrite, Meaning: "write notes of one's own visits, and read the other clinicians'", Roles: []auth.Role{auth.Clinician}},
 	{Action: SummaryWrite, Meaning: "write summaries of one's own visits to the families", Roles: []auth.Role{auth.Clinician}},
+	{Action: RecordRead, Meaning: "see when a visit was and who was there (clinicians of their own visits)", Roles: []auth.Role{auth.Clinician, auth.Coordinator, auth.Admin, auth.Program}},
 }
 
 // Migrations are those of this package's tables.

@@ -60,7 +60,8 @@ func newClinic(t *testing.T) *clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.visits, err = visits.New(t.Context(), visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: []string{"en", "es"}, Now: c.now})
+	c.visits, err = visits.New(t.Context(), visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: []string{"en", "es"}, Now: c.now,
+		RoomEvents: []func(context.Context, *store.Tx, visits.RoomEvent) error{func(ctx context.Context, tx *store.Tx, e visits.RoomEvent) error { return c.KeepEvent(ctx, tx, e) }}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ func (s *Service) pageRoutes(routes *web.Routes) {
 	write, sum := web.Staff(NoteWrite), web.Staff(SummaryWrite)
 	routes.HandleFunc("GET "+NotesPath, write, s.serveList)
 	routes.HandleFunc("GET "+pagePath("{visit}"), write, func(w http.ResponseWriter, r *http.Request) { s.showVisit(w, r, http.StatusOK, typed{}) })
+	routes.HandleFunc("GET "+recordPath("{visit}"), web.Staff(RecordRead), s.serveRecord)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/note", write, s.serveNoteForm)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/addendum", write, s.serveAddendum)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/summary", sum, s.servePublish)
@@ -123,6 +124,7 @@ type addendumView struct {
 // visitView is the page of a visit's notes and its summary.
 type visitView struct {
 	Path, NotePath, Service, When string
+	Record                        string // its path
 	People                        []string
 	Zone                          string
 	Key                           string // of a write that this page's form makes
@@ -172,7 +174,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	own := s.config.Pages.Words(r)
 	at := func(t time.Time) string { return own.Moment(t.In(site.Zone)) }
 	mine, starts := notes[0], v.StartsAt.In(site.Zone)
-	view := visitView{Path: pagePath(v.ID), NotePath: notePath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
+	view := visitView{Path: pagePath(v.ID), NotePath: notePath(v.ID), Record: recordPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Zone: site.Zone.String(), Key: store.NewID(), Mine: newNoteView(mine, at, own), Revision: mine.Revision, Signed: mine.Signed(), Languages: s.config.Pages.Languages(),
 		SummaryLanguage: own.Tag, MaxNote: MaxNote, MaxSummary: MaxSummary, MaxAdd: MaxAddendum, Early: v.State != visits.InProgress && v.State != visits.Ended,
 		Problems: t.problems, Other: t.other}

@@ -61,6 +61,7 @@ type Server struct {
 	bell    queue.Bell
 	queue   *queue.Queue // nil: it is not open yet
 	routes  *web.Routes
+	after   *after.Service
 
 	emergency *emergency.Service
 
@@ -190,8 +191,8 @@ func (s *Server) start(ctx context.Context) error {
 		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
 		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Changed: append(post.changed(), s.visitChanged), Limiter: once,
-		Emergency: s.emergency,
-		Now:       s.config.Now, Logger: s.config.Logger})
+		Emergency: s.emergency, RoomEvents: []func(context.Context, *store.Tx, visits.RoomEvent) error{s.keepEvent},
+		Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.routeImports(ctx, db, ring, routes, pages); err != nil {
 		return err
 	}
-	if err := s.openAfter(ctx, db, ring, post, policy, once, pages, book.Tags(), routes); err != nil {
+	if err := s.openAfter(ctx, db, ring, post, policy, once, pages, book.Tags(), routes, calls); err != nil {
 		return err
 	}
 	s.routeFHIR(routes, keyed)
