@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -199,8 +200,16 @@ func newTour(t *testing.T, language string, options ...func(*server.Config)) *to
 // catalogue is what the pages say in a language.
 func catalogue(t *testing.T, language string) (words map[string]string) {
 	t.Helper()
-	for _, shelf := range []string{"static", "visits", "visits/after", "visits/queue", "platform/web", "platform/staff", "platform/sites", "platform/people", "platform/notify", "visits/reminders"} {
-		b, err := os.ReadFile("../" + shelf + "/locales/" + language + ".json")
+	files, err := filepath.Glob("../*/locales/" + language + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := filepath.Glob("../*/*/locales/" + language + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, parts...) {
+		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
