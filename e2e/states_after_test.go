@@ -27,6 +27,7 @@ func (p *Person) savesNote() { p.t.Helper(); p.shows("#note-state[data-state=sav
 // theNote is written while the connection comes and goes, and on another device, too.
 func (tour *tour) theNote(visit Booked, doctor *Person) {
 	tour.t.Helper()
+	doctor.allows("status of 409", "409 to PUT")
 	doctor.taps("note.title")
 	doctor.shows("#note-text:enabled")
 	doctor.fills("#note-text", writtenNote)
