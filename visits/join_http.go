@@ -1,6 +1,7 @@
 package visits
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -81,7 +82,7 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 	}
 	http.SetCookie(w, s.cookie(deviceCookie, e.Device, joinPath, deviceLife))
 	http.SetCookie(w, s.cookie(sessionCookie, e.Token, e.Visit.path(), e.Visit.ClosesAt.Sub(s.now())))
-	s.answer(w, http.StatusOK, s.entryJSON(e))
+	s.answer(w, http.StatusOK, s.entryJSON(r.Context(), e))
 }
 
 // cookie makes a cookie that scripts don't see and other sites cannot make a browser send.
@@ -93,12 +94,13 @@ func (s *Service) cookie(name, value, path string, life time.Duration) *http.Coo
 // path is where everything of the live visit is.
 func (v Visit) path() string { return "/v/" + v.ID + "/" }
 
-func (s *Service) entryJSON(e Entry) entryJSON {
+func (s *Service) entryJSON(ctx context.Context, e Entry) entryJSON {
+	site := s.siteForFamily(ctx, e.Visit)
 	out := entryJSON{
 		Visit:         e.Visit.ID,
 		Path:          e.Visit.path(),
-		Site:          s.config.Site,
-		Phone:         s.config.Phone,
+		Site:          site.Name,
+		Phone:         site.Phone,
 		Service:       e.Visit.Service,
 		StartsAt:      e.Visit.StartsAt.Format(time.RFC3339),
 		EndsAt:        e.Visit.EndsAt.Format(time.RFC3339),
@@ -113,11 +115,12 @@ func (s *Service) entryJSON(e Entry) entryJSON {
 }
 
 // serveSite tells anybody whose server this is, and what number to call: whoever holds no link that works needs it most.
-func (s *Service) serveSite(w http.ResponseWriter, _ *http.Request) {
+func (s *Service) serveSite(w http.ResponseWriter, r *http.Request) {
+	site := s.siteForFamily(r.Context(), Visit{})
 	s.answer(w, http.StatusOK, struct {
 		Name  string `json:"name"`
 		Phone string `json:"phone"`
-	}{s.config.Site, s.config.Phone})
+	}{site.Name, site.Phone})
 }
 
 func (s *Service) serveSession(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +129,7 @@ func (s *Service) serveSession(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	s.answer(w, http.StatusOK, s.entryJSON(e))
+	s.answer(w, http.StatusOK, s.entryJSON(r.Context(), e))
 }
 
 func (s *Service) servePass(w http.ResponseWriter, r *http.Request) {

@@ -67,12 +67,29 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 	return r, nil
 }
 
-// SiteOf is the site of a visit; of one that names none it is what the options say.
+// SiteOf is the site of a visit; of one that names none it is the hospital's first.
 func (s *Service) SiteOf(ctx context.Context, v Visit) (sites.Site, error) {
-	if v.SiteID == "" || s.config.Sites == nil {
-		return sites.Site{Name: s.config.Site, Phone: s.config.Phone, Calendar: sites.Calendar{Zone: s.config.TimeZone}}, nil
+	switch {
+	case s.config.Sites == nil:
+		return s.siteOfOptions(), nil
+	case v.SiteID == "":
+		return s.config.Sites.Default(ctx)
 	}
 	return s.config.Sites.Site(ctx, v.SiteID)
+}
+
+// siteOfOptions is the hospital as the options have it.
+func (s *Service) siteOfOptions() sites.Site {
+	return sites.Site{Name: s.config.Site, Phone: s.config.Phone, Calendar: sites.Calendar{Zone: s.config.TimeZone}}
+}
+
+// siteForFamily is SiteOf for who needs a number to call most when something is away: then it is what the options say.
+func (s *Service) siteForFamily(ctx context.Context, v Visit) sites.Site {
+	site, err := s.SiteOf(ctx, v)
+	if err != nil {
+		return s.siteOfOptions()
+	}
+	return site
 }
 
 // LinkToSend is a person's link where it may stand in what is sent and kept by others: where it asks for the date of birth. Empty: it may not.
