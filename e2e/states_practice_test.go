@@ -36,6 +36,21 @@ var practiceStates = []state{
 	{"webhooks-wrong", "an address that is none"},
 	{"webhook-made", "the secret of an address, shown once"},
 	{"changed", "somebody else was faster"},
+	{"keys-none", "there is no API key"},
+	{"key-new", "a new API key"},
+	{"key-wrong", "with everything wrong"},
+	{"key-made", "an API key that was just made"},
+	{"keys", "API keys that work, end soon and are revoked"},
+	{"audit", "the audit"},
+	{"audit-wrong", "a question that cannot be"},
+	{"emergency-none", "no emergency access waits for review"},
+	{"emergency-review", "emergency access that does"},
+	{"figures-none", "no visit was counted"},
+	{"figures-wrong", "days that cannot be"},
+	{"figures", "figures of visits"},
+	{"emergency", "the form for emergency access"},
+	{"emergency-wrong", "with everything wrong"},
+	{"emergency-granted", "what emergency access opens"},
 }
 
 // TestPracticeStates goes through every state of these pages.
@@ -46,10 +61,11 @@ func TestPracticeStates(t *testing.T) {
 			t.Parallel()
 			tour := newTour(t, language)
 			p := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
-			p.allows("status of 422", "422 to POST", "status of 409", "409 to POST")
+			p.allows("status of 422", "422 to POST", "status of 409", "409 to POST", "422 to GET")
 			tour.signsIn(p)
 			tour.patients(p)
 			tour.sites(p)
+			tour.administration(p)
 			tour.complete(practiceStates)
 		})
 	}

@@ -28,6 +28,7 @@ import (
 	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/figures"
 	"housecall/visits/imports"
 )
 
@@ -36,7 +37,8 @@ func schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
 		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
 		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()},
-		{Name: "emergency", Files: emergency.Migrations()}, {Name: "visits_after", Files: after.Migrations()}, {Name: "visits_imports", Files: imports.Migrations()}}
+		{Name: "emergency", Files: emergency.Migrations()}, {Name: "visits_after", Files: after.Migrations()}, {Name: "visits_imports", Files: imports.Migrations()},
+		{Name: "figures", Files: figures.Migrations()}}
 }
 
 // backupJSON is a backup as programs read it.

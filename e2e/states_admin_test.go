@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"time"
+
+	"housecall/auth"
+	"housecall/e2e/bidi"
+	"housecall/platform/emergency"
+	"housecall/platform/staff"
+	"housecall/platform/store"
+)
+
+// administration goes through keys, audit, emergency access and figures.
+func (tour *tour) administration(p *Person) {
+	tour.see(p, staff.KeysPath, "keys-none")
+	tour.see(p, staff.KeysPath+"/new", "key-new")
+	p.fills("#days", "none")
+	p.submits()
+	p.examine("key-wrong")
+	p.fills("#name", "Booking system")
+	p.fills("#days", "20")
+	p.await("choose what it is for", `() => { const scope = document.querySelector("input[name=scopes][value='visit.read']"); scope.checked = true; return true; }`)
+	p.submits()
+	p.shows("#secret")
+	p.examine("key-made")
+	tour.see(p, staff.KeysPath, "keys")
+	tour.see(p, "/admin/audit", "audit")
+	tour.see(p, "/admin/audit?kind=patient&id=nobody&day=never", "audit-wrong")
+	tour.see(p, emergency.ReviewPath, "emergency-none")
+	tour.emergency()
+	tour.see(p, emergency.ReviewPath, "emergency-review")
+	tour.see(p, "/figures", "figures-none")
+	tour.see(p, "/figures?from=never", "figures-wrong")
+	tour.counted()
+	tour.see(p, "/figures", "figures")
+}
+
+// emergency has a clinician get access to a patient.
+func (tour *tour) emergency() {
+	account := staff.NewAccount{Name: drAda, Email: "ada@example.org", Password: "four words in a row", Role: auth.Clinician}
+	if _, err := tour.server.Accounts.Create(tour.t.Context(), auth.Operator(), account); err != nil {
+		tour.t.Fatal(err)
+	}
+	p := tour.takes(chromium(tour.t, 0, drAda, bidi.Laptop))
+	p.allows("status of 422", "422 to POST")
+	p.goTo(tour.url + "/sign-in?next=" + emergency.Path)
+	p.fills("#email", account.Email.Reveal())
+	p.fills("#password", account.Password.Reveal())
+	p.submits()
+	tour.see(p, emergency.Path, "emergency")
+	p.submits()
+	p.examine("emergency-wrong")
+	p.fills("#who", "MRN-0012345")
+	p.fills("#birth_date", "1990-05-31")
+	p.fills("#reason", "The family called, and nobody else is here")
+	p.submits()
+	p.shows(".facts")
+	p.examine("emergency-granted")
+}
+
+// counted puts a year of visits into the sums.
+func (tour *tour) counted() {
+	ctx := tour.t.Context()
+	err := tour.server.Accounts.DB.Tx(ctx, func(tx *store.Tx) error {
+		for i := range 12 {
+			day := time.Now().AddDate(0, -i, 0).Format(time.DateOnly)
+			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, interpreter, joins, alone)
+				VALUES (?, '', '', 'es', ?, ?, ?, 2, 3, 20, 19)`, day, 40-i, i, 5); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_waits (day, site_id, service_id, quarters, visits) VALUES (?, '', '', ?, 20), (?, '', '', ?, 5)`, day, 8+i, day, 30+3*i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		tour.t.Fatal(err)
+	}
+}
