@@ -181,10 +181,6 @@ func (c *clinic) signIn(name string, role auth.Role) staffer {
 	return s
 }
 
-func (s staffer) actor(role auth.Role) auth.Actor {
-	return auth.Actor{Kind: auth.KindStaff, ID: s.id, Role: role}
-}
-
 // book plans a visit in so many minutes, led by somebody.
 func (c *clinic) book(leader staffer, in int, change ...func(*visits.Request)) visits.Visit {
 	c.t.Helper()
