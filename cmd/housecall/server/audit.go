@@ -9,10 +9,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/audit"
-	"housecall/platform/keys"
 	"housecall/platform/phi"
-	"housecall/platform/store"
-	"housecall/platform/web"
 	"housecall/visits"
 )
 
@@ -23,12 +20,12 @@ const auditFile = "audit-checkpoints"
 func AuditFile(data string) string { return filepath.Join(data, auditFile) }
 
 // sealAudit seals the audit until Close.
-func (s *Server) sealAudit(db *store.DB, ring *keys.Ring) (*audit.Log, error) {
-	key, err := audit.NewKey(ring.Audit())
+func (s *Server) sealAudit(_ context.Context, h *house) error {
+	key, err := audit.NewKey(h.ring.Audit())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	log := audit.New(audit.Config{DB: db, Key: key, File: s.config.AuditFile, Logger: s.config.Logger, Now: s.config.Now})
+	log := audit.New(audit.Config{DB: h.db, Key: key, File: s.config.AuditFile, Logger: s.config.Logger, Now: s.config.Now})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -40,12 +37,13 @@ func (s *Server) sealAudit(db *store.DB, ring *keys.Ring) (*audit.Log, error) {
 		<-ended
 		return nil
 	})
-	return log, nil
+	h.audit = log
+	return nil
 }
 
 // routeAudit adds the page on which administrators read the audit.
-func (s *Server) routeAudit(routes *web.Routes, db *store.DB, pages *web.Pages, policy auth.Policy) error {
-	return audit.Desk{Reader: audit.Reader{DB: db, Policy: policy, Now: s.config.Now, Of: visits.OfPatient}, Pages: pages, Zone: s.config.TimeZone, Names: s.staffNames}.Routes(routes)
+func (s *Server) routeAudit(_ context.Context, h *house) error {
+	return audit.Desk{Reader: audit.Reader{DB: h.db, Policy: h.policy, Now: s.config.Now, Of: visits.OfPatient}, Pages: h.pages, Zone: s.config.TimeZone, Names: s.staffNames}.Routes(h.routes)
 }
 
 // staffNames are the names of who works here, by the ids of their accounts.

@@ -7,17 +7,15 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/emergency"
-	"housecall/platform/keys"
 	"housecall/platform/phi"
 	"housecall/platform/store"
-	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
 )
 
 // openEmergency opens emergency access to patients and visits, which may be made later.
-func (s *Server) openEmergency(ctx context.Context, db *store.DB, ring *keys.Ring, p *post, pages *web.Pages, policy auth.Policy) (err error) {
-	s.emergency, err = emergency.New(ctx, emergency.Config{DB: db, Policy: policy, Vault: ring.Staff(), Jobs: p.queue, Outbox: p.outbox, Pages: pages, Records: emergencyRecords{s},
+func (s *Server) openEmergency(ctx context.Context, h *house) (err error) {
+	s.emergency, err = emergency.New(ctx, emergency.Config{DB: h.db, Policy: h.policy, Vault: h.ring.Staff(), Jobs: h.post.queue, Outbox: h.post.outbox, Pages: h.pages, Records: emergencyRecords{s},
 		Reviewers: s.reviewers, Names: s.Accounts.Names, PublicURL: s.url, Zone: s.config.TimeZone, Now: s.config.Now})
 	return err
 }

@@ -3,22 +3,20 @@ package server
 import (
 	"context"
 
-	"housecall/auth"
 	"housecall/platform/store"
-	"housecall/platform/web"
 	"housecall/rooms"
 	"housecall/visits"
 	"housecall/visits/queue"
 )
 
 // openQueue opens the clinicians' queue.
-func (s *Server) openQueue(db *store.DB, policy auth.Policy, pages *web.Pages, routes *web.Routes) error {
-	q, err := queue.New(queue.Config{DB: db, Visits: s.Visits, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Rooms: present{&s.cluster}, Lateness: s.Reminders,
-		Sessions: s.Accounts, Policy: policy, Pages: pages, Now: s.config.Now, Bell: &s.bell})
+func (s *Server) openQueue(_ context.Context, h *house) error {
+	q, err := queue.New(queue.Config{DB: h.db, Visits: s.Visits, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Rooms: present{&s.cluster}, Lateness: s.Reminders,
+		Sessions: s.Accounts, Policy: h.policy, Pages: h.pages, Now: s.config.Now, Bell: &s.bell})
 	if err != nil {
 		return err
 	}
-	q.Routes(routes)
+	q.Routes(h.routes)
 	s.queue = q
 	return nil
 }

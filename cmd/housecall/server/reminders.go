@@ -4,11 +4,8 @@ import (
 	"context"
 	"strconv"
 
-	"housecall/auth"
 	"housecall/platform/notify"
 	"housecall/platform/store"
-	"housecall/platform/web"
-	"housecall/platform/words"
 	"housecall/visits"
 	"housecall/visits/reminders"
 )
@@ -48,19 +45,19 @@ func webhookTypes() (all []string) {
 // eventType is a kind of change as other programs know it.
 func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
 
-// startReminders has people of visits told and reminded of them, and adds the pages of that and of webhooks.
-func (s *Server) startReminders(db *store.DB, p *post, policy auth.Policy, book *words.Book, pages *web.Pages, routes *web.Routes) error {
-	s.Reminders = reminders.New(reminders.Config{DB: db, Jobs: p.queue, Outbox: p.outbox, Visits: s.Visits, Policy: policy, Words: book,
+// openReminders has people of visits told and reminded of them, and adds the pages of that and of webhooks.
+func (s *Server) openReminders(_ context.Context, h *house) error {
+	s.Reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.post.queue, Outbox: h.post.outbox, Visits: s.Visits, Policy: h.policy, Words: h.book,
 		Steps: s.config.Reminders, Now: s.config.Now})
-	desk, err := reminders.NewDesk(s.Reminders, pages)
+	desk, err := reminders.NewDesk(s.Reminders, h.pages)
 	if err != nil {
 		return err
 	}
-	desk.Routes(routes)
-	webhooks, err := notify.NewWebhooksDesk(p.webhooks, pages, s.config.TimeZone, webhookTypes())
+	desk.Routes(h.routes)
+	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.config.TimeZone, webhookTypes())
 	if err != nil {
 		return err
 	}
-	webhooks.Routes(routes)
+	webhooks.Routes(h.routes)
 	return nil
 }

@@ -9,15 +9,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"housecall/auth"
-	"housecall/platform/api"
 	"housecall/platform/audit"
 	"housecall/platform/blobs"
-	"housecall/platform/bucket"
 	"housecall/platform/emergency"
 	"housecall/platform/gate"
 	"housecall/platform/keys"
@@ -30,7 +27,6 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/rooms"
-	"housecall/sfu"
 	"housecall/signaling"
 	"housecall/static"
 	"housecall/visits"
@@ -106,182 +102,16 @@ func (s *Server) Close() error {
 	return errors.Join(all...)
 }
 
-func (s *Server) start(ctx context.Context) error {
-	db, ring, err := s.openStore(ctx)
-	if err != nil {
-		return err
-	}
-	files, err := bucket.Open(s.config.Blobs)
-	if err != nil {
-		return fmt.Errorf("--blobs: %w", err)
-	}
-	s.onClose(func(context.Context) error { files.Close(); return nil })
-	s.Blobs = blobs.New(files, ring.Blobs())
-	leases, once, redis, err := s.openShared()
-	if err != nil {
-		return err
-	}
-	media, err := s.listen(ctx, db, ring)
-	if err != nil {
-		return err
-	}
-	overTCP := s.gate.ICE()
-	if s.config.UDPOnly {
-		overTCP = nil
-	}
-	engine, err := sfu.NewEngine(sfu.Config{Conn: media, TCP: overTCP, Addresses: s.config.MediaAddresses, Logger: s.config.Logger, Now: s.config.Now})
-	if err != nil {
-		return errors.Join(fmt.Errorf("starting media: %w", err), media.Close())
-	}
-	s.onClose(func(context.Context) error { return engine.Close() })
-	s.findAddresses(ctx, engine)
-
-	gatekeeper := newGatekeeper(auth.Relay{Key: ring.Relay(), Now: s.config.Now})
-	if err := s.startRelay(s.gate.TURN(), engine, gatekeeper); err != nil {
-		return err
-	}
-	kid, key := ring.Passes()
-	events := newEventQueue(s.config.Logger)
-	s.onClose(events.close)
-	err = s.openCluster(leases, ring, rooms.Config{Now: s.config.Now, Logger: s.config.Logger, Events: events.put, Changed: s.bell.Room,
-		Transcript: records{s}, Write: records{s}.write})
-	if err != nil {
-		return err
-	}
-	host, placer := s.cluster.host, s.cluster.placer()
-
-	book, err := Book(s.config.Modules...)
-	if err != nil {
-		return fmt.Errorf("loading the catalogues: %w", err)
-	}
-	pages, err := web.NewPages(s.config.Site, book, static.Path)
-	if err != nil {
-		return err
-	}
-	post, err := s.openPost(ctx, db, ring)
-	if err != nil {
-		return err
-	}
-	policy, err := Policy(s.config.Modules...)
-	if err != nil {
-		return err
-	}
-	s.Accounts, err = staff.New(ctx, staff.Config{DB: db, Limiter: once, Pages: pages, PublicURL: s.url, Home: "/",
-		Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), people.Links(), sites.Links(), staff.Links(), audit.Links(), emergency.Links(), notify.Links(),
-			figures.Links(), module.Links(s.config.Modules)), Policy: policy, Site: s.config.Site, Vault: ring.Staff(), Zone: s.config.TimeZone,
-		Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
-	if err != nil {
-		return err
-	}
-	if err := s.openEmergency(ctx, db, ring, post, pages, policy); err != nil {
-		return err
-	}
-	auditLog, err := s.sealAudit(db, ring)
-	if err != nil {
-		return err
-	}
-	if err := s.openPractice(ctx, db, policy, book.Tags()); err != nil {
-		return err
-	}
-	consent, err := s.readConsent()
-	if err != nil {
-		return err
-	}
-	s.Visits, err = visits.New(ctx, visits.Config{DB: db, LinkKey: ring.Link(), Chat: ring.Chat(), Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now},
-		Relay: gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
-		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: book.Tags(), Words: book, MailFrom: s.config.MailFrom, Consent: consent, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Placer: placer, Presence: placer, Changed: append(post.changed(), s.visitChanged), Limiter: once,
-		Emergency: s.emergency, RoomEvents: []func(context.Context, *store.Tx, visits.RoomEvent) error{s.keepEvent},
-		Now: s.config.Now, Logger: s.config.Logger})
-	if err != nil {
-		return err
-	}
-	desk, err := visits.NewDesk(s.Visits, pages, s.config.TimeZone, imports.Links()...)
-	if err != nil {
-		return err
-	}
-	sockets := signaling.New(signaling.Config{Rooms: host, Engine: engine, Once: once, People: attendees{s.Visits}, PublicURL: s.url,
-		Verifier: auth.Verifier{Keys: ring.PassKey, Issuer: s.url, Now: s.config.Now}, Logger: s.config.Logger})
-	echo := signaling.NewEcho(signaling.EchoConfig{Engine: engine, Callers: s.Visits, Limiter: once, Logger: s.config.Logger})
-	events.start(s.Visits)
-	s.watch(host, gatekeeper)
-
-	routes := web.NewRoutes(s.Accounts.Guards())
-	s.routes = routes
-	s.Accounts.Routes(routes)
-	s.emergency.Routes(routes)
-	s.Visits.Routes(routes)
-	keyed, err := s.openIdempotency(ctx, db, ring, post.queue)
-	if err != nil {
-		return err
-	}
-	calls := api.New(routes, Version, keyed)
-	s.Visits.API(calls)
-	s.People.API(calls)
-	s.Sites.API(calls)
-	desk.Routes(routes)
-	if err := s.startReminders(db, post, policy, book, pages, routes); err != nil {
-		return err
-	}
-	if err := s.routeAudit(routes, db, pages, policy); err != nil {
-		return err
-	}
-	if err := s.routePractice(routes, pages); err != nil {
-		return err
-	}
-	if err := s.routeImports(ctx, db, ring, routes, pages); err != nil {
-		return err
-	}
-	if err := s.openAfter(ctx, db, ring, post, policy, once, pages, book.Tags(), routes, calls); err != nil {
-		return err
-	}
-	s.routeFHIR(routes, keyed)
-	if err := s.openQueue(db, policy, pages, routes); err != nil {
-		return err
-	}
-	err = module.Start(ctx, s.config.Modules, module.House{DB: db, Policy: policy, Pages: pages, Routes: routes, API: calls, Jobs: post.queue,
-		Now: s.config.Now, Logger: s.config.Logger})
-	if err != nil {
-		return err
-	}
-	if err := s.openFigures(ctx, db, post, pages, policy, routes); err != nil {
-		return err
-	}
-	s.startPost(post)
-	s.routeRooms(routes, sockets, echo)
-	routePages(routes, book)
-	health := health{db: db, redis: redis, blobs: files, draining: &s.cluster.draining}
-	health.routes(routes)
-	registry := newRegistry()
-	registry.MustRegister(metrics{engine: engine, host: host, sockets: sockets, events: events, health: health}, post, auditMetrics{auditLog, s.config.Now}, keyMetrics{s.Accounts, s.config.Now}, emergencyMetrics{s.emergency})
-	handler, err := web.New(routes, web.Options{PublicURL: s.url, Pages: pages, Logger: s.config.Logger, Now: s.config.Now,
-		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe, Checks: checks()})
-	if err != nil {
-		return err
-	}
-	if err := s.serveAdmin(registry, health); err != nil {
-		return err
-	}
-	s.serve(handler)
-	s.onClose(echo.Close)
-	s.onClose(sockets.Close)
-	s.onClose(s.closeQueue)
-	return nil
-}
-
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), visits.Locales(), after.Locales(), queue.Locales(), reminders.Locales(), audit.Locales(),
-		emergency.Locales(), notify.Locales(), figures.Locales(), imports.Locales(),
-	)...)
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), audit.Locales(),
+		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules,
-		emergency.Rules, notify.Rules,
-		figures.Rules,
-		module.Rules(modules))
+	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules, emergency.Rules, notify.Rules,
+		figures.Rules, module.Rules(modules))
 }
 
 // Routes are all routes that people and programs reach, each with who may use it.
@@ -311,28 +141,28 @@ func (s *Server) openStore(ctx context.Context) (*store.DB, *keys.Ring, error) {
 }
 
 // openPractice opens what the hospital knows of itself and of its patients. The first start makes a site of the options.
-func (s *Server) openPractice(ctx context.Context, db *store.DB, policy auth.Policy, languages []string) (err error) {
+func (s *Server) openPractice(ctx context.Context, h *house) (err error) {
 	first := sites.Site{Name: s.config.Site, Phone: s.config.Phone, Country: people.CountryOf(s.config.Phone), Calendar: sites.Calendar{Zone: s.config.TimeZone}}
-	s.Sites, err = sites.New(ctx, sites.Config{DB: db, Policy: policy, Languages: languages, First: first, Now: s.config.Now})
+	s.Sites, err = sites.New(ctx, sites.Config{DB: h.db, Policy: h.policy, Languages: h.book.Tags(), First: first, Now: s.config.Now})
 	if err != nil {
 		return err
 	}
-	s.People, err = people.New(ctx, people.Config{DB: db, Policy: policy, Sites: s.Sites, Languages: languages, Now: s.config.Now})
+	s.People, err = people.New(ctx, people.Config{DB: h.db, Policy: h.policy, Sites: s.Sites, Languages: h.book.Tags(), Now: s.config.Now})
 	return err
 }
 
 // routePractice adds the pages of sites and patients.
-func (s *Server) routePractice(routes *web.Routes, pages *web.Pages) error {
-	admin, err := sites.NewAdmin(s.Sites, pages)
+func (s *Server) routePractice(_ context.Context, h *house) error {
+	admin, err := sites.NewAdmin(s.Sites, h.pages)
 	if err != nil {
 		return err
 	}
-	desk, err := people.NewDesk(s.People, pages)
+	desk, err := people.NewDesk(s.People, h.pages)
 	if err != nil {
 		return err
 	}
-	admin.Routes(routes)
-	desk.Routes(routes)
+	admin.Routes(h.routes)
+	desk.Routes(h.routes)
 	return nil
 }
 
