@@ -131,8 +131,8 @@ func TestDesk(t *testing.T) {
 		// The second Tab after the date passes the button that opens its calendar.
 		return scheduler.page.Keys(ctx, bidi.Tab+now.Format("01022006")+bidi.Tab+bidi.Tab+now.Format("0304PM"))
 	})
-	scheduler.retype("Patient’s name", robin)
-	scheduler.retype("Clinician’s name", drAda)
+	scheduler.retypeIn("combobox", "Patient’s name", robin)
+	scheduler.retypeIn("combobox", "Clinician’s name", drAda)
 	scheduler.press("button", "Make visit and show links")
 	scheduler.reads("The visit is made.")
 	var link string

@@ -137,8 +137,14 @@ func (p *Person) text(selector string) string {
 // retype replaces whatever a field holds.
 func (p *Person) retype(name, text string) {
 	p.t.Helper()
+	p.retypeIn("textbox", name, text)
+}
+
+// retypeIn is retype for a field of another role.
+func (p *Person) retypeIn(role, name, text string) {
+	p.t.Helper()
 	p.within(fmt.Sprintf("write %q into %s", text, name), func(ctx context.Context) error {
-		if err := p.page.Press(ctx, "textbox", name); err != nil {
+		if err := p.page.Press(ctx, role, name); err != nil {
 			return err
 		}
 		if err := p.page.Call(ctx, nil, `() => document.activeElement.select()`); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -21,14 +22,12 @@ func Chromium(ctx context.Context, o Options) (*Browser, error) {
 	if o.Network != "" {
 		program, host = append([]string{"ip", "netns", "exec", o.Network}, append(program, "--allowed-ips=", "--allowed-origins=*")...), o.Control.String()
 	}
-	driver, err := start(logPath, o.Env, program[0], program[1:]...)
+	b, port, err := startDriver(ctx, logPath, o.Env, program)
+	for err != nil && strings.Contains(err.Error(), "bind() failed") && ctx.Err() == nil {
+		b, port, err = startDriver(ctx, logPath, o.Env, program)
+	}
 	if err != nil {
 		return nil, err
-	}
-	b := newBrowser("Chromium", driver)
-	port, err := awaitLine(ctx, driver, logPath, regexp.MustCompile(`started successfully on port (\d+)`))
-	if err != nil {
-		return nil, fmt.Errorf("start chromedriver: %w", orClose(b, err))
 	}
 	session := "http://" + net.JoinHostPort(host, port) + "/session"
 	var made struct {
@@ -48,6 +47,20 @@ func Chromium(ctx context.Context, o Options) (*Browser, error) {
 		return nil, orClose(b, err)
 	}
 	return b, nil
+}
+
+// startDriver starts chromedriver and says which port it took. It takes one that is free for IPv6, and ends where that is in use for IPv4: then bind() failed.
+func startDriver(ctx context.Context, logPath string, env []string, program []string) (*Browser, string, error) {
+	driver, err := start(logPath, env, program[0], program[1:]...)
+	if err != nil {
+		return nil, "", err
+	}
+	b := newBrowser("Chromium", driver)
+	port, err := awaitLine(ctx, driver, logPath, regexp.MustCompile(`started successfully on port (\d+)`))
+	if err != nil {
+		return nil, "", fmt.Errorf("start chromedriver: %w", orClose(b, err))
+	}
+	return b, port, nil
 }
 
 func chromiumCapabilities(o Options) any {
