@@ -59,20 +59,33 @@ func (c *clinic) publish(v visits.Visit, base int, text phi.Text) int {
 	return told
 }
 
-// delivers sends what is due until a mailbox has so many letters, and returns the last.
+// delivers sends all that is due, until a mailbox has so many letters, and returns the last. A queue that ended while it sends something would leave that unsure.
 func (c *clinic) delivers(mailbox string, letters int) string {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); c.queue.Run(ctx) }()
 	defer func() { cancel(); <-done }()
-	for len(c.mail.Mailbox(mailbox)) < letters {
+	for len(c.mail.Mailbox(mailbox)) < letters || c.unsent() > 0 {
 		if c.t.Context().Err() != nil {
 			c.t.Fatalf("%d letters to %s", len(c.mail.Mailbox(mailbox)), mailbox)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 	return text(c.t, c.mail.Mailbox(mailbox)[letters-1].Raw)
+}
+
+// unsent counts the letters that wait, or are on their way.
+func (c *clinic) unsent() (n int) {
+	c.t.Helper()
+	backlogs, err := c.outbox.Backlogs(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, b := range backlogs {
+		n += b.Waiting
+	}
+	return n
 }
 
 // text is what stands in a letter for who reads no HTML.
