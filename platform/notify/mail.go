@@ -204,13 +204,16 @@ func (m *Mail) send(ctx context.Context, o outgoing, begin func() error) error {
 	if _, err := w.Write(letter); err != nil {
 		return said("speak with the mail server", err)
 	}
+	// From before begin on: a connection that a stopping server closes between begin and the dot would leave a message in doubt that nobody has.
+	ctx, cancel := graceful(ctx, answerWithin)
+	defer cancel()
+	if !s.detach() {
+		return errors.New("speak with the mail server: this server stops")
+	}
+	defer context.AfterFunc(ctx, s.end)()
 	if err := begin(); err != nil {
 		return err // and the connection's end without the dot has the server forget it all
 	}
-	s.detach()
-	ctx, cancel := graceful(ctx, answerWithin)
-	defer cancel()
-	defer context.AfterFunc(ctx, s.end)()
 	if err := w.Close(); err != nil {
 		return refused(err, &doubt{"the connection was lost before the answer came"})
 	}

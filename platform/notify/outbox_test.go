@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/notify"
 	"housecall/platform/notify/mailtest"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 )
@@ -264,6 +266,28 @@ func TestStoppedWhileSending(t *testing.T) {
 	o.put(o.message("a"))
 	o.queue.Run(ctx)
 	o.expect("a", notify.Sent, "")
+}
+
+// A server that is told to stop while a message's text is on its way has sent it or has not: nothing is in doubt.
+func TestStoppedBeforeSending(t *testing.T) {
+	var stop context.CancelFunc
+	server := mailtest.Start(t, mailtest.Options{Begun: func(*smtp.Conn) { stop() }})
+	o := newOffice(t, ways{mail: newMail(t, server.URL())})
+	o.compose = func(notify.Message) (notify.Content, error) {
+		return notify.Content{Subject: "Your visit", Text: phi.Text(strings.Repeat(text+"\n", 200))}, nil // more than is held back until its end
+	}
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		stop = cancel
+		key := strconv.Itoa(i)
+		o.put(o.message(key))
+		o.queue.Run(ctx)
+		o.due()
+		o.expect(key, notify.Sent, "")
+		if n := len(server.Letters()); n != i+1 {
+			t.Fatalf("%d letters of %d", n, i+1)
+		}
+	}
 }
 
 // What became of a message is written when the database is back that was away when the answer came.
