@@ -35,6 +35,11 @@ type desk struct {
 
 func newDesk(t *testing.T) desk { return desk{t, filepath.Join(t.TempDir(), "data"), storetest.URL(t)} }
 
+// plainDesk is for what asks the database nothing that newDesk's tests don't: it is played on SQLite alone.
+func plainDesk(t *testing.T) desk {
+	return desk{t, filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "housecall.db")}
+}
+
 // do runs one command line and wants this exit status.
 func (d desk) do(status int, args ...string) (stdout, stderr string) {
 	d.t.Helper()
@@ -139,7 +144,7 @@ func TestVisitCommands(t *testing.T) {
 
 // TestLanguageAndBirthDateOptions: the language is the family's, and a birth date may be known without links asking for it.
 func TestLanguageAndBirthDateOptions(t *testing.T) {
-	d := newDesk(t)
+	d := plainDesk(t)
 	asks := map[string]bool{"": false, "--birth-date 2012-05-31": true, "--birth-date 2012-05-31 --ask-birth-date=false": false, "--ask-birth-date --birth-date 2012-05-31": true}
 	for args, want := range asks {
 		var v struct {
@@ -184,7 +189,7 @@ func TestResendOfALockedLink(t *testing.T) {
 }
 
 func TestKeyCommands(t *testing.T) {
-	d := newDesk(t)
+	d := plainDesk(t)
 	out, _ := d.do(0, "key", "create", "Hospital system", "--scopes", "visit.read, visit.schedule", "--days", "20")
 	secret, _, _ := strings.Cut(out, "\n")
 	if !strings.HasPrefix(secret, "hc_") || len(secret) < 40 {
@@ -259,7 +264,7 @@ func TestCalledWrongly(t *testing.T) {
 			}
 		})
 	}
-	d := newDesk(t)
+	d := plainDesk(t)
 	d.do(0, "key", "create", "x", "--scopes", "all")
 	if _, errs := d.do(1, "visit", "show", "0193a5c0-7e1d-7c3a-9b1f-0123456789ab"); errs != "housecall visit show: there is nothing with this id\n" {
 		t.Errorf("said %q", errs)
@@ -273,7 +278,7 @@ func TestCalledWrongly(t *testing.T) {
 }
 
 func TestOptionsFromTheEnvironment(t *testing.T) {
-	d := newDesk(t)
+	d := plainDesk(t)
 	t.Setenv("HOUSECALL_PUBLIC_URL", "https://from.env")
 	t.Setenv("HOUSECALL_TIME_ZONE", "Europe/Berlin")
 	out, errs := d.do(0, create()...)
@@ -284,7 +289,7 @@ func TestOptionsFromTheEnvironment(t *testing.T) {
 
 // TestLinksOfThisMachineOnly: whoever prints links without an address learns that nobody else can open them.
 func TestLinksOfThisMachineOnly(t *testing.T) {
-	d := newDesk(t)
+	d := plainDesk(t)
 	said := func(command string) string {
 		return "housecall visit " + command + ": links begin with http://localhost:8080, which works on this machine only; give the address people use with --public-url\n"
 	}

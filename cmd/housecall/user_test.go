@@ -7,7 +7,7 @@ import (
 )
 
 func TestUserCommands(t *testing.T) {
-	d := newDesk(t)
+	d := plainDesk(t)
 	out, errs := d.do(0, "user", "create", "Ann@Example.org", "--name", "Ann Sample", "--role", "admin")
 	if !regexp.MustCompile(`^http://localhost:8080/password#([A-Z2-7]{4}-){5}[A-Z2-7]{4}\n`).MatchString(out) || !strings.Contains(out, "ann@example.org alone") {
 		t.Errorf("created: %s", out)

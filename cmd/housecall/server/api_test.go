@@ -20,7 +20,7 @@ func TestByAGeneratedClient(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(modules, "@hey-api")); err != nil {
 		t.Fatalf("%v: run make deps", err)
 	}
-	s := open(t, server.Config{Database: filepath.Join(t.TempDir(), "h.db")}) // which engine makes no difference to clients
+	s := open(t, server.Config{})
 	secret, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "a generated client", Scopes: s.Accounts.Policy.Grantable()})
 	if err != nil {
 		t.Fatal(err)

@@ -10,12 +10,13 @@ import (
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
 	"housecall/platform/staff"
+	"housecall/platform/store/storetest"
 )
 
 // TestTheServerSealsItsAudit within a minute, which is over at once by this clock.
 func TestTheServerSealsItsAudit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoints")
-	s := open(t, server.Config{AuditFile: path, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	s := open(t, server.Config{Database: storetest.URL(t), AuditFile: path, Now: func() time.Time { return time.Now().Add(time.Hour) }})
 	if _, _, err := s.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "sealed", Scopes: []auth.Action{auth.VisitRead}}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,12 +26,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(storetest.Both(m))
 }
 
-// open starts a server on free loopback ports that ends with the test.
+// open starts a server on free loopback ports that ends with the test. It keeps everything in SQLite unless the configuration says otherwise, for a start
+// takes seconds: what the engine makes a difference to asks storetest for a database, and is played on both.
 func open(t *testing.T, c server.Config) *server.Server {
 	t.Helper()
 	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
 	if c.Database == "" {
-		c.Database = storetest.URL(t)
+		c.Database = filepath.Join(t.TempDir(), "housecall.db")
 	}
 	s, err := server.New(t.Context(), c)
 	if err != nil {
@@ -56,7 +58,7 @@ func get(t *testing.T, url string) (status int, header http.Header) {
 }
 
 func TestRoutes(t *testing.T) {
-	s := open(t, server.Config{})
+	s := open(t, server.Config{Database: storetest.URL(t)})
 	for path, want := range map[string]int{
 		"/livez":               200,
 		"/readyz":              200,
