@@ -25,6 +25,8 @@ var visitStates = []state{
 	{"no-link", "the page's address without a link"},
 	{"not-found", "a link that nobody has"},
 	{"too-early", "the visit has not opened"},
+	{"check-early", "trying camera, microphone and connection the day before"},
+	{"too-early-tested", "and done with it"},
 	{"revoked", "the link was replaced before it was opened"},
 	{"over", "the visit was cancelled"},
 	{"gone", "the page of a visit, in a browser that has no session"},

@@ -21,7 +21,7 @@ import (
 
 // Callers knows whose browser a request comes from. An error of package fault is told as it is: fault.NotFound to whoever has no session.
 type Callers interface {
-	Caller(r *http.Request) (session string, err error)
+	CheckCaller(r *http.Request) (session string, err error)
 }
 
 // EchoConfig is what an Echo needs from outside.
@@ -83,7 +83,7 @@ func (e *Echo) Routes(routes *web.Routes) {
 }
 
 func (e *Echo) serveBegin(w http.ResponseWriter, r *http.Request) {
-	session, err := e.config.Callers.Caller(r)
+	session, err := e.config.Callers.CheckCaller(r)
 	if err == nil {
 		err = web.Allow(r.Context(), e.config.Limiter, "check:"+session, echoLimit, echoWindow)
 	}
@@ -127,7 +127,7 @@ func echoFault(err error) error {
 }
 
 func (e *Echo) serveEnd(w http.ResponseWriter, r *http.Request) {
-	session, err := e.config.Callers.Caller(r)
+	session, err := e.config.Callers.CheckCaller(r)
 	if err != nil {
 		web.Problem(w, r, err)
 		return

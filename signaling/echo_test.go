@@ -35,7 +35,7 @@ type echoHouse struct {
 }
 
 // Caller implements Callers: who says who they are is believed, but for a stranger.
-func (h *echoHouse) Caller(r *http.Request) (string, error) {
+func (h *echoHouse) CheckCaller(r *http.Request) (string, error) {
 	session := r.Header.Get("Session")
 	if session == "" || r.PathValue("visit") != visitID {
 		return "", fault.NotFound

@@ -93,6 +93,7 @@ type invitationJSON struct {
 	Generation int        `json:"generation" doc:"Of the link that works now, from 1"`
 	Locked     bool       `json:"locked" doc:"Five wrong dates of birth were given; resend with new_link"`
 	RevokedAt  *time.Time `json:"revoked_at,omitempty" doc:"When it was withdrawn"`
+	Check      *checkJSON `json:"device_check,omitempty" doc:"How they did when they tried their devices before the visit; not there: they did not, or this is not asked of one visit or a list"`
 	Link       string     `json:"link,omitempty" doc:"What to send to this person and to nobody else; only in answers that make or resend links"`
 }
 
@@ -121,11 +122,23 @@ type visitJSON struct {
 	Sequence            int         `json:"sequence" doc:"Of its calendar entry (RFC 5545): one more with each move and with the cancellation"`
 }
 
+// checkJSON is a device check.
+type checkJSON struct {
+	At        time.Time `json:"at"`
+	NeedsHelp bool      `json:"needs_help" doc:"Somebody should call before the visit"`
+	Passed    bool      `json:"passed"`
+	Faults    []string  `json:"faults,omitempty" doc:"What did not do well: old (the browser), camera, microphone, speaker, poor or blocked (the network)"`
+	Browser   string    `json:"browser,omitempty" example:"Chrome 126, Android"`
+}
+
 func invitationOf(i Invitation, link string) invitationJSON {
 	out := invitationJSON{ID: i.ID, Name: i.Name, Role: i.Role, Language: i.Language, ContactID: i.ContactID, StaffID: i.StaffID,
 		Email: i.Email, Phone: i.Phone, Generation: i.Generation, Locked: i.Locked, Link: link}
 	if i.Revoked() {
 		out.RevokedAt = &i.RevokedAt
+	}
+	if c := i.Check; c != nil {
+		out.Check = &checkJSON{At: c.At, NeedsHelp: c.NeedsHelp(), Passed: c.Passed(), Faults: c.Faults(), Browser: c.Browser}
 	}
 	return out
 }

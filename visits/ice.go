@@ -16,10 +16,10 @@ type iceJSON struct {
 	Expires    string   `json:"expires"`
 }
 
-// ice gives the holder of a session's cookie credentials for the relay; none where there is no relay. It leaves no audit row, and reveals nothing.
+// ice gives the holder of a session's cookie credentials for the relay; none where there is no relay. It may be too early for the visit, since the device check needs them. It leaves no audit row, and reveals nothing.
 func (s *Service) ice(ctx context.Context, visit, token string) ([]iceJSON, error) {
 	e, err := s.session(ctx, s.config.DB, visit, token)
-	if err != nil {
+	if err := early(err); err != nil {
 		return nil, err
 	}
 	servers := []iceJSON{}

@@ -35,6 +35,7 @@ type Redemption struct {
 	Code      string
 	BirthDate phi.Text // YYYY-MM-DD; empty when not given
 	Device    string   // the browser's device token; empty or unknown: it gets a new one
+	Check     bool     // it is for a device check, which may be made before the visit opens
 }
 
 // Entry is a person's way into a visit.
@@ -48,6 +49,7 @@ type Entry struct {
 	checked int64 // the number of the last removal when this was read
 
 	ConsentNeeded bool // you have yet to consent to what the site asks for; after Redeem and Session
+	Early         bool // the visit has not opened: the session is for a device check alone; after Redeem
 }
 
 // Redeem turns a code into a session. The same browser gets the same session again, and isn't asked for the birth date twice. Errors
@@ -79,10 +81,14 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 			return err
 		}
 		a.Actor.Role = e.You.Role
-		if err := s.admissible(e.Visit, e.You, generation); err != nil {
+		err := s.admissible(e.Visit, e.You, generation)
+		if r.Check {
+			e.Early, err = err != nil, early(err)
+		}
+		if err != nil {
 			return err
 		}
-		err := tx.QueryRowContext(ctx, `SELECT id FROM visit_sessions WHERE invitation_id = ? AND generation = ? AND device_hash = ?`,
+		err = tx.QueryRowContext(ctx, `SELECT id FROM visit_sessions WHERE invitation_id = ? AND generation = ? AND device_hash = ?`,
 			invitation, generation, hashOf(device)).Scan(&e.Session)
 		switch {
 		case err == nil:
@@ -98,6 +104,9 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 			}
 		default:
 			return fmt.Errorf("look a session up: %w", err)
+		}
+		if e.Early {
+			a.Detail += ", for a device check"
 		}
 		e.Device, e.Token = device, sessionToken(device, e.Session)
 		e.ConsentNeeded, err = s.consentNeeded(ctx, tx, e.You)

@@ -34,6 +34,7 @@ func (s *Service) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET /v/{visit}/consent", web.Holder(), s.serveConsent)
 	routes.HandleFunc("POST /v/{visit}/consent", web.Holder(), s.serveConsentGiven)
 	routes.HandleFunc("POST /v/{visit}/invitations", web.Holder(), s.serveInvite)
+	routes.HandleFunc("POST /v/{visit}/device-check", web.Holder(), s.serveDeviceCheck)
 }
 
 // RoomRoutes adds what the node that hosts a visit's room answers, since it knows best how clients reach it.
@@ -53,6 +54,7 @@ type entryJSON struct {
 	EndsAt        string  `json:"ends_at"`
 	Language      string  `json:"language"`
 	ConsentNeeded bool    `json:"consent_needed"`
+	Early         bool    `json:"early,omitempty"`
 	PatientAge    *int    `json:"patient_age,omitempty"`
 	You           youJSON `json:"you"`
 }
@@ -66,6 +68,7 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Code      string   `json:"code"`
 		BirthDate phi.Text `json:"birth_date"`
+		Check     bool     `json:"check"`
 	}
 	if err := web.ReadJSON(w, r, maxBody, &in); err != nil {
 		web.Problem(w, r, err)
@@ -75,7 +78,7 @@ func (s *Service) serveJoin(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie(deviceCookie); err == nil {
 		device = c.Value
 	}
-	e, err := s.Redeem(r.Context(), Redemption{Code: in.Code, BirthDate: in.BirthDate, Device: device})
+	e, err := s.Redeem(r.Context(), Redemption{Code: in.Code, BirthDate: in.BirthDate, Device: device, Check: in.Check})
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -106,6 +109,7 @@ func (s *Service) entryJSON(ctx context.Context, e Entry) entryJSON {
 		EndsAt:        e.Visit.EndsAt.Format(time.RFC3339),
 		Language:      e.You.Language,
 		ConsentNeeded: e.ConsentNeeded,
+		Early:         e.Early,
 		You:           youJSON{Name: e.You.Name, Role: string(e.You.Role)},
 	}
 	if years, known := e.Visit.Age(s.config.TimeZone); known && auth.May(e.You.Role, auth.VisitSeeAge) {

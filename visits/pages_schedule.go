@@ -80,7 +80,7 @@ type scheduleCell struct {
 type scheduleVisit struct {
 	Path, Move, When, Patient, Service, Leader string
 	StartsAt                                   time.Time
-	State                                      stateView
+	State, Help                                stateView // Help: somebody needs help with their devices before it; zero: nobody
 	Over                                       bool
 }
 
@@ -358,7 +358,7 @@ func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, clock string, g g
 func (v *scheduleView) visit(s *Service, visit Visit) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
 	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Service: visit.Service, Leader: v.leader[visit.ClinicianID],
-		StartsAt: visit.StartsAt, State: s.stateWords(visit, v.own), Over: s.over(visit)}
+		StartsAt: visit.StartsAt, State: s.stateWords(visit, v.own), Help: s.helpWords(visit, v.own), Over: s.over(visit)}
 	if v.MaySchedule && !out.Over {
 		out.Move = out.Path + "/move"
 	}

@@ -75,7 +75,8 @@ type visitView struct {
 	Done          string // what has just been done, in words
 	Interpreter   string // in words; "": none
 	Confidential  bool
-	Series        string // path of the page of its series; "": it belongs to none
+	Series        string    // path of the page of its series; "": it belongs to none
+	Help          stateView // whether somebody needs help with their devices before it; zero: nobody, as far as is known
 }
 
 // stateView is a state in words, and the tone of its tag: "", brand, good, warn or danger.
@@ -87,6 +88,7 @@ type personView struct {
 	Link             stateView
 	When             string       // more about the link's state
 	Consent          *consentView // nil: nothing was asked of this person
+	Check            *checkView   // how their device check went before the visit; nil: they made none
 	Language         string       // that the person reads, by its own name; "": not known
 	Revoked          bool
 }
@@ -170,6 +172,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 	if v.SeriesID != "" {
 		view.Series = visitPath(v.ID) + "/series"
 	}
+	view.Help = s.helpWords(v, own)
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)
@@ -177,6 +180,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 	for _, i := range v.Invitations {
 		p := personView{Path: personPath(v.ID, i.ID), Name: i.Name.Reveal(), Role: roleWords(own, i.Role), Revoked: i.Revoked()}
 		p.Link, p.When = linkWords(i, opened[i.ID], zone, own)
+		p.Check = newCheckView(i.Check, zone, own)
 		view.People = append(view.People, p)
 	}
 	return view

@@ -141,7 +141,7 @@ func fillInvitations(ctx context.Context, q store.Queryer, visits []Visit) error
 		v := &visits[place[i.VisitID]]
 		v.Invitations = append(v.Invitations, i)
 	}
-	return nil
+	return fillChecks(ctx, q, visits, place, ids)
 }
 
 // position is where a page of a list begins: after this visit.

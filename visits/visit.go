@@ -136,6 +136,8 @@ type Invitation struct {
 	Locked     bool      // five wrong dates of birth were given; a new link unlocks
 	RevokedAt  time.Time // zero: not withdrawn
 	CreatedAt  time.Time
+
+	Check *DeviceCheck // that they made before the visit; nil: none. Only of a visit that was read whole
 }
 
 // Revoked says whether the invitation was withdrawn.

@@ -7,9 +7,9 @@ import { relaysIn } from "./relays.js";
 /** @import {Relay} from "./relays.js" */
 
 /** The visit as this person may see it. `language`: the invitation's, "" where none is known; `phone`: the site's number of last resort, "" for
- * none; `patient_age`: in whole years, for clinicians alone.
+ * none; `early`: it has not opened, and this is for a device check alone; `patient_age`: in whole years, for clinicians alone.
  * @typedef {{visit: string, path: string, site: string, service: string, starts_at: string, ends_at: string, you: {name: string, role: string},
- *   language?: string, phone?: string, consent_needed?: boolean, patient_age?: number}} VisitSeen */
+ *   language?: string, phone?: string, consent_needed?: boolean, early?: boolean, patient_age?: number}} VisitSeen */
 
 /** `later`: try again after so many milliseconds (0: not said); `skew`: the server's clock minus ours, milliseconds.
  * @typedef {{kind: "visit", visit: VisitSeen}
@@ -82,12 +82,18 @@ export function readRedeemed(reply, now) {
   return { kind: "later", after: retryAfter(headers) };
 }
 
-/** Redeems a link. @param {string} code @param {string} [birthDate] YYYY-MM-DD @returns {Promise<Redeemed>} */
-export async function redeem(code, birthDate) {
+/**
+ * Redeems a link.
+ * @param {string} code
+ * @param {string} [birthDate] YYYY-MM-DD
+ * @param {boolean} [check] for a device check, which may be made before the visit opens
+ * @returns {Promise<Redeemed>}
+ */
+export async function redeem(code, birthDate, check) {
   const reply = await call("/api/v1/join", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(birthDate ? { code, birth_date: birthDate } : { code }),
+    body: JSON.stringify({ code, ...(birthDate && { birth_date: birthDate }), ...(check && { check }) }),
   });
   return readRedeemed(reply, Date.now());
 }
@@ -184,6 +190,18 @@ export async function beginCheck(path, offered) {
 /** Ends a test; the server does so by itself soon. @param {string} path "/v/ID/" @param {string} id */
 export async function endCheck(path, id) {
   await call(`${path}check/${id}`, { method: "DELETE", keepalive: true });
+}
+
+/**
+ * Tells the hospital how a device check before the visit went.
+ * @param {string} path "/v/ID/"
+ * @param {import("./protocol.js").Checked & {unsupported?: boolean}} check `unsupported`: this browser can't show a visit
+ * @returns {Promise<boolean>} whether it is kept
+ */
+export async function reportCheck(path, check) {
+  const body = JSON.stringify({ unsupported: false, ...check });
+  const reply = await call(`${path}device-check`, { method: "POST", headers: { "Content-Type": "application/json" }, body, keepalive: true });
+  return reply?.status === 204;
 }
 
 /** @typedef {{kind: "invited", link: string} | {kind: "refused" | "later"}} Invited */

@@ -1,7 +1,7 @@
 // The visit page begins here: takes the code out of the address, finds out which visit it is for, and leads to the check screen.
 
 import { codeIn, visitPathIn } from "./address.js";
-import { redeem, session, site } from "./api.js";
+import { redeem, reportCheck, session, site } from "./api.js";
 import { Devices } from "./devices.js";
 import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
@@ -9,11 +9,13 @@ import { measure } from "./check.js";
 import { keepPlace, placeIn } from "./comeback.js";
 import { waysOut } from "./ladder.js";
 import { Language } from "./language.js";
+import { outcomeOf, Report } from "./report.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
 import { Check } from "./ui/check.js";
 import { Checks } from "./ui/checks.js";
 import { Consent } from "./ui/consent.js";
+import { browserName } from "./ui/faults.js";
 import { addChooser, spoken } from "./ui/languages.js";
 import { unmeasured } from "./ui/linecheck.js";
 import { Live } from "./ui/live.js";
@@ -91,10 +93,10 @@ class Page {
     this.checks = new Checks(words, this.devices, {
       measure: (signal) => this.#measure(signal),
       tryWays: async (signal) => (this.#visit ? waysOut(this.#visit.path, signal) : null),
-      changed: () => this.call.checked(),
+      changed: () => (this.#report ? void this.#tell() : this.call.checked()),
     });
     this.check = new Check(words, this.devices, this.checks, {
-      join: () => void this.join(),
+      join: () => void (this.#report ? this.#tested() : this.join()),
       joinWithSound: () => void this.joinWithSound(),
       link: giveBack,
     });
@@ -107,7 +109,7 @@ class Page {
     const code = sessionStorage.getItem(kept);
     const path = visitPathIn(location.pathname);
     if (code === "") return this.#deadEnd("not-found");
-    if (code !== null) return this.#take(await redeem(code, this.#birthDate || undefined));
+    if (code !== null) return this.#take(await redeem(code, this.#birthDate || undefined, this.#early));
     if (path) return this.#take(await session(path));
     this.#deadEnd("no-link");
   }
@@ -164,7 +166,8 @@ class Page {
   #tooEarly(opens, starts, skew) {
     const { words } = this;
     const now = Date.now();
-    this.message.show("too-early", () => ({ ...words.opening(opens, starts, now), zone: words.zoneName(starts) }));
+    const test = { words: "early.test", primary: true, act: () => this.#test() };
+    this.message.show("too-early", () => ({ ...words.opening(opens, starts, now), zone: words.zoneName(starts) }), [test]);
     // A second or two of chance: not everybody whose visit opens on the hour should knock in one moment.
     const due = Math.max(opens - skew + 500 + 1500 * Math.random(), now + 3000);
     const count = () => {
@@ -179,16 +182,64 @@ class Page {
     count();
   }
 
+  /** Whether the link is opened for a device check, which may be made before the visit opens. */
+  #early = false;
+  /** Tells how that goes; null: there is none. @type {Report | null} */
+  #report = null;
+
+  /** Tries camera, microphone and connection, days before the visit perhaps. */
+  #test() {
+    this.#early = true;
+    this.message.note("");
+    void this.open();
+  }
+
+  /** @param {VisitSeen} visit that has not opened */
+  #arriveEarly(visit) {
+    this.#report = new Report((check) => reportCheck(visit.path, check));
+    this.check.early = true;
+    this.check.describe(visit, Date.now());
+    this.screens.show("check", "check-early");
+    this.check.show();
+    void this.check.arrive();
+  }
+
+  /** Tells the hospital how the check goes, once there is something to tell. */
+  async #tell() {
+    const result = this.checks.result();
+    if (result.network === "unknown" && outcomeOf(result) === "part") return;
+    await this.#report?.tell(result);
+  }
+
+  /** The person is done with the check: back to waiting for the day. */
+  async #tested() {
+    const report = this.#report;
+    if (!report) return;
+    this.check.busy(true);
+    const result = this.checks.result();
+    const told = await report.tell(result);
+    this.#report = null;
+    this.#early = this.check.early = false;
+    this.checks.rest();
+    this.check.hide();
+    this.devices.stop();
+    this.check.busy(false);
+    await this.open();
+    this.message.note(told ? `early.${outcomeOf(result)}` : "early.untold");
+  }
+
   /** @param {VisitSeen} visit */
   async #arrive(visit) {
     await this.language.invite(visit.language ?? "");
     this.#visit = visit;
     this.#birthDate = "";
-    sessionStorage.removeItem(kept);
-    history.replaceState(null, "", visitPathIn(visit.path) ?? "/v");
     if (visit.you.role === "observer") this.devices.watchOnly();
     this.screens.site = visit.site;
     this.message.phone = visit.phone ?? "";
+    if (visit.early) return this.#arriveEarly(visit);
+    this.#early = false;
+    sessionStorage.removeItem(kept);
+    history.replaceState(null, "", visitPathIn(visit.path) ?? "/v");
     if (visit.consent_needed) void this.consent.ask(visit);
     else this.#check();
   }
@@ -236,7 +287,7 @@ class Page {
   }
 
   #devicesChanged() {
-    if (["check", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();
+    if (["check", "check-early", "joining"].includes(document.body.dataset.state ?? "")) this.check.show();
     this.#keepPlace();
     this.call.devicesChanged();
   }
@@ -247,6 +298,15 @@ class Page {
   }
 }
 
+/** The hospital learns before the day that this browser can't show the visit; where it asks for a date of birth, it does not. */
+async function tellUnsupported() {
+  const reply = mine === "" ? null : await redeem(mine, undefined, true);
+  if (reply?.kind !== "visit" || !reply.visit.early) return;
+  const browser = browserName(navigator.userAgent, navigator.maxTouchPoints);
+  const nothing = { camera: "unknown", microphone: "unknown", speaker: "unknown", network: "unknown", rtt_ms: -1, loss_pct: -1 };
+  await reportCheck(reply.visit.path, /** @type {any} */ ({ ...nothing, browser, unsupported: true }));
+}
+
 async function begin() {
   const language = new Language(spoken());
   setTimeout(() => (box("opening-slow").hidden = false), slowAfter);
@@ -255,6 +315,7 @@ async function begin() {
   addChooser(language, box("language-place"));
   const message = new Message(words, new Screens(words));
   if (typeof RTCPeerConnection === "undefined") {
+    void tellUnsupported();
     giveBack();
     return new Screens(words).show("unsupported");
   }

@@ -297,6 +297,7 @@ func (q *Queue) person(a asked, i visits.Invitation, present []Present, now time
 	switch {
 	case at.Session == "":
 		p.Place = tag{a.own.T("queue.place.none"), ""}
+		p.Checks = a.before(i.Check)
 		return p, at
 	case at.Away:
 		p.Place = tag{a.own.T("queue.place.away"), "warn"}
@@ -325,6 +326,20 @@ func (q *Queue) person(a asked, i visits.Invitation, present []Present, now time
 		p.Checks = []tag{{a.own.T("checked.unknown"), ""}}
 	}
 	return p, at
+}
+
+// before says how somebody's devices did before the visit, where that says something.
+func (a asked) before(c *visits.DeviceCheck) (all []tag) {
+	if c == nil {
+		return nil
+	}
+	for _, f := range c.Faults() {
+		all = append(all, tag{a.own.T("checked." + f), "warn"})
+	}
+	if c.Passed() && len(all) == 0 {
+		all = []tag{{a.own.T("checked.good"), "good"}}
+	}
+	return all
 }
 
 // language is the name of a language by its tag, in itself; of one the house does not speak the tag.

@@ -28,6 +28,8 @@ export class Check {
   #without = false;
   #fault = "";
   #choices;
+  /** Days before the visit: nobody joins, and the button says that the check is done. */
+  early = false;
 
   /** @param {Words} words @param {Devices} devices @param {Checks} checks @param {Acts} acts */
   constructor(words, devices, checks, acts) {
@@ -70,12 +72,15 @@ export class Check {
     box("check-title").textContent = words.t("check.title", { service: visit.service });
     box("check-when").textContent = words.t("check.when", { start: words.sentence(words.moment(start, now)), end: words.time(end) });
     box("check-who").textContent = words.t("check.who", { name: visit.you.name });
-    box("check-wall").textContent = words.t(visit.you.role === "clinician" ? "check.clinician" : "check.private");
+    setText(box("join-words"), words.t(this.early ? "early.done" : "check.join"));
+    if (this.early) box("check-title").textContent = words.t("early.title");
+    box("check-wall").textContent = words.t(this.early ? "early.wall" : visit.you.role === "clinician" ? "check.clinician" : "check.private");
   }
 
   /** Shows the preview at once where nothing needs to be asked, and tries the connection meanwhile. */
   async arrive() {
-    this.#without = false;
+    this.#without = this.#asked = false;
+    this.#checks.devices(false, false);
     void this.#checks.line.start();
     if (await this.#devices.allowed()) await this.open(false);
   }
@@ -112,8 +117,8 @@ export class Check {
   busy(on) {
     button("join").setAttribute("aria-disabled", String(on));
     button("join").setAttribute("aria-busy", String(on));
-    setText(box("join-words"), this.#words.t(on ? "check.joining" : "check.join"));
-    button("join-sound").hidden = on || !this.#devices.canSend;
+    setText(box("join-words"), this.#words.t(this.early ? (on ? "early.sending" : "early.done") : on ? "check.joining" : "check.join"));
+    button("join-sound").hidden = on || this.early || !this.#devices.canSend;
   }
 
   /** @param {string} key what keeps us from joining, "" for nothing @param {boolean} [long] whether it has for so long that a call may be better */
@@ -127,7 +132,7 @@ export class Check {
   show() {
     this.#preview.show(this.#asked);
     button("check-open").hidden = this.#asked || !this.#devices.canSend;
-    button("join-sound").hidden = !this.#devices.canSend || button("join").getAttribute("aria-busy") === "true";
+    button("join-sound").hidden = this.early || !this.#devices.canSend || button("join").getAttribute("aria-busy") === "true";
     this.#checks.place(box("check-works"), box("check-line"));
     this.#checks.show();
     const any = this.#choices.show();
@@ -167,8 +172,8 @@ export class Check {
         el("h2", {}, words.t(explained.title)),
         el("p", {}, words.t(explained.help)),
         ...(link ? [copyLink(words, link)] : []),
-        el("p", { class: "small" }, words.t("fault.can_listen")),
-        el("div", { class: "row" }, again, without),
+        ...(this.early ? [] : [el("p", { class: "small" }, words.t("fault.can_listen"))]),
+        el("div", { class: "row" }, again, ...(this.early ? [] : [without])),
       ),
     );
   }

@@ -1,6 +1,6 @@
 // The screens that only say something, with at most two things to do: too early, over, revoked, left and their kin.
 
-import { box, el, icon } from "./dom.js";
+import { box, el, icon, setText } from "./dom.js";
 import { phoneLine } from "./phone.js";
 
 /** @import {Values, Words} from "../i18n.js" */
@@ -32,6 +32,7 @@ export class Message {
   #words;
   #screens;
   #shown = "";
+  #note = "";
   /** @type {{state: string, values: Values | (() => Values), actions: Action[], variant: string} | null} */
   #said = null;
 
@@ -39,7 +40,10 @@ export class Message {
   constructor(words, screens) {
     this.#words = words;
     this.#screens = screens;
-    words.follow(() => this.#fill());
+    words.follow(() => {
+      this.#fill();
+      if (this.#note) this.note(this.#note);
+    });
   }
 
   /** The site's number of last resort, "" while none is known. */
@@ -67,6 +71,7 @@ export class Message {
     this.#said = { state, values, actions, variant };
     this.#fill();
     box("message-clock").hidden = true;
+    this.note("");
     this.#screens.show("message", state);
   }
 
@@ -103,6 +108,13 @@ export class Message {
     const start = this.#words.has(`${own}.${parts[0]}`) ? own : `message.${state}`;
     const keys = parts.map((part) => `${start}.${part}`).filter((key) => this.#words.has(key));
     return keys.map((key) => this.#words.t(key, values));
+  }
+
+  /** Something that has just come about, read out politely. @param {string} key of the catalogue, "" for nothing */
+  note(key) {
+    this.#note = key;
+    box("message-note").hidden = key === "";
+    setText(box("message-note"), key && this.#words.t(key));
   }
 
   /** The line that counts down. @param {string} text */

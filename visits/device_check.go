@@ -1,0 +1,251 @@
+package visits
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+// What a device check says of a device, and of the line.
+const (
+	checkOK      = "ok"
+	checkFault   = "fault"
+	checkPoor    = "poor"
+	checkBlocked = "blocked"
+	checkUnknown = "unknown"
+)
+
+// Limits of what a browser says of a device check.
+const (
+	maxBrowser   = 60     // characters of its name
+	maxRoundTrip = 60_000 // milliseconds
+)
+
+// DeviceCheck is how the devices and the line of somebody did when they tried them before their visit.
+type DeviceCheck struct {
+	At          time.Time
+	Camera      string // ok, fault or unknown
+	Microphone  string
+	Speaker     string
+	Network     string // ok, poor, blocked or unknown
+	RTTMS       int    // round trip to the media port in milliseconds; -1: unknown
+	LossPct     int    // packets lost on the way there and back, in percent; -1: unknown
+	Browser     string // "Chrome 126, Android"
+	Unsupported bool   // the browser can't show a visit
+}
+
+// Faults names what did not do well, in the words that a clinician's queue has for it: old, camera, microphone, speaker, poor or blocked.
+func (c DeviceCheck) Faults() (all []string) {
+	if c.Unsupported {
+		all = append(all, "old")
+	}
+	for _, device := range []struct{ name, finding string }{{"camera", c.Camera}, {"microphone", c.Microphone}, {"speaker", c.Speaker}} {
+		if device.finding == checkFault {
+			all = append(all, device.name)
+		}
+	}
+	if c.Network == checkPoor || c.Network == checkBlocked {
+		all = append(all, c.Network)
+	}
+	return all
+}
+
+// NeedsHelp says whether somebody should call the person before the visit: more is wrong than a weak line.
+func (c DeviceCheck) NeedsHelp() bool {
+	faults := c.Faults()
+	return len(faults) > 1 || len(faults) == 1 && faults[0] != checkPoor
+}
+
+// Passed says whether a visit will do: nothing needs help, and what a visit needs was seen to work.
+func (c DeviceCheck) Passed() bool {
+	return !c.NeedsHelp() && c.Camera == checkOK && c.Microphone == checkOK && c.Network != checkUnknown
+}
+
+// check says what is wrong with what a browser says.
+func (c DeviceCheck) check() error {
+	var wrong []fault.Field
+	oneOf := func(field, word string, known ...string) {
+		if !slices.Contains(known, word) {
+			wrong = append(wrong, fault.Field{Field: field, Detail: "must be one of " + strings.Join(known, ", ")})
+		}
+	}
+	oneOf("camera", c.Camera, checkOK, checkFault, checkUnknown)
+	oneOf("microphone", c.Microphone, checkOK, checkFault, checkUnknown)
+	oneOf("speaker", c.Speaker, checkOK, checkFault, checkUnknown)
+	oneOf("network", c.Network, checkOK, checkPoor, checkBlocked, checkUnknown)
+	if c.RTTMS < -1 || c.RTTMS > maxRoundTrip {
+		wrong = append(wrong, fault.Field{Field: "rtt_ms", Detail: fmt.Sprintf("must be from -1 to %d", maxRoundTrip)})
+	}
+	if c.LossPct < -1 || c.LossPct > 100 {
+		wrong = append(wrong, fault.Field{Field: "loss_pct", Detail: "must be from -1 to 100"})
+	}
+	if key, detail := checkLine(c.Browser); key != "" && key != "empty" {
+		wrong = append(wrong, fault.Field{Field: "browser", Detail: detail})
+	} else if utf8.RuneCountInString(c.Browser) > maxBrowser {
+		wrong = append(wrong, fault.Field{Field: "browser", Detail: fmt.Sprintf("must have at most %d characters", maxBrowser)})
+	}
+	return fault.InvalidAll(wrong...)
+}
+
+// early makes nothing of it that a session's visit has not opened yet: who tries their devices may do so before.
+func early(err error) error {
+	if fault.CodeOf(err) == fault.CodeTooEarly {
+		return nil
+	}
+	return err
+}
+
+// ReportCheck keeps how the device check of a session's holder went, in the place of what was kept of it before. It may be too early for the visit.
+func (s *Service) ReportCheck(ctx context.Context, visit, token string, c DeviceCheck) error {
+	known, err := s.session(ctx, s.config.DB, visit, token)
+	if known.You.ID == "" {
+		return err
+	}
+	if err := web.Allow(ctx, s.config.Limiter, "session:"+known.Session, sessionLimit, sessionWindow); err != nil {
+		return err
+	}
+	actor := auth.Actor{Kind: auth.KindInvitation, ID: known.You.ID, Role: known.You.Role}
+	return s.act(ctx, actor, "device_check.report", "", store.About("invitation", known.You.ID), func(tx *store.Tx, a *store.Act) error {
+		e, err := s.session(ctx, tx, visit, token)
+		if err := early(err); err != nil {
+			return err
+		}
+		if err := c.check(); err != nil {
+			return err
+		}
+		a.Detail = "visit " + e.Visit.ID
+		_, err = tx.ExecContext(ctx, `INSERT INTO device_checks (visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (visit_id, invitation_id) DO UPDATE SET at = excluded.at, camera = excluded.camera, microphone = excluded.microphone, speaker = excluded.speaker,
+			network = excluded.network, rtt_ms = excluded.rtt_ms, loss_pct = excluded.loss_pct, browser = excluded.browser, unsupported = excluded.unsupported`,
+			e.Visit.ID, e.You.ID, store.Millis(s.now()), c.Camera, c.Microphone, c.Speaker, c.Network, c.RTTMS, c.LossPct, c.Browser, number(c.Unsupported))
+		if err != nil {
+			return fmt.Errorf("keep a device check: %w", err)
+		}
+		return nil
+	})
+}
+
+// scanCheck reads whose check it is, and the check.
+func scanCheck(r *sql.Rows) (c invitedCheck, err error) {
+	var at int64
+	var unsupported int
+	err = r.Scan(&c.visit, &c.invitation, &at, &c.Camera, &c.Microphone, &c.Speaker, &c.Network, &c.RTTMS, &c.LossPct, &c.Browser, &unsupported)
+	c.At, c.Unsupported = store.Time(at), unsupported == 1
+	return c, err
+}
+
+// invitedCheck is a device check, and whose.
+type invitedCheck struct {
+	visit, invitation string
+	DeviceCheck
+}
+
+// fillChecks gives the invitations of visits their device checks. place says where each visit stands; ids are theirs.
+func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[string]int, ids []any) error {
+	all, err := store.Collect(ctx, q, scanCheck, `SELECT visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported
+		FROM device_checks WHERE visit_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
+	if err != nil {
+		return fmt.Errorf("read device checks: %w", err)
+	}
+	for _, c := range all {
+		invited := visits[place[c.visit]].Invitations
+		for n := range invited {
+			if invited[n].ID == c.invitation {
+				invited[n].Check = &c.DeviceCheck
+			}
+		}
+	}
+	return nil
+}
+
+// NeedsHelp says whether somebody invited to a visit to come needs help with their devices. The visit must have been read whole.
+func (v Visit) NeedsHelp() bool {
+	return (v.State == Scheduled || v.State == Open) && slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
+		return !i.Revoked() && i.Check != nil && i.Check.NeedsHelp()
+	})
+}
+
+// checkView is a device check in words.
+type checkView struct {
+	State stateView
+	More  string // what went wrong, in which browser, when
+}
+
+// newCheckView says a device check in words; nil: none was made.
+func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkView {
+	if c == nil {
+		return nil
+	}
+	view := checkView{State: stateView{own.T("desk.check.part"), ""}}
+	switch {
+	case c.NeedsHelp():
+		view.State = stateView{own.T("desk.check.help"), "danger"}
+	case c.Passed():
+		view.State = stateView{own.T("desk.check.passed"), "good"}
+	}
+	var more []string
+	for _, name := range c.Faults() {
+		more = append(more, own.T("checked."+name))
+	}
+	if c.Browser != "" {
+		more = append(more, c.Browser)
+	}
+	view.More = strings.Join(append(more, own.Moment(c.At.In(zone))), " · ")
+	return &view
+}
+
+// helpWords says that somebody needs help before a visit.
+func (s *Service) helpWords(v Visit, own *words.Words) stateView {
+	if s.over(v) || !v.NeedsHelp() {
+		return stateView{}
+	}
+	return stateView{own.T("desk.check.help"), "danger"}
+}
+
+// deviceCheckJSON is a device check as browsers say it: docs/protocol.md, section 2.
+type deviceCheckJSON struct {
+	Camera      string `json:"camera"`
+	Microphone  string `json:"microphone"`
+	Speaker     string `json:"speaker"`
+	RTTMS       int    `json:"rtt_ms"`
+	LossPct     int    `json:"loss_pct"`
+	Network     string `json:"network"`
+	Browser     string `json:"browser"`
+	Unsupported bool   `json:"unsupported"`
+}
+
+func (s *Service) serveDeviceCheck(w http.ResponseWriter, r *http.Request) {
+	var in deviceCheckJSON
+	_, err := s.CheckCaller(r)
+	if !errors.Is(err, fault.NotFound) {
+		err = web.ReadJSON(w, r, maxBody, &in)
+	}
+	if err == nil {
+		err = s.ReportCheck(r.Context(), r.PathValue("visit"), sessionOf(r), DeviceCheck{Camera: in.Camera, Microphone: in.Microphone, Speaker: in.Speaker, Network: in.Network,
+			RTTMS: in.RTTMS, LossPct: in.LossPct, Browser: strings.TrimSpace(in.Browser), Unsupported: in.Unsupported})
+	}
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// CheckCaller is Caller for the connection test, which may be made before the visit opens.
+func (s *Service) CheckCaller(r *http.Request) (session string, err error) {
+	e, err := s.session(r.Context(), s.config.DB, r.PathValue("visit"), sessionOf(r))
+	return e.Session, early(err)
+}
