@@ -3,9 +3,11 @@ package visits_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -87,4 +89,39 @@ func TestDeviceCheckOfWhomNobodyAwaits(t *testing.T) {
 	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
 	err = h.ReportCheck(t.Context(), v.ID, e.Token, visits.DeviceCheck{Camera: "ok", Microphone: "ok", Speaker: "ok", Network: "ok", RTTMS: -1, LossPct: -1})
 	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+}
+
+// TestDeskShowsWhoNeedsHelp: at one glance, on the list and on the page of the visit, until all is well or the visit is over.
+func TestDeskShowsWhoNeedsHelp(t *testing.T) {
+	d := newDesk(t)
+	r := d.signIn(auth.Scheduler)
+	v, links := d.visit(func(q *visits.Request) { q.StartsAt = noon.Add(3 * time.Hour) })
+	e, err := d.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), Check: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := func(camera string) {
+		t.Helper()
+		c := visits.DeviceCheck{Camera: camera, Microphone: "ok", Speaker: "ok", Network: "poor", RTTMS: -1, LossPct: -1, Browser: "Safari 17, iPhone"}
+		if err := d.ReportCheck(t.Context(), v.ID, e.Token, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report("fault")
+	for _, path := range []string{"/desk", "/desk/visits/" + v.ID} {
+		wantWords(t, r.get(path), "Needs help with devices")
+	}
+	wantWords(t, r.get("/desk/visits/"+v.ID), "No camera · Weak line · Safari 17, iPhone · ")
+	report("ok")
+	wantWords(t, r.get("/desk/visits/"+v.ID), "Devices tested: fine", "Weak line")
+	if strings.Contains(words(r.get("/desk")), "Needs help") {
+		t.Error("who is fine needs help")
+	}
+	report("fault")
+	if err := d.Cancel(t.Context(), d.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(words(r.get("/desk")), "Needs help") {
+		t.Error("for a visit that was called off")
+	}
 }

@@ -50,7 +50,8 @@ func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content
 	if i.Role == auth.Patient {
 		event.Reader.Name = "" // others may read a child's mail
 	}
-	l := letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, link: s.config.Visits.LinkToSend(v, i)}
+	l := letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, link: s.config.Visits.LinkToSend(v, i),
+		test: m.Kind == kindReminder && daysBefore(k.detail) && (i.Check == nil || !i.Check.Passed())}
 	return l.content(s.now()), nil
 }
 
@@ -82,6 +83,7 @@ type letter struct {
 	minutes int // later than planned
 	sms     bool
 	link    string // empty: none stands in it
+	test    bool   // it asks the reader to test their devices
 }
 
 // say says something of the message's kind, with where and when the visit is.
@@ -120,6 +122,9 @@ func (l letter) paragraphs() []string {
 	phone := "calendar.questions"
 	if l.kind != kindCancelled && l.kind != kindUninvited {
 		all, phone = append(all, l.way()...), "calendar.phone"
+	}
+	if l.test {
+		all = append(all, l.T("reminders.test"))
 	}
 	if l.event.Phone != "" {
 		all = append(all, l.T(phone, "phone", l.event.Phone))

@@ -2,6 +2,7 @@ package reminders_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -112,7 +113,7 @@ func newHouse(t *testing.T) *house {
 	h.outbox, err = notify.New(t.Context(), notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: from, SMS: h.gateway(), Now: h.now, Logger: logger})
 	h.must(err)
 	h.Service, err = visits.New(t.Context(), visits.Config{DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: h.book.Tags(), Words: h.book,
-		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Now: h.now, Logger: logger,
+		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Limiter: h, Now: h.now, Logger: logger,
 		Changed: changes{reminders.Changed(h.queue, h.outbox)}})
 	h.must(err)
 	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.queue, Outbox: h.outbox, Visits: h.Service, Policy: h.policy, Words: h.book, Now: h.now})
@@ -212,6 +213,11 @@ type letter struct {
 	subject, text string
 	file          []byte // for a calendar; nil: none
 	method        string
+}
+
+// Allow fills web.Limiter: nobody comes too often.
+func (h *house) Allow(context.Context, string, int, time.Duration) (bool, time.Duration, error) {
+	return true, 0, nil
 }
 
 // mailbox reads what was sent to an address.

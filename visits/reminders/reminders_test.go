@@ -114,6 +114,37 @@ func TestTimes(t *testing.T) {
 			t.Errorf("%d letters by %v, want %d", n, c.at, c.want)
 		}
 	}
+	for n, l := range h.mailbox(childMail) { // a confirmation, two reminders of days before, one of the hour before
+		if asks := strings.Contains(l.text, "test your camera"); asks != (n == 1 || n == 2) {
+			t.Errorf("letter %d asks for a test of the devices: %v", n, asks)
+		}
+	}
+}
+
+// TestWhoHasTested: nobody is asked again for what they did, and whoever it did not go well for is.
+func TestWhoHasTested(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	good := visits.DeviceCheck{Camera: "ok", Microphone: "ok", Speaker: "ok", Network: "ok", RTTMS: -1, LossPct: -1}
+	bad := good
+	bad.Camera = "fault"
+	for n, check := range []visits.DeviceCheck{good, bad} {
+		link := h.LinkToSend(v, v.Invitations[n])
+		_, code, _ := strings.Cut(link, "#")
+		e, err := h.Redeem(t.Context(), visits.Redemption{Code: code, BirthDate: v.BirthDate, Check: true})
+		h.must(err)
+		h.must(h.ReportCheck(t.Context(), v.ID, e.Token, check))
+	}
+	h.until(starts.Add(-20 * time.Hour))
+	for _, c := range []struct {
+		address string
+		asked   bool
+	}{{childMail, false}, {guardianMail, true}} {
+		all := h.mailbox(c.address)
+		if last := all[len(all)-1]; strings.Contains(last.text, "test your camera") != c.asked && strings.Contains(last.text, "pruebe su cámara") != c.asked {
+			t.Errorf("%s is asked to test, or not: %q", c.address, last.text)
+		}
+	}
 }
 
 // TestLateComers: who is told of a visit shortly before is not reminded of what they have just read, and who is added later is told then.

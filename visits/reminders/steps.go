@@ -77,6 +77,9 @@ func (s Step) String() string {
 	return strconv.Itoa(int(s.Before/time.Minute)) + "m"
 }
 
+// daysBefore says whether a step, as String writes it, is days before the visit: time enough to help somebody whose devices do not do.
+func daysBefore(step string) bool { return strings.HasSuffix(step, "d") }
+
 // at is when people are reminded of a visit. Days before it is at the visit's own time of day, as clocks in zone show it, but neither at night nor early.
 func (s Step) at(starts time.Time, zone *time.Location) time.Time {
 	if s.Days == 0 {
