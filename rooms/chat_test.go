@@ -121,7 +121,7 @@ func TestChatAfterARestart(t *testing.T) {
 	say(doctor, "gone")
 	h.closeHost(h.host)
 	h.leases = NewMemoryLeases(h.clock.Now) // has forgotten who was admitted
-	h.clock.turn(1000)
+	h.clock.Pass(1000)
 	h.host = h.newHost("node-2", Limits{})
 	doctor, patient, late = h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient}), h.join("late", how{role: auth.Guest})
 	stranger := h.join("stranger", how{role: auth.Guest})

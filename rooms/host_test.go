@@ -20,11 +20,11 @@ func TestEmptyRoomClosesAndRemembers(t *testing.T) {
 	patient.seat.Leave()
 	doctor.seat.Leave()
 	h.settle()
-	h.clock.turn(59 * time.Second)
+	h.clock.Pass(59 * time.Second)
 	if h.room() != room { // asking keeps it open
 		t.Fatal("closed too early")
 	}
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	<-room.done
 	again := h.join("patient", how{role: auth.Patient})
 	if h.room() == room {

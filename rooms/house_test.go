@@ -15,30 +15,13 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/phi"
+	"housecall/platform/testkit"
 	"housecall/sfu"
 	"housecall/sfu/sfutest"
 )
 
 // patience is how long a test waits for what must come. It bounds failures, and is never measured.
 const patience = time.Minute
-
-// clock is turned by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) turn(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // inbox is an outbox that a test can look into.
 type inbox struct {
@@ -84,7 +67,7 @@ func (b *inbox) look() ([]Update, Reason, <-chan struct{}) {
 type house struct {
 	t      *testing.T
 	ctx    context.Context
-	clock  *clock
+	clock  *testkit.Clock
 	leases Leases
 	db     *records
 	host   *Host
@@ -132,7 +115,7 @@ func newHouseOn(t *testing.T, engine *sfu.Engine, limits Limits) *house {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	t.Cleanup(cancel)
-	h := &house{t: t, ctx: ctx, engine: engine, db: &records{}, clock: &clock{now: time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC)}}
+	h := &house{t: t, ctx: ctx, engine: engine, db: &records{}, clock: testkit.NewClock(time.Date(2026, 11, 24, 15, 0, 0, 0, time.UTC))}
 	h.leases = NewMemoryLeases(h.clock.Now) // turned by hand: a busy machine misses no heartbeat
 	if limits.Tick == 0 {
 		limits.Tick = 5 * time.Millisecond

@@ -121,7 +121,7 @@ func TestLingeringIsBounded(t *testing.T) {
 	doctor.relocated()
 	h.host.Remove(visitID, "invitation-of-nurse", h.removal())
 	nurse.awaitClosed(Removed)
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	doctor.awaitClosed(Stopping)
 	<-room.done
 }
@@ -201,7 +201,7 @@ func TestForgottenHostLooksFirst(t *testing.T) {
 	doctor, patient := h.join("doctor", how{role: auth.Clinician}), h.join("patient", how{role: auth.Patient})
 	h.until("beating", func() bool { return !host.isCutOff() })
 	held.on.Store(true)
-	h.clock.turn(time.Hour) // the heartbeat is long gone when the next beat comes
+	h.clock.Pass(time.Hour) // the heartbeat is long gone when the next beat comes
 	h.until("in doubt", host.isCutOff)
 	if err := doctor.seat.Admit(h.ctx, "patient"); !errors.Is(err, ErrCutOff) {
 		t.Errorf("admitting in doubt: %v", err)

@@ -102,7 +102,7 @@ func TestToldMovesAlong(t *testing.T) {
 	s := newScene(newHouse(t, Limits{}), auth.Patient, Visit)
 	must(s, s.doctor.seat.Return(s.ctx, "actor"))
 	for i := range maxTold + 1 {
-		s.clock.turn(time.Second)
+		s.clock.Pass(time.Second)
 		must(s, s.doctor.seat.Tell(s.ctx, "", Note{ID: fmt.Sprint(i), Text: phi.Text(fmt.Sprint("note ", i)), Ready: "soon"}))
 	}
 	before := s.join("actor", how{role: auth.Patient, invitation: "actor"})
@@ -247,7 +247,7 @@ func TestLead(t *testing.T) {
 	want("back again", "tablet")
 	tablet.seat.Lost()
 	h.settle()
-	h.clock.turn(deviceGrace)
+	h.clock.Pass(deviceGrace)
 	want("away for long", "first")
 	first.seat.Leave()
 	want("left on purpose", "second")
@@ -267,11 +267,11 @@ func TestStarted(t *testing.T) {
 	if got := latest[Joined](doctor).Started; !got.IsZero() {
 		t.Errorf("started %v with nobody but a clinician", got)
 	}
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	patient := h.join("patient", how{role: auth.Patient})
 	doctor.admit(patient)
 	began := h.clock.Now()
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	if got := latest[Moved](patient).Started; !got.Equal(began) {
 		t.Errorf("started %v", got)
 	}

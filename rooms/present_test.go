@@ -39,7 +39,7 @@ func TestPresent(t *testing.T) {
 	}
 	came := h.clock.Now()
 	doctor := h.join("doctor", how{role: auth.Clinician})
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	teen := h.join("teen", how{role: auth.Patient, lines: &sfutest.Options{Microphones: 1}})
 	inVisit := Present{Session: "doctor", Invitation: "invitation-of-doctor", Role: auth.Clinician, Place: Visit, Since: came}
 	waits := Present{Session: "teen", Invitation: "invitation-of-teen", Role: auth.Patient, Place: Waiting, Since: came.Add(time.Minute)}

@@ -72,7 +72,7 @@ func TestPrivateTime(t *testing.T) {
 	}
 	a.private(true) // a second press changes nothing
 	told := count(a.mother)
-	a.clock.turn(time.Minute)
+	a.clock.Pass(time.Minute)
 	must2(t, a.teen.seat.Chat(a.ctx, "secret", "x"), a.teen.seat.SetMedia(a.ctx, allOn), a.doctor.seat.SetLine(a.ctx, QualityGood))
 	a.settle()
 	a.tick()
@@ -167,7 +167,7 @@ func TestPrivateTimeKeepsOut(t *testing.T) {
 	a.teen.seat.Lost()
 	a.settle()
 	refused("with the teen expected back", "stolen")
-	a.clock.turn(deviceGrace)
+	a.clock.Pass(deviceGrace)
 	a.tick()
 	refused("with the teen away for long", "mother", "mother-2", "father")
 	if got := all[Moved](stolen); len(got) > 0 {
@@ -264,7 +264,7 @@ func TestPrivateTimeOutlivesTheNode(t *testing.T) {
 	other := a.join("colleague", how{role: auth.Clinician})
 	a.private(true)
 	must2(t, a.doctor.seat.HandOver(a.ctx, "colleague"))
-	a.clock.turn(time.Minute)
+	a.clock.Pass(time.Minute)
 	a.closeHost(a.host)
 	a.host = a.newHost("node-2", Limits{})
 	mother := a.join("mother", how{role: auth.Guardian})

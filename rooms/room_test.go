@@ -19,7 +19,7 @@ func TestWaitingThenAdmitted(t *testing.T) {
 	if got := latest[Joined](doctor); got.Place != Visit || !slices.Equal(got.May, shownActions()) {
 		t.Fatalf("the clinician: %+v", got)
 	}
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	patient := h.join("patient", how{role: auth.Patient, media: allOn})
 	if got := latest[Joined](patient); got.Place != Waiting || len(got.May)+len(got.Members)+len(got.Chat) != 0 || got.You.ID != "patient" {
 		t.Fatalf("the patient: %+v", got)
@@ -32,7 +32,7 @@ func TestWaitingThenAdmitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.settle()
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	doctor.admit(patient)
 	moved := latest[Moved](patient)
 	if moved.Place != Visit || !slices.Equal(ids(moved.Members), []string{"doctor"}) || len(moved.Chat) != 0 || !slices.Equal(moved.May, []auth.Action{auth.VisitChat, auth.VisitInvite, auth.VisitShare}) {
@@ -129,7 +129,7 @@ func TestSameSessionAgain(t *testing.T) {
 	doctor := h.join("doctor", how{role: auth.Clinician})
 	first := h.join("patient", how{role: auth.Patient})
 	since := latest[Joined](first).Since
-	h.clock.turn(time.Minute)
+	h.clock.Pass(time.Minute)
 	second := h.join("patient", how{role: auth.Patient})
 	first.awaitClosed(Replaced)
 	if got := latest[Joined](second); got.Place != Waiting || !got.Since.Equal(since) {
@@ -192,9 +192,9 @@ func TestClinicianComesBackBeforeOthers(t *testing.T) {
 		t.Fatalf("the second device: %+v", got)
 	}
 	for range 3 {
-		h.clock.turn(deviceGrace)
+		h.clock.Pass(deviceGrace)
 		desk.seat.Lost()
-		h.clock.turn(deviceGrace - 1)
+		h.clock.Pass(deviceGrace - 1)
 		later := h.join("stranger", clinician)
 		if got := latest[Joined](later).Place; got != Waiting {
 			t.Fatalf("while the clinician was cut off, the second device came to %s", got)
@@ -220,7 +220,7 @@ func TestClinicianOnAnotherDevice(t *testing.T) {
 		{"after being away for long", func(h *house, desk *guest) {
 			desk.seat.Lost()
 			h.settle()
-			h.clock.turn(deviceGrace)
+			h.clock.Pass(deviceGrace)
 		}},
 		{"admitted by a colleague", func(h *house, desk *guest) {
 			desk.seat.Lost()
@@ -360,12 +360,12 @@ func TestWithdrawnInvitation(t *testing.T) {
 		await(doctor, id+" leaving", func(u Left) bool { return u.Member == id })
 	}
 	h.removals = before // checked against SQL just before
-	h.clock.turn(time.Hour)
+	h.clock.Pass(time.Hour)
 	if _, err := h.arrive("phone", how{role: auth.Patient, invitation: "family"}); !errors.Is(err, ErrRemoved) {
 		t.Errorf("an arrival checked before: %v", err)
 	}
 	h.removals++             // the link was sent anew
-	h.clock.turn(-time.Hour) // whatever time it is
+	h.clock.Pass(-time.Hour) // whatever time it is
 	if got := latest[Joined](h.join("phone", how{role: auth.Patient, invitation: "family"})).Place; got != Waiting {
 		t.Errorf("with a new link, came back to %s", got)
 	}

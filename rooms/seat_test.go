@@ -117,14 +117,14 @@ func TestOtherDeviceWaitsWhileAway(t *testing.T) {
 	desk := h.join("desk", clinician)
 	tablet := h.join("tablet", clinician)
 	desk.detach()
-	h.clock.turn(45 * time.Second)
+	h.clock.Pass(45 * time.Second)
 	desk.seat.Lost()
 	h.settle()
-	h.clock.turn(deviceGrace - 45*time.Second - 1)
+	h.clock.Pass(deviceGrace - 45*time.Second - 1)
 	h.tick()
 	if got := all[Moved](tablet); len(got) != 0 {
 		t.Fatalf("the second device was moved to %s too early", got[0].Place)
 	}
-	h.clock.turn(1)
+	h.clock.Pass(1)
 	await(tablet, "the visit", func(u Moved) bool { return u.Place == Visit })
 }

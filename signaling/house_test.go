@@ -1,7 +1,6 @@
 package signaling
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -24,6 +23,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/testkit"
 	"housecall/rooms"
 	"housecall/sfu"
 	"housecall/sfu/sfutest"
@@ -44,30 +44,12 @@ type house struct {
 	handler *Handler
 	server  *httptest.Server
 	issuer  auth.Issuer
-	logs    *lockedBuffer
+	logs    *testkit.Log
 	db      *records
 
 	mu     sync.Mutex
 	people map[string]Person // by session
 	passes int
-}
-
-// lockedBuffer takes the log of many goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // Person implements People.
@@ -95,7 +77,7 @@ func newHouse(t testing.TB, limits Limits) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := &lockedBuffer{}
+	logs := &testkit.Log{}
 	logger := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	engine, err := sfu.NewEngine(sfu.Config{Conn: conn, Logger: logger, Now: time.Now})
 	if err != nil {

@@ -1,7 +1,6 @@
 package visits_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 	"housecall/platform/web"
 	catalogues "housecall/platform/words"
 	"housecall/static"
@@ -44,7 +44,7 @@ type hospital struct {
 	url       string // of its database
 	db        *store.DB
 	ring      *keys.Ring
-	logs      *safeBuffer
+	logs      *testkit.Log
 	scheduler auth.Actor
 
 	mu       sync.Mutex
@@ -70,7 +70,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func newHospital(t *testing.T) *hospital {
 	t.Helper()
-	h := &hospital{t: t, url: storetest.URL(t), logs: &safeBuffer{}, clock: noon, inside: map[string]bool{},
+	h := &hospital{t: t, url: storetest.URL(t), logs: &testkit.Log{}, clock: noon, inside: map[string]bool{},
 		scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
 	h.db = h.open()
 	var err error
@@ -311,24 +311,6 @@ func wantFields(t *testing.T, err error, want ...string) {
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("wrong fields %v (%s), want %v", got, p.Detail, want)
 	}
-}
-
-// safeBuffer is a buffer many goroutines may write to.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func text(s string) phi.Text { return phi.Text(s) }

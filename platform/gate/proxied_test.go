@@ -22,6 +22,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"housecall/platform/gate"
+	"housecall/platform/testkit"
 )
 
 // Where the proxy of these tests calls from; clients have other addresses of the loopback.
@@ -197,7 +198,7 @@ func headers(t *testing.T) map[string]string {
 // TestProxyWithoutAHeader: what a proxy passes on without saying whose it is, is refused, and said in the log; a look at the port is not. What the
 // proxy does itself is its own.
 func TestProxyWithoutAHeader(t *testing.T) {
-	var log syncBuffer
+	var log testkit.Log
 	p := openProxied(t, false, gate.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	p.caller(t)
 	looks := p.dialFrom(t, proxyAddress)
@@ -222,22 +223,4 @@ func TestProxyWithoutAHeader(t *testing.T) {
 			t.Errorf("%s was answered %d, %q", name, status, from)
 		}
 	}
-}
-
-// syncBuffer is a buffer for several goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

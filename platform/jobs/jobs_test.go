@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,30 +16,15 @@ import (
 	"housecall/platform/jobs"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
 const lease = time.Minute
 
-// clock is turned by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)} }
-
-func (c *clock) time() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+func newClock() *testkit.Clock {
+	return testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))
 }
 
 // node is a queue with a database connection of its own, as another process would have.
@@ -113,23 +97,23 @@ func (n node) due(want int) {
 
 func TestDoneAtItsTime(t *testing.T) {
 	c := newClock()
-	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time})
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.Now})
 	var got []jobs.Job
 	n.Handle("remind", func(ctx context.Context, j jobs.Job) error {
 		got = append(got, j)
 		return n.effect(ctx, j)
 	})
-	at := c.time().Add(time.Hour)
+	at := c.Now().Add(time.Hour)
 	n.put(jobs.Job{Kind: "remind", Key: "a", At: at, Payload: "first"})
 	n.put(jobs.Job{Kind: "remind", Key: "b", At: at.Add(time.Hour)})
 	n.put(jobs.Job{Kind: "other", Key: "a", At: at}) // nobody here handles it
 	n.due(0)
-	c.pass(time.Hour)
+	c.Pass(time.Hour)
 	n.due(1)
 	if len(got) != 1 || got[0].Key != "a" || got[0].Payload != "first" || !got[0].At.Equal(at) || got[0].Try != 1 {
 		t.Fatalf("handled %+v", got)
 	}
-	c.pass(time.Minute)
+	c.Pass(time.Minute)
 	n.due(0)
 	if n.effects("a") != 1 || n.count(`SELECT COUNT(*) FROM jobs`) != 2 {
 		t.Error("a job that is done is not gone, or another one is")
@@ -156,20 +140,20 @@ func TestWithItsTransaction(t *testing.T) {
 
 func TestMovedAndCancelled(t *testing.T) {
 	c := newClock()
-	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time})
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.Now})
 	var got []string
 	n.Handle("remind", func(_ context.Context, j jobs.Job) error {
 		got = append(got, j.Key+j.Payload)
 		return nil // without Done: the queue completes it
 	})
 	for _, key := range []string{"a", "b", "c"} {
-		n.put(jobs.Job{Kind: "remind", Key: key, At: c.time(), Payload: "1"})
+		n.put(jobs.Job{Kind: "remind", Key: key, At: c.Now(), Payload: "1"})
 	}
-	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.time().Add(time.Hour), Payload: "2"})
+	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.Now().Add(time.Hour), Payload: "2"})
 	n.cancel("remind", "b")
 	n.cancel("remind", "unknown")
 	n.due(1)
-	c.pass(time.Hour)
+	c.Pass(time.Hour)
 	n.due(1)
 	if strings.Join(got, " ") != "c1 a2" || n.count(`SELECT COUNT(*) FROM jobs`) != 0 {
 		t.Errorf("handled %v", got)
@@ -179,7 +163,7 @@ func TestMovedAndCancelled(t *testing.T) {
 // While a handler has a job, others may move or cancel it.
 func TestInHands(t *testing.T) {
 	c := newClock()
-	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time})
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.Now})
 	var meanwhile func()
 	var results []error
 	n.Handle("remind", func(ctx context.Context, j jobs.Job) error {
@@ -191,14 +175,14 @@ func TestInHands(t *testing.T) {
 	run := func(key string, do func()) {
 		t.Helper()
 		meanwhile = do
-		n.put(jobs.Job{Kind: "remind", Key: key, At: c.time(), Payload: "1"})
+		n.put(jobs.Job{Kind: "remind", Key: key, At: c.Now(), Payload: "1"})
 		n.due(1)
 	}
-	run("moved", func() { n.put(jobs.Job{Kind: "remind", Key: "moved", At: c.time().Add(time.Hour), Payload: "2"}) })
+	run("moved", func() { n.put(jobs.Job{Kind: "remind", Key: "moved", At: c.Now().Add(time.Hour), Payload: "2"}) })
 	run("cancelled", func() { n.cancel("remind", "cancelled") })
 	run("both", func() {
 		n.cancel("remind", "both")
-		n.put(jobs.Job{Kind: "remind", Key: "both", At: c.time().Add(time.Hour), Payload: "2"})
+		n.put(jobs.Job{Kind: "remind", Key: "both", At: c.Now().Add(time.Hour), Payload: "2"})
 	})
 	if len(results) != 3 || results[0] != nil || !errors.Is(results[1], jobs.ErrLost) || results[2] != nil {
 		t.Fatalf("completing them: %v", results)
@@ -207,7 +191,7 @@ func TestInHands(t *testing.T) {
 		t.Error("a job that was cancelled had an effect")
 	}
 	meanwhile = func() {}
-	c.pass(time.Hour)
+	c.Pass(time.Hour)
 	n.due(2)
 	for _, key := range []string{"moved", "both"} {
 		for _, payload := range []string{"1", "2"} {
@@ -223,16 +207,16 @@ func TestInHands(t *testing.T) {
 
 func TestTriedAgainAndFailed(t *testing.T) {
 	c := newClock()
-	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time, Random: func() float64 { return 0.5 }})
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.Now, Random: func() float64 { return 0.5 }})
 	fails := errors.New("the other side is away\x00")
 	n.HandleWith("remind", jobs.Policy{Tries: 4, First: 8 * time.Second, Most: 20 * time.Second}, func(context.Context, jobs.Job) error { return fails })
-	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.time()})
+	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.Now()})
 	n.due(1)
 	// Three quarters of 8, 16 and 20 seconds.
 	for _, wait := range []time.Duration{6 * time.Second, 12 * time.Second, 15 * time.Second} {
-		c.pass(wait - time.Millisecond)
+		c.Pass(wait - time.Millisecond)
 		n.due(0)
-		c.pass(time.Millisecond)
+		c.Pass(time.Millisecond)
 		if census, err := n.Census(t.Context()); err != nil || len(census) != 1 || census[0].Waiting != 1 || census[0].Due != 1 || census[0].Failed != 0 {
 			t.Errorf("census %+v, %v", census, err)
 		}
@@ -247,7 +231,7 @@ func TestTriedAgainAndFailed(t *testing.T) {
 		t.Fatalf("failed: %+v, %v", failed, err)
 	}
 	fails = nil
-	c.pass(time.Hour)
+	c.Pass(time.Hour)
 	n.due(0)
 	if err := n.Retry(t.Context(), auth.Operator(), failed[0].ID); err != nil {
 		t.Fatal(err)
@@ -267,7 +251,7 @@ func TestTriedAgainAndFailed(t *testing.T) {
 func TestHandlersSayWhen(t *testing.T) {
 	c := newClock()
 	log := &bytes.Buffer{}
-	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.time, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.Now, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	n.Handle("remind", func(_ context.Context, j jobs.Job) error {
 		switch j.Key {
 		case "later":
@@ -277,18 +261,18 @@ func TestHandlersSayWhen(t *testing.T) {
 		}
 		panic("canary")
 	})
-	n.put(jobs.Job{Kind: "remind", Key: "later", At: c.time()})
-	n.put(jobs.Job{Kind: "remind", Key: "never", At: c.time()})
+	n.put(jobs.Job{Kind: "remind", Key: "later", At: c.Now()})
+	n.put(jobs.Job{Kind: "remind", Key: "never", At: c.Now()})
 	n.due(2)
 	failed, err := n.Failures(t.Context(), 10)
 	if err != nil || len(failed) != 1 || failed[0].Key != "never" || failed[0].Tries != 1 {
 		t.Errorf("failed: %+v, %v", failed, err)
 	}
-	c.pass(3*time.Hour - time.Second)
+	c.Pass(3*time.Hour - time.Second)
 	n.due(0)
-	c.pass(time.Second)
+	c.Pass(time.Second)
 	n.due(1)
-	n.put(jobs.Job{Kind: "remind", Key: "panics", At: c.time()})
+	n.put(jobs.Job{Kind: "remind", Key: "panics", At: c.Now()})
 	n.due(1)
 	if n.count(`SELECT COUNT(*) FROM jobs WHERE key = 'panics' AND state = 'waiting' AND tries = 1 AND error = 'panic: string'`) != 1 {
 		t.Error("a panic is no failure like others")
@@ -301,12 +285,12 @@ func TestHandlersSayWhen(t *testing.T) {
 // A node that slept through the end of its lease finds its job taken over, and leaves no trace.
 func TestTakenOver(t *testing.T) {
 	c, url := newClock(), storetest.URL(t)
-	slow, other := newNode(t, url, jobs.Config{Now: c.time}), newNode(t, url, jobs.Config{Now: c.time})
+	slow, other := newNode(t, url, jobs.Config{Now: c.Now}), newNode(t, url, jobs.Config{Now: c.Now})
 	var held, done error
-	again := jobs.Job{Kind: "remind", Key: "a", At: c.time().Add(time.Hour), Payload: "again"}
+	again := jobs.Job{Kind: "remind", Key: "a", At: c.Now().Add(time.Hour), Payload: "again"}
 	slow.Handle("remind", func(ctx context.Context, j jobs.Job) error {
 		other.due(0) // it is in hands
-		c.pass(lease)
+		c.Pass(lease)
 		other.due(1)
 		held = slow.db.Tx(ctx, func(tx *store.Tx) error { return j.Held(ctx, tx) })
 		done = slow.effect(ctx, j)
@@ -319,7 +303,7 @@ func TestTakenOver(t *testing.T) {
 		other.put(again) // so that there is something left that the slow one must leave alone
 		return other.effect(ctx, j)
 	})
-	slow.put(jobs.Job{Kind: "remind", Key: "a", At: c.time()})
+	slow.put(jobs.Job{Kind: "remind", Key: "a", At: c.Now()})
 	slow.due(1)
 	if !errors.Is(held, jobs.ErrLost) || !errors.Is(done, jobs.ErrLost) || slow.effects("a") != 1 {
 		t.Errorf("held: %v; done: %v; %d effects", held, done, slow.effects("a"))
@@ -332,9 +316,9 @@ func TestTakenOver(t *testing.T) {
 // Nodes that die over a job don't do so for ever, and one that was cancelled meanwhile is nobody's.
 func TestNodesThatDie(t *testing.T) {
 	c, url := newClock(), storetest.URL(t)
-	watcher := newNode(t, url, jobs.Config{Now: c.time})
+	watcher := newNode(t, url, jobs.Config{Now: c.Now})
 	die := func(key string) {
-		n := newNode(t, url, jobs.Config{Now: c.time})
+		n := newNode(t, url, jobs.Config{Now: c.Now})
 		n.HandleWith("remind", jobs.Policy{Tries: 3}, func(context.Context, jobs.Job) error {
 			return n.db.Close() // nothing can be written any more
 		})
@@ -343,10 +327,10 @@ func TestNodesThatDie(t *testing.T) {
 			t.Fatal("the node did not die over it")
 		}
 	}
-	watcher.put(jobs.Job{Kind: "remind", Key: "a", At: c.time()})
+	watcher.put(jobs.Job{Kind: "remind", Key: "a", At: c.Now()})
 	for range 3 {
 		die("a")
-		c.pass(lease)
+		c.Pass(lease)
 	}
 	watcher.HandleWith("remind", jobs.Policy{Tries: 3}, func(context.Context, jobs.Job) error {
 		t.Error("tried once more")
@@ -356,11 +340,11 @@ func TestNodesThatDie(t *testing.T) {
 	if failed, err := watcher.Failures(t.Context(), 10); err != nil || len(failed) != 1 || failed[0].Tries != 3 {
 		t.Errorf("failed: %+v, %v", failed, err)
 	}
-	watcher.put(jobs.Job{Kind: "remind", Key: "b", At: c.time()})
+	watcher.put(jobs.Job{Kind: "remind", Key: "b", At: c.Now()})
 	die("b")
 	watcher.cancel("remind", "b")
 	watcher.due(0)
-	c.pass(lease)
+	c.Pass(lease)
 	watcher.due(0)
 	if watcher.count(`SELECT COUNT(*) FROM jobs WHERE key = 'b'`) != 0 {
 		t.Error("a job that was cancelled stays for ever")

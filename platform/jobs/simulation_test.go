@@ -10,6 +10,7 @@ import (
 
 	"housecall/platform/jobs"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 )
 
 // world is two nodes on one database, in which one thing happens after another, as its seed has it.
@@ -17,7 +18,7 @@ type world struct {
 	t     *testing.T
 	url   string
 	rng   *rand.Rand
-	clock *clock
+	clock *testkit.Clock
 	nodes [2]*worker
 	calm  bool // handlers do what they should
 
@@ -38,14 +39,14 @@ type worker struct {
 
 func (w *world) open() *worker {
 	n := &worker{paused: make(chan struct{}), wake: make(chan struct{})}
-	n.node = newNode(w.t, w.url, jobs.Config{Now: w.clock.time, Random: w.rng.Float64})
+	n.node = newNode(w.t, w.url, jobs.Config{Now: w.clock.Now, Random: w.rng.Float64})
 	n.HandleWith("k", jobs.Policy{Tries: 1 << 20, First: lease / 4}, func(ctx context.Context, j jobs.Job) error { return w.handle(ctx, n, j) })
 	return n
 }
 
 // handle does a job, or sleeps over it, or fails, or dies.
 func (w *world) handle(ctx context.Context, n *worker, j jobs.Job) error {
-	now := w.clock.time()
+	now := w.clock.Now()
 	if now.Before(w.leases[j.Key]) {
 		w.t.Errorf("%s runs twice at a time", j.Key)
 	}
@@ -115,7 +116,7 @@ func (w *world) run(i int) {
 // step is one thing that happens.
 func (w *world) step() {
 	key := fmt.Sprint("key", w.rng.IntN(3))
-	at := w.clock.time().Add(time.Duration(w.rng.Int64N(int64(lease))))
+	at := w.clock.Now().Add(time.Duration(w.rng.Int64N(int64(lease))))
 	n := w.nodes[w.rng.IntN(2)]
 	switch w.rng.IntN(10) {
 	case 0, 1, 2:
@@ -130,7 +131,7 @@ func (w *world) step() {
 			w.t.Errorf("%s was done while it was cancelled", key)
 		}
 	case 4, 5, 6:
-		w.clock.pass(time.Duration(w.rng.Int64N(int64(2 * lease))))
+		w.clock.Pass(time.Duration(w.rng.Int64N(int64(2 * lease))))
 	default:
 		w.run(w.rng.IntN(2))
 	}
@@ -154,7 +155,7 @@ func TestSimulation(t *testing.T) {
 				}
 			}
 			for range 3 { // leases of the dead end
-				w.clock.pass(2 * lease)
+				w.clock.Pass(2 * lease)
 				w.run(0)
 				w.run(1)
 			}

@@ -164,7 +164,7 @@ func TestGatewayAnswers(t *testing.T) {
 			o.due()
 			o.expect("a", c.then, c.reason)
 			for range 4 {
-				o.clock.pass(time.Hour)
+				o.clock.Pass(time.Hour)
 				o.due()
 			}
 			if s := o.status("a"); s.State != c.last || server.count() != c.requests {
@@ -190,10 +190,10 @@ func TestGatewayWaits(t *testing.T) {
 	o := newOffice(t, ways{sms: newGateway(t, describe(c.URL))})
 	o.put(sms(o, "a"))
 	o.due()
-	o.clock.pass(2*time.Hour - time.Second)
+	o.clock.Pass(2*time.Hour - time.Second)
 	o.due()
 	o.expect("a", notify.Waiting, "the gateway answered 429")
-	o.clock.pass(time.Second)
+	o.clock.Pass(time.Second)
 	o.due()
 	o.expect("a", notify.Sent, "")
 

@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -57,41 +56,6 @@ const (
 	lease   = time.Minute
 )
 
-// clock is turned by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) time() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 // office is an outbox with its queue, on a database that others may share.
 type office struct {
 	*notify.Outbox
@@ -99,8 +63,8 @@ type office struct {
 	url   string
 	db    *store.DB
 	queue *jobs.Queue
-	clock *clock
-	log   *safeBuffer
+	clock *testkit.Clock
+	log   *testkit.Log
 
 	logger  *slog.Logger
 	vault   keys.Vault
@@ -116,22 +80,22 @@ type ways struct {
 
 func newOffice(t *testing.T, w ways) *office {
 	t.Helper()
-	return openOffice(t, storetest.URL(t), filepath.Join(t.TempDir(), "master.key"), &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, w)
+	return openOffice(t, storetest.URL(t), filepath.Join(t.TempDir(), "master.key"), testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), w)
 }
 
-func openOffice(t *testing.T, url, master string, c *clock, w ways) *office {
+func openOffice(t *testing.T, url, master string, c *testkit.Clock, w ways) *office {
 	t.Helper()
-	o := &office{t: t, url: url, db: storetest.Open(t, url, w.options), clock: c, log: &safeBuffer{}}
+	o := &office{t: t, url: url, db: storetest.Open(t, url, w.options), clock: c, log: &testkit.Log{}}
 	o.logger = slog.New(slog.NewJSONHandler(o.log, nil))
 	ring, err := keys.Open(t.Context(), o.db, master)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.vault = ring.Mail()
-	if o.queue, err = jobs.New(t.Context(), jobs.Config{DB: o.db, Lease: lease, Now: c.time, Logger: o.logger, Look: time.Millisecond}); err != nil {
+	if o.queue, err = jobs.New(t.Context(), jobs.Config{DB: o.db, Lease: lease, Now: c.Now, Logger: o.logger, Look: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	o.Outbox, err = notify.New(t.Context(), notify.Config{DB: o.db, Jobs: o.queue, Vault: o.vault, Mail: w.mail, SMS: w.sms, Logger: o.logger, Now: c.time, Tries: 3})
+	o.Outbox, err = notify.New(t.Context(), notify.Config{DB: o.db, Jobs: o.queue, Vault: o.vault, Mail: w.mail, SMS: w.sms, Logger: o.logger, Now: c.Now, Tries: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +109,7 @@ func openOffice(t *testing.T, url, master string, c *clock, w ways) *office {
 }
 
 func (o *office) message(key string) notify.Message {
-	return notify.Message{Channel: notify.Email, To: phi.Text(address), Kind: "reminder", Key: key, Language: "en", About: "visit-" + key, At: o.clock.time()}
+	return notify.Message{Channel: notify.Email, To: phi.Text(address), Kind: "reminder", Key: key, Language: "en", About: "visit-" + key, At: o.clock.Now()}
 }
 
 func (o *office) tx(f func(*store.Tx) error) {

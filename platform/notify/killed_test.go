@@ -20,6 +20,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 )
 
 // What the process that is to be killed gets by its environment.
@@ -109,7 +110,7 @@ func TestKilled(t *testing.T) {
 		Body:      func(*smtp.Conn, mailtest.Letter) (bool, error) { v.step("at the end"); return true, nil },
 	})
 	v.env = []string{childDatabase + "=" + url, childKey + "=" + master, childServer + "=" + server.URL()}
-	o := openOffice(t, url, master, &clock{now: time.Now()}, ways{})
+	o := openOffice(t, url, master, testkit.NewClock(time.Now()), ways{})
 	reminder := func(i int) (key, to string) { return fmt.Sprint(i), fmt.Sprintf("family%d@example.org", i) }
 	o.tx(func(tx *store.Tx) error {
 		for i := range reminders {

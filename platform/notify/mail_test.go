@@ -188,7 +188,7 @@ func TestServerOutOfReach(t *testing.T) {
 			o.due()
 			o.expect("a", notify.Waiting, "not reached")
 			for range 4 {
-				o.clock.pass(time.Hour)
+				o.clock.Pass(time.Hour)
 				o.due()
 			}
 			o.expect("a", notify.Failed, "nobody to send it to could be reached")

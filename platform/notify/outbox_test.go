@@ -20,6 +20,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 )
 
 // TestAnswers: what a mail server says about a message decides whether it is tried again, and a server that dies may have taken it only once it had all of it.
@@ -97,7 +98,7 @@ func TestAnswers(t *testing.T) {
 			o.due()
 			o.expect("a", c.then, c.reason)
 			for range 4 {
-				o.clock.pass(time.Hour)
+				o.clock.Pass(time.Hour)
 				o.due()
 			}
 			if s := o.status("a"); s.State != c.last || len(server.Letters()) != c.letters {
@@ -157,18 +158,18 @@ func TestOnce(t *testing.T) {
 	server := mailtest.Start(t, mailtest.Options{})
 	o := newOffice(t, ways{mail: newMail(t, server.URL())})
 	m := o.message("a")
-	m.At = o.clock.time().Add(time.Hour)
+	m.At = o.clock.Now().Add(time.Hour)
 	o.put(m)
 	m.At = m.At.Add(time.Hour)
 	o.put(m) // moved
-	o.clock.pass(time.Hour)
+	o.clock.Pass(time.Hour)
 	o.due()
 	o.expect("a", notify.Waiting, "")
-	o.clock.pass(time.Hour)
+	o.clock.Pass(time.Hour)
 	if b, err := o.Backlogs(t.Context()); err != nil || len(b) != 2 || b[0] != (notify.Backlog{Channel: notify.Email, Waiting: 1}) {
 		t.Errorf("backlog: %+v, %v", b, err)
 	}
-	o.clock.pass(time.Minute)
+	o.clock.Pass(time.Minute)
 	if b, err := o.Backlogs(t.Context()); err != nil || len(b) != 2 || b[0].Oldest != time.Minute || b[1] != (notify.Backlog{Channel: notify.SMS}) {
 		t.Errorf("backlog: %+v, %v", b, err)
 	}
@@ -191,7 +192,7 @@ func TestNotNeeded(t *testing.T) {
 	server := mailtest.Start(t, mailtest.Options{})
 	o := newOffice(t, ways{mail: newMail(t, server.URL())})
 	later := o.message("moved")
-	later.At = o.clock.time().Add(time.Hour)
+	later.At = o.clock.Now().Add(time.Hour)
 	o.compose = func(m notify.Message) (notify.Content, error) {
 		switch m.Key {
 		case "needless":
@@ -199,7 +200,7 @@ func TestNotNeeded(t *testing.T) {
 		case "stopped meanwhile":
 			o.stop(m.About)
 		case "moved":
-			if o.clock.time().Before(later.At) {
+			if o.clock.Now().Before(later.At) {
 				o.put(later)
 			}
 		case "odd":
@@ -223,7 +224,7 @@ func TestNotNeeded(t *testing.T) {
 	if n := o.count(`SELECT COUNT(*) FROM notify_messages WHERE state = 'stopped' AND recipient <> ''`); n != 0 {
 		t.Error("an address is kept that nobody needs")
 	}
-	o.clock.pass(time.Hour)
+	o.clock.Pass(time.Hour)
 	o.put(o.message("stopped")) // needed after all
 	o.due()
 	o.expect("moved", notify.Sent, "")
@@ -238,12 +239,12 @@ func TestAsleepWhileSending(t *testing.T) {
 	url, master := storetest.URL(t), filepath.Join(t.TempDir(), "master.key")
 	var other *office
 	server := mailtest.Start(t, mailtest.Options{Body: func(*smtp.Conn, mailtest.Letter) (bool, error) {
-		other.clock.pass(lease)
+		other.clock.Pass(lease)
 		other.due()
 		other.expect("a", notify.Unsure, "the server stopped while it was sent")
 		return true, nil
 	}})
-	o := openOffice(t, url, master, &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, ways{mail: newMail(t, server.URL())})
+	o := openOffice(t, url, master, testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), ways{mail: newMail(t, server.URL())})
 	other = openOffice(t, url, master, o.clock, ways{mail: newMail(t, server.URL())})
 	o.put(o.message("a"))
 	o.due()
@@ -299,7 +300,7 @@ func TestDatabaseAwayWhileSending(t *testing.T) {
 		return true, nil
 	}})
 	impatient := ways{mail: newMail(t, server.URL()), options: store.Options{BusyTimeout: 50 * time.Millisecond}}
-	o = openOffice(t, storetest.URL(t), filepath.Join(t.TempDir(), "master.key"), &clock{now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}, impatient)
+	o = openOffice(t, storetest.URL(t), filepath.Join(t.TempDir(), "master.key"), testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), impatient)
 	o.put(o.message("a"))
 	o.due()
 	o.expect("a", notify.Sent, "")
@@ -328,7 +329,7 @@ func TestAddressesAreSealed(t *testing.T) {
 	m.At = m.At.Add(time.Hour)
 	o.put(m)
 	o.put(o.message("b"))
-	o.put(notify.Message{Channel: notify.Email, To: "no address at all, canary", Kind: "reminder", Key: "c", Language: "en", About: "visit-c", At: o.clock.time()})
+	o.put(notify.Message{Channel: notify.Email, To: "no address at all, canary", Kind: "reminder", Key: "c", Language: "en", About: "visit-c", At: o.clock.Now()})
 	o.due()
 	o.expect("b", notify.Sent, "")
 	o.expect("c", notify.Failed, "the address is none")
@@ -342,7 +343,7 @@ func TestAddressesAreSealed(t *testing.T) {
 		_, err := tx.ExecContext(t.Context(), `UPDATE notify_messages SET recipient = 'damaged' WHERE key = 'a'`)
 		return err
 	})
-	o.clock.pass(time.Hour)
+	o.clock.Pass(time.Hour)
 	o.due()
 	o.expect("a", notify.Failed, "its address can't be read")
 }

@@ -22,7 +22,7 @@ var madeSecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/=&#;]+`)
 // TestWebhooksDesk adds an address, sees its secret once, what was sent, and turns it off and on.
 func TestWebhooksDesk(t *testing.T) {
 	o := newOffice(t, ways{})
-	hooks, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Vault: o.vault, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: o.clock.time})
+	hooks, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Vault: o.vault, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: o.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestWebhooksDesk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := notify.NewWebhooksDesk(hooks, pages, o.clock.time().Location(), []string{"visit.created", "visit.moved"})
+	desk, err := notify.NewWebhooksDesk(hooks, pages, o.clock.Now().Location(), []string{"visit.created", "visit.moved"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestWebhooksDesk(t *testing.T) {
 		})
 	}})
 	desk.Routes(routes)
-	handler, err := web.New(routes, web.Options{PublicURL: "https://visits.example", Pages: pages, Now: o.clock.time})
+	handler, err := web.New(routes, web.Options{PublicURL: "https://visits.example", Pages: pages, Now: o.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestWebhooksDesk(t *testing.T) {
 	}
 	publish := func() {
 		o.tx(func(tx *store.Tx) error {
-			return hooks.Publish(t.Context(), tx, notify.Event{Type: "visit.moved", At: o.clock.time(), Data: map[string]string{"visit": store.NewID()}})
+			return hooks.Publish(t.Context(), tx, notify.Event{Type: "visit.moved", At: o.clock.Now(), Data: map[string]string{"visit": store.NewID()}})
 		})
 		o.due()
 	}

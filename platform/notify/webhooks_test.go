@@ -28,7 +28,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // newHooks adds webhooks to an office.
 func newHooks(t *testing.T, o *office, allow []netip.Prefix) *notify.Webhooks {
 	t.Helper()
-	w, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Vault: o.vault, Allow: allow, Now: o.clock.time, Logger: o.logger})
+	w, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Vault: o.vault, Allow: allow, Now: o.clock.Now, Logger: o.logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func endpointAt(t *testing.T, w *notify.Webhooks, p notify.Endpoint) (id, secret
 func publish(o *office, w *notify.Webhooks, eventType string) {
 	o.t.Helper()
 	o.tx(func(tx *store.Tx) error {
-		return w.Publish(o.t.Context(), tx, notify.Event{Type: eventType, At: o.clock.time(), Data: map[string]string{"visit": visitID, "starts_at": "2026-11-24T10:00:00Z", "status": "booked"}})
+		return w.Publish(o.t.Context(), tx, notify.Event{Type: eventType, At: o.clock.Now(), Data: map[string]string{"visit": visitID, "starts_at": "2026-11-24T10:00:00Z", "status": "booked"}})
 	})
 }
 
@@ -112,7 +112,7 @@ func TestWebhook(t *testing.T) {
 	if got := deliveries(t, w, id); got != "visit.moved waiting the endpoint answered 500; visit.created sent" {
 		t.Errorf("deliveries: %s", got)
 	}
-	o.clock.pass(5 * time.Second)
+	o.clock.Pass(5 * time.Second)
 	o.due()
 	if c.count() != 3 || c.came[1].Header.Get("Webhook-Id") != c.came[2].Header.Get("Webhook-Id") || c.bodies[1] != c.bodies[2] ||
 		c.came[1].Header.Get("Webhook-Timestamp") == c.came[2].Header.Get("Webhook-Timestamp") || verify(t, secret, c, 2) != nil {
@@ -132,7 +132,7 @@ func TestWebhook(t *testing.T) {
 	if verify(t, secret, c, 3) != nil || verify(t, newer, c, 3) != nil {
 		t.Error("after a rotation not both secrets sign")
 	}
-	o.clock.pass(25 * time.Hour)
+	o.clock.Pass(25 * time.Hour)
 	publish(o, w, "visit.created")
 	o.due()
 	if verify(t, secret, c, 4) == nil || verify(t, newer, c, 4) != nil {
@@ -155,7 +155,7 @@ func TestEndpointsComeAndGo(t *testing.T) {
 	o := newOffice(t, ways{})
 	w := newHooks(t, o, loopback)
 	id, _ := endpointAt(t, w, notify.Endpoint{URL: c.URL})
-	operator, began := auth.Operator(), o.clock.time()
+	operator, began := auth.Operator(), o.clock.Now()
 	expect := func(what string, err error, requests int, want string) {
 		t.Helper()
 		o.due()
@@ -166,10 +166,10 @@ func TestEndpointsComeAndGo(t *testing.T) {
 	publish(o, w, "a")
 	expect("taken", nil, 1, "a sent")
 	status.Store(http.StatusGone)
-	o.clock.pass(time.Second)
+	o.clock.Pass(time.Second)
 	publish(o, w, "b")
 	expect("gone", nil, 2, "b failed the endpoint answered 410; a sent")
-	o.clock.pass(time.Second)
+	o.clock.Pass(time.Second)
 	publish(o, w, "c")
 	expect("nothing goes to who is gone", nil, 2, "b failed the endpoint answered 410; a sent")
 	if all, err := w.Endpoints(t.Context()); err != nil || all[0].Disabled.IsZero() || all[0].Reason != "it answered 410: gone" {
@@ -181,7 +181,7 @@ func TestEndpointsComeAndGo(t *testing.T) {
 	status.Store(http.StatusOK)
 	expect("enabled", w.Enable(t.Context(), operator, id), 2, "b failed the endpoint answered 410; a sent")
 	other, _ := endpointAt(t, w, notify.Endpoint{URL: c.URL + "/other", Types: []string{"d"}})
-	o.clock.pass(time.Second)
+	o.clock.Pass(time.Second)
 	publish(o, w, "d")
 	expect("both", nil, 4, "d sent; b failed the endpoint answered 410; a sent")
 	n, err := w.Replay(t.Context(), operator, id, began)
@@ -202,7 +202,7 @@ func TestEndpointsComeAndGo(t *testing.T) {
 	}
 	publish(o, w, "e")
 	expect("disabled with something on its way", w.Disable(t.Context(), operator, id), 6, "e failed the endpoint is disabled; d sent; b sent; a sent")
-	o.clock.pass(31 * 24 * time.Hour)
+	o.clock.Pass(31 * 24 * time.Hour)
 	publish(o, w, "d")
 	expect("old events are forgotten", nil, 7, "")
 	if err := w.Remove(t.Context(), operator, id); err != nil {
@@ -223,11 +223,11 @@ func TestEventsHoldNoHealthData(t *testing.T) {
 	o := newOffice(t, ways{})
 	w := newHooks(t, o, nil)
 	for _, e := range []notify.Event{
-		{}, {Type: "visit.created"}, {Type: "Visit", At: o.clock.time()},
-		{Type: "visit.created", At: o.clock.time(), Data: map[string]string{"patient": "Ana Canary"}},
-		{Type: "visit.created", At: o.clock.time(), Data: map[string]string{"phone": phone}},
-		{Type: "visit.created", At: o.clock.time(), Data: map[string]string{"mail": address}},
-		{Type: "visit.created", At: o.clock.time(), Data: map[string]string{"Ana Canary": visitID}},
+		{}, {Type: "visit.created"}, {Type: "Visit", At: o.clock.Now()},
+		{Type: "visit.created", At: o.clock.Now(), Data: map[string]string{"patient": "Ana Canary"}},
+		{Type: "visit.created", At: o.clock.Now(), Data: map[string]string{"phone": phone}},
+		{Type: "visit.created", At: o.clock.Now(), Data: map[string]string{"mail": address}},
+		{Type: "visit.created", At: o.clock.Now(), Data: map[string]string{"Ana Canary": visitID}},
 	} {
 		if err := o.db.Tx(t.Context(), func(tx *store.Tx) error { return w.Publish(t.Context(), tx, e) }); err == nil || strings.Contains(err.Error(), "Canary") && e.Data["Ana Canary"] == "" {
 			t.Errorf("published %+v: %v", e, err)

@@ -22,6 +22,7 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
@@ -44,7 +45,7 @@ type house struct {
 	db      *store.DB
 	server  *httptest.Server
 	limiter *limiter
-	log     *safeBuffer
+	log     *testkit.Log
 
 	mu  sync.Mutex
 	now time.Time
@@ -60,23 +61,6 @@ func (h *house) pass(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = h.now.Add(d)
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // limiter counts without forgetting; limit 0 takes what it is asked for.
@@ -99,7 +83,7 @@ func newHouse(t *testing.T, publicURL string, change ...func(*staff.Config)) *ho
 	t.Helper()
 	ctx := context.Background()
 	db := storetest.Open(t, storetest.URL(t), store.Options{})
-	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &safeBuffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &testkit.Log{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
 	book, err := words.Load(static.Locales(), web.Locales(), staff.Locales())
 	if err != nil {
 		t.Fatal(err)
