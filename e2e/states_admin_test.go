@@ -5,13 +5,17 @@ import (
 
 	"housecall/auth"
 	"housecall/e2e/bidi"
+	"housecall/platform/admin"
 	"housecall/platform/emergency"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/platform/web"
 )
 
 // administration goes through keys, audit, emergency access and figures.
 func (tour *tour) administration(p *Person) {
+	tour.see(p, web.AdminPath, "admin")
+	tour.see(p, admin.RolesPath, "roles")
 	tour.see(p, staff.KeysPath, "keys-none")
 	tour.see(p, staff.KeysPath+"/new", "key-new")
 	p.fills("#days", "none")

@@ -13,6 +13,8 @@ import (
 
 // practiceStates are all states of the pages of patients, sites and services.
 var practiceStates = []state{
+	{"admin", "the administration"},
+	{"roles", "who may do what"},
 	{"patients", "before a search"},
 	{"patients-short", "a search of one letter"},
 	{"patients-nobody", "a search that finds nobody"},

@@ -30,7 +30,9 @@ func Locales() fs.FS { return store.Folder(ownLocales, "locales") }
 const Path = "/admin/audit"
 
 // Links are the entries of this package in the navigation.
-func Links() []web.Link { return []web.Link{{Path: Path, Words: "audit.title", Action: Read}} }
+func Links() []web.Link {
+	return []web.Link{{Path: Path, Words: "audit.title", Action: Read, Group: web.GroupWatch, About: "audit.about"}}
+}
 
 // Desk is the page of the audit.
 type Desk struct {

@@ -31,7 +31,7 @@ const WebhooksPath = "/admin/webhooks"
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: WebhooksPath, Words: "webhooks.title", Action: ManageWebhooks}}
+	return []web.Link{{Path: WebhooksPath, Words: "webhooks.title", Action: ManageWebhooks, Group: web.GroupPrograms, About: "webhooks.about"}}
 }
 
 const (

@@ -26,8 +26,11 @@ const (
 	ServicesPath = "/admin/services"
 )
 
-// Links are the pages' entries of the navigation.
-func Links() []web.Link { return []web.Link{{Path: SitesPath, Words: "sites.nav", Action: Write}} }
+// Links are the pages' entries of the administration.
+func Links() []web.Link {
+	return []web.Link{{Path: SitesPath, Words: "sites.nav", Action: Write, Group: web.GroupHospital, About: "sites.about"},
+		{Path: ServicesPath, Words: "services.title", Action: Write, Group: web.GroupHospital, About: "services.about"}}
+}
 
 // Admin is the pages of whoever administers sites and services. It decides nothing: the House does.
 type Admin struct {

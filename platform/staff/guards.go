@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"housecall/auth"
@@ -58,9 +57,9 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 	})
 }
 
-// linksOf are the entries of the navigation that somebody may follow.
-func (a *Accounts) linksOf(actor auth.Actor) []web.Link {
-	return slices.DeleteFunc(slices.Clone(a.Links), func(l web.Link) bool { return l.Action != "" && !a.Policy.Allows(actor, l.Action) })
+// linksOf are the entries of the navigation and of the administration that somebody may follow.
+func (a *Accounts) linksOf(actor auth.Actor) (navigation, administration []web.Link) {
+	return web.LinksFor(a.Links, func(action auth.Action) bool { return a.Policy.Allows(actor, action) })
 }
 
 // requireKey lets only requests with a working API key through (Authorization: Bearer hc_…) and puts who it is into the context. All others

@@ -17,7 +17,8 @@ const AccountsPath = "/admin/accounts"
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: AccountsPath, Words: "accounts.title", Action: Manage}, {Path: KeysPath, Words: "keys.title", Action: ManageKeys}}
+	return []web.Link{{Path: AccountsPath, Words: "accounts.title", Action: Manage, Group: web.GroupPeople, About: "accounts.about"},
+		{Path: KeysPath, Words: "keys.title", Action: ManageKeys, Group: web.GroupPrograms, About: "keys.about"}}
 }
 
 // manageRoutes adds the pages by which administrators keep the accounts, and the one where a colleague chooses a password.

@@ -143,6 +143,7 @@ func (a *Accounts) tellLeft(w http.ResponseWriter, r *http.Request) {
 
 // reader is who reads, for the layout.
 func (a *Accounts) reader(s session) web.Reader {
-	return web.Reader{Name: s.Account.Name.Reveal(), SignOut: "/sign-out", Account: accountPath, Links: a.linksOf(s.Account.Actor()),
+	links, administration := a.linksOf(s.Account.Actor())
+	return web.Reader{Name: s.Account.Name.Reveal(), SignOut: "/sign-out", Account: accountPath, Links: links, Admin: administration,
 		Lock: web.Lock{Idle: a.Idle, Unlock: unlockPath, Password: s.Account.HasPassword, Passkey: s.factors && a.relying != nil}}
 }

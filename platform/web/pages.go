@@ -57,6 +57,7 @@ type Reader struct {
 	SignOut string // the path a sign-out form posts to
 	Account string // the path of the reader's own account; "": their name leads nowhere
 	Links   []Link // navigation
+	Admin   []Link // what the administration's page leads to
 	Banner  Banner
 	Lock    Lock
 }
@@ -77,6 +78,8 @@ type Link struct {
 	Path   string
 	Words  string      // a key of the catalogues
 	Action auth.Action // only who may do it is shown the entry; empty: everybody
+	Group  string      // of the administration's page; empty: an entry of the navigation itself
+	About  string      // with a group: a key of the catalogues, what the page is for
 }
 
 // Problems are what is wrong with a form, in the order of its fields.
@@ -96,6 +99,12 @@ func (p Problems) Of(field string) string {
 }
 
 type readerKey struct{}
+
+// ReaderOf is who reads the page that a request asks for; nil: nobody we know.
+func ReaderOf(ctx context.Context) *Reader {
+	reader, _ := ctx.Value(readerKey{}).(*Reader)
+	return reader
+}
 
 // WithReader says who reads.
 func WithReader(ctx context.Context, r Reader) context.Context {
@@ -191,15 +200,16 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, name 
 		p.fail(w, r, fmt.Errorf("no page %q", name))
 		return
 	}
-	reader, _ := r.Context().Value(readerKey{}).(*Reader)
+	reader := ReaderOf(r.Context())
 	var b bytes.Buffer
 	err := t.ExecuteTemplate(&b, "layout", struct {
 		Page
 		Site      string
 		Reader    *Reader
+		Under     string // the page that leads to this one; empty: the navigation does
 		Language  *words.Words
 		Languages []*words.Words
-	}{page, p.site, reader, own, p.book.All()})
+	}{page, p.site, reader, under(reader, page), own, p.book.All()})
 	if err != nil {
 		p.fail(w, r, fmt.Errorf("draw %s: %w", name, err))
 		return

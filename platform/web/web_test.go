@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
@@ -429,6 +431,31 @@ func TestRedirectsLeadToPagesOfOurs(t *testing.T) {
 		web.Redirect(w, httptest.NewRequest("POST", "/form", nil), path)
 		if w.Code != want || want == 303 && w.Header().Get("Location") != path {
 			t.Errorf("to %q: %d %s", path, w.Code, w.Header().Get("Location"))
+		}
+	}
+}
+
+// TestLinksFor: who may open the administration finds its pages there, everybody else in the navigation.
+func TestLinksFor(t *testing.T) {
+	all := []web.Link{{Path: "/desk"}, {Path: web.AdminPath, Action: "open"}, {Path: "/figures", Action: "read", Group: web.GroupWatch}}
+	paths := func(links []web.Link) (all string) {
+		for _, l := range links {
+			all += l.Path + " "
+		}
+		return all
+	}
+	for _, c := range []struct {
+		may                        []auth.Action
+		navigation, administration string
+	}{
+		{nil, "/desk ", ""},
+		{[]auth.Action{"read"}, "/desk /figures ", ""},
+		{[]auth.Action{"open"}, "/desk /admin ", ""},
+		{[]auth.Action{"open", "read"}, "/desk /admin ", "/figures "},
+	} {
+		navigation, administration := web.LinksFor(all, func(a auth.Action) bool { return slices.Contains(c.may, a) })
+		if paths(navigation) != c.navigation || paths(administration) != c.administration || len(all) != 3 {
+			t.Errorf("who may %v: %q and %q", c.may, paths(navigation), paths(administration))
 		}
 	}
 }

@@ -18,7 +18,9 @@ import (
 const Path = "/figures"
 
 // Links are the entries of this package in the navigation.
-func Links() []web.Link { return []web.Link{{Path: Path, Words: "figures.title", Action: Read}} }
+func Links() []web.Link {
+	return []web.Link{{Path: Path, Words: "figures.title", Action: Read, Group: web.GroupWatch, About: "figures.about"}}
+}
 
 // Routes adds the page and its table for spreadsheets.
 func (s *Service) Routes(routes *web.Routes) {

@@ -237,3 +237,27 @@ func TestEverybodyComesHome(t *testing.T) {
 		}
 	}
 }
+
+// TestAdministrationIsOnePlace: its page leads to all its pages, each of which leads back; the navigation of administrators stays short, and who may
+// not open that page has what they may see in the navigation.
+func TestAdministrationIsOnePlace(t *testing.T) {
+	s := open(t, server.Config{})
+	boss, coordinator := signedIn(t, s, auth.Admin), signedIn(t, s, auth.Coordinator)
+	_, hub := boss.try(t, s, "GET "+web.AdminPath)
+	navigation, administration := web.LinksFor(s.Accounts.Links, func(a auth.Action) bool { return s.Accounts.Policy.May(auth.Admin, a) })
+	if len(navigation) > 5 || len(administration) < 8 {
+		t.Errorf("%d entries in the navigation, %d in the administration", len(navigation), len(administration))
+	}
+	for _, l := range administration {
+		if !slices.Contains(web.Groups(), l.Group) || !strings.Contains(hub, `<li><a href="`+l.Path+`">`) {
+			t.Errorf("the administration does not lead to %s of group %q", l.Path, l.Group)
+		}
+		status, page := boss.try(t, s, "GET "+l.Path)
+		if status != http.StatusOK || !strings.Contains(page, `<p><a href="`+web.AdminPath+`">`) || !strings.Contains(page, `<a href="`+web.AdminPath+`" aria-current="true">`) {
+			t.Errorf("%s does not lead back: %d", l.Path, status)
+		}
+	}
+	if _, page := coordinator.try(t, s, "GET /figures"); !strings.Contains(page, `<a href="/figures" aria-current="page">`) || strings.Contains(page, `href="`+web.AdminPath+`"`) {
+		t.Error("a coordinator does not find the figures in the navigation")
+	}
+}

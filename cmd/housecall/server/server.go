@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/admin"
 	"housecall/platform/audit"
 	"housecall/platform/blobs"
 	"housecall/platform/emergency"
@@ -104,13 +105,13 @@ func (s *Server) Close() error {
 
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
-	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), staff.Locales(), sites.Locales(), people.Locales(), audit.Locales(),
+	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), admin.Locales(), staff.Locales(), sites.Locales(), people.Locales(), audit.Locales(),
 		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
-	return auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules, emergency.Rules, notify.Rules,
+	return auth.NewPolicy(admin.Rules, sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules, emergency.Rules, notify.Rules,
 		figures.Rules, module.Rules(modules))
 }
 
@@ -151,9 +152,13 @@ func (s *Server) openPractice(ctx context.Context, h *house) (err error) {
 	return err
 }
 
-// routePractice adds the pages of sites and patients.
+// routePractice adds the pages of the administration, sites and patients.
 func (s *Server) routePractice(_ context.Context, h *house) error {
-	admin, err := sites.NewAdmin(s.Sites, h.pages)
+	hub, err := admin.New(h.pages, h.policy)
+	if err != nil {
+		return err
+	}
+	places, err := sites.NewAdmin(s.Sites, h.pages)
 	if err != nil {
 		return err
 	}
@@ -161,7 +166,8 @@ func (s *Server) routePractice(_ context.Context, h *house) error {
 	if err != nil {
 		return err
 	}
-	admin.Routes(h.routes)
+	hub.Routes(h.routes)
+	places.Routes(h.routes)
 	desk.Routes(h.routes)
 	return nil
 }
