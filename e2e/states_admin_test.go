@@ -7,6 +7,7 @@ import (
 	"housecall/e2e/bidi"
 	"housecall/platform/admin"
 	"housecall/platform/emergency"
+	"housecall/platform/people"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -16,6 +17,11 @@ import (
 func (tour *tour) administration(p *Person) {
 	tour.see(p, web.AdminPath, "admin")
 	tour.see(p, admin.RolesPath, "roles")
+	tour.see(p, "/admin/retention", "retention")
+	p.fills("#visits", "7")
+	p.submits()
+	p.examine("retention-wrong")
+	tour.holds(p)
 	tour.see(p, staff.KeysPath, "keys-none")
 	tour.see(p, staff.KeysPath+"/new", "key-new")
 	p.fills("#days", "none")
@@ -81,4 +87,18 @@ func (tour *tour) counted() {
 	if err != nil {
 		tour.t.Fatal(err)
 	}
+}
+
+// holds holds a patient.
+func (tour *tour) holds(p *Person) {
+	one, err := tour.server.People.Create(tour.t.Context(), auth.Operator(), people.Patient{Name: "Kim Held", Language: "en"})
+	if err != nil {
+		tour.t.Fatal(err)
+	}
+	p.goTo(tour.url + "/admin/retention")
+	p.fills("#address", tour.url+people.Path+"/"+one.ID)
+	p.fills("#reason", "Case 7")
+	p.follows("hold the patient", "form[action$=holds] button")
+	p.shows(".notice.good")
+	p.examine("retention-held")
 }

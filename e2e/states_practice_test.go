@@ -15,6 +15,9 @@ import (
 var practiceStates = []state{
 	{"admin", "the administration"},
 	{"roles", "who may do what"},
+	{"retention", "how long things are kept"},
+	{"retention-wrong", "days that cannot be"},
+	{"retention-held", "a patient who is held"},
 	{"patients", "before a search"},
 	{"patients-short", "a search of one letter"},
 	{"patients-nobody", "a search that finds nobody"},

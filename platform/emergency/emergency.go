@@ -353,3 +353,8 @@ func (s *Service) do(ctx context.Context, actor auth.Actor, right auth.Action, a
 
 // now is the time as the database keeps it.
 func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }
+
+// ForgetVisits deletes by which invitations somebody came into visits that are deleted. The grants stay, as the audit does.
+func ForgetVisits(ctx context.Context, tx *store.Tx, visits []string) error {
+	return store.DeleteWhere(ctx, tx, visits, "emergency_guests.visit_id")
+}

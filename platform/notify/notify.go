@@ -218,3 +218,14 @@ func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error {
 	}
 	return nil
 }
+
+// Forget stops what is not sent yet and deletes what is known of all messages about something, once tx has committed. One that is on its way stays.
+func (o *Outbox) Forget(ctx context.Context, tx *store.Tx, about string) error {
+	if err := o.Stop(ctx, tx, about); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM notify_messages WHERE about = ? AND state <> 'sending'`, about); err != nil {
+		return fmt.Errorf("forget messages: %w", err)
+	}
+	return nil
+}

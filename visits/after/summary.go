@@ -189,7 +189,7 @@ func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]reached, er
 				language = c.Language
 			}
 		}
-		m := notify.Message{Kind: kindSummary, Language: language, About: "summary " + v.ID, At: s.now()}
+		m := notify.Message{Kind: kindSummary, Language: language, About: AboutSummary(v.ID), At: s.now()}
 		switch {
 		case email != "" && s.config.Outbox.Sends(notify.Email):
 			m.Channel, m.To = notify.Email, email

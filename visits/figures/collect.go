@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"housecall/auth"
@@ -110,7 +109,7 @@ func fill(ctx context.Context, tx *store.Tx, all []*visit) error {
 	for _, v := range all {
 		byID[v.id], ids = v, append(ids, v.id)
 	}
-	in, args := list(ids)
+	in, args := store.In(ids)
 	family, err := store.Collect(ctx, tx, func(r *sql.Rows) (p person, err error) {
 		return p, r.Scan(&p.visit, &p.id, &p.role, &p.language, &p.came)
 	},
@@ -148,7 +147,7 @@ func actsOn(ctx context.Context, tx *store.Tx, invitations []string) (map[string
 		id, action string
 		at         int64
 	}
-	in, args := list(invitations)
+	in, args := store.In(invitations)
 	rows, err := store.Collect(ctx, tx, func(r *sql.Rows) (x row, err error) { return x, r.Scan(&x.id, &x.action, &x.at) },
 		`SELECT subject_id, action, MIN(at) FROM audit WHERE subject_kind = 'invitation' AND subject_id IN `+in+` AND action IN ('room.admitted', 'invitation.resend')
 		AND outcome = 'allowed' GROUP BY subject_id, action`, args...)
@@ -162,14 +161,6 @@ func actsOn(ctx context.Context, tx *store.Tx, invitations []string) (map[string
 		found[r.id] = a
 	}
 	return found, err
-}
-
-// list is a list for SQL's IN.
-func list(ids []string) (in string, args []any) {
-	for _, id := range ids {
-		args = append(args, id)
-	}
-	return `(?` + strings.Repeat(`, ?`, len(ids)-1) + `)`, args
 }
 
 // add takes somebody of the family in.
@@ -232,4 +223,9 @@ func (s *Service) count(ctx context.Context, tx *store.Tx, v *visit) error {
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO figures_visits (visit_id, ends_at) VALUES (?, ?)`, v.id, store.Millis(v.ends))
 	return err
+}
+
+// Forget has visits that are deleted no longer noted as counted. Their sums stay.
+func Forget(ctx context.Context, tx *store.Tx, visits []string) error {
+	return store.DeleteWhere(ctx, tx, visits, "figures_visits.visit_id")
 }

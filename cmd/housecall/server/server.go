@@ -36,6 +36,7 @@ import (
 	"housecall/visits/imports"
 	"housecall/visits/queue"
 	"housecall/visits/reminders"
+	"housecall/visits/retention"
 )
 
 // Version of the program; release builds set it with -ldflags "-X housecall/cmd/housecall/server.Version=…".
@@ -106,13 +107,13 @@ func (s *Server) Close() error {
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
 	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), admin.Locales(), staff.Locales(), sites.Locales(), people.Locales(), audit.Locales(),
-		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales())...)
+		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales(), retention.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
 func Policy(modules ...module.Module) (auth.Policy, error) {
 	return auth.NewPolicy(admin.Rules, sites.Rules, people.Rules, staff.Rules, audit.Rules, after.Rules, queue.Rules, reminders.Rules, emergency.Rules, notify.Rules,
-		figures.Rules, module.Rules(modules))
+		figures.Rules, retention.Rules, module.Rules(modules))
 }
 
 // Routes are all routes that people and programs reach, each with who may use it.

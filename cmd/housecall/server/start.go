@@ -31,6 +31,7 @@ import (
 	"housecall/visits/figures"
 	"housecall/visits/imports"
 	"housecall/visits/queue"
+	"housecall/visits/retention"
 )
 
 // house is what every part of the server stands on, and adds its routes to.
@@ -85,7 +86,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	for _, open := range []func(context.Context, *house) error{s.openDesk, s.openReminders, s.routeAudit, s.routePractice, s.openImports, s.openAfter, s.routeFHIR,
-		s.openQueue, s.openFigures, s.openModules} {
+		s.openQueue, s.openFigures, s.openRetention, s.openModules} {
 		if err := open(ctx, h); err != nil {
 			return err
 		}
@@ -155,7 +156,7 @@ func (s *Server) openMedia(ctx context.Context, h *house) (*media, error) {
 // openAccounts opens who works here, and the ways in for them and for programs.
 func (s *Server) openAccounts(ctx context.Context, h *house) (err error) {
 	links := slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
-		emergency.Links(), notify.Links(), figures.Links(), module.Links(s.config.Modules))
+		emergency.Links(), notify.Links(), figures.Links(), retention.Links(), module.Links(s.config.Modules))
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: h.db, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Home: "/", Links: links, Policy: h.policy,
 		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.config.TimeZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner,
 		RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})

@@ -1,0 +1,258 @@
+package retention
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+// Path is the page.
+const Path = "/admin/retention"
+
+// Links are the page's entry of the administration.
+func Links() []web.Link {
+	return []web.Link{{Path: Path, Words: "retention.title", Action: Write, Group: web.GroupHospital, About: "retention.about"}}
+}
+
+// Routes adds the page.
+func (s *Service) Routes(routes *web.Routes) {
+	write := web.Staff(Write)
+	routes.HandleFunc("GET "+Path, write, s.page)
+	routes.HandleFunc("POST "+Path, write, s.set)
+	routes.HandleFunc("POST "+Path+"/holds", write, s.hold)
+	routes.HandleFunc("POST "+Path+"/release", write, s.release)
+}
+
+// kindView is a kind with its field.
+type kindView struct {
+	Kind
+	Days  string // as typed
+	Would string
+}
+
+// siteLink leads to another site.
+type siteLink struct {
+	Name, Path string
+	Now        bool
+}
+
+type holdView struct {
+	Kind, ID, Path string
+	Reason, Since  string
+}
+
+// pageView is what the page shows.
+type pageView struct {
+	Site            string // its id
+	Name            string
+	Sites           []siteLink // more than one
+	Kinds           []kindView
+	Holds           []holdView
+	Address, Reason string // as typed
+	Problems        web.Problems
+	Done, Next      string
+	MaxReason       int
+}
+
+// typedIn is what somebody sent with a form.
+type typedIn struct {
+	days            map[string]string // by kind; nil: nothing
+	address, reason string
+	problems        web.Problems
+	done            string
+}
+
+func (s *Service) page(w http.ResponseWriter, r *http.Request) {
+	own := s.config.Pages.Words(r)
+	in := typedIn{}
+	switch done := r.URL.Query().Get("done"); done {
+	case "set", "held", "released":
+		in.done = own.T("retention.done." + done)
+	}
+	s.show(w, r, http.StatusOK, r.URL.Query().Get("site"), in)
+}
+
+// daysText is days as the field has them.
+func daysText(days int) string {
+	if days == 0 {
+		return ""
+	}
+	return strconv.Itoa(days)
+}
+
+func (s *Service) show(w http.ResponseWriter, r *http.Request, status int, site string, in typedIn) {
+	v, err := s.view(r, site, in)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	s.config.Pages.Render(w, r, status, "retention/page", web.Page{Title: s.config.Pages.Words(r).T("retention.title"), Error: len(in.problems) > 0, Active: Path, Body: v})
+}
+
+func (s *Service) view(r *http.Request, site string, in typedIn) (v pageView, err error) {
+	ctx, own := r.Context(), s.config.Pages.Words(r)
+	all, err := s.places(ctx)
+	if err != nil {
+		return v, err
+	}
+	if site == "" && len(all) > 0 {
+		site = all[0].ID
+	}
+	p, err := s.siteOf(ctx, site)
+	if err != nil {
+		return v, err
+	}
+	v = pageView{Site: p.ID, Name: p.Name, Address: in.address, Reason: in.reason, Problems: in.problems, Done: in.done, MaxReason: MaxReason,
+		Next: own.Moment(s.next())}
+	if len(all) > 1 {
+		for _, one := range all {
+			v.Sites = append(v.Sites, siteLink{one.Name, Path + "?" + url.Values{"site": {one.ID}}.Encode(), one.ID == p.ID})
+		}
+	}
+	days, err := s.Days(ctx, s.config.DB, p.ID)
+	if err != nil {
+		return v, err
+	}
+	if in.days != nil && Check(number(in.days)) == nil {
+		days = number(in.days)
+	}
+	would, err := s.Preview(ctx, p.ID, days)
+	if err != nil {
+		return v, err
+	}
+	for _, k := range Kinds() {
+		view := kindView{Kind: k, Days: daysText(days[k.Name])}
+		if text, there := in.days[k.Name]; there {
+			view.Days = text
+		}
+		if n, asked := would[k.Name]; asked {
+			view.Would = own.T("retention.would.none")
+			if n.Visits > 0 {
+				view.Would = own.N("retention.would", n.Visits, "day", own.Date(n.Oldest.In(p.Zone)))
+			}
+		}
+		v.Kinds = append(v.Kinds, view)
+	}
+	v.Holds, err = s.holdViews(r, own)
+	return v, err
+}
+
+func (s *Service) holdViews(r *http.Request, own *words.Words) (all []holdView, err error) {
+	holds, err := s.Holds(r.Context(), web.Actor(r.Context()))
+	for _, h := range holds {
+		path := "/desk/visits/"
+		if h.About.Kind == "patient" {
+			path = "/desk/patients/"
+		}
+		all = append(all, holdView{Kind: h.About.Kind, ID: h.About.ID, Path: path + h.About.ID, Reason: h.Reason.Reveal(), Since: own.Date(h.At.In(s.config.Zone))})
+	}
+	return all, err
+}
+
+// number reads days; what is no number is -1, which no kind may be.
+func number(typed map[string]string) map[string]int {
+	all := map[string]int{}
+	for kind, text := range typed {
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n == 0 {
+			n = -1
+		}
+		all[kind] = n
+	}
+	return all
+}
+
+// set keeps days, or with "preview" shows what would go.
+func (s *Service) set(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	own, site := s.config.Pages.Words(r), r.PostForm.Get("site")
+	in := typedIn{days: map[string]string{}}
+	for _, k := range Kinds() {
+		in.days[k.Name] = strings.TrimSpace(r.PostForm.Get(k.Name))
+	}
+	days := number(in.days)
+	err := Check(days)
+	if err == nil && r.PostForm.Has("preview") {
+		s.show(w, r, http.StatusOK, site, in)
+		return
+	}
+	if err == nil {
+		err = s.Set(r.Context(), web.Actor(r.Context()), site, days)
+	}
+	if err == nil {
+		web.Redirect(w, r, Path+"?"+url.Values{"site": {site}, "done": {"set"}}.Encode())
+		return
+	}
+	fields, ok := fault.FieldsOf(err)
+	if !ok {
+		web.Problem(w, r, err)
+		return
+	}
+	for _, k := range Kinds() {
+		for _, f := range fields {
+			if f.Field == k.Name {
+				in.problems = append(in.problems, web.FieldProblem{Field: k.Name, Text: own.T("retention.wrong.days", "least", k.Least)})
+			}
+		}
+	}
+	s.show(w, r, http.StatusUnprocessableEntity, site, in)
+}
+
+func (s *Service) hold(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	own := s.config.Pages.Words(r)
+	in := typedIn{address: strings.TrimSpace(r.PostForm.Get("address")), reason: r.PostForm.Get("reason")}
+	err := s.Hold(r.Context(), web.Actor(r.Context()), subjectOf(in.address), phi.Text(in.reason))
+	if err == nil {
+		web.Redirect(w, r, Path+"?done=held")
+		return
+	}
+	fields, ok := fault.FieldsOf(err)
+	if !ok {
+		web.Problem(w, r, err)
+		return
+	}
+	for _, f := range fields {
+		in.problems = append(in.problems, web.FieldProblem{Field: f.Field, Text: own.T("retention.wrong."+f.Field, "most", MaxReason)})
+	}
+	s.show(w, r, http.StatusUnprocessableEntity, "", in)
+}
+
+// subjectOf finds what the address of a page is about: /desk/visits/ID or /desk/patients/ID, with whatever stands before and after.
+func subjectOf(address string) store.Subject {
+	for kind, part := range map[string]string{"visit": "/desk/visits/", "patient": "/desk/patients/"} {
+		if _, rest, found := strings.Cut(address, part); found && len(rest) >= idLength {
+			return store.About(kind, rest[:idLength])
+		}
+	}
+	return store.About("visit", "")
+}
+
+const idLength = 36 // of store.NewID
+
+func (s *Service) release(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	err := s.Release(r.Context(), web.Actor(r.Context()), store.About(r.PostForm.Get("kind"), r.PostForm.Get("id")))
+	if err != nil && !errors.Is(err, fault.NotFound) { // it is released already
+		web.Problem(w, r, err)
+		return
+	}
+	web.Redirect(w, r, Path+"?done=released")
+}

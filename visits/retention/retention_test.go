@@ -1,0 +1,410 @@
+package retention_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"housecall/auth"
+	"housecall/platform/emergency"
+	"housecall/platform/fault"
+	"housecall/platform/jobs"
+	"housecall/platform/keys"
+	"housecall/platform/notify"
+	"housecall/platform/sites"
+	"housecall/platform/store"
+	"housecall/platform/store/storetest"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/static"
+	"housecall/visits"
+	"housecall/visits/after"
+	"housecall/visits/figures"
+	"housecall/visits/retention"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+
+var (
+	admin = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Admin}
+	now   = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+)
+
+// hospital has one site.
+type hospital struct{ site sites.Site }
+
+func (h hospital) All(context.Context) ([]sites.Site, error) { return []sites.Site{h.site}, nil }
+
+// house is a database with what the parts keep of visits.
+type house struct {
+	*retention.Service
+	db    *store.DB
+	jobs  *jobs.Queue
+	site  string
+	clock time.Time
+	front http.Handler
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	ctx := t.Context()
+	h := &house{db: storetest.Open(t, storetest.URL(t), store.Options{}), site: store.NewID(), clock: now}
+	clock := func() time.Time { return h.clock }
+	fatal := func(err error) {
+		if err != nil {
+			t.Helper()
+			t.Fatal(err)
+		}
+	}
+	ring, err := keys.Open(ctx, h.db, filepath.Join(t.TempDir(), "master.key"))
+	fatal(err)
+	_, err = visits.New(ctx, visits.Config{DB: h.db, LinkKey: ring.Link(), Now: clock})
+	fatal(err)
+	fatal(h.db.Migrate(ctx, "visits_after", after.Migrations()))
+	fatal(h.db.Migrate(ctx, "figures", figures.Migrations()))
+	fatal(h.db.Migrate(ctx, "emergency", emergency.Migrations()))
+	h.jobs, err = jobs.New(ctx, jobs.Config{DB: h.db, Now: clock})
+	fatal(err)
+	outbox, err := notify.New(ctx, notify.Config{DB: h.db, Jobs: h.jobs, Vault: ring.Mail(), Now: clock})
+	fatal(err)
+	book, err := words.Load(static.Locales(), web.Locales(), retention.Locales())
+	fatal(err)
+	pages, err := web.NewPages("Example Hospital", book, nil)
+	fatal(err)
+	policy, err := auth.NewPolicy(retention.Rules)
+	fatal(err)
+	messages := func(ctx context.Context, tx *store.Tx, ids []string) error {
+		for _, id := range ids {
+			for _, about := range []string{id, after.AboutSummary(id)} {
+				if err := outbox.Forget(ctx, tx, about); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	h.Service, err = retention.New(ctx, retention.Config{DB: h.db, Jobs: h.jobs, Policy: policy, Pages: pages, Vault: ring.Staff(), Zone: time.UTC, Now: clock,
+		Sites:  hospital{sites.Site{ID: h.site, Name: "Main campus", Calendar: sites.Calendar{Zone: time.UTC}}},
+		Exists: h.exists,
+		Forgets: map[string][]retention.Forget{
+			retention.KindVisits:   {emergency.ForgetVisits, after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindChat:     {visits.ForgetChat},
+			retention.KindMessages: {messages},
+		}})
+	fatal(err)
+	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin)))
+		})
+	}})
+	h.Routes(routes)
+	h.front, err = web.New(routes, web.Options{Pages: pages})
+	fatal(err)
+	return h
+}
+
+// exists knows every patient, and the visits there are.
+func (h *house) exists(ctx context.Context, about store.Subject) error {
+	if about.Kind == "patient" {
+		return nil
+	}
+	var one int
+	return h.db.QueryRowContext(ctx, `SELECT 1 FROM visits WHERE id = ?`, about.ID).Scan(&one)
+}
+
+// visit is a row with something of it in every table that has anything of visits.
+type visit struct {
+	id, patient, invitation, session, note string
+}
+
+// belongings are the tables that know visits by a column of that name, and what is done with them.
+var belongings = []string{"after_events", "after_links", "after_notes", "after_summaries", "after_surveys", "consents", "emergency_guests", "figures_visits", "invitations",
+	"visit_chat", "visit_rooms", "visit_sessions", "visit_told"}
+
+func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit {
+	t.Helper()
+	v := visit{store.NewID(), store.NewID(), store.NewID(), store.NewID(), store.NewID()}
+	ends := store.Millis(now.Add(-ended))
+	grant := store.NewID()
+	for _, row := range []struct {
+		insert string
+		args   []any
+	}{
+		{`INSERT INTO visits (id, service, starts_at, ends_at, state, birth_date, created_at, created_by_kind, created_by_id, state_at, patient_id, site_id)
+			VALUES (?, 'Cardiology', ?, ?, ?, '', 0, 'staff', '', 0, ?, ?)`, []any{v.id, ends - 1, ends, string(state), v.patient, h.site}},
+		{`INSERT INTO visit_rooms (visit_id, epoch) VALUES (?, 1)`, []any{v.id}},
+		{`INSERT INTO invitations (id, visit_id, name, role, generation, tries, revoked_at, created_at) VALUES (?, ?, 'Robin Example', 'patient', 1, 0, 0, 0)`, []any{v.invitation, v.id}},
+		{`INSERT INTO invitation_codes (hash, invitation_id, generation) VALUES (?, ?, 1)`, []any{"hash " + v.id, v.invitation}},
+		{`INSERT INTO visit_sessions (id, visit_id, invitation_id, generation, device_hash, token_hash, created_at) VALUES (?, ?, ?, 1, 'd', ?, 0)`,
+			[]any{v.session, v.id, v.invitation, "token " + v.id}},
+		{`INSERT INTO visit_chat (visit_id, seq, session_id, line_id, text, audience, at) VALUES (?, 1, ?, 'l', 'sealed', ?, 0)`, []any{v.id, v.session, v.session}},
+		{`INSERT INTO visit_told (visit_id, seq, session_id, by_session, note_id, text, ready, at) VALUES (?, 1, ?, ?, 'n', 'sealed', '', 0)`, []any{v.id, v.session, v.session}},
+		{`INSERT INTO consent_texts (version, language, hash, text, created_at) VALUES ('1', 'en', 'h', 'Text', 0) ON CONFLICT DO NOTHING`, nil},
+		{`INSERT INTO consents (id, visit_id, invitation_id, session_id, version, language, hash, given_for, given_at) VALUES (?, ?, ?, ?, '1', 'en', 'h', 'self', 0)`,
+			[]any{store.NewID(), v.id, v.invitation, v.session}},
+		{`INSERT INTO after_notes (id, visit_id, author_kind, author_id, text, revision, sitting_at, sitting_by, created_at, saved_at, signed_at)
+			VALUES (?, ?, 'staff', 'a', 'sealed', 1, 0, '', 0, 0, 1)`, []any{v.note, v.id}},
+		{`INSERT INTO after_note_writes (note_id, write_key, revision, at) VALUES (?, 'w', 1, 0)`, []any{v.note}},
+		{`INSERT INTO after_addenda (id, note_id, write_key, text, at) VALUES (?, ?, 'w', 'sealed', 0)`, []any{store.NewID(), v.note}},
+		{`INSERT INTO after_summaries (visit_id, version, text, language, author_kind, author_id, at) VALUES (?, 1, 'sealed', 'en', 'staff', 'a', 0)`, []any{v.id}},
+		{`INSERT INTO after_links (invitation_id, visit_id, code_hash, generation, tries, expires_at) VALUES (?, ?, ?, 1, 0, 0)`, []any{v.invitation, v.id, "code " + v.id}},
+		{`INSERT INTO after_openings (token_hash, invitation_id, generation, expires_at) VALUES (?, ?, 1, 0)`, []any{"open " + v.id, v.invitation}},
+		{`INSERT INTO after_surveys (invitation_id, visit_id, worked, answered, comment, given_at, changed_at) VALUES (?, ?, 'yes', 'yes', '', 0, 0)`, []any{v.invitation, v.id}},
+		{`INSERT INTO after_events (visit_id, at, kind, invitation_id, role, by_id) VALUES (?, 0, 'admitted', ?, 'patient', '')`, []any{v.id, v.invitation}},
+		{`INSERT INTO figures_visits (visit_id, ends_at) VALUES (?, ?)`, []any{v.id, ends}},
+		{`INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, interpreter, joins, alone)
+			VALUES (?, '', '', '', 1, 0, 0, 0, 0, 1, 1)`, []any{"of " + v.note}},
+		{`INSERT INTO emergency_grants (id, account_id, subject_kind, subject_id, reason, opened_at, ends_at, uses, verdict, words, reviewed_by, reviewed_at)
+			VALUES (?, 'a', 'patient', ?, 'sealed', 0, 0, 1, 'accepted', '', 'b', 1)`, []any{grant, v.patient}},
+		{`INSERT INTO emergency_guests (invitation_id, visit_id, grant_id) VALUES (?, ?, ?)`, []any{v.invitation, v.id, grant}},
+		{`INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
+			VALUES (?, 'email', 'k', ?, 'en', ?, '', 0, 'sent', 0, '', 1, 1), (?, 'email', 'k', ?, 'en', ?, '', 0, 'sent', 0, '', 1, 1)`,
+			[]any{store.NewID(), "m " + v.invitation, v.id, store.NewID(), "s " + v.invitation, "summary " + v.id}},
+	} {
+		if _, err := h.db.ExecContext(t.Context(), row.insert, row.args...); err != nil {
+			t.Fatalf("%s: %v", row.insert, err)
+		}
+	}
+	err := h.db.Tx(t.Context(), func(tx *store.Tx) error {
+		return store.Audit(t.Context(), tx, store.Act{At: now, Actor: admin, Action: "visit.create", Subject: store.About("visit", v.id), Outcome: store.Allowed})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// rows counts the rows of each table that hold any of these texts, also as a part of a longer one; the audit's apart.
+func (h *house) rows(t *testing.T, texts ...string) (found map[string]int, audit int) {
+	t.Helper()
+	found = map[string]int{}
+	err := h.db.Snapshot(t.Context(), func(tx *store.Tx) error {
+		tables, err := tx.Tables(t.Context())
+		if err != nil {
+			return err
+		}
+		for _, table := range tables {
+			if slices.Contains(table.Columns, "visit_id") && table.Name != "visit_removals" && !slices.Contains(belongings, table.Name) {
+				t.Errorf("%s knows visits: have it forgotten with them, and add it to belongings", table.Name)
+			}
+			err := tx.Each(t.Context(), table, func(row []any) error {
+				holds := slices.ContainsFunc(row, func(value any) bool {
+					text, _ := value.(string)
+					return slices.ContainsFunc(texts, func(id string) bool { return strings.Contains(text, id) })
+				})
+				switch {
+				case !holds:
+				case table.Name == "audit":
+					audit++
+				default:
+					found[table.Name]++
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found, audit
+}
+
+func (v visit) ids() []string { return []string{v.id, v.invitation, v.session} }
+
+// nightly has the job run, at the time it was planned for.
+func (h *house) nightly(t *testing.T) {
+	t.Helper()
+	h.clock = h.clock.Add(24 * time.Hour)
+	if h.jobs.RunDue(t.Context()) == 0 {
+		t.Fatal("no job was due")
+	}
+}
+
+const day = 24 * time.Hour
+
+// TestVisitsGoWhole: nothing is left of a visit that is old enough but the audit and the sums; nothing is missing of any other.
+func TestVisitsGoWhole(t *testing.T) {
+	h := newHouse(t)
+	old := []visit{h.add(t, visits.Ended, 390*day), h.add(t, visits.Cancelled, 500*day), h.add(t, visits.NoShow, 367*day)}
+	kept := []visit{h.add(t, visits.Ended, 300*day), h.add(t, visits.InProgress, 400*day), h.add(t, visits.Scheduled, 400*day), h.add(t, visits.Open, 400*day), h.add(t, visits.Scheduled, -400*day)}
+	held, patient := h.add(t, visits.Ended, 400*day), h.add(t, visits.Ended, 400*day)
+	if err := h.Hold(t.Context(), admin, store.About("visit", held.id), "Case 7"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Hold(t.Context(), admin, store.About("patient", patient.patient), "Case 8"); err != nil {
+		t.Fatal(err)
+	}
+	kept = append(kept, held, patient)
+	h.nightly(t) // nobody has said that visits go: only messages do
+	if found, _ := h.rows(t, old[0].ids()...); found["visits"] != 1 || found["notify_messages"] != 2 || found["visit_chat"] != 1 {
+		t.Errorf("before anybody said so: %v", found)
+	}
+	if found, _ := h.rows(t, old[1].ids()...); found["visits"] != 1 || found["notify_messages"] != 0 {
+		t.Errorf("messages of 500 days ago: %v", found)
+	}
+	whole := map[string]map[string]int{}
+	for _, v := range kept {
+		whole[v.id], _ = h.rows(t, v.ids()...)
+	}
+	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindVisits: 365, retention.KindMessages: 400}); err != nil {
+		t.Fatal(err)
+	}
+	would, err := h.Preview(t.Context(), h.site, map[string]int{retention.KindVisits: 365})
+	if err != nil || would[retention.KindVisits].Visits != 3 || !would[retention.KindVisits].Oldest.Equal(now.Add(-500*day)) {
+		t.Errorf("preview: %+v, %v", would, err)
+	}
+	h.nightly(t)
+	for _, v := range old {
+		found, audit := h.rows(t, v.ids()...)
+		if len(found) != 0 || audit == 0 {
+			t.Errorf("left of a visit: %v, and %d rows of the audit", found, audit)
+		}
+		if sums, _ := h.rows(t, "of "+v.note); sums["figures_days"] != 1 {
+			t.Error("the sums are gone")
+		}
+	}
+	for _, v := range kept {
+		found, _ := h.rows(t, v.ids()...)
+		for table, n := range whole[v.id] {
+			if found[table] != n {
+				t.Errorf("%d of %d rows are left in %s of a visit that stays", found[table], n, table)
+			}
+		}
+	}
+	var detail string
+	if err := h.db.QueryRowContext(t.Context(), `SELECT detail FROM audit WHERE action = 'retention.purge' AND detail LIKE 'visits%'`).Scan(&detail); err != nil || detail != "visits of 3 visits of before 2025-11-30" {
+		t.Errorf("the audit says %q, %v", detail, err)
+	}
+	if err := h.Release(t.Context(), admin, store.About("visit", held.id)); err != nil {
+		t.Fatal(err)
+	}
+	h.nightly(t)
+	if found, _ := h.rows(t, held.ids()...); len(found) != 0 {
+		t.Errorf("left of a visit that was let go: %v", found)
+	}
+}
+
+// TestChatGoesAlone: a visit stays without what was written in it.
+func TestChatGoesAlone(t *testing.T) {
+	h := newHouse(t)
+	v := h.add(t, visits.Ended, 40*day)
+	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindChat: 30}); err != nil {
+		t.Fatal(err)
+	}
+	h.nightly(t)
+	found, _ := h.rows(t, v.ids()...)
+	if found["visit_chat"]+found["visit_told"] != 0 || found["after_notes"] != 1 || found["consents"] != 1 || found["notify_messages"] != 2 {
+		t.Errorf("left: %v", found)
+	}
+}
+
+// TestManyGoInBatches: more than fit one transaction, each of which has its row.
+func TestManyGoInBatches(t *testing.T) {
+	h := newHouse(t)
+	for range 51 {
+		_, err := h.db.ExecContext(t.Context(), `INSERT INTO visits (id, service, starts_at, ends_at, state, birth_date, created_at, created_by_kind, created_by_id, state_at)
+			VALUES (?, 'x', 0, 1, 'ended', '', 0, 'staff', '', 0)`, store.NewID()) // of no site, so of the first; all at the same moment
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindVisits: 365}); err != nil {
+		t.Fatal(err)
+	}
+	h.nightly(t)
+	var left, said int
+	err := h.db.QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM visits), (SELECT COUNT(*) FROM audit WHERE action = 'retention.purge')`).Scan(&left, &said)
+	if err != nil || left != 0 || said != 2 {
+		t.Errorf("%d visits are left after %d batches, %v", left, said, err)
+	}
+}
+
+func TestWhoMayAndWhatMayBe(t *testing.T) {
+	h := newHouse(t)
+	v := h.add(t, visits.Ended, day)
+	scheduler := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	for name, err := range map[string]error{
+		"set":     h.Set(t.Context(), scheduler, h.site, nil),
+		"hold":    h.Hold(t.Context(), scheduler, store.About("visit", v.id), "x"),
+		"release": h.Release(t.Context(), scheduler, store.About("visit", v.id)),
+	} {
+		if fault.CodeOf(err) != fault.CodeNotAllowed {
+			t.Errorf("a scheduler: %s: %v", name, err)
+		}
+	}
+	for name, days := range map[string]map[string]int{"soon": {"visits": 364}, "below": {"chat": -1}, "late": {"messages": retention.MostDays + 1}} {
+		if fields, ok := fault.FieldsOf(h.Set(t.Context(), admin, h.site, days)); !ok || len(fields) != 1 {
+			t.Errorf("%s: %v", name, fields)
+		}
+	}
+	if err := h.Set(t.Context(), admin, store.NewID(), nil); fault.CodeOf(err) != fault.CodeNotFound {
+		t.Errorf("a site that is none: %v", err)
+	}
+	for _, about := range []store.Subject{{Kind: "visit"}, store.About("visit", store.NewID()), store.About("account", v.id)} {
+		if fields, ok := fault.FieldsOf(h.Hold(t.Context(), admin, about, "x")); !ok || fields[0].Field != "address" {
+			t.Errorf("hold %v: %v", about, fields)
+		}
+	}
+	if fields, ok := fault.FieldsOf(h.Hold(t.Context(), admin, store.About("visit", v.id), " ")); !ok || fields[0].Field != "reason" {
+		t.Errorf("hold for no reason: %v", fields)
+	}
+}
+
+func TestPage(t *testing.T) {
+	h := newHouse(t)
+	v := h.add(t, visits.Ended, 400*day)
+	ask := func(method, path string, form url.Values) (int, string) {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		h.front.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	if code, page := ask("GET", retention.Path, nil); code != 200 || !strings.Contains(page, `name="messages" inputmode="numeric" dir="ltr" value="400"`) || strings.Contains(page, "Would be deleted") {
+		t.Errorf("as it is at first: %d %s", code, page)
+	}
+	form := url.Values{"site": {h.site}, "visits": {"365"}, "chat": {""}, "messages": {"30"}}
+	form.Set("preview", "yes")
+	if code, page := ask("POST", retention.Path, form); code != 200 || !strings.Contains(page, "Would be deleted now: of 1 visit") {
+		t.Errorf("preview: %d %s", code, page)
+	}
+	if days, err := h.Days(t.Context(), h.db, h.site); err != nil || days["visits"] != 0 {
+		t.Errorf("a preview set %v, %v", days, err)
+	}
+	form.Del("preview")
+	if code, _ := ask("POST", retention.Path, form); code != http.StatusSeeOther {
+		t.Errorf("set: %d", code)
+	}
+	form.Set("visits", "never")
+	if code, page := ask("POST", retention.Path, form); code != 422 || !strings.Contains(page, `id="visits-wrong"`) || !strings.Contains(page, `value="never"`) {
+		t.Errorf("no number: %d %s", code, page)
+	}
+	hold := url.Values{"address": {"https://visits.example/desk/visits/" + v.id + "?done=x"}, "reason": {"Case <7>"}}
+	if code, _ := ask("POST", retention.Path+"/holds", hold); code != http.StatusSeeOther {
+		t.Errorf("hold: %d", code)
+	}
+	if code, page := ask("GET", retention.Path+"?done=held", nil); code != 200 || !strings.Contains(page, "/desk/visits/"+v.id+`"`) || !strings.Contains(page, "Case &lt;7&gt;") ||
+		!strings.Contains(page, "Nothing would be deleted now") {
+		t.Errorf("what is held: %d %s", code, page)
+	}
+	if code, page := ask("POST", retention.Path+"/holds", url.Values{"address": {"https://visits.example/desk"}}); code != 422 || !strings.Contains(page, `id="address-wrong"`) {
+		t.Errorf("hold nothing: %d", code)
+	}
+	for range 2 { // again changes nothing
+		if code, _ := ask("POST", retention.Path+"/release", url.Values{"kind": {"visit"}, "id": {v.id}}); code != http.StatusSeeOther {
+			t.Errorf("release: %d", code)
+		}
+	}
+}
