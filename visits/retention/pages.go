@@ -34,8 +34,9 @@ func (s *Service) Routes(routes *web.Routes) {
 // kindView is a kind with its field.
 type kindView struct {
 	Kind
-	Days  string // as typed
-	Would string
+	Label, Hint string
+	Days        string // as typed
+	Would       string
 }
 
 // siteLink leads to another site.
@@ -129,7 +130,7 @@ func (s *Service) view(r *http.Request, site string, in typedIn) (v pageView, er
 		return v, err
 	}
 	for _, k := range Kinds() {
-		view := kindView{Kind: k, Days: daysText(days[k.Name])}
+		view := kindView{Kind: k, Label: own.T("retention.kind." + k.Name), Hint: own.T("retention.hint."+k.Name, "least", k.Least), Days: daysText(days[k.Name])}
 		if text, there := in.days[k.Name]; there {
 			view.Days = text
 		}

@@ -97,6 +97,7 @@ func newHouse(t *testing.T) *house {
 		Forgets: map[string][]retention.Forget{
 			retention.KindVisits:   {emergency.ForgetVisits, after.Forget, figures.Forget, messages, visits.Forget},
 			retention.KindChat:     {visits.ForgetChat},
+			retention.KindChecks:   {visits.ForgetChecks},
 			retention.KindMessages: {messages},
 		}})
 	fatal(err)
@@ -126,7 +127,7 @@ type visit struct {
 }
 
 // belongings are the tables that know visits by a column of that name, and what is done with them.
-var belongings = []string{"after_events", "after_links", "after_notes", "after_summaries", "after_surveys", "consents", "emergency_guests", "figures_visits", "invitations",
+var belongings = []string{"after_events", "after_links", "after_notes", "after_summaries", "after_surveys", "consents", "device_checks", "emergency_guests", "figures_visits", "invitations",
 	"visit_chat", "visit_rooms", "visit_sessions", "visit_told"}
 
 func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit {
@@ -150,6 +151,8 @@ func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit
 		{`INSERT INTO consent_texts (version, language, hash, text, created_at) VALUES ('1', 'en', 'h', 'Text', 0) ON CONFLICT DO NOTHING`, nil},
 		{`INSERT INTO consents (id, visit_id, invitation_id, session_id, version, language, hash, given_for, given_at) VALUES (?, ?, ?, ?, '1', 'en', 'h', 'self', 0)`,
 			[]any{store.NewID(), v.id, v.invitation, v.session}},
+		{`INSERT INTO device_checks (visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported)
+			VALUES (?, ?, 0, 'ok', 'ok', 'ok', 'ok', 10, 0, 'Firefox', 0)`, []any{v.id, v.invitation}},
 		{`INSERT INTO after_notes (id, visit_id, author_kind, author_id, text, revision, sitting_at, sitting_by, created_at, saved_at, signed_at)
 			VALUES (?, ?, 'staff', 'a', 'sealed', 1, 0, '', 0, 0, 1)`, []any{v.note, v.id}},
 		{`INSERT INTO after_note_writes (note_id, write_key, revision, at) VALUES (?, 'w', 1, 0)`, []any{v.note}},
@@ -300,12 +303,12 @@ func TestVisitsGoWhole(t *testing.T) {
 func TestChatGoesAlone(t *testing.T) {
 	h := newHouse(t)
 	v := h.add(t, visits.Ended, 40*day)
-	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindChat: 30}); err != nil {
+	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindChat: 30, retention.KindChecks: 30}); err != nil {
 		t.Fatal(err)
 	}
 	h.nightly(t)
 	found, _ := h.rows(t, v.ids()...)
-	if found["visit_chat"]+found["visit_told"] != 0 || found["after_notes"] != 1 || found["consents"] != 1 || found["notify_messages"] != 2 {
+	if found["visit_chat"]+found["visit_told"]+found["device_checks"] != 0 || found["after_notes"] != 1 || found["consents"] != 1 || found["notify_messages"] != 2 {
 		t.Errorf("left: %v", found)
 	}
 }
@@ -375,7 +378,7 @@ func TestPage(t *testing.T) {
 	if code, page := ask("GET", retention.Path, nil); code != 200 || !strings.Contains(page, `name="messages" inputmode="numeric" dir="ltr" value="400"`) || strings.Contains(page, "Would be deleted") {
 		t.Errorf("as it is at first: %d %s", code, page)
 	}
-	form := url.Values{"site": {h.site}, "visits": {"365"}, "chat": {""}, "messages": {"30"}}
+	form := url.Values{"site": {h.site}, "visits": {"365"}, "chat": {""}, "checks": {"30"}, "messages": {"30"}}
 	form.Set("preview", "yes")
 	if code, page := ask("POST", retention.Path, form); code != 200 || !strings.Contains(page, "Would be deleted now: of 1 visit") {
 		t.Errorf("preview: %d %s", code, page)

@@ -27,6 +27,7 @@ func (s *Server) openRetention(ctx context.Context, h *house) error {
 		Exists: emergencyRecords{s}.Exists, Zone: s.config.TimeZone, Now: s.config.Now, Forgets: map[string][]retention.Forget{
 			retention.KindVisits:   {emergency.ForgetVisits, after.Forget, figures.Forget, messages, visits.Forget},
 			retention.KindChat:     {visits.ForgetChat},
+			retention.KindChecks:   {visits.ForgetChecks},
 			retention.KindMessages: {messages},
 		}})
 	if err != nil {
