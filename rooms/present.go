@@ -30,10 +30,14 @@ type Presence struct {
 }
 
 // presence is who was in a room after its last command, for whoever is not its goroutine.
-type presence struct{ people atomic.Pointer[[]Present] }
+type presence struct {
+	people atomic.Pointer[[]Present]
+	lines  atomic.Pointer[[]memberLine]
+}
 
 // notice keeps who is here, and tells when that is another than before.
 func (r *Room) notice() {
+	r.noticeLines()
 	var known []Present
 	if p := r.present.people.Load(); p != nil {
 		known = *p

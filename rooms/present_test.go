@@ -47,6 +47,7 @@ func TestPresent(t *testing.T) {
 	if changes.Load() < 2 {
 		t.Error("nobody was told")
 	}
+	h.until("who waits has no media in the visit", func() bool { all := h.host.Lines(); return len(all) == 1 && all[0].Alone })
 	h.until("the way is known", func() bool { return h.host.Present()[0].People[1].Way == sfu.WayUDP })
 	if err := teen.seat.SetCheck(h.ctx, Check{Camera: FindingFault}); err != nil {
 		t.Fatal(err)
@@ -57,6 +58,10 @@ func TestPresent(t *testing.T) {
 	doctor.admit(teen)
 	waits.Place, waits.Check = Visit, nil
 	h.until("the teen is in the visit", func() bool { return is(inVisit, waits) })
+	h.until("their media is known", func() bool {
+		all := h.host.Lines()
+		return len(all) == 2 && all[1].Visit == visitID && all[1].Session == "teen" && all[1].Away && !all[1].Alone && all[1].Way == sfu.WayUDP && all[1].Stats.Connected
+	})
 	before := changes.Load()
 	h.settle()
 	if changes.Load() != before {

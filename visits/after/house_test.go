@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"html"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
@@ -34,6 +35,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// admin reads the pages of staff.
+var admin = auth.Actor{Kind: auth.KindStaff, ID: "someone", Role: auth.Admin}
 
 // clinic is a Service on a real database, with a clock that is turned by hand.
 type clinic struct {
@@ -97,7 +101,9 @@ func newClinic(t *testing.T) *clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes := web.NewRoutes(web.Guards{})
+	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin))) })
+	}})
 	c.Routes(routes)
 	handler, err := web.New(routes, web.Options{Pages: pages})
 	if err != nil {

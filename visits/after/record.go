@@ -30,6 +30,7 @@ type Attendance struct {
 	Opened     time.Time // their link, first; zero: never
 	In, Out    time.Time // first let in, last seen to go; zero: never
 	Waited     time.Duration
+	Quality    Quality // of their connection
 }
 
 // Span is a stretch of time.
@@ -63,8 +64,11 @@ func (s *Service) Record(ctx context.Context, actor auth.Actor, visit string) (R
 		if err != nil {
 			return err
 		}
-		r.Consents, err = s.config.Visits.ConsentsOf(ctx, tx, visit)
-		r.sum(opened)
+		if r.Consents, err = s.config.Visits.ConsentsOf(ctx, tx, visit); err != nil {
+			return err
+		}
+		measured, err := qualities(ctx, tx, visit)
+		r.sum(opened, measured)
 		return err
 	})
 	return r, err
@@ -84,13 +88,13 @@ func events(ctx context.Context, q store.Queryer, visit string) ([]visits.RoomEv
 	return all, nil
 }
 
-// sum makes of events when the visit was, who was there, and when there was private time.
-func (r *Record) sum(opened map[string]time.Time) {
+// sum makes of events when the visit was, who was there, how their connections were, and when there was private time.
+func (r *Record) sum(opened map[string]time.Time, measured map[string]Quality) {
 	if r.Visit.State == visits.Ended {
 		r.Ended = r.Visit.StateAt
 	}
 	for _, i := range r.Visit.Invitations {
-		a := Attendance{Invitation: i, Opened: opened[i.ID]}
+		a := Attendance{Invitation: i, Opened: opened[i.ID], Quality: measured[i.ID]}
 		for _, e := range r.Events {
 			switch {
 			case e.Invitation != i.ID:

@@ -3,6 +3,9 @@ package after
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"housecall/platform/api"
@@ -23,7 +26,10 @@ type recordView struct {
 	Consents                             []string
 }
 
-type attendanceView struct{ Name, Role, Opened, In, Out, Waited string }
+type attendanceView struct {
+	Name, Role, Opened, In, Out, Waited string
+	Line                                []string // how their connection was
+}
 
 type eventView struct{ At, Text string }
 
@@ -57,6 +63,7 @@ func newRecordView(r Record, zone *time.Location, own *words.Words) recordView {
 		if p.Waited > 0 {
 			line.Waited = own.N("record.minutes", int(p.Waited.Round(time.Minute)/time.Minute))
 		}
+		line.Line = lineWords(p.Quality, own)
 		v.People = append(v.People, line)
 	}
 	for _, p := range r.Private {
@@ -70,6 +77,42 @@ func newRecordView(r Record, zone *time.Location, own *words.Words) recordView {
 	}
 	return v
 }
+
+// lineWords say how a connection was, the most important first; nil: it was not measured.
+func lineWords(q Quality, own *words.Words) (all []string) {
+	if q.Measured == 0 {
+		return nil
+	}
+	for _, part := range []struct {
+		key  string
+		time time.Duration
+	}{{"record.line.poor", q.Poor}, {"record.line.gone", q.Gone}, {"record.line.no_sound", q.NoSound}, {"record.line.no_picture", q.NoPicture}} {
+		switch {
+		case part.time >= time.Minute:
+			all = append(all, own.T(part.key, "time", own.N("record.minutes", int(part.time.Round(time.Minute)/time.Minute))))
+		case part.time >= 5*time.Second:
+			all = append(all, own.T(part.key, "time", own.T("record.line.short")))
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, own.T("record.line.good"))
+	}
+	if q.Reconnections > 0 {
+		all = append(all, own.T("record.line.again", "count", q.Reconnections))
+	}
+	var ways []string
+	for _, way := range q.Ways {
+		ways = append(ways, own.T("record.line.way."+way))
+	}
+	all = append(all, strings.Join(ways, ", "), own.T("record.line.lost", "from", percent(q.LostFrom), "to", percent(q.LostTo)))
+	if q.Trip > 0 {
+		all = append(all, own.T("record.line.trip", "median", q.Trip.Milliseconds(), "worst", q.WorstTrip.Milliseconds()))
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
+// percent of a share, with one digit after the point.
+func percent(share float64) string { return strconv.FormatFloat(share*100, 'f', 1, 64) }
 
 // recordJSON is a record as programs get it: docs/protocol.md has the times as RFC 3339.
 type recordJSON struct {
@@ -91,6 +134,30 @@ type attendanceJSON struct {
 	In         *time.Time `json:"in,omitempty" doc:"when first let in"`
 	Out        *time.Time `json:"out,omitempty" doc:"when last seen to go"`
 	WaitedSecs int        `json:"waited_seconds"`
+	Line       *lineJSON  `json:"connection,omitempty" doc:"How their connection was; not there: it was not measured"`
+}
+
+type lineJSON struct {
+	Ways          []string `json:"ways" doc:"By which packets travelled: udp, tcp, relay"`
+	Measured      int      `json:"measured_seconds"`
+	Poor          int      `json:"poor_seconds" doc:"Over a twentieth was lost, or a round trip took over 400 ms"`
+	Gone          int      `json:"gone_seconds" doc:"Not connected"`
+	NoSound       int      `json:"no_sound_seconds" doc:"The microphone was on, and nothing came"`
+	NoPicture     int      `json:"no_picture_seconds" doc:"Likewise of the camera"`
+	Reconnections int      `json:"reconnections"`
+	LostFrom      float64  `json:"lost_from" doc:"Share of the packets from them that were lost on the way, 0 to 1; most were sent again"`
+	LostTo        float64  `json:"lost_to" doc:"Likewise to them"`
+	RoundTrip     int64    `json:"round_trip_ms" doc:"Median"`
+	WorstTrip     int64    `json:"worst_round_trip_ms"`
+}
+
+func newLineJSON(q Quality) *lineJSON {
+	if q.Measured == 0 {
+		return nil
+	}
+	seconds := func(d time.Duration) int { return int(d / time.Second) }
+	return &lineJSON{append([]string{}, q.Ways...), seconds(q.Measured), seconds(q.Poor), seconds(q.Gone), seconds(q.NoSound), seconds(q.NoPicture), q.Reconnections, q.LostFrom, q.LostTo,
+		q.Trip.Milliseconds(), q.WorstTrip.Milliseconds()}
 }
 
 type spanJSON struct {
@@ -134,7 +201,7 @@ func newRecordJSON(r Record) recordJSON {
 	out := recordJSON{Visit: r.Visit.ID, State: r.Visit.State, StartsAt: r.Visit.StartsAt, EndsAt: r.Visit.EndsAt, Began: at(r.Began), Ended: at(r.Ended),
 		People: []attendanceJSON{}, Private: []spanJSON{}, Consents: []consentJSON{}}
 	for _, p := range r.People {
-		out.People = append(out.People, attendanceJSON{Invitation: p.Invitation.ID, Role: string(p.Invitation.Role), OpenedLink: at(p.Opened), In: at(p.In), Out: at(p.Out), WaitedSecs: int(p.Waited / time.Second)})
+		out.People = append(out.People, attendanceJSON{Invitation: p.Invitation.ID, Role: string(p.Invitation.Role), OpenedLink: at(p.Opened), In: at(p.In), Out: at(p.Out), WaitedSecs: int(p.Waited / time.Second), Line: newLineJSON(p.Quality)})
 	}
 	for _, p := range r.Private {
 		out.Private = append(out.Private, spanJSON{p.From, at(p.To)})

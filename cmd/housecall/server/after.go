@@ -23,5 +23,6 @@ func (s *Server) openAfter(ctx context.Context, h *house) error {
 	service.Routes(h.routes)
 	service.API(h.calls)
 	s.after = service
+	s.measure()
 	return nil
 }

@@ -169,6 +169,9 @@ func (p *probe) live(links []string) {
 		}
 	}
 	p.ask(doctor, "GET", base+"/note", "", http.NoBody)
+	for len(p.column(`SELECT ways FROM after_quality WHERE visit_id = ? AND ways = 'udp'`, p.visits[0])) < 2 { // written while they are there; the test ends by its deadline
+		time.Sleep(10 * time.Millisecond)
+	}
 	for _, c := range clients {
 		if err := c.Close(); err != nil {
 			p.t.Fatal(err)
