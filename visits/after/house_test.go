@@ -102,7 +102,9 @@ func newClinic(t *testing.T) *clinic {
 		t.Fatal(err)
 	}
 	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin))) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin)))
+		})
 	}})
 	c.Routes(routes)
 	handler, err := web.New(routes, web.Options{Pages: pages})
