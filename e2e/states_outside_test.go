@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"housecall/auth"
 	"housecall/cmd/housecall/server"
 	"housecall/e2e/bidi"
 	"housecall/e2e/stage"
+	"housecall/platform/store"
 	"housecall/static"
 )
 
@@ -38,6 +40,16 @@ func (tour *tour) closedLinks() {
 	p.reaches("too-early")
 	p.shows("#message-note:not(:empty)")
 	p.examine("too-early-tested")
+	behind := h.book(45 * time.Minute)
+	tour.runsLate(behind)
+	at(behind.link(t, robin), "too-early")
+	p.shows("#message-late:not(:empty)")
+	p.examine("too-early-late")
+	open := h.book(5 * time.Minute)
+	tour.runsLate(open)
+	p.arrives(open.link(t, robin), "waiting")
+	p.shows("#waiting-late:not(:empty)")
+	p.examine("waiting-behind")
 	replaced := h.book(0)
 	h.api(http.MethodPost, "/api/v1/visits/"+replaced.ID+"/invitations/"+replaced.invited(t, robin)+"/resend",
 		map[string]any{"new_link": true}, nil)
@@ -52,6 +64,15 @@ func (tour *tour) closedLinks() {
 	stranger.reaches("gone")
 	stranger.examine("gone")
 	at(strings.Replace(h.url, "localhost", stage.Address.String(), 1)+"/v", "insecure")
+}
+
+// runsLate has people told that a visit begins later.
+func (tour *tour) runsLate(v Booked) {
+	tour.t.Helper()
+	scheduler := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	if _, err := tour.server.Reminders.Late(tour.t.Context(), scheduler, v.ID, 20); err != nil {
+		tour.t.Fatal(err)
+	}
 }
 
 // troublesOnTheWay meets what can go wrong before the server has answered, or because of the browser.

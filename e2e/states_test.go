@@ -27,6 +27,7 @@ var visitStates = []state{
 	{"too-early", "the visit has not opened"},
 	{"check-early", "trying camera, microphone and connection the day before"},
 	{"too-early-tested", "and done with it"},
+	{"too-early-late", "the visit has not opened, and will begin later than planned"},
 	{"revoked", "the link was replaced before it was opened"},
 	{"over", "the visit was cancelled"},
 	{"gone", "the page of a visit, in a browser that has no session"},
@@ -97,6 +98,7 @@ var visitStates = []state{
 	{"broken", "the server and the page do not understand each other"},
 
 	{"waiting-late", "has waited for long"},
+	{"waiting-behind", "the hospital runs late"},
 	{"waiting-told", "was told something by the clinician"},
 	{"waiting-blocked", "in line, though the network lets nothing through"},
 	{"waiting-returned", "was moved back to the waiting room"},

@@ -212,6 +212,7 @@ func TestActsAreKnown(t *testing.T) {
 		"FirstOpened",
 		"GiveConsent",
 		"Holder",
+		"KeepLate",
 		"KeepLine",
 		"KeepTold",
 		"Leading",

@@ -28,12 +28,14 @@ const (
 func (s *Service) Routes(routes *web.Routes) {
 	limit := web.Limit(s.config.Limiter, "join", joinLimit, joinWindow)
 	routes.Handle("POST "+joinPath, web.Holder(), limit(http.HandlerFunc(s.serveJoin)))
+	routes.Handle("POST "+latePath, web.Holder(), web.Limit(s.config.Limiter, "late", joinLimit, joinWindow)(http.HandlerFunc(s.serveLateOf)))
 	routes.HandleFunc("GET "+sitePath, web.Public("the hospital's name and number, which every page shows"), s.serveSite)
 	routes.HandleFunc("GET /v/{visit}/session", web.Holder(), s.serveSession)
 	routes.HandleFunc("GET /v/{visit}/calendar.ics", web.Holder(), s.serveCalendar)
 	routes.HandleFunc("GET /v/{visit}/consent", web.Holder(), s.serveConsent)
 	routes.HandleFunc("POST /v/{visit}/consent", web.Holder(), s.serveConsentGiven)
 	routes.HandleFunc("POST /v/{visit}/invitations", web.Holder(), s.serveInvite)
+	routes.HandleFunc("GET /v/{visit}/late", web.Holder(), s.serveLate)
 	routes.HandleFunc("POST /v/{visit}/device-check", web.Holder(), s.serveDeviceCheck)
 }
 

@@ -192,6 +192,19 @@ export async function endCheck(path, id) {
   await call(`${path}check/${id}`, { method: "DELETE", keepalive: true });
 }
 
+/** @param {Awaited<ReturnType<typeof call>>} reply @returns {number | null} */
+const minutesIn = (reply) => (reply?.status === 200 ? Number(reply.body.minutes) || 0 : null);
+
+/** How many minutes late the visit begins. @param {string} path "/v/ID/" @returns {Promise<number | null>} null: not now */
+export async function late(path) {
+  return minutesIn(await call(`${path}late`, { method: "GET" }));
+}
+
+/** The same, before the link is redeemed. @param {string} code @returns {Promise<number | null>} */
+export async function lateOf(code) {
+  return minutesIn(await call("/api/v1/late", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ code }) }));
+}
+
 /**
  * Tells the hospital how a device check before the visit went.
  * @param {string} path "/v/ID/"

@@ -1,7 +1,7 @@
 // The visit page begins here: takes the code out of the address, finds out which visit it is for, and leads to the check screen.
 
 import { codeIn, visitPathIn } from "./address.js";
-import { redeem, reportCheck, session, site } from "./api.js";
+import { lateOf, redeem, reportCheck, session, site } from "./api.js";
 import { Devices } from "./devices.js";
 import { Words } from "./i18n.js";
 import { backoff } from "./backoff.js";
@@ -9,6 +9,7 @@ import { measure } from "./check.js";
 import { keepPlace, placeIn } from "./comeback.js";
 import { waysOut } from "./ladder.js";
 import { Language } from "./language.js";
+import { Lateness } from "./late.js";
 import { outcomeOf, Report } from "./report.js";
 import { BirthDate } from "./ui/birth.js";
 import { Call } from "./ui/call.js";
@@ -55,6 +56,8 @@ function giveBack() {
 const slowAfter = 6000;
 /** Longest single wait of a timer that follows the clock (milliseconds): phones sleep, clocks are set. */
 const longestTick = 30_000;
+/** So long before it opens it may be told that the visit begins later (milliseconds). */
+const lateWithin = 12 * 3600_000;
 
 class Page {
   /** @type {VisitSeen | null} */
@@ -71,6 +74,7 @@ class Page {
     this.words = words;
     this.screens = new Screens(words);
     this.message = new Message(words, this.screens);
+    this.lateness = new Lateness(() => this.message.late(this.lateness.minutes));
     this.devices = new Devices(() => this.#devicesChanged());
     const live = new Live();
     this.birth = new BirthDate(words, (date) => {
@@ -126,6 +130,7 @@ class Page {
 
   /** @param {Redeemed} reply */
   #take(reply) {
+    this.lateness.stop();
     if (reply.kind !== "later") this.#tries = 0;
     switch (reply.kind) {
       case "visit":
@@ -170,6 +175,7 @@ class Page {
     this.message.show("too-early", () => ({ ...words.opening(opens, starts, now), zone: words.zoneName(starts) }), [test]);
     // A second or two of chance: not everybody whose visit opens on the hour should knock in one moment.
     const due = Math.max(opens - skew + 500 + 1500 * Math.random(), now + 3000);
+    const code = sessionStorage.getItem(kept);
     const count = () => {
       const left = due - Date.now();
       if (left <= 0) {
@@ -177,6 +183,7 @@ class Page {
         return void this.open();
       }
       this.message.clock(words.t("clock.opens", { time: words.span(left) }));
+      if (code && left < lateWithin) this.lateness.follow(() => lateOf(code));
       this.#timer = setTimeout(count, Math.min(left, left > 3600_000 ? longestTick : 1000));
     };
     count();

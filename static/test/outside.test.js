@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
+import { Lateness } from "../js/late.js";
 import { blocksOf, sameLanguage } from "../js/ui/consent.js";
 import { variantOf } from "../js/ui/ends.js";
 import { browserName } from "../js/ui/faults.js";
@@ -92,4 +93,21 @@ test("a text of consent in another language than the page's is said to be so", (
   assert.ok(sameLanguage("es", "es-MX"));
   assert.ok(sameLanguage("zh-Hans", "zh"));
   assert.ok(!sameLanguage("en", "ar"));
+});
+
+test("whoever waits is told once that it takes longer, and nobody is told after the page is done with it", async () => {
+  const told = [];
+  const answers = [null, 20];
+  const lateness = new Lateness(() => told.push(lateness.minutes));
+  lateness.follow(async () => answers.pop() ?? null);
+  lateness.follow(async () => 90);
+  await new Promise(setImmediate);
+  assert.deepEqual([told, answers], [[20], [null]], "one asks at a time");
+  lateness.stop();
+  let answer;
+  lateness.follow(() => new Promise((resolve) => (answer = resolve)));
+  lateness.stop();
+  answer(30);
+  await new Promise(setImmediate);
+  assert.deepEqual([told, lateness.minutes], [[20], 0]);
 });

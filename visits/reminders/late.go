@@ -40,7 +40,7 @@ func (s *Service) soon(v visits.Visit) error {
 	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "not_soon", Detail: "The visit has begun, is over, or is not today."}
 }
 
-// Late tells the people of a visit who are not the hospital's that it begins so many minutes later, and says how many messages go out. The visit stays where it
+// Late tells the people of a visit who are not the hospital's that it begins so many minutes later, also on the screens of those who wait, and says how many messages go out. The visit stays where it
 // is. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
 	var v visits.Visit
@@ -73,6 +73,9 @@ func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minu
 				return err
 			}
 			messages++
+		}
+		if err := s.config.Visits.KeepLate(ctx, tx, v, minutes); err != nil {
+			return err
 		}
 		a.Detail = fmt.Sprintf("minutes %d, messages %d", minutes, messages)
 		return nil

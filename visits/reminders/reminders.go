@@ -65,6 +65,7 @@ type Visits interface {
 	LinkToSend(v visits.Visit, i visits.Invitation) string
 	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)
 	SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error)
+	KeepLate(ctx context.Context, tx *store.Tx, v visits.Visit, minutes int) error
 }
 
 // Config is what reminders need from outside.

@@ -9,7 +9,9 @@ import { Inside } from "./inside.js";
 import { phoneLine } from "./phone.js";
 import { SlotViews } from "./slotviews.js";
 import { Waiting } from "./waiting.js";
+import { late } from "../api.js";
 import { Attendance } from "../attendance.js";
+import { Lateness } from "../late.js";
 import { watchNetwork } from "../network.js";
 
 /** @import {Check} from "./check.js" */
@@ -36,6 +38,7 @@ export class Call {
   /** @type {Attendance | null} */
   #attendance = null;
   #awake = new Awake();
+  #lateness = new Lateness(() => this.render());
 
   /**
    * @param {{words: Words, language: Language, screens: Screens, live: Live, message: Message, devices: Devices, check: () => Check, checks: () => Checks, visit: () => VisitSeen,
@@ -159,7 +162,9 @@ export class Call {
       live.banner("");
       live.polite(words.t("banner.back"));
     }
-    if (!inVisit) this.waiting.show(visit(), room, now, this.#lostAt);
+    if (inVisit) this.#lateness.stop();
+    else this.#lateness.follow(() => late(visit().path));
+    if (!inVisit) this.waiting.show(visit(), room, now, this.#lostAt, this.#lateness.minutes);
     screens.show(inVisit ? "visit" : "waiting", state);
     this.views.bind(this.#attendance?.slots() ?? []);
     if (!inVisit) {
@@ -197,6 +202,7 @@ export class Call {
     const { live, devices, check, visit } = this.parts;
     if (state === "consent_needed") return location.reload(); // which asks for it
     this.#attendance = null;
+    this.#lateness.stop();
     this.#lostAt = 0;
     live.banner("");
     live.forget();

@@ -33,6 +33,7 @@ export class Message {
   #screens;
   #shown = "";
   #note = "";
+  #late = 0;
   /** @type {{state: string, values: Values | (() => Values), actions: Action[], variant: string} | null} */
   #said = null;
 
@@ -43,6 +44,7 @@ export class Message {
     words.follow(() => {
       this.#fill();
       if (this.#note) this.note(this.#note);
+      this.late(this.#late);
     });
   }
 
@@ -72,6 +74,7 @@ export class Message {
     this.#fill();
     box("message-clock").hidden = true;
     this.note("");
+    this.late(0);
     this.#screens.show("message", state);
   }
 
@@ -115,6 +118,13 @@ export class Message {
     this.#note = key;
     box("message-note").hidden = key === "";
     setText(box("message-note"), key && this.#words.t(key));
+  }
+
+  /** That the visit begins later than planned. @param {number} minutes 0: it does not */
+  late(minutes) {
+    this.#late = minutes;
+    box("message-late").hidden = minutes === 0;
+    setText(box("message-late"), minutes > 0 ? this.#words.n("late.running", minutes) : "");
   }
 
   /** The line that counts down. @param {string} text */

@@ -55,8 +55,8 @@ export class Waiting {
     button("waiting-hurry").addEventListener("click", acts.hurry);
   }
 
-  /** @param {VisitSeen} visit @param {Room} room @param {number} now milliseconds @param {number} lostAt since when the connection is lost (milliseconds), 0: it is not */
-  show(visit, room, now, lostAt) {
+  /** @param {VisitSeen} visit @param {Room} room @param {number} now milliseconds @param {number} lostAt since when the connection is lost (milliseconds), 0: it is not @param {number} behind how many minutes the visit begins late */
+  show(visit, room, now, lostAt, behind) {
     const words = this.#words;
     const [start, since] = [Date.parse(visit.starts_at), Date.parse(room.since)];
     const reason = reasonOf(room.why, room.you.role);
@@ -75,6 +75,8 @@ export class Waiting {
     setText(box("waiting-visit"), words.t("waiting.where", { service: visit.service, site: visit.site }));
     setText(box("waiting-time"), words.sentence(words.moment(start, now)));
     setText(box("waiting-name"), room.you.name);
+    box("waiting-late").hidden = behind === 0;
+    setText(box("waiting-late"), behind > 0 ? words.n("late.running", behind) : "");
     this.#tell(room);
     this.#help(visit, lost && now - lostAt >= lostLong ? "lost" : isLate(reason, since, start, now) ? "late" : "");
     box("waiting-device").hidden = reason !== "usual";
