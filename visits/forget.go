@@ -16,7 +16,7 @@ func Forget(ctx context.Context, tx *store.Tx, visits []string) error {
 	if err := ForgetChecks(ctx, tx, visits); err != nil {
 		return err
 	}
-	err := store.DeleteWhere(ctx, tx, visits, "consents.visit_id", "visit_rooms.visit_id", "visit_sessions.visit_id",
+	err := store.DeleteWhere(ctx, tx, visits, "consents.visit_id", "visit_late.visit_id", "visit_rooms.visit_id", "visit_sessions.visit_id",
 		"invitation_codes WHERE invitation_id IN (SELECT id FROM invitations WHERE visit_id IN %s)", "invitations.visit_id", "visits.id")
 	if err != nil {
 		return err

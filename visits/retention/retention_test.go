@@ -128,7 +128,7 @@ type visit struct {
 
 // belongings are the tables that know visits by a column of that name, and what is done with them.
 var belongings = []string{"after_events", "after_links", "after_notes", "after_summaries", "after_surveys", "consents", "device_checks", "emergency_guests", "figures_visits", "invitations",
-	"visit_chat", "visit_rooms", "visit_sessions", "visit_told"}
+	"visit_chat", "visit_late", "visit_rooms", "visit_sessions", "visit_told"}
 
 func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit {
 	t.Helper()
@@ -153,6 +153,7 @@ func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit
 			[]any{store.NewID(), v.id, v.invitation, v.session}},
 		{`INSERT INTO device_checks (visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported)
 			VALUES (?, ?, 0, 'ok', 'ok', 'ok', 'ok', 10, 0, 'Firefox', 0)`, []any{v.id, v.invitation}},
+		{`INSERT INTO visit_late (visit_id, sequence, minutes, at) VALUES (?, 0, 20, 0)`, []any{v.id}},
 		{`INSERT INTO after_notes (id, visit_id, author_kind, author_id, text, revision, sitting_at, sitting_by, created_at, saved_at, signed_at)
 			VALUES (?, ?, 'staff', 'a', 'sealed', 1, 0, '', 0, 0, 1)`, []any{v.note, v.id}},
 		{`INSERT INTO after_note_writes (note_id, write_key, revision, at) VALUES (?, 'w', 1, 0)`, []any{v.note}},
