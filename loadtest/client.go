@@ -249,7 +249,7 @@ func (c *Client) State() State {
 
 // Close says `bye`, waits until the server has closed, and ends everything the client has started.
 func (c *Client) Close() error {
-	if c.write(byeMessage{Type: "bye"}) != nil {
+	if c.write(plainMessage{Type: "bye"}) != nil {
 		_ = c.socket.Close() // closed by the server already
 	}
 	_ = c.socket.SetReadDeadline(time.Now().Add(byeWithin))
@@ -257,6 +257,9 @@ func (c *Client) Close() error {
 	_ = c.socket.Close()
 	return c.peer.close()
 }
+
+// End ends the visit for everyone, as a clinician may. The server closes everybody's connection; Close is still the caller's.
+func (c *Client) End() error { return c.write(plainMessage{Type: "end"}) }
 
 // drop lets go of a connection that another has taken the place of: everything is closed, and nothing said.
 func (c *Client) drop() error {

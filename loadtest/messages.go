@@ -47,7 +47,8 @@ type chatMessage struct {
 	Text string `json:"text"`
 }
 
-type byeMessage struct {
+// plainMessage says all by its type.
+type plainMessage struct {
 	Type string `json:"type"`
 }
 

@@ -59,6 +59,9 @@ type Config struct {
 	Now    func() time.Time
 	After  func(time.Duration) <-chan time.Time // when to look again for the address that FindAddress tells
 
+	// JobsEvery is how often the server looks for what is due; 0: as jobs.Config does. Tests whose clock leaps want it done soon.
+	JobsEvery time.Duration
+
 	// UDPOnly leaves media no other way than UDP: tests that cut that off want to see what comes then.
 	UDPOnly bool
 

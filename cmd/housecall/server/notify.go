@@ -36,7 +36,7 @@ func (s *Server) openPost(ctx context.Context, db *store.DB, ring *keys.Ring) (*
 		return nil, err
 	}
 	p := &post{}
-	if p.queue, err = jobs.New(ctx, jobs.Config{DB: db, Logger: c.Logger, Now: c.Now}); err != nil {
+	if p.queue, err = jobs.New(ctx, jobs.Config{DB: db, Logger: c.Logger, Look: c.JobsEvery, Now: c.Now}); err != nil {
 		return nil, err
 	}
 	p.outbox, err = notify.New(ctx, notify.Config{DB: db, Jobs: p.queue, Vault: ring.Mail(), Mail: mail, SMS: gateway, Logger: c.Logger, Now: c.Now})
