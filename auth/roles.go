@@ -64,6 +64,7 @@ const (
 	VisitSchedule   Action = "visit.schedule"    // create visits and invitations, send links again
 	VisitRead       Action = "visit.read"        // list and show visits
 	VisitRevoke     Action = "visit.revoke"      // cancel visits, withdraw invitations
+	ConsentWrite    Action = "consent.write"     // publish what families are asked to consent to
 )
 
 // Rule is one row of the table: who may do an action, and what it means.
@@ -100,6 +101,7 @@ func Rules() []Rule {
 		{VisitSchedule, "create visits and invitations, send links again", desk},
 		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin, Program}},
 		{VisitRevoke, "cancel visits and withdraw invitations", desk},
+		{ConsentWrite, "publish what families are asked to consent to, and read what they were", []Role{Admin}},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 func (tour *tour) administration(p *Person) {
 	tour.see(p, web.AdminPath, "admin")
 	tour.see(p, admin.RolesPath, "roles")
+	tour.consents(p)
 	tour.see(p, "/admin/retention", "retention")
 	p.fills("#visits", "7")
 	p.submits()
@@ -101,4 +102,21 @@ func (tour *tour) holds(p *Person) {
 	p.follows("hold the patient", "form[action$=holds] button")
 	p.shows(".notice.good")
 	p.examine("retention-held")
+}
+
+// consents publishes what families consent to.
+func (tour *tour) consents(p *Person) {
+	tour.see(p, "/admin/consent", "consents")
+	p.follows("open the site", ".desk-row a")
+	p.examine("consent-new")
+	p.fills("#text-en", "# A visit by video\n\nWe ask you to agree:\n- that we see each other\n- that nothing is recorded")
+	p.follows("preview", "button[name=preview]")
+	p.shows("article.card")
+	p.examine("consent-preview")
+	p.submits()
+	p.shows(".notice.good")
+	p.examine("consent-published")
+	p.follows("read the version", ".desk-row a")
+	p.shows("code")
+	p.examine("consent-version")
 }

@@ -15,6 +15,11 @@ import (
 var practiceStates = []state{
 	{"admin", "the administration"},
 	{"roles", "who may do what"},
+	{"consents", "what families consent to, at which site"},
+	{"consent-new", "a site that asks nothing"},
+	{"consent-preview", "texts as families would see them"},
+	{"consent-published", "a version that was just published"},
+	{"consent-version", "a version as it was"},
 	{"retention", "how long things are kept"},
 	{"retention-wrong", "days that cannot be"},
 	{"retention-held", "a patient who is held"},

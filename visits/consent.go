@@ -27,7 +27,11 @@ type ConsentText struct {
 	Text     string
 }
 
-const maxConsentText = 32 << 10 // bytes
+// Hash is the SHA-256 of the text, in hex, as each consent to it names it.
+func (t ConsentText) Hash() string { return hashOf(t.Text) }
+
+// MaxConsentText is how long a text is at most, in bytes.
+const MaxConsentText = 32 << 10
 
 var (
 	versionName  = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,39}$`)
@@ -92,17 +96,26 @@ func readConsentText(folder fs.FS, name string) (ConsentText, error) {
 	if err != nil {
 		return ConsentText{}, fmt.Errorf("read a text: %w", err)
 	}
-	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(b), "\ufeff"))
+	text, problem := cleanConsent(b)
+	if problem != "" {
+		return ConsentText{}, fmt.Errorf("%s %s", name, problem)
+	}
+	return ConsentText{Language: language, Text: text}, nil
+}
+
+// cleanConsent tidies a text. What is wrong with it is said in problem; an empty one is returned empty.
+func cleanConsent(b []byte) (text, problem string) {
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(b), "\ufeff"))
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
-		return ConsentText{}, fmt.Errorf("%s is empty", name)
-	case len(text) > maxConsentText:
-		return ConsentText{}, fmt.Errorf("%s is too long: %d bytes are too many to read, at most %d", name, len(text), maxConsentText)
+		return "", "is empty"
+	case len(text) > MaxConsentText:
+		return text, fmt.Sprintf("is too long: %d bytes are too many to read, at most %d", len(text), MaxConsentText)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
-		return ConsentText{}, fmt.Errorf("%s is not plain text in UTF-8", name)
+		return text, "is not plain text in UTF-8"
 	}
-	return ConsentText{Language: language, Text: text + "\n"}, nil
+	return text + "\n", ""
 }
 
 // naturally compares as people count: digits by their number, the rest letter by letter.

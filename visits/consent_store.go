@@ -19,6 +19,14 @@ func (s *Service) keepConsent(ctx context.Context) error {
 		return nil
 	}
 	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+		var other int
+		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM consent_versions WHERE version = ?`, s.config.Consent.Version).Scan(&other)
+		if err != nil {
+			return fmt.Errorf("look for other versions of consent: %w", err)
+		}
+		if other > 0 {
+			return fmt.Errorf("version %s of consent was published on the pages of administration: give the folder another name", s.config.Consent.Version)
+		}
 		for _, t := range s.config.Consent.Texts {
 			if err := s.keepText(ctx, tx, s.config.Consent.Version, t); err != nil {
 				return err
@@ -41,23 +49,32 @@ func (s *Service) keepText(ctx context.Context, tx *store.Tx, version string, t 
 	case err != nil && !errors.Is(err, fault.NotFound):
 		return fmt.Errorf("read a text of consent: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO consent_texts (version, language, hash, text, created_at) VALUES (?, ?, ?, ?, ?)
+	return s.insertText(ctx, tx, auth.Actor{Kind: auth.KindSystem, ID: "start"}, version, t)
+}
+
+// insertText keeps a text of a version, with its audit row. One that is there, and that nobody has consented to, is replaced.
+func (s *Service) insertText(ctx context.Context, tx *store.Tx, actor auth.Actor, version string, t ConsentText) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO consent_texts (version, language, hash, text, created_at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (version, language) DO UPDATE SET hash = excluded.hash, text = excluded.text, created_at = excluded.created_at`,
 		version, t.Language, hashOf(t.Text), t.Text, store.Millis(s.now()))
 	if err != nil {
 		return fmt.Errorf("keep a text of consent: %w", err)
 	}
-	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: auth.Actor{Kind: auth.KindSystem, ID: "start"}, Action: "consent.text",
+	return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: actor, Action: "consent.text",
 		Subject: store.Subject{Kind: "consent_text", ID: version + "/" + t.Language}, Detail: "sha256 " + hashOf(t.Text), Outcome: store.Allowed})
 }
 
 // consentNeeded says whether somebody has yet to consent to what the site asks for.
-func (s *Service) consentNeeded(ctx context.Context, q store.Queryer, i Invitation) (bool, error) {
-	if s.config.Consent == nil || consentWhom(i.Role) == nil {
+func (s *Service) consentNeeded(ctx context.Context, q store.Queryer, v Visit, i Invitation) (bool, error) {
+	if consentWhom(i.Role) == nil {
 		return false, nil
 	}
+	texts, err := s.textsOf(ctx, q, v)
+	if err != nil || texts == nil {
+		return false, err
+	}
 	var given int
-	err := q.QueryRowContext(ctx, `SELECT count(*) FROM consents WHERE invitation_id = ? AND version = ?`, i.ID, s.config.Consent.Version).Scan(&given)
+	err = q.QueryRowContext(ctx, `SELECT count(*) FROM consents WHERE invitation_id = ? AND version = ?`, i.ID, texts.Version).Scan(&given)
 	if err != nil {
 		return false, fmt.Errorf("look a consent up: %w", err)
 	}
@@ -65,8 +82,8 @@ func (s *Service) consentNeeded(ctx context.Context, q store.Queryer, i Invitati
 }
 
 // checkConsent refuses whoever has yet to consent.
-func (s *Service) checkConsent(ctx context.Context, q store.Queryer, i Invitation) error {
-	needed, err := s.consentNeeded(ctx, q, i)
+func (s *Service) checkConsent(ctx context.Context, q store.Queryer, v Visit, i Invitation) error {
+	needed, err := s.consentNeeded(ctx, q, v, i)
 	if err != nil || !needed {
 		return err
 	}
@@ -84,16 +101,28 @@ type ConsentQuestion struct {
 // them nothing.
 func (s *Service) Consent(ctx context.Context, visit, token, language string) (ConsentQuestion, error) {
 	var q ConsentQuestion
-	_, err := s.ownAct(ctx, "consent.read", visit, token, func(_ *store.Tx, e Entry, a *store.Act) error {
-		whom := consentWhom(e.You.Role)
-		if s.config.Consent == nil || whom == nil {
-			return fault.NotFound
+	_, err := s.ownAct(ctx, "consent.read", visit, token, func(tx *store.Tx, e Entry, a *store.Act) error {
+		texts, whom, err := s.question(ctx, tx, e)
+		if err != nil {
+			return err
 		}
-		q = ConsentQuestion{Version: s.config.Consent.Version, ConsentText: s.config.Consent.in(language), Whom: whom}
+		q = ConsentQuestion{Version: texts.Version, ConsentText: texts.in(language), Whom: whom}
 		a.Detail = "version " + q.Version + " in " + q.Language
 		return nil
 	})
 	return q, err
+}
+
+// question is what somebody is asked, and for whom they may answer. Errors: fault.NotFound, they are asked nothing.
+func (s *Service) question(ctx context.Context, q store.Queryer, e Entry) (texts *ConsentTexts, whom []string, err error) {
+	if whom = consentWhom(e.You.Role); whom == nil {
+		return nil, nil, fault.NotFound
+	}
+	texts, err = s.textsOf(ctx, q, e.Visit)
+	if err == nil && texts == nil {
+		err = fault.NotFound
+	}
+	return texts, whom, err
 }
 
 // ConsentGiven is somebody's consent.
@@ -106,21 +135,21 @@ type ConsentGiven struct {
 // changes nothing.
 func (s *Service) GiveConsent(ctx context.Context, visit, token string, g ConsentGiven) error {
 	_, err := s.ownAct(ctx, "consent.give", visit, token, func(tx *store.Tx, e Entry, a *store.Act) error {
-		whom := consentWhom(e.You.Role)
-		if s.config.Consent == nil || whom == nil {
-			return fault.NotFound
+		texts, whom, err := s.question(ctx, tx, e)
+		if err != nil {
+			return err
 		}
-		if g.Version != s.config.Consent.Version {
+		if g.Version != texts.Version {
 			return conflict("", "The text has changed meanwhile. Please read it again.")
 		}
-		text, there := s.config.Consent.has(g.Language)
+		text, there := texts.has(g.Language)
 		switch {
 		case !there:
 			return fault.Invalid("language", "must be that of the text that was read")
 		case !slices.Contains(whom, g.For):
 			return fault.Invalid("for", "must be "+strings.Join(whom, " or "))
 		}
-		needed, err := s.consentNeeded(ctx, tx, e.You)
+		needed, err := s.consentNeeded(ctx, tx, e.Visit, e.You)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -271,5 +272,91 @@ func TestConsentWithoutEnglish(t *testing.T) {
 	e := h.redeem(links[0], "")
 	if q, err := h.Consent(t.Context(), v.ID, e.Token, "zh-Hans"); err != nil || q.Language != "ar" {
 		t.Errorf("%+v, %v", q, err)
+	}
+}
+
+// TestPublishedConsent: what is published for a site counts from then on, also before what a folder has; a visit that people are in keeps what somebody
+// has consented to; nothing that was published changes.
+func TestPublishedConsent(t *testing.T) {
+	h := newPractice(t)
+	asksConsent("7", "en")(h.hospital)
+	h.Service = h.service(h.db)
+	admin := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Admin}
+	site, err := h.sites.Default(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish := func(seen string, texts ...visits.ConsentText) (string, error) {
+		return h.Publish(t.Context(), admin, site.ID, seen, texts)
+	}
+	asked := func(v visits.Visit, e visits.Entry, want string) {
+		t.Helper()
+		if q, err := h.Consent(t.Context(), v.ID, e.Token, "es"); err != nil || q.Version+" "+q.Language != want {
+			t.Errorf("asked %q %q, %v; want %s", q.Version, q.Language, err, want)
+		}
+	}
+	v, entries := h.everybody()
+	patient, guardian := entries[auth.Patient], entries[auth.Guardian]
+	asked(v, patient, "7 en")
+	for name, c := range map[string]struct {
+		seen string
+		text visits.ConsentText
+		code string
+	}{
+		"somebody was faster": {"", visits.ConsentText{Language: "en", Text: "x"}, fault.CodeConflict},
+		"too long":            {"7", visits.ConsentText{Language: "en", Text: strings.Repeat("x", visits.MaxConsentText+1)}, fault.CodeNotValid},
+		"no plain text":       {"7", visits.ConsentText{Language: "en", Text: "a\x00"}, fault.CodeNotValid},
+		"no language":         {"7", visits.ConsentText{Language: "tlh", Text: "x"}, fault.CodeNotValid},
+	} {
+		if _, err := publish(c.seen, c.text); fault.CodeOf(err) != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	first, err := publish("7", visits.ConsentText{Language: "en", Text: "One.\r\n"}, visits.ConsentText{Language: "es", Text: "Uno."}, visits.ConsentText{Language: "ar", Text: " \n"})
+	if err != nil || first != noon.Format(time.DateOnly)+".1" {
+		t.Fatalf("published as %q, %v", first, err)
+	}
+	asked(v, patient, first+" es")
+	if err := h.GiveConsent(t.Context(), v.ID, patient.Token, visits.ConsentGiven{Version: first, Language: "es", For: visits.ForSelf}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := publish(first, visits.ConsentText{Language: "en", Text: "Two.\n"})
+	if err != nil || second == first {
+		t.Fatalf("published as %q, %v", second, err)
+	}
+	asked(v, guardian, second+" en") // nobody is in the visit yet
+	if _, err := h.db.ExecContext(t.Context(), `UPDATE visits SET state = 'in_progress' WHERE id = ?`, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	asked(v, guardian, first+" es")
+	if _, _, err := h.Pass(t.Context(), v.ID, patient.Token); err != nil {
+		t.Errorf("who had consented comes back: %v", err)
+	}
+	if n := h.count(`consents WHERE version = ? AND language = 'es' AND hash = ?`, first, visits.ConsentText{Text: "Uno.\n"}.Hash()); n != 1 {
+		t.Error("the consent does not name the text that was read")
+	}
+	now, all, err := h.ConsentOf(t.Context(), admin, site.ID)
+	if err != nil || now.Version != second || len(all) != 3 || all[0].Version != second || all[1].Version != first || all[1].Given != 1 || all[2].Version != "7" || !all[2].Published.IsZero() {
+		t.Errorf("now %q, %+v, %v", now.Version, all, err)
+	}
+	if old, err := h.ConsentVersion(t.Context(), admin, first); err != nil || len(old.Texts) != 2 || old.Texts[0].Text != "One.\n" {
+		t.Errorf("the first reads %+v, %v", old, err)
+	}
+	if _, err := publish(second); err != nil { // nothing is asked any more
+		t.Fatal(err)
+	}
+	if e, err := h.Session(t.Context(), v.ID, guardian.Token); err != nil || e.ConsentNeeded {
+		t.Errorf("asked all the same: %v", err)
+	}
+	scheduler := h.scheduler
+	_, err = h.Publish(t.Context(), scheduler, site.ID, "", nil)
+	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+	_, _, err = h.ConsentOf(t.Context(), scheduler, site.ID)
+	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+	_, err = h.ConsentVersion(t.Context(), scheduler, first)
+	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+	asksConsent(first, "en")(h.hospital) // a folder of that name
+	if _, err := visits.New(t.Context(), h.config(h.db)); err == nil || !strings.Contains(err.Error(), "another name") {
+		t.Errorf("a folder with a name that was published: %v", err)
 	}
 }

@@ -109,7 +109,7 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 			a.Detail += ", for a device check"
 		}
 		e.Device, e.Token = device, sessionToken(device, e.Session)
-		e.ConsentNeeded, err = s.consentNeeded(ctx, tx, e.You)
+		e.ConsentNeeded, err = s.consentNeeded(ctx, tx, e.Visit, e.You)
 		return err
 	})
 	if err != nil {
@@ -227,7 +227,7 @@ func (s *Service) entry(ctx context.Context, q store.Queryer, where string, args
 func (s *Service) Session(ctx context.Context, visit, token string) (Entry, error) {
 	var needed bool
 	e, err := s.ownAct(ctx, "session.read", visit, token, func(tx *store.Tx, e Entry, _ *store.Act) (err error) {
-		needed, err = s.consentNeeded(ctx, tx, e.You)
+		needed, err = s.consentNeeded(ctx, tx, e.Visit, e.You)
 		return err
 	})
 	e.ConsentNeeded = needed
@@ -269,7 +269,7 @@ func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, s
 	// Judged once before anything is placed, and again together with the audit row; a refusal is audited there.
 	known, err := s.session(ctx, s.config.DB, visit, token)
 	if err == nil {
-		err = s.checkConsent(ctx, s.config.DB, known.You)
+		err = s.checkConsent(ctx, s.config.DB, known.Visit, known.You)
 	}
 	placed := err == nil
 	if placed {
@@ -280,7 +280,7 @@ func (s *Service) Pass(ctx context.Context, visit, token string) (pass string, s
 		}
 	}
 	_, err = s.ownAct(ctx, "pass.issue", visit, token, func(tx *store.Tx, e Entry, a *store.Act) error {
-		if err := s.checkConsent(ctx, tx, e.You); err != nil {
+		if err := s.checkConsent(ctx, tx, e.Visit, e.You); err != nil {
 			return err
 		}
 		if !placed {

@@ -240,12 +240,17 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 		web.Problem(w, r, err)
 		return
 	}
+	texts, err := d.service.textsOf(r.Context(), d.service.config.DB, v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	for i, p := range view.People {
 		if tag := v.Invitations[i].Language; tag != "" {
 			p.Language = d.pages.In(tag).Name
 			view.People[i] = p
 		}
-		view.People[i].Consent = d.consentView(v.Invitations[i], consents, zone, own)
+		view.People[i].Consent = d.consentView(texts, v.Invitations[i], consents, zone, own)
 	}
 	view.Invite = f
 	switch done := r.URL.Query().Get("done"); done {

@@ -46,9 +46,9 @@ type consentView struct {
 	Given string // what was given, when and for whom; "" when nothing was
 }
 
-// consentView says whether somebody has consented to what is asked now, and what they consented to last; nil: nothing is to be said.
-func (d *Desk) consentView(i Invitation, all map[string]consentRecord, zone *time.Location, own *words.Words) *consentView {
-	texts, last := d.service.config.Consent, all[i.ID]
+// consentView says whether somebody has consented to what their visit asks, and what they consented to last; nil: nothing is to be said.
+func (d *Desk) consentView(texts *ConsentTexts, i Invitation, all map[string]consentRecord, zone *time.Location, own *words.Words) *consentView {
+	last := all[i.ID]
 	asked := texts != nil && consentWhom(i.Role) != nil
 	if (!asked || i.Revoked()) && last.at.IsZero() {
 		return nil

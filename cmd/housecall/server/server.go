@@ -32,6 +32,7 @@ import (
 	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/consents"
 	"housecall/visits/figures"
 	"housecall/visits/imports"
 	"housecall/visits/queue"
@@ -107,7 +108,7 @@ func (s *Server) Close() error {
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
 	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), admin.Locales(), staff.Locales(), sites.Locales(), people.Locales(), audit.Locales(),
-		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales(), retention.Locales())...)
+		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales(), retention.Locales(), consents.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
@@ -163,12 +164,17 @@ func (s *Server) routePractice(_ context.Context, h *house) error {
 	if err != nil {
 		return err
 	}
+	texts, err := consents.New(s.Visits, s.Sites, h.pages)
+	if err != nil {
+		return err
+	}
 	desk, err := people.NewDesk(s.People, h.pages)
 	if err != nil {
 		return err
 	}
 	hub.Routes(h.routes)
 	places.Routes(h.routes)
+	texts.Routes(h.routes)
 	desk.Routes(h.routes)
 	return nil
 }

@@ -28,6 +28,7 @@ import (
 	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/consents"
 	"housecall/visits/figures"
 	"housecall/visits/imports"
 	"housecall/visits/queue"
@@ -156,7 +157,7 @@ func (s *Server) openMedia(ctx context.Context, h *house) (*media, error) {
 // openAccounts opens who works here, and the ways in for them and for programs.
 func (s *Server) openAccounts(ctx context.Context, h *house) (err error) {
 	links := slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
-		emergency.Links(), notify.Links(), figures.Links(), retention.Links(), module.Links(s.config.Modules))
+		emergency.Links(), notify.Links(), figures.Links(), consents.Links(), retention.Links(), module.Links(s.config.Modules))
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: h.db, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Home: "/", Links: links, Policy: h.policy,
 		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.config.TimeZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner,
 		RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
