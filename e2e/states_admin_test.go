@@ -17,7 +17,7 @@ import (
 func (tour *tour) administration(p *Person) {
 	tour.see(p, web.AdminPath, "admin")
 	tour.see(p, admin.RolesPath, "roles")
-	tour.consents(p)
+	tour.publishes(p)
 	tour.see(p, "/admin/retention", "retention")
 	p.fills("#visits", "7")
 	p.submits()
@@ -104,8 +104,8 @@ func (tour *tour) holds(p *Person) {
 	p.examine("retention-held")
 }
 
-// consents publishes what families consent to.
-func (tour *tour) consents(p *Person) {
+// publishes writes and publishes what families consent to.
+func (tour *tour) publishes(p *Person) {
 	tour.see(p, "/admin/consent", "consents")
 	p.follows("open the site", ".desk-row a")
 	p.examine("consent-new")
