@@ -127,7 +127,7 @@ type visit struct {
 }
 
 // belongings are the tables that know visits by a column of that name, and what is done with them.
-var belongings = []string{"after_events", "after_links", "after_notes", "after_summaries", "after_surveys", "consents", "device_checks", "emergency_guests", "figures_visits", "invitations",
+var belongings = []string{"after_events", "after_links", "after_notes", "after_quality", "after_summaries", "after_surveys", "consents", "device_checks", "emergency_guests", "figures_visits", "invitations",
 	"visit_chat", "visit_late", "visit_rooms", "visit_sessions", "visit_told"}
 
 func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit {
