@@ -82,6 +82,10 @@ func (tour *tour) counted() {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_waits (day, site_id, service_id, quarters, visits) VALUES (?, '', '', ?, 20), (?, '', '', ?, 5)`, day, 8+i, day, 30+3*i); err != nil {
 				return err
 			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_answers (day, site_id, service_id, question, answer, people) VALUES (?, '', '', 'worked', 'yes', 18), (?, '', '', 'worked', 'no', ?),
+				(?, '', '', 'answered', 'yes', 20)`, day, day, i, day); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -52,14 +52,16 @@ func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 
 // Config is what the package needs from outside.
 type Config struct {
-	DB        *store.DB
-	Vault     keys.Vault // seals texts
-	LinkKey   []byte     // HMAC key of the codes in links
-	Visits    *visits.Service
-	Sites     visits.Sites
-	Patients  visits.Patients // nil: nobody's contacts are known
-	Outbox    *notify.Outbox  // its composer is added to it
-	Policy    auth.Policy
+	DB       *store.DB
+	Vault    keys.Vault // seals texts
+	LinkKey  []byte     // HMAC key of the codes in links
+	Visits   *visits.Service
+	Sites    visits.Sites
+	Patients visits.Patients // nil: nobody's contacts are known
+	Outbox   *notify.Outbox  // its composer is added to it
+	Policy   auth.Policy
+	// Answered is told what somebody says of their visit, by question, and what they said before, in the transaction that keeps it; nil: nobody is.
+	Answered  func(ctx context.Context, tx *store.Tx, v visits.Visit, before, now map[string]string) error
 	Limiter   web.Limiter // counts what one browser writes, and tries of links
 	Pages     *web.Pages
 	PublicURL string           // where people reach the server

@@ -3,6 +3,7 @@ package after
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -74,6 +75,9 @@ func (s *Service) answer(ctx context.Context, read func(store.Queryer) (visits.V
 				return err
 			}
 		}
+		if err := s.tellAnswers(ctx, tx, v, i, y); err != nil {
+			return err
+		}
 		now := store.Millis(s.now())
 		_, err := tx.ExecContext(ctx, `INSERT INTO after_surveys (invitation_id, visit_id, worked, answered, comment, given_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (invitation_id) DO UPDATE SET worked = excluded.worked, answered = excluded.answered, comment = excluded.comment, changed_at = excluded.changed_at`,
@@ -83,6 +87,22 @@ func (s *Service) answer(ctx context.Context, read func(store.Queryer) (visits.V
 		}
 		return nil
 	})
+}
+
+// tellAnswers tells who counts answers of what somebody says now and said before.
+func (s *Service) tellAnswers(ctx context.Context, tx *store.Tx, v visits.Visit, i visits.Invitation, y Survey) error {
+	if s.config.Answered == nil {
+		return nil
+	}
+	before := map[string]string{}
+	var worked, answered string
+	err := tx.QueryRowContext(ctx, `SELECT worked, answered FROM after_surveys WHERE invitation_id = ?`, i.ID).Scan(&worked, &answered)
+	if err == nil {
+		before = map[string]string{"worked": worked, "answered": answered}
+	} else if !errors.Is(err, fault.NotFound) {
+		return fmt.Errorf("read earlier answers: %w", err)
+	}
+	return s.config.Answered(ctx, tx, v, before, map[string]string{"worked": string(y.Worked), "answered": string(y.Answered)})
 }
 
 // family does f as a person of a visit, with its audit row.

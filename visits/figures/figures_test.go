@@ -228,7 +228,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, body := h.get(t, "/figures.csv?from=2026-09-01&to=2026-10-31"); status != 200 ||
-		!strings.HasSuffix(body, "2026-09-01,1,0,1,0,0,0,0,0,0,,\n2026-10-01,1,1,0,0,0,0,1,1,1,,\n") {
+		!strings.HasSuffix(body, "2026-09-01,1,0,1,0,0,0,0,0,0,,,,,,,,\n2026-10-01,1,1,0,0,0,0,1,1,1,,,,,,,,\n") {
 		t.Errorf("%d %s", status, body)
 	}
 	for _, wrong := range []string{"from=yesterday", "from=2026-11-02&to=2026-11-01", "from=1900-01-01"} {
@@ -264,5 +264,49 @@ func BenchmarkYear(b *testing.B) {
 		if status, _ := h.get(b, "/figures?by=week"); status != 200 {
 			b.Fatal(status)
 		}
+	}
+}
+
+// TestAnswers: each person is counted by the last thing they said, and nothing is said of few.
+func TestAnswers(t *testing.T) {
+	h := newHouse(t)
+	v := visits.Visit{StartsAt: time.Date(2026, 11, 3, 2, 0, 0, 0, time.UTC)} // the evening of the second there
+	v.ServiceID = "a"
+	say := func(before, worked, answered string) {
+		t.Helper()
+		old := map[string]string{}
+		if before != "" {
+			old = map[string]string{figures.Worked: before, figures.Answered: before}
+		}
+		err := h.db.Tx(t.Context(), func(tx *store.Tx) error {
+			return h.CountAnswers(t.Context(), tx, v, old, map[string]string{figures.Worked: worked, figures.Answered: answered})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		say("", "yes", "partly")
+	}
+	say("", "no", "no")
+	h.add(t, visit{state: "ended", starts: v.StartsAt, service: "a"})
+	h.queue.RunDue(t.Context())
+	q := figures.Query{From: day("2026-11-01"), To: day("2026-12-01"), By: figures.Month, ServiceID: "a"}
+	if f := h.show(t, q); f.All.Worked != (figures.Answers{Yes: 3, No: 1}) || f.Rows[0].Answered != (figures.Answers{Partly: 3, No: 1}) {
+		t.Errorf("%+v", f.All)
+	}
+	if _, body := h.get(t, "/figures?from=2026-11-01"); strings.Contains(body, "<td>75 %</td>") {
+		t.Error("a share of four people is shown")
+	}
+	say("", "yes", "yes")
+	say("no", "yes", "yes") // they think again
+	if f := h.show(t, q); f.All.Worked != (figures.Answers{Yes: 5}) || f.All.Answered != (figures.Answers{Yes: 2, Partly: 3}) {
+		t.Errorf("%+v", f.All)
+	}
+	if _, body := h.get(t, "/figures?from=2026-11-01"); !strings.Contains(body, "<td>100 %</td><td>40 %</td>") {
+		t.Error("the shares of five people are not shown")
+	}
+	if _, body := h.get(t, "/figures.csv?from=2026-11-01&to=2026-11-30"); !strings.HasSuffix(body, ",5,0,0,2,3,0\n") {
+		t.Errorf("as a table: %s", body)
 	}
 }

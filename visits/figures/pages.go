@@ -44,6 +44,7 @@ type pageView struct {
 	All             rowView
 	Languages       []option // with how many visits
 	Visits, Waits   chart
+	Answers         chart
 	Empty           bool
 	Few             int
 }
@@ -51,7 +52,7 @@ type pageView struct {
 // rowView is a row in the reader's words.
 type rowView struct {
 	Row
-	Name, MedianText, P90Text, AloneText string
+	Name, MedianText, P90Text, AloneText, WorkedText, AnsweredText string
 }
 
 // asked reads what was asked for: by default the last twelve months, by month.
@@ -138,7 +139,7 @@ func (s *Service) choices(r *http.Request, v *pageView, q Query, own *words.Word
 func (s *Service) fill(v *pageView, f Figures, q Query, own *words.Words) {
 	v.All, v.Empty = viewOf(f.All, own, q.By), f.All.Visits() == 0
 	v.All.Name = own.T("figures.all")
-	var visits, waits []column
+	var visits, waits, answers []column
 	for _, row := range f.Rows {
 		view := viewOf(row, own, q.By)
 		v.Rows = append(v.Rows, view)
@@ -152,10 +153,18 @@ func (s *Service) fill(v *pageView, f Figures, q Query, own *words.Words) {
 			minutes = []int{int(row.Median.Minutes() + 0.5), int(row.P90.Minutes() + 0.5)}
 		}
 		waits = append(waits, column{view.Name, short, minutes})
+		said := []int{0, 0}
+		for i, a := range []Answers{row.Worked, row.Answered} {
+			if a.All() >= Few {
+				said[i] = a.Share()
+			}
+		}
+		answers = append(answers, column{view.Name, short, said})
 	}
 	v.Visits = draw(own.T("figures.chart.visits"), visits, true, []string{own.T("figures.took_place"), own.T("figures.no_show"), own.T("figures.cancelled")},
 		[]string{"bar-good", "bar-danger", "bar-soft"})
 	v.Waits = draw(own.T("figures.chart.waits"), waits, false, []string{own.T("figures.median"), own.T("figures.p90")}, []string{"bar-good", "bar-warn"})
+	v.Answers = draw(own.T("figures.chart.answers"), answers, false, []string{own.T("figures.worked"), own.T("figures.answered")}, []string{"bar-good", "bar-warn"})
 	for _, l := range f.Languages {
 		v.Languages = append(v.Languages, option{Value: strconv.Itoa(l.Visits), Text: s.languageName(l.Tag, own)})
 	}
@@ -177,7 +186,7 @@ func (s *Service) languageName(tag string, own *words.Words) string {
 }
 
 func viewOf(row Row, own *words.Words, by Period) rowView {
-	v := rowView{Row: row, Name: own.Date(row.Start), MedianText: "–", P90Text: "–", AloneText: "–"}
+	v := rowView{Row: row, Name: own.Date(row.Start), MedianText: "–", P90Text: "–", AloneText: "–", WorkedText: share(row.Worked), AnsweredText: share(row.Answered)}
 	if by == Month {
 		v.Name = own.T("figures.month", "month", own.T("date.month."+strconv.Itoa(int(row.Start.Month()))), "year", row.Start.Year())
 	}
@@ -188,6 +197,14 @@ func viewOf(row Row, own *words.Words, by Period) rowView {
 		v.AloneText = strconv.Itoa(row.Alone*100/row.Joins) + " %"
 	}
 	return v
+}
+
+// share says how many of a hundred said yes, where enough have answered.
+func share(a Answers) string {
+	if a.All() < Few {
+		return "–"
+	}
+	return strconv.Itoa(a.Share()) + " %"
 }
 
 // minutes says a wait in minutes.
@@ -208,7 +225,8 @@ func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="figures.csv"`)
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"start", "visits", "took_place", "no_show", "cancelled", "failed", "interpreter", "joins", "joins_without_help", "waits", "wait_median_minutes", "wait_p90_minutes"})
+	_ = out.Write([]string{"start", "visits", "took_place", "no_show", "cancelled", "failed", "interpreter", "joins", "joins_without_help", "waits", "wait_median_minutes", "wait_p90_minutes",
+		"worked_yes", "worked_partly", "worked_no", "answered_yes", "answered_partly", "answered_no"})
 	for _, row := range f.Rows {
 		cells := []string{row.Start.Format(time.DateOnly)}
 		for _, n := range []int{row.Visits(), row.TookPlace, row.NoShow, row.Cancelled, row.Failed, row.Interpreter, row.Joins, row.Alone, row.Waited} {
@@ -218,7 +236,15 @@ func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 		if row.Waited >= Few {
 			median, p90 = minutes(row.Median), minutes(row.P90)
 		}
-		_ = out.Write(append(cells, median, p90))
+		cells = append(cells, median, p90)
+		for _, a := range []Answers{row.Worked, row.Answered} {
+			said := []string{"", "", ""}
+			if a.All() >= Few {
+				said = []string{strconv.Itoa(a.Yes), strconv.Itoa(a.Partly), strconv.Itoa(a.No)}
+			}
+			cells = append(cells, said...)
+		}
+		_ = out.Write(cells)
 	}
 	out.Flush() // whoever is gone gets nothing
 }

@@ -40,6 +40,7 @@ type Row struct {
 	Start                             time.Time // its first day; zero: all
 	TookPlace, NoShow, Cancelled      int
 	Failed, Interpreter, Joins, Alone int
+	Worked, Answered                  Answers       // of families, whether sound and picture worked, and whether they got what they came for
 	Waited                            int           // visits of which the wait is known
 	Median, P90                       time.Duration // of the wait; meaningless for fewer than Few visits
 	waits                             map[int64]int // visits by quarters of a minute
@@ -124,6 +125,9 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 	for _, w := range waits {
 		rows.of(w.day).waits[w.quarters] += int(w.visits)
 		f.All.waits[w.quarters] += int(w.visits)
+	}
+	if err := s.readAnswers(ctx, q, rows, &f.All); err != nil {
+		return Figures{}, err
 	}
 	for i := range rows {
 		rows[i].sumWaits()

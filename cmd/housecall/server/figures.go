@@ -12,6 +12,7 @@ func (s *Server) openFigures(ctx context.Context, h *house) error {
 	if err != nil {
 		return err
 	}
+	s.figures = counted
 	counted.Routes(h.routes)
 	return nil
 }

@@ -61,6 +61,7 @@ type Server struct {
 	queue   *queue.Queue // nil: it is not open yet
 	routes  *web.Routes
 	after   *after.Service
+	figures *figures.Service
 
 	emergency *emergency.Service
 
