@@ -10,6 +10,7 @@ import (
 	"housecall/platform/people"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/visits"
 	"housecall/platform/web"
 )
 
@@ -52,6 +53,14 @@ func (tour *tour) emergency() {
 	if _, err := tour.server.Accounts.Create(tour.t.Context(), auth.Operator(), account); err != nil {
 		tour.t.Fatal(err)
 	}
+	var patient string
+	if err := tour.server.Accounts.DB.QueryRowContext(tour.t.Context(), `SELECT id FROM patients WHERE number = 'MRN-0012345'`).Scan(&patient); err != nil {
+		tour.t.Fatal(err)
+	}
+	if _, _, err := tour.server.Visits.Create(tour.t.Context(), auth.Operator(), visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 30, PatientID: patient,
+		People: []visits.Person{{Name: "Robin Example", Role: auth.Patient}, {Name: "Dr. Sample", Role: auth.Clinician}}}); err != nil {
+		tour.t.Fatal(err)
+	}
 	p := tour.takes(chromium(tour.t, 0, drAda, bidi.Laptop))
 	p.allows("status of 422", "422 to POST")
 	p.goTo(tour.url + "/sign-in?next=" + emergency.Path)
@@ -67,6 +76,8 @@ func (tour *tour) emergency() {
 	p.submits()
 	p.shows(".facts")
 	p.examine("emergency-granted")
+	p.follows("read the notes", "a[href$='/notes']")
+	p.examine("emergency-notes")
 }
 
 // counted puts a year of visits into the sums.

@@ -145,9 +145,12 @@ type showView struct {
 	Visits  []visitView
 }
 
+// NotesPath is where who has emergency access to a visit reads what was written of it.
+func NotesPath(visit string) string { return Path + "/visits/" + visit + "/notes" }
+
 type visitView struct {
 	Visit
-	When, StateText, JoinPath string
+	When, StateText, JoinPath, NotesPath string
 }
 
 func (s *Service) show(w http.ResponseWriter, r *http.Request) {
@@ -182,7 +185,7 @@ func (s *Service) fill(ctx context.Context, actor auth.Actor, g Grant, v *showVi
 		return err
 	}
 	for _, visit := range all {
-		v.Visits = append(v.Visits, visitView{visit, own.Moment(visit.StartsAt.In(s.config.Zone)), own.T("desk.state." + visit.State), v.Path + "/visits/" + visit.ID})
+		v.Visits = append(v.Visits, visitView{visit, own.Moment(visit.StartsAt.In(s.config.Zone)), own.T("desk.state." + visit.State), v.Path + "/visits/" + visit.ID, NotesPath(visit.ID)})
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package after is what comes after a visit, and what is written down of it: clinicians' notes, saved as they are typed, the summary for the family,
 // the survey, and the visit's record. SQL owns all of it: texts are sealed, and every act is written together with its audit row.
-// It must never let a note be read by anybody but the visit's clinicians, never acknowledge what is not committed, and never change what was signed.
+// It must never let a note be read by anybody but the visit's clinicians and who has emergency access, never acknowledge what is not committed, and never change what was signed.
 package after
 
 import (
@@ -52,14 +52,15 @@ func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 
 // Config is what the package needs from outside.
 type Config struct {
-	DB       *store.DB
-	Vault    keys.Vault // seals texts
-	LinkKey  []byte     // HMAC key of the codes in links
-	Visits   *visits.Service
-	Sites    visits.Sites
-	Patients visits.Patients // nil: nobody's contacts are known
-	Outbox   *notify.Outbox  // its composer is added to it
-	Policy   auth.Policy
+	DB        *store.DB
+	Vault     keys.Vault // seals texts
+	LinkKey   []byte     // HMAC key of the codes in links
+	Visits    *visits.Service
+	Sites     visits.Sites
+	Patients  visits.Patients // nil: nobody's contacts are known
+	Outbox    *notify.Outbox  // its composer is added to it
+	Policy    auth.Policy
+	Emergency Emergency // nil: nobody has any
 	// Answered is told what somebody says of their visit, by question, and what they said before, in the transaction that keeps it; nil: nobody is.
 	Answered  func(ctx context.Context, tx *store.Tx, v visits.Visit, before, now map[string]string) error
 	Limiter   web.Limiter // counts what one browser writes, and tries of links

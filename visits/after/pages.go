@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"housecall/platform/emergency"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
@@ -37,6 +38,7 @@ func (s *Service) pageRoutes(routes *web.Routes) {
 	routes.HandleFunc("GET "+NotesPath, write, s.serveList)
 	routes.HandleFunc("GET "+pagePath("{visit}"), write, func(w http.ResponseWriter, r *http.Request) { s.showVisit(w, r, http.StatusOK, typed{}) })
 	routes.HandleFunc("GET "+recordPath("{visit}"), web.Staff(RecordRead), s.serveRecord)
+	routes.HandleFunc("GET "+emergency.NotesPath("{visit}"), web.Staff(emergency.Open), s.serveChart)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/note", write, s.serveNoteForm)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/addendum", write, s.serveAddendum)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/summary", sum, s.servePublish)

@@ -32,22 +32,28 @@ func visit(t *testing.T, s *server.Server, people ...visits.Person) []*browser {
 	}
 	var all []*browser
 	for _, l := range links {
-		jar, err := cookiejar.New(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := &browser{t: t, url: s.URL(), client: &http.Client{Jar: jar}}
-		_, code, _ := strings.Cut(l.URL, "#")
-		var entry struct {
-			Path string `json:"path"`
-		}
-		if status := b.do("POST", "/api/v1/join", map[string]string{"code": code}, &entry); status != http.StatusOK {
-			t.Fatalf("join: %d", status)
-		}
-		b.path = entry.Path
-		all = append(all, b)
+		all = append(all, enter(t, s, l))
 	}
 	return all
+}
+
+// enter opens a link in a browser of its own.
+func enter(t *testing.T, s *server.Server, l visits.Link) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t: t, url: s.URL(), client: &http.Client{Jar: jar}}
+	_, code, _ := strings.Cut(l.URL, "#")
+	var entry struct {
+		Path string `json:"path"`
+	}
+	if status := b.do("POST", "/api/v1/join", map[string]string{"code": code}, &entry); status != http.StatusOK {
+		t.Fatalf("join: %d", status)
+	}
+	b.path = entry.Path
+	return b
 }
 
 // do sends a request and reads an answer that is right.

@@ -27,10 +27,14 @@ func TestEmergencyAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	visit, _, err := s.Visits.Create(ctx, operator, visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 120, PatientID: patient.ID,
+	visit, links, err := s.Visits.Create(ctx, operator, visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 120, PatientID: patient.ID,
 		People: []visits.Person{{Name: "Canary Sample", Role: auth.Patient}, {Name: "Dr Sample", Role: auth.Clinician}}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	writer := enter(t, s, links[1])
+	if status := writer.do("PUT", "/v/"+visit.ID+"/note", map[string]any{"key": store.NewID(), "base": 0, "text": "Canary note"}, nil); status != http.StatusOK {
+		t.Fatalf("a note: %d", status)
 	}
 	form := func(who, born, reason string) url.Values {
 		return url.Values{"who": {who}, "birth_date": {born}, "reason": {reason}}
@@ -52,6 +56,31 @@ func TestEmergencyAccess(t *testing.T) {
 	}
 	if status, _ := coordinator.try(t, s, "GET "+page); status != http.StatusNotFound {
 		t.Errorf("somebody else's: %d", status)
+	}
+	// The visit's notes and its record, for as long as it lasts, and of no other visit.
+	notes, record := "GET /emergency/visits/"+visit.ID+"/notes", "GET /desk/visits/"+visit.ID+"/record"
+	other, _, err := s.Visits.Create(ctx, operator, visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 120,
+		People: []visits.Person{{Name: "Somebody Sample", Role: auth.Patient}, {Name: "Dr Sample", Role: auth.Clinician}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body := clinician.try(t, s, notes); status != http.StatusOK || !strings.Contains(body, "Canary note") {
+		t.Errorf("notes: %d %s", status, body)
+	}
+	if status, _ := clinician.try(t, s, record); status != http.StatusOK {
+		t.Errorf("record: %d", status)
+	}
+	for _, path := range []string{notes, record} {
+		if status, _ := clinician.try(t, s, strings.Replace(path, visit.ID, other.ID, 1)); status != http.StatusNotFound {
+			t.Errorf("%s of another visit: %d", path, status)
+		}
+	}
+	if status, _ := coordinator.try(t, s, notes); status != http.StatusNotFound {
+		t.Errorf("notes for who has no access: %d", status)
+	}
+	var used int
+	if err := s.Accounts.DB.QueryRowContext(ctx, `SELECT COUNT(*) FROM audit WHERE action = 'emergency.use' AND (detail LIKE 'note.read by grant %' OR detail LIKE 'record.read by grant %')`).Scan(&used); err != nil || used != 2 {
+		t.Errorf("the audit has %d uses, %v", used, err)
 	}
 	join := page + "/visits/" + visit.ID
 	first, second := clinician.sent(t, s, join, nil), clinician.sent(t, s, join, nil)
@@ -87,6 +116,9 @@ func TestEmergencyAccess(t *testing.T) {
 	}
 	if status := clinician.send(t, s, join, nil); status == http.StatusSeeOther {
 		t.Error("joined after the hour")
+	}
+	if status, _ := clinician.try(t, s, notes); status != http.StatusNotFound {
+		t.Errorf("notes after the hour: %d", status)
 	}
 	for withdrawn := false; !withdrawn; { // by a job of the server; the test ends by its deadline
 		v, err := s.Visits.Show(ctx, operator, visit.ID)
