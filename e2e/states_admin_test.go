@@ -10,8 +10,8 @@ import (
 	"housecall/platform/people"
 	"housecall/platform/staff"
 	"housecall/platform/store"
-	"housecall/visits"
 	"housecall/platform/web"
+	"housecall/visits"
 )
 
 // administration goes through keys, audit, emergency access and figures.
