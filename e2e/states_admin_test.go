@@ -12,6 +12,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
+	"housecall/visits/reminders"
 )
 
 // administration goes through keys, audit, emergency access and figures.
@@ -45,6 +46,24 @@ func (tour *tour) administration(p *Person) {
 	tour.see(p, "/figures?from=never", "figures-wrong")
 	tour.counted()
 	tour.see(p, "/figures", "figures")
+	tour.unsettled(p)
+}
+
+// unsettled leaves a message that may not have been sent.
+func (tour *tour) unsettled(p *Person) {
+	tour.see(p, reminders.UnsettledPath, "messages-none")
+	var visit string
+	db := tour.server.Accounts.DB
+	if err := db.QueryRowContext(tour.t.Context(), `SELECT id FROM visits ORDER BY id LIMIT 1`).Scan(&visit); err != nil {
+		tour.t.Fatal(err)
+	}
+	now := store.Millis(time.Now())
+	if _, err := db.ExecContext(tour.t.Context(), `INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
+		VALUES (?, 'email', 'visit.reminder', 'a', 'en', ?, '', ?, 'unsure', ?, '', 1, 1)`, store.NewID(), visit, now, now); err != nil {
+		tour.t.Fatal(err)
+	}
+	tour.see(p, reminders.UnsettledPath, "messages")
+	tour.see(p, "/desk", "desk-notice")
 }
 
 // emergency has a clinician get access to a patient.

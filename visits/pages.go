@@ -42,6 +42,12 @@ type Desk struct {
 	pages   *web.Pages
 	zone    *time.Location
 	beside  []web.Link
+	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
+}
+
+// Attend has the list say what somebody must look at, with the path of where; an empty text: nothing. Call it before the desk is open.
+func (d *Desk) Attend(notice func(context.Context, auth.Actor, *words.Words) (text, path string, err error)) {
+	d.notice = notice
 }
 
 // NewDesk parses the pages. zone is the time zone of readers whose browser has not told theirs; it should be one with a name. beside are other ways to
@@ -96,6 +102,14 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 	}
 	l.fill(d.service, visits, opened, zone, own)
 	l.MaySchedule = actor.May(auth.VisitSchedule)
+	if d.notice != nil {
+		text, path, err := d.notice(r.Context(), web.Actor(r.Context()), own)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		l.Notice = choice{path, text}
+	}
 	for _, link := range d.beside {
 		if actor.May(link.Action) {
 			l.Beside = append(l.Beside, choice{link.Path, own.T(link.Words)})

@@ -30,6 +30,7 @@ type listView struct {
 	Zone        zoneView
 	MaySchedule bool
 	Beside      []choice // paths of other ways to new visits
+	Notice      choice   // what somebody must look at; without Text: nothing
 
 	query Query
 	next  string

@@ -22,15 +22,16 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// Desk is the page of a visit's messages. It decides nothing: the Service and the table of roles do.
+// Desk is the page of a visit's messages, and the list of those that somebody must look at. It decides nothing: the Service and the table of roles do.
 type Desk struct {
 	service *Service
 	pages   *web.Pages
+	zone    *time.Location // of what is about no visit
 }
 
-// NewDesk parses the page.
-func NewDesk(s *Service, pages *web.Pages) (*Desk, error) {
-	return &Desk{s, pages}, pages.Add("reminders", store.Folder(pageFiles, "pages"))
+// NewDesk parses the pages. zone is that of times which belong to no visit.
+func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
+	return &Desk{s, pages, zone}, pages.Add("reminders", store.Folder(pageFiles, "pages"))
 }
 
 // Routes adds the page.
@@ -38,6 +39,7 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET "+visits.DeskPath+"/visits/{visit}/messages", web.Staff(auth.VisitRead), d.messages)
 	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/messages/{message}/again", web.Staff(auth.VisitSchedule), d.again)
 	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/late", web.Staff(Late), d.late)
+	d.unsettledRoutes(routes)
 }
 
 // messagesView is the messages of a visit, in words.

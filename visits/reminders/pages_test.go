@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/notify"
@@ -15,12 +16,19 @@ import (
 	"housecall/visits/reminders"
 )
 
-// desk serves the page of messages to somebody of that role; its function sends a form, or with nil asks for a page.
-func (h *house) desk(role auth.Role) func(path string, form url.Values) (status int, to, body string) {
+// pages are those of a hospital, without any yet.
+func (h *house) pages() *web.Pages {
 	h.t.Helper()
 	pages, err := web.NewPages("Example Children's Hospital", h.book, nil)
 	h.must(err)
-	desk, err := reminders.NewDesk(h.reminders, pages)
+	return pages
+}
+
+// desk serves the page of messages to somebody of that role; its function sends a form, or with nil asks for a page.
+func (h *house) desk(role auth.Role) func(path string, form url.Values) (status int, to, body string) {
+	h.t.Helper()
+	pages := h.pages()
+	desk, err := reminders.NewDesk(h.reminders, pages, time.UTC)
 	h.must(err)
 	routes := web.NewRoutes(web.Guards{Staff: func(action auth.Action, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,6 +111,61 @@ func TestPages(t *testing.T) {
 	}
 	coordinator := h.desk(auth.Coordinator)
 	if status, _, body := coordinator(path, nil); status != http.StatusOK || strings.Contains(body, "Running late?") {
+		t.Errorf("a coordinator: %d", status)
+	}
+}
+
+// TestUnsettled: the desk says how many messages somebody must look at, and lists them with what they are about; each is sent again from there.
+func TestUnsettled(t *testing.T) {
+	h := newHouse(t)
+	h.refused.Store(true)
+	v := h.visit(h.patient(false), nil)
+	h.refused.Store(false)
+	ask := h.desk(auth.Scheduler)
+	desk, err := reminders.NewDesk(h.reminders, h.pages(), time.UTC)
+	h.must(err)
+	notice := func(role auth.Role) (string, string) {
+		t.Helper()
+		text, path, err := desk.Notice(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role}, h.book.In("en"))
+		h.must(err)
+		return text, path
+	}
+	if text, path := notice(auth.Scheduler); text != "3 messages need a look" || path != reminders.UnsettledPath {
+		t.Errorf("the desk says %q, %q", text, path)
+	}
+	if text, _ := notice(auth.Coordinator); text != "" {
+		t.Errorf("a coordinator is told %q", text)
+	}
+	h.must(h.db.Tx(t.Context(), func(tx *store.Tx) error {
+		return h.outbox.Put(t.Context(), tx, notify.Message{Channel: notify.Email, To: "canary@example.org", Kind: "unheard of", Key: "a", About: "no visit", At: h.now()})
+	}))
+	h.due()
+	status, _, body := ask(reminders.UnsettledPath, nil)
+	for _, want := range []string{"Visit planned", "Not sent", "Other message", "/desk/visits/" + v.ID + "/messages"} {
+		if status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%d, and the list lacks %q", status, want)
+		}
+	}
+	if strings.Contains(body, "canary@") || strings.Contains(body, guardianMail) {
+		t.Error("the list tells an address")
+	}
+	forms := againForm.FindAllStringSubmatch(body, -1)
+	if len(forms) != 4 {
+		t.Fatalf("%d messages to send again, want 4", len(forms))
+	}
+	for _, f := range forms {
+		if status, to, _ := ask(f[1], url.Values{}); status != http.StatusSeeOther || to != reminders.UnsettledPath+"?done=again" {
+			t.Errorf("again: %d to %q", status, to)
+		}
+	}
+	if status, _, _ := ask(forms[0][1], url.Values{}); status != http.StatusNotFound {
+		t.Errorf("one that waits: %d", status)
+	}
+	h.due()
+	if text, _ := notice(auth.Scheduler); text != "1 message needs a look" { // the one that nobody can write
+		t.Errorf("afterwards the desk says %q", text)
+	}
+	if status, _, _ := h.desk(auth.Coordinator)(reminders.UnsettledPath, nil); status != http.StatusNotFound {
 		t.Errorf("a coordinator: %d", status)
 	}
 }

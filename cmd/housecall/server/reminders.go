@@ -49,11 +49,12 @@ func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
 func (s *Server) openReminders(_ context.Context, h *house) error {
 	s.Reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.post.queue, Outbox: h.post.outbox, Visits: s.Visits, Policy: h.policy, Words: h.book,
 		Steps: s.config.Reminders, Now: s.config.Now})
-	desk, err := reminders.NewDesk(s.Reminders, h.pages)
+	desk, err := reminders.NewDesk(s.Reminders, h.pages, s.config.TimeZone)
 	if err != nil {
 		return err
 	}
 	desk.Routes(h.routes)
+	h.desk.Attend(desk.Notice)
 	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.config.TimeZone, webhookTypes())
 	if err != nil {
 		return err

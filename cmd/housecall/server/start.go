@@ -32,6 +32,7 @@ import (
 	"housecall/visits/figures"
 	"housecall/visits/imports"
 	"housecall/visits/queue"
+	"housecall/visits/reminders"
 	"housecall/visits/retention"
 )
 
@@ -51,6 +52,7 @@ type house struct {
 	audit   *audit.Log
 	keyed   *api.Idempotency
 	calls   *api.API
+	desk    *visits.Desk
 }
 
 // media is what carries sound and pictures, and the rooms in which that happens.
@@ -156,7 +158,7 @@ func (s *Server) openMedia(ctx context.Context, h *house) (*media, error) {
 
 // openAccounts opens who works here, and the ways in for them and for programs.
 func (s *Server) openAccounts(ctx context.Context, h *house) (err error) {
-	links := slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
+	links := slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), reminders.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
 		emergency.Links(), notify.Links(), figures.Links(), consents.Links(), retention.Links(), module.Links(s.config.Modules))
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: h.db, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Home: "/", Links: links, Policy: h.policy,
 		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.config.TimeZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner,
@@ -207,11 +209,12 @@ func (s *Server) openRoutes(ctx context.Context, h *house) (err error) {
 
 // openDesk adds the schedulers' pages.
 func (s *Server) openDesk(_ context.Context, h *house) error {
-	desk, err := visits.NewDesk(s.Visits, h.pages, s.config.TimeZone, imports.Links()...)
+	var err error
+	h.desk, err = visits.NewDesk(s.Visits, h.pages, s.config.TimeZone, imports.Links()...)
 	if err != nil {
 		return err
 	}
-	desk.Routes(h.routes)
+	h.desk.Routes(h.routes)
 	return nil
 }
 

@@ -1,0 +1,111 @@
+package reminders
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/notify"
+	"housecall/platform/web"
+	"housecall/platform/words"
+	"housecall/visits"
+)
+
+// UnsettledPath is the list of messages that somebody must look at.
+const UnsettledPath = visits.DeskPath + "/messages"
+
+// unsettled is how many of them are listed, the latest first.
+const unsettled = 200
+
+// Links are the entries of this package in the navigation.
+func Links() []web.Link {
+	return []web.Link{{Path: UnsettledPath, Words: "reminders.unsettled.title", Action: auth.VisitSchedule, Group: web.GroupWatch}}
+}
+
+// unsettledRoutes adds the page.
+func (d *Desk) unsettledRoutes(routes *web.Routes) {
+	schedule := web.Staff(auth.VisitSchedule)
+	routes.HandleFunc("GET "+UnsettledPath, schedule, d.unsettled)
+	routes.HandleFunc("POST "+UnsettledPath+"/{message}/again", schedule, d.settle)
+}
+
+// Notice says on the desk how many messages somebody must look at, and where; "": none, or the reader is not who does.
+func (d *Desk) Notice(ctx context.Context, actor auth.Actor, own *words.Words) (text, path string, err error) {
+	if !d.service.config.Policy.Allows(actor, auth.VisitSchedule) {
+		return "", "", nil
+	}
+	all, err := d.service.config.Outbox.Backlogs(ctx)
+	n := 0
+	for _, b := range all {
+		n += b.Unsure + b.Failed
+	}
+	if err != nil || n == 0 {
+		return "", "", err
+	}
+	return own.N("reminders.unsettled.count", n), UnsettledPath, nil
+}
+
+type unsettledView struct {
+	Path, Done string
+	Messages   []unsettledLine
+}
+
+// unsettledLine is a message with what it is about, as far as that is a visit.
+type unsettledLine struct {
+	messageView
+	Visit, VisitPath string // its service and time; "": it is about none
+	Due              string // when it was to be sent
+}
+
+func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
+	ctx, own := r.Context(), d.pages.Words(r)
+	all, err := d.service.config.Outbox.Unsettled(ctx, unsettled)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view := unsettledView{Path: UnsettledPath, Done: done(r, own)}
+	for _, s := range all {
+		line, err := d.unsettledLine(r, s, own)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		view.Messages = append(view.Messages, line)
+	}
+	d.pages.Render(w, r, http.StatusOK, "reminders/unsettled", web.Page{Title: own.T("reminders.unsettled.title"), Active: UnsettledPath, Body: view})
+}
+
+func (d *Desk) unsettledLine(r *http.Request, s notify.Status, own *words.Words) (unsettledLine, error) {
+	zone, c := d.zone, d.service.config
+	line := unsettledLine{}
+	v, err := c.Visits.Visit(r.Context(), s.About)
+	switch {
+	case err == nil:
+		p, err := d.service.plan(r.Context(), v)
+		if err != nil {
+			return line, err
+		}
+		zone = p.zone
+		line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when", own.Moment(v.StartsAt.In(zone))), visits.DeskPath+"/visits/"+v.ID+"/messages"
+	case !errors.Is(err, fault.NotFound):
+		return line, err
+	}
+	line.messageView, line.Due = messageOf(s, zone, own), own.Moment(s.At.In(zone))
+	if !slices.Contains(kinds(), s.Kind) {
+		line.Kind = own.T("reminders.unsettled.other")
+	}
+	return line, nil
+}
+
+// settle has one of them sent again.
+func (d *Desk) settle(w http.ResponseWriter, r *http.Request) {
+	if err := d.service.config.Outbox.Again(r.Context(), web.Actor(r.Context()), r.PathValue("message")); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	web.Redirect(w, r, UnsettledPath+"?done=again")
+}
