@@ -11,8 +11,6 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
-	"housecall/visits"
-	"housecall/visits/reminders"
 )
 
 // administration goes through keys, audit, emergency access and figures.
@@ -51,7 +49,7 @@ func (tour *tour) administration(p *Person) {
 
 // unsettled leaves a message that may not have been sent.
 func (tour *tour) unsettled(p *Person) {
-	tour.see(p, reminders.UnsettledPath, "messages-none")
+	tour.see(p, "/desk/messages", "messages-none")
 	var visit string
 	db := tour.server.Accounts.DB
 	if err := db.QueryRowContext(tour.t.Context(), `SELECT id FROM visits ORDER BY id LIMIT 1`).Scan(&visit); err != nil {
@@ -62,7 +60,7 @@ func (tour *tour) unsettled(p *Person) {
 		VALUES (?, 'email', 'visit.reminder', 'a', 'en', ?, '', ?, 'unsure', ?, '', 1, 1)`, store.NewID(), visit, now, now); err != nil {
 		tour.t.Fatal(err)
 	}
-	tour.see(p, reminders.UnsettledPath, "messages")
+	tour.see(p, "/desk/messages", "messages")
 	tour.see(p, "/desk", "desk-notice")
 }
 
@@ -76,10 +74,7 @@ func (tour *tour) emergency() {
 	if err := tour.server.Accounts.DB.QueryRowContext(tour.t.Context(), `SELECT id FROM patients WHERE number = 'MRN-0012345'`).Scan(&patient); err != nil {
 		tour.t.Fatal(err)
 	}
-	if _, _, err := tour.server.Visits.Create(tour.t.Context(), auth.Operator(), visits.Request{Service: "Cardiology", StartsAt: time.Now(), Minutes: 30, PatientID: patient,
-		People: []visits.Person{{Name: "Robin Example", Role: auth.Patient}, {Name: "Dr. Sample", Role: auth.Clinician}}}); err != nil {
-		tour.t.Fatal(err)
-	}
+	tour.bookWith(map[string]any{"patient_id": patient}, 0)
 	p := tour.takes(chromium(tour.t, 0, drAda, bidi.Laptop))
 	p.allows("status of 422", "422 to POST")
 	p.goTo(tour.url + "/sign-in?next=" + emergency.Path)

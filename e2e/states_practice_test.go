@@ -61,6 +61,10 @@ var practiceStates = []state{
 	{"emergency", "the form for emergency access"},
 	{"emergency-wrong", "with everything wrong"},
 	{"emergency-granted", "what emergency access opens"},
+	{"emergency-notes", "what was written of a visit, by emergency access"},
+	{"messages-none", "no message that needs a look"},
+	{"messages", "a message that may not have been sent"},
+	{"desk-notice", "the desk, where a message needs a look"},
 }
 
 // TestPracticeStates goes through every state of these pages.
