@@ -54,6 +54,7 @@ type clinic struct {
 
 	mu    sync.Mutex
 	clock time.Time
+	said  []string // of each answer: what was said before, and now
 }
 
 func newClinic(t *testing.T) *clinic {
@@ -97,7 +98,7 @@ func newClinic(t *testing.T) *clinic {
 		t.Fatal(err)
 	}
 	c.Service, err = after.New(t.Context(), after.Config{DB: c.db, Vault: ring.Notes(), LinkKey: ring.Link(), Visits: c.visits, Sites: house, Outbox: c.outbox, Policy: policy,
-		Limiter: c, Pages: pages, PublicURL: "http://visits.example", Languages: c.book.Tags(), Now: c.now})
+		Limiter: c, Pages: pages, PublicURL: "http://visits.example", Languages: c.book.Tags(), Now: c.now, Answered: c.answered})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +120,14 @@ func newClinic(t *testing.T) *clinic {
 // Allow fills web.Limiter.
 func (*clinic) Allow(context.Context, string, int, time.Duration) (bool, time.Duration, error) {
 	return true, 0, nil
+}
+
+// answered notes what is told of answers.
+func (c *clinic) answered(_ context.Context, _ *store.Tx, v visits.Visit, before, now map[string]string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = append(c.said, v.ID+" "+before["worked"]+","+before["answered"]+" "+now["worked"]+","+now["answered"])
+	return nil
 }
 
 func (c *clinic) now() time.Time {

@@ -2,12 +2,9 @@ package after
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -136,35 +133,3 @@ func (s *Service) said(ctx context.Context, q store.Queryer, invitation string) 
 }
 
 func surveyPlace(invitation string) string { return "survey|" + invitation }
-
-// Counts are what people said of visits, without who they are.
-type Counts struct {
-	Given    int            // people who answered
-	Worked   map[Answer]int // how many gave each answer
-	Answered map[Answer]int
-}
-
-// Figures counts answers about the visits of a site that begin in a stretch of time; an empty site: all, a zero end: none. Who calls it asks the rules.
-func Figures(ctx context.Context, q store.Queryer, site string, from, to time.Time) (Counts, error) {
-	f := Counts{Worked: map[Answer]int{}, Answered: map[Answer]int{}}
-	end := store.Millis(to)
-	if to.IsZero() {
-		end = math.MaxInt64
-	}
-	type row struct {
-		worked, answered Answer
-		n                int
-	}
-	rows, err := store.Collect(ctx, q, func(r *sql.Rows) (x row, err error) { return x, r.Scan(&x.worked, &x.answered, &x.n) },
-		`SELECT s.worked, s.answered, COUNT(*) FROM visits v JOIN after_surveys s ON s.visit_id = v.id
-		WHERE v.starts_at >= ? AND v.starts_at < ? AND (v.site_id = ? OR ? = '') GROUP BY s.worked, s.answered`, store.Millis(from), end, site, site)
-	if err != nil {
-		return Counts{}, fmt.Errorf("count answers: %w", err)
-	}
-	for _, x := range rows {
-		f.Given += x.n
-		f.Worked[x.worked] += x.n
-		f.Answered[x.answered] += x.n
-	}
-	return f, nil
-}
