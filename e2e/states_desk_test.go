@@ -38,6 +38,10 @@ var deskStates = []state{
 	{"import", "choosing a file of visits"},
 	{"import-wrong", "a file with which something is wrong"},
 	{"import-preview", "a file that can be made"},
+	{"search", "looking for a visit"},
+	{"search-wrong", "for nothing"},
+	{"search-none", "for what there is not"},
+	{"search-found", "for a patient's visits"},
 	{"schedule", "the clinic's day"},
 	{"schedule-week", "its week"},
 	{"move", "moving a visit"},
@@ -244,6 +248,12 @@ func (tour *tour) deskSeries(p *Person) {
 	p.submits()
 	p.shows(".desk-rows")
 	p.examine("import-preview")
+	tour.see(p, "/desk/search", "search")
+	p.submits()
+	p.shows(".error-message")
+	p.examine("search-wrong")
+	tour.searches(p, "zzz", "search-none")
+	tour.searches(p, "sample pat", "search-found")
 	tour.see(p, "/desk/schedule", "schedule")
 	tour.see(p, "/desk/schedule?view=week&by=service", "schedule-week")
 	tour.see(p, "/desk/visits/"+booked.ID+"/move", "move")

@@ -182,6 +182,7 @@ func call(id, method, path string, action auth.Action, status int, summary strin
 // API adds what programs may do with visits.
 func (s *Service) API(a *api.API) {
 	s.registerVisits(a)
+	s.registerSearch(a)
 	s.registerInvitations(a)
 	s.registerLeading(a)
 }

@@ -231,6 +231,7 @@ func TestActsAreKnown(t *testing.T) {
 		"ReportCheck",
 		"RoomRoutes",
 		"Routes",
+		"Search",
 		"Series",
 		"ServeEnter",
 		"ServicesLed",

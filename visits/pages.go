@@ -64,6 +64,8 @@ func (d *Desk) Routes(routes *web.Routes) {
 	read, schedule, revoke := web.Staff(auth.VisitRead), web.Staff(auth.VisitSchedule), web.Staff(auth.VisitRevoke)
 	routes.HandleFunc("GET /desk", read, d.list)
 	routes.HandleFunc("GET /desk/schedule", read, d.schedule)
+	routes.HandleFunc("GET "+SearchPath, read, d.searchForm)
+	routes.HandleFunc("POST "+SearchPath, read, d.search)
 	routes.HandleFunc("GET /desk/new", schedule, d.newForm)
 	routes.HandleFunc("POST /desk/new", schedule, d.create)
 	routes.HandleFunc("POST /desk/new/patients", web.Staff(people.Read), d.suggest)

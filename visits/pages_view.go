@@ -125,15 +125,7 @@ func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Wo
 
 // fill groups visits by the day they start on, and makes the path of the next page.
 func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) {
-	today := dayStart(s.now(), zone)
-	for _, v := range visits {
-		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
-		if n := len(l.Days); n == 0 || l.Days[n-1].Title != title {
-			l.Days = append(l.Days, dayView{Title: title})
-		}
-		day := &l.Days[len(l.Days)-1]
-		day.Visits = append(day.Visits, s.newVisitView(v, opened, zone, own))
-	}
+	l.Days = s.newDays(visits, opened, zone, own)
 	if l.next != "" {
 		asked := url.Values{"after": {l.next}}
 		if l.When != "" {
@@ -141,6 +133,20 @@ func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time,
 		}
 		l.More = DeskPath + "?" + asked.Encode()
 	}
+}
+
+// newDays groups visits by the day they start on.
+func (s *Service) newDays(visits []Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) (all []dayView) {
+	today := dayStart(s.now(), zone)
+	for _, v := range visits {
+		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
+		if n := len(all); n == 0 || all[n-1].Title != title {
+			all = append(all, dayView{Title: title})
+		}
+		day := &all[len(all)-1]
+		day.Visits = append(day.Visits, s.newVisitView(v, opened, zone, own))
+	}
+	return all
 }
 
 func dayTitle(day, today time.Time, own *words.Words) string {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +65,75 @@ func BenchmarkSchedule(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
 		})
 	}
+}
+
+// BenchmarkSearch looks for visits by the names of patients, whom the hospital knows, by clinician and by day: whole pages, with the audit of all that is shown.
+func BenchmarkSearch(b *testing.B) {
+	if storetest.OnPostgres() {
+		b.Skip("measured on SQLite")
+	}
+	ctx := context.WithoutCancel(b.Context())
+	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	known := &knownPatients{}
+	s, err := New(ctx, Config{DB: storetest.Open(b, storetest.URL(b), store.Options{}), LinkKey: []byte("of a benchmark"), Patients: known,
+		Now: func() time.Time { return first.AddDate(1, 0, 0) }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fillBench(b, s, first)
+	known.ids = must(store.Collect(ctx, s.config.DB, scanID, `SELECT DISTINCT patient_id FROM visits LIMIT 1000`))
+	clinicians := must(store.Collect(ctx, s.config.DB, scanID, `SELECT DISTINCT clinician_id FROM visits`))
+	d, actor := benchDesk(b, s), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	for name, form := range map[string]func(i int) url.Values{
+		"patients": func(int) url.Values { return url.Values{"query": {"sample"}} },
+		"patients-and-day": func(i int) url.Values {
+			return url.Values{"query": {"sample"}, "day": {first.AddDate(0, 0, i*7%benchDays).Format(time.DateOnly)}}
+		},
+		"clinician": func(i int) url.Values { return url.Values{"clinician_id": {clinicians[i%len(clinicians)]}} },
+		"day": func(i int) url.Values {
+			return url.Values{"day": {first.AddDate(0, 0, i*7%benchDays).Format(time.DateOnly)}}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				r := httptest.NewRequestWithContext(web.WithActor(ctx, actor), http.MethodPost, SearchPath, strings.NewReader(form(i).Encode()))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				w := httptest.NewRecorder()
+				begin := time.Now()
+				d.search(w, r)
+				took = append(took, time.Since(begin))
+				if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "desk-visit") {
+					b.Fatal(w.Code, w.Body.String())
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
+			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
+		})
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// knownPatients finds twenty patients, others each time: what it costs to find them is measured in package people.
+type knownPatients struct {
+	Patients
+	ids []string
+	at  int
+}
+
+func (k *knownPatients) Search(context.Context, auth.Actor, string) (found people.Found, err error) {
+	for range people.MaxFound {
+		found.Patients = append(found.Patients, people.Patient{ID: k.ids[k.at%len(k.ids)]})
+		k.at++
+	}
+	return found, nil
 }
 
 func benchDesk(b *testing.B, s *Service) *Desk {
