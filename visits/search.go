@@ -1,8 +1,10 @@
 package visits
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -70,84 +72,86 @@ func (s *Service) Search(ctx context.Context, actor auth.Actor, q Search) (found
 
 // search reads what a query and the patients of a text have in common.
 func (s *Service) search(ctx context.Context, actor auth.Actor, query Query, text string) (found Searched, err error) {
-	where, args := query.where()
-	if text != "" {
-		var patients people.Found
-		if s.config.Patients != nil {
-			if patients, err = s.config.Patients.Search(ctx, actor, text); err != nil {
-				return found, err
-			}
-		}
-		found.More = patients.More
-		var known, named []string
-		for _, p := range patients.Patients {
-			known = append(known, p.ID)
-		}
-		if !query.From.IsZero() && !query.To.IsZero() {
-			if named, err = s.named(ctx, query, text); err != nil {
-				return found, err
-			}
-		}
-		where += ` AND (patient_id <> '' AND ` + among("patient_id", known, &args) + ` OR ` + among("id", named, &args) + `)`
+	var all []Visit
+	if text == "" {
+		all, err = s.around(ctx, query)
+	} else {
+		all, found.More, err = s.ofPatients(ctx, actor, query, text)
 	}
-	if err := s.searchRows(ctx, &found, where, args); err != nil {
+	if err != nil {
 		return Searched{}, fmt.Errorf("search visits: %w", err)
 	}
-	return found, nil
+	slices.SortFunc(all, func(a, b Visit) int { return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID)) })
+	now, _ := slices.BinarySearchFunc(all, s.now().Add(-justNow), func(v Visit, t time.Time) int { return v.StartsAt.Compare(t) })
+	found.More = found.More || len(all) > MaxSearched
+	found.ToCome, found.Past = all[now:], all[:now]
+	slices.Reverse(found.Past)
+	found.ToCome = found.ToCome[:min(len(found.ToCome), MaxSearched)]
+	found.Past = found.Past[:min(len(found.Past), MaxSearched-len(found.ToCome))]
+	return found, errors.Join(fillInvitations(ctx, s.config.DB, found.ToCome), fillInvitations(ctx, s.config.DB, found.Past))
 }
 
-// among says in SQL that a column has one of some values, which are added to args.
-func among(column string, values []string, args *[]any) string {
-	if len(values) == 0 {
-		return `1 = 0`
-	}
-	for _, v := range values {
-		*args = append(*args, v)
-	}
-	return column + ` IN (?` + strings.Repeat(`, ?`, len(values)-1) + `)`
-}
-
-// named are the visits of a day whose patient the hospital does not know and is called so.
-func (s *Service) named(ctx context.Context, query Query, text string) (ids []string, err error) {
-	where, args := query.where()
-	visits, err := s.rowsWhere(ctx, s.config.DB, where+` AND patient_id = ''`, args, position{}, mostShown)
-	if err == nil {
-		err = fillInvitations(ctx, s.config.DB, visits)
-	}
-	for _, v := range visits {
-		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.Role == auth.Patient && people.Named(i.Name, text) }) {
-			ids = append(ids, v.ID)
+// ofPatients reads the visits of a query whose patients a text finds: those whom the hospital knows, and on one day others by their names.
+func (s *Service) ofPatients(ctx context.Context, actor auth.Actor, query Query, text string) (all []Visit, more bool, err error) {
+	if s.config.Patients != nil {
+		patients, err := s.config.Patients.Search(ctx, actor, text)
+		if err != nil {
+			return nil, false, err
+		}
+		more = patients.More
+		if all, err = s.visitsOf(ctx, patients.Patients); err != nil {
+			return nil, false, err
 		}
 	}
-	return ids[:min(len(ids), MaxSearched+1)], err
+	all = slices.DeleteFunc(all, func(v Visit) bool {
+		return v.StartsAt.Before(query.From) || !query.To.IsZero() && !v.StartsAt.Before(query.To) || query.ClinicianID != "" && v.ClinicianID != query.ClinicianID
+	})
+	if query.From.IsZero() || query.To.IsZero() {
+		return all, more, nil
+	}
+	where, args := query.where()
+	others, err := s.rowsWhere(ctx, s.config.DB, where+` AND patient_id = ''`, args, position{}, mostShown)
+	if err == nil {
+		err = fillInvitations(ctx, s.config.DB, others)
+	}
+	for _, v := range others {
+		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.Role == auth.Patient && people.Named(i.Name, text) }) {
+			v.Invitations = nil
+			all = append(all, v)
+		}
+	}
+	return all, more, err
+}
+
+// visitsOf are all visits of patients. Sorting them is left to the caller: a database that is to do it looks through all visits there are.
+func (s *Service) visitsOf(ctx context.Context, patients []people.Patient) ([]Visit, error) {
+	if len(patients) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(patients))
+	for i, p := range patients {
+		args[i] = p.ID
+	}
+	return store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+		`SELECT `+visitColumns+` FROM visits WHERE patient_id <> '' AND patient_id IN (?`+strings.Repeat(`, ?`, len(patients)-1)+`)`, args...)
 }
 
 // justNow is how long ago a visit may have begun that still counts among those to come.
 const justNow = 12 * time.Hour
 
-// searchRows reads the visits of a condition, from now on and back.
-func (s *Service) searchRows(ctx context.Context, found *Searched, where string, args []any) error {
+// around reads the visits of a query that are nearest to now, after and before it.
+func (s *Service) around(ctx context.Context, query Query) ([]Visit, error) {
+	where, args := query.where()
 	now := store.Millis(s.now().Add(-justNow))
-	read := func(since, until int64, order string, limit int) ([]Visit, error) {
+	read := func(since, until int64, order string) ([]Visit, error) {
 		return store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
 			`SELECT `+visitColumns+` FROM visits WHERE `+where+` AND starts_at >= ? AND starts_at < ? ORDER BY starts_at `+order+`, id `+order+` LIMIT ?`,
-			append(slices.Clone(args), since, until, limit)...)
+			append(slices.Clone(args), since, until, MaxSearched+1)...)
 	}
-	toCome, err := read(now, math.MaxInt64, `ASC`, MaxSearched+1)
+	toCome, err := read(now, math.MaxInt64, `ASC`)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	past, err := read(0, now, `DESC`, MaxSearched+1)
-	if err != nil {
-		return err
-	}
-	found.More = found.More || len(toCome)+len(past) > MaxSearched
-	found.ToCome = toCome[:min(len(toCome), MaxSearched)]
-	found.Past = past[:min(len(past), MaxSearched-len(found.ToCome))]
-	for _, visits := range [][]Visit{found.ToCome, found.Past} {
-		if err := fillInvitations(ctx, s.config.DB, visits); err != nil {
-			return err
-		}
-	}
-	return nil
+	past, err := read(0, now, `DESC`)
+	return append(past, toCome...), err
 }

@@ -3,6 +3,7 @@ package clinicday
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -218,6 +219,8 @@ func (h *house) endOfDay(admin, scheduler, clinician *worker) {
 	h.queueShows(clinician, "/queue", map[string]int{"Over": 3, "No-show": 1})
 	h.queueShows(scheduler, "/queue?show=all", map[string]int{"Over": 36, "No-show": 2, "Cancelled": 2})
 
+	h.searches(scheduler, h.appointment(swung))
+
 	h.turn(1, "02:00")
 	day := h.date(clinicDay)
 	table := admin.sees("/figures.csv?by=week&from=" + day + "&to=" + day)
@@ -239,5 +242,21 @@ func (h *house) queueShows(who *worker, path string, want map[string]int) {
 	}
 	if !maps.Equal(got, want) {
 		h.t.Errorf("%s of %s shows %v, want %v", path, who.email, got, want)
+	}
+}
+
+// searches: the desk finds a visit by parts of the patient's name, and the hospital's program by the patient's number.
+func (h *house) searches(scheduler *worker, a *appointment) {
+	h.t.Helper()
+	_, _, page := scheduler.sends("/desk/search", url.Values{"query": {"child canary " + a.patient[len(a.patient)-2:]}, "day": {h.date(clinicDay)}})
+	if links := regexp.MustCompile(`href="/desk/visits/([^"/]+)"`).FindAllStringSubmatch(page, -1); len(links) != 1 || links[0][1] != a.id {
+		h.t.Errorf("the desk finds %v, want %s alone", links, a.id)
+	}
+	var found struct {
+		ToCome []listed `json:"to_come"`
+	}
+	h.calls(http.MethodPost, "/api/v1/visits/search", person{"query": fmt.Sprintf("MRN-%04d", a.n)}, &found)
+	if len(found.ToCome) != 1 || found.ToCome[0].ID != a.id {
+		h.t.Errorf("the program finds %v, want %s alone", found, a.id)
 	}
 }
