@@ -253,7 +253,7 @@ func (tour *tour) deskSeries(p *Person) {
 	p.shows(".error-message")
 	p.examine("search-wrong")
 	tour.searches(p, "zzz", "search-none")
-	tour.searches(p, "sample pat", "search-found")
+	tour.searches(p, "exam rob", "search-found")
 	tour.see(p, "/desk/schedule", "schedule")
 	tour.see(p, "/desk/schedule?view=week&by=service", "schedule-week")
 	tour.see(p, "/desk/visits/"+booked.ID+"/move", "move")
