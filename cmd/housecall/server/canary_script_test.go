@@ -35,6 +35,7 @@ func (p *probe) script() {
 	p.imports()
 	p.afterwards()
 	p.emergency()
+	p.follow(p.as(auth.Admin), "/admin/retention/holds", url.Values{"address": {p.s.URL() + "/desk/patients/" + patient}, "reason": {"Canary case"}})
 }
 
 // practice has an administrator say where webhooks go, and what the site is called.
@@ -46,6 +47,27 @@ func (p *probe) practice() {
 	}
 	end := strings.IndexAny(secret, `"< `)
 	p.secrets = append(p.secrets, secret[:end])
+	var made struct{ ID, Secret string }
+	p.call(p.program, "POST", "/api/v1/webhooks", object{"url": p.o.hook + "?token=CanaryToken", "about": "Canary Archive", "types": []string{"visit.created"}}, &made)
+	at := "/api/v1/webhooks/" + made.ID
+	var rotated struct{ Secret string }
+	p.call(p.program, "POST", at+"/secret", nil, &rotated)
+	p.secrets = append(p.secrets, strings.TrimPrefix(made.Secret, "whsec_"), strings.TrimPrefix(rotated.Secret, "whsec_"))
+	p.call(p.program, "POST", at+"/disable", nil, nil)
+	var state struct {
+		Webhooks   []object `json:"webhooks"`
+		DisabledAt string   `json:"disabled_at"`
+		Events     *int     `json:"events"`
+	}
+	if p.call(p.program, "GET", "/api/v1/webhooks", nil, &state); len(state.Webhooks) != 2 || state.Webhooks[1]["disabled_at"] == nil || state.Webhooks[1]["secret"] != nil {
+		p.t.Errorf("webhooks: %v", state.Webhooks)
+	}
+	p.call(p.program, "POST", at+"/enable", nil, &state)
+	p.call(p.program, "GET", at+"/deliveries", nil, nil)
+	if p.call(p.program, "POST", at+"/replay", object{"since": time.Now().Add(-time.Hour)}, &state); state.DisabledAt != "" || state.Events == nil {
+		p.t.Errorf("enabled and replayed: %v", state)
+	}
+	p.call(p.program, "DELETE", at, nil, nil)
 	p.follow(p.as(auth.Admin), "/admin/sites/new", url.Values{"name": {"Canary Site"}, "zone": {"America/New_York"}, "country": {"US"}, "phone": {"+12125550100"}, "cut_off": {"16:00"},
 		"languages": {"en", "es"}, "weekend": {"0", "6"}, "holidays": {"2027-07-05 Canary Day"}})
 	site := p.column(`SELECT id FROM sites ORDER BY id`)[0]

@@ -195,12 +195,12 @@ func watched(t *testing.T) (*server.Server, *outside) {
 	return s, o
 }
 
-// plain are the columns that hold health data as it is, since people look for it and pages list it; each must have held a canary in the end. No other column may.
+// plain are the columns that hold what is typed as it is, since people look for it and pages list it, or since it is of no patient; each must have held a canary in the end. No other column may.
 var plain = []string{
 	"patients.name", "patients.birth_date", "patients.number", "patients.number_key", "patients.folded",
 	"patient_contacts.name", "patient_contacts.relation", "patient_contacts.email", "patient_contacts.phone",
 	"visits.service", "visits.birth_date", "visits.identifier_value", "invitations.name", "invitations.email", "invitations.phone",
-	"sites.name", "sites.phone", "site_services.name", "site_holidays.name", "staff_accounts.name", "staff_accounts.email", "staff_keys.name", "notify_endpoints.about",
+	"sites.name", "sites.phone", "site_services.name", "site_holidays.name", "staff_accounts.name", "staff_accounts.email", "staff_keys.name", "notify_endpoints.about", "consent_texts.text",
 }
 
 // sealed are the columns said to be sealed: in each must be something in the end.

@@ -60,5 +60,6 @@ func (s *Server) openReminders(_ context.Context, h *house) error {
 		return err
 	}
 	webhooks.Routes(h.routes)
+	h.post.webhooks.API(h.calls)
 	return nil
 }
