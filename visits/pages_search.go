@@ -2,6 +2,7 @@ package visits
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,8 +83,13 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	opened, err := d.service.opened(r.Context(), web.Actor(r.Context()), slices.Concat(found.ToCome, found.Past))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	v.Asked, v.More, v.Count = true, found.More, len(found.ToCome)+len(found.Past)
-	v.ToCome, v.Past = d.service.newDays(found.ToCome, nil, zone, own), d.service.newDays(found.Past, nil, zone, own)
+	v.ToCome, v.Past = d.service.newDays(found.ToCome, opened, zone, own), d.service.newDays(found.Past, opened, zone, own)
 	d.showSearch(w, r, http.StatusOK, v)
 }
 

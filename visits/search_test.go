@@ -122,14 +122,19 @@ func TestDeskSearch(t *testing.T) {
 	p := newPractice(t)
 	d := newDeskOf(t, p.hospital)
 	r := d.signIn(auth.Scheduler)
-	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	q := p.request()
+	q.People[1].StaffID = p.doctor.ID
+	v, links, err := p.Create(t.Context(), p.scheduler, q)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[1])}); err != nil {
 		t.Fatal(err)
 	}
 	wantWords(t, r.get("/desk"), "Find a visit")
 	wantWords(t, r.get("/desk/search"), "Patient or visit", "Anybody")
 	w := r.post("/desk/search", url.Values{"query": {"patientname"}})
-	wantWords(t, w, "1 visit found", canaryPatient)
+	wantWords(t, w, "1 visit found", canaryPatient, "Clinician Link opened")
 	if link := `href="/desk/visits/` + v.ID + `"`; w.Code != http.StatusOK || !strings.Contains(w.Body.String(), link) {
 		t.Errorf("%d, without %s", w.Code, link)
 	}
