@@ -57,7 +57,7 @@ func (tour *tour) unsettled(p *Person) {
 	}
 	now := store.Millis(time.Now())
 	if _, err := db.ExecContext(tour.t.Context(), `INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
-		VALUES (?, 'email', 'visit.reminder', 'a', 'en', ?, '', ?, 'unsure', ?, '', 1, 1)`, store.NewID(), visit, now, now); err != nil {
+		VALUES (?, 'email', 'visit.reminder', ?, 'en', ?, '', ?, 'unsure', ?, '', 1, 1)`, store.NewID(), visit+"|"+visit+"|0|1|1d", visit, now, now); err != nil {
 		tour.t.Fatal(err)
 	}
 	tour.see(p, "/desk/messages", "messages")
