@@ -51,6 +51,8 @@ var deskStates = []state{
 	{"visit-wrong", "adding nobody"},
 	{"messages", "what people of a visit were told, and a form to say that it runs late"},
 	{"late", "people were told that it runs late"},
+	{"edit", "changing what a visit is about"},
+	{"mend", "changing how somebody is called and reached"},
 	{"link-added", "the link of somebody who was just added"},
 	{"new-link-sure", "is the old link to stop working?"},
 	{"new-link", "the new link"},
@@ -179,6 +181,8 @@ func (tour *tour) deskVisit(p *Person) {
 	p.examine("late")
 	tour.book(26 * time.Hour)
 	person := "/desk/visits/" + booked.ID + "/people/" + booked.invited(t, noor)
+	tour.see(p, "/desk/visits/"+booked.ID+"/edit", "edit")
+	tour.see(p, person+"/edit", "mend")
 	tour.see(p, person+"/new-link", "new-link-sure")
 	p.submits()
 	p.examine("new-link")

@@ -292,6 +292,22 @@ func (s *Service) registerVisits(a *api.API) {
 			}
 			return &visitOutput{visitOf(v, nil)}, nil
 		})
+	type editInput struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		Body  struct {
+			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: as it is"`
+			Service      *string `json:"service,omitempty" doc:"Not there: the name of service_id, or as it is"`
+			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
+		}
+	}
+	api.Register(a, call("edit-visit", http.MethodPatch, apiPath+"/{visit}/booking", auth.VisitSchedule, http.StatusOK, "Change what a visit is about, and whether it is confidential"),
+		func(ctx context.Context, in *editInput) (*visitOutput, error) {
+			v, err := s.Edit(ctx, web.Actor(ctx), in.Visit, Edit(in.Body))
+			if err != nil {
+				return nil, err
+			}
+			return &visitOutput{visitOf(v, nil)}, nil
+		})
 	type cancelInput struct {
 		Visit string `path:"visit" doc:"The visit's id"`
 		Rest  bool   `query:"rest" doc:"Also all later visits of its series that have not begun"`
@@ -335,6 +351,26 @@ func (s *Service) registerInvitations(a *api.API) {
 				return nil, err
 			}
 			return &invitationOutput{invitationOf(link.Invitation, link.URL)}, nil
+		})
+
+	type mendInput struct {
+		Visit      string `path:"visit" doc:"The visit's id"`
+		Invitation string `path:"invitation" doc:"The invitation's id"`
+		Body       struct {
+			Name     *phi.Text `json:"name,omitempty" doc:"Not there, like the others: as it is"`
+			Language *string   `json:"language,omitempty" doc:"Empty: not known"`
+			Email    *phi.Text `json:"email,omitempty" doc:"Empty: none is known. What the patient's contact has is changed there"`
+			Phone    *phi.Text `json:"phone,omitempty" doc:"Likewise"`
+		}
+	}
+	api.Register(a, call("edit-invitation", http.MethodPatch, path+"/{invitation}", auth.VisitSchedule, http.StatusOK,
+		"Change how a person is called and reached; elsewhere they get another link, and the old one stops working"),
+		func(ctx context.Context, in *mendInput) (*invitationOutput, error) {
+			i, err := s.Mend(ctx, web.Actor(ctx), in.Visit, in.Invitation, Mend(in.Body))
+			if err != nil {
+				return nil, err
+			}
+			return &invitationOutput{invitationOf(i, "")}, nil
 		})
 
 	type withdrawInput struct {

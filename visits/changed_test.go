@@ -12,6 +12,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
 )
@@ -64,10 +65,10 @@ func TestChanges(t *testing.T) {
 	h := newHospital(t)
 	h.emergency = granted{}
 	since := observed(h)
-	told := map[visits.ChangeKind]bool{visits.ChangeBooking: true} // no act does it yet
-	rows := func() string {                                        // what visits and invitations there are, without what was tried at their links
-		return strings.Join(slices.Concat(h.column(`SELECT id || state || starts_at || ends_at || sequence || clinician_id || interpreter FROM visits ORDER BY id`),
-			h.column(`SELECT id || generation || revoked_at FROM invitations ORDER BY id`)), "\n")
+	told := map[visits.ChangeKind]bool{}
+	rows := func() string { // what visits and invitations there are, without what was tried at their links
+		return strings.Join(slices.Concat(h.column(`SELECT id || state || starts_at || ends_at || sequence || clinician_id || interpreter || service || confidential FROM visits ORDER BY id`),
+			h.column(`SELECT id || generation || revoked_at || name || email FROM invitations ORDER BY id`)), "\n")
 	}
 	var v visits.Visit
 	var links []visits.Link
@@ -103,6 +104,17 @@ func TestChanges(t *testing.T) {
 		}, "invited of one"},
 		{"a link again", func() { must(h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, false)) }, "link_shown of one"},
 		{"a new link", func() { must(h.Resend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, true)) }, "link_renewed of one"},
+		{"another service", func() { must(h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new("Neurology")})) }, "changed"},
+		{"the same service", func() { must(h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new(" Neurology ")})) }, ""},
+		{"another name", func() {
+			must(h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Name: new(phi.Text("Canary Stepfather"))}))
+		}, "changed of one"},
+		{"another address", func() {
+			must(h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Email: new(phi.Text("canary@example.org"))}))
+		}, "link_renewed of one"},
+		{"the same address", func() {
+			must(h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Email: new(phi.Text("canary@example.org"))}))
+		}, ""},
 		{"a withdrawal", func() { must(h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID)) }, "revoked of one"},
 		{"once more", func() { must(h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID)) }, ""},
 		{"a room", event(visits.RoomOpened, "", 0), "opened"},
@@ -184,12 +196,14 @@ func TestActsAreKnown(t *testing.T) {
 		"Create",
 		"CreateAll",
 		"CreateSeries",
+		"Edit",
 		"EmergencyEnd",
 		"EmergencyJoin",
 		"Enter",
 		"HandOver",
 		"Invite",
 		"InviteFrom",
+		"Mend",
 		"Move",
 		"NoShow",
 		"NotNoShow",

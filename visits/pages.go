@@ -82,6 +82,10 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST /desk/visits/{visit}/people/{person}/revoke", revoke, d.revoke)
 	routes.HandleFunc("GET /desk/visits/{visit}/move", schedule, d.moveForm)
 	routes.HandleFunc("POST /desk/visits/{visit}/move", schedule, d.move)
+	routes.HandleFunc("GET /desk/visits/{visit}/edit", schedule, d.editForm)
+	routes.HandleFunc("POST /desk/visits/{visit}/edit", schedule, d.edit)
+	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/edit", schedule, d.mendForm)
+	routes.HandleFunc("POST /desk/visits/{visit}/people/{person}/edit", schedule, d.mend)
 	routes.HandleFunc("GET /desk/visits/{visit}/interpreter", schedule, d.interpreterForm)
 	routes.HandleFunc("POST /desk/visits/{visit}/interpreter", schedule, d.bookInterpreter)
 	routes.HandleFunc("GET /desk/visits/{visit}/cancel", revoke, d.confirm(cancelQuestion))
@@ -270,7 +274,7 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 	}
 	view.Invite = f
 	switch done := r.URL.Query().Get("done"); done {
-	case "revoked", "cancelled", "interpreter", "moved":
+	case "revoked", "cancelled", "interpreter", "moved", "edited":
 		view.Done = own.T("desk.done." + done)
 	}
 	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})

@@ -32,14 +32,14 @@ func (w Window) scanVisit(scan func(...any) error) (Visit, error) {
 	return v, nil
 }
 
-const invitationColumns = `id, visit_id, name, role, language, generation, tries, revoked_at, created_at, contact_id, staff_id, email, phone`
+const invitationColumns = `id, visit_id, name, role, language, generation, tries, revoked_at, created_at, contact_id, staff_id, email, phone, mended`
 
 func scanInvitation(scan func(...any) error) (Invitation, error) {
 	var i Invitation
 	var tries int
 	var revoked, created int64
 	if err := scan(&i.ID, &i.VisitID, &i.Name, &i.Role, &i.Language, &i.Generation, &tries, &revoked, &created,
-		&i.ContactID, &i.StaffID, &i.Email, &i.Phone); err != nil {
+		&i.ContactID, &i.StaffID, &i.Email, &i.Phone, &i.Mended); err != nil {
 		return Invitation{}, err
 	}
 	i.Locked, i.RevokedAt, i.CreatedAt = tries >= maxTries, store.Time(revoked), store.Time(created)
@@ -68,7 +68,7 @@ func number(b bool) int64 {
 
 // insertInvitation adds an invitation with its first code.
 func (s *Service) insertInvitation(ctx context.Context, tx *store.Tx, i Invitation) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO invitations (`+invitationColumns+`) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)`,
+	_, err := tx.ExecContext(ctx, `INSERT INTO invitations (`+invitationColumns+`) VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, 0)`,
 		i.ID, i.VisitID, i.Name, string(i.Role), i.Language, i.Generation, store.Millis(i.CreatedAt), i.ContactID, i.StaffID, i.Email, i.Phone)
 	if err != nil {
 		return fmt.Errorf("insert an invitation: %w", err)

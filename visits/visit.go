@@ -136,6 +136,7 @@ type Invitation struct {
 	Locked     bool      // five wrong dates of birth were given; a new link unlocks
 	RevokedAt  time.Time // zero: not withdrawn
 	CreatedAt  time.Time
+	Mended     int // how often the ways to reach the person were changed
 
 	Check *DeviceCheck // that they made before the visit; nil: none. Only of a visit that was read whole
 }

@@ -72,7 +72,7 @@ func (s *Service) holds(v visits.Visit, i visits.Invitation, kind string, k key)
 	case kindLate:
 		return v.State != visits.InProgress
 	}
-	return k.generation == 0 || k.generation == i.Generation
+	return k.generation == -i.Mended || k.generation > 0 && k.generation == i.Generation
 }
 
 // letter is a message on its way to words.

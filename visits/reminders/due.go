@@ -104,10 +104,10 @@ func (p plan) due(a addressee) (kind string, k key, ok bool) {
 	return kind, k, kind != "" && !there
 }
 
-// generation is that of the link which stands in somebody's messages; 0: none does.
+// generation is that of the link which stands in somebody's messages. Where none does it counts how often their address was mended, below zero: 0 at first.
 func (p plan) generation(i visits.Invitation) int {
 	if !p.links(i) {
-		return 0
+		return -i.Mended
 	}
 	return i.Generation
 }
@@ -135,6 +135,9 @@ func (p plan) kind(i visits.Invitation, own []said) (kind, detail string) {
 	case !invited:
 		return kindConfirmed, ""
 	case slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.sequence == v.Sequence }):
+		if !p.links(i) { // it went to an address that was wrong
+			return kindConfirmed, ""
+		}
 		return kindLink, ""
 	case v.State == visits.InProgress: // only its end has moved
 		return "", ""

@@ -327,3 +327,27 @@ func TestSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestMendedAddress: who was written to at a wrong address is told at the right one; a new link comes along where links stand in messages, and reminders follow.
+func TestMendedAddress(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	aunt, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Aunt", Role: auth.Guest, Email: "wrong@example.org", Language: "en"})
+	h.must(err)
+	h.due()
+	h.wantSubjects("wrong@example.org", "Video visit")
+	right := phi.Text("aunt@example.org")
+	_, err = h.Mend(t.Context(), h.scheduler, v.ID, aunt.Invitation.ID, visits.Mend{Email: &right})
+	h.must(err)
+	h.due()
+	h.wantSubjects("aunt@example.org", "New link")
+	doctor := v.Invitations[slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.Role == auth.Clinician })]
+	elsewhere := phi.Text("elsewhere@example.org")
+	_, err = h.Mend(t.Context(), h.scheduler, v.ID, doctor.ID, visits.Mend{Email: &elsewhere})
+	h.must(err)
+	h.due()
+	h.wantSubjects("elsewhere@example.org", "Video visit")
+	h.until(starts.Add(-20 * time.Hour))
+	h.wantSubjects("aunt@example.org", "New link", "Reminder", "Reminder")
+	h.wantSubjects("wrong@example.org", "Video visit")
+}

@@ -1,0 +1,218 @@
+package visits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+)
+
+// Edit says what a visit is about instead. When it is, Move changes; who leads it, HandOver.
+type Edit struct {
+	ServiceID    *string // of the visit's site; empty: none of those that the site knows. nil: as it is
+	Service      *string // its name; nil: that of ServiceID, or as it is
+	Confidential *bool   // nil: as it is
+}
+
+// Edit changes what a visit that is not over is about, and whether it is confidential. What is wrong is a fault.NotValid; a visit cannot become confidential
+// while somebody is invited who must not hear of it.
+func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Edit) (Visit, error) {
+	var known practice
+	if actor.May(auth.VisitSchedule) { // or it would be told what is known
+		v, err := s.visitRow(ctx, s.config.DB, visit)
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			return Visit{}, err
+		}
+		b := Booking{SiteID: v.SiteID, PatientID: v.PatientID}
+		if e.ServiceID != nil {
+			b.ServiceID = *e.ServiceID
+		}
+		known = s.practiceOf(ctx, b, nil, nil, nil)
+	}
+	var v Visit
+	err := s.act(ctx, actor, "visit.edit", auth.VisitSchedule, store.About("visit", visit), func(tx *store.Tx, a *store.Act) (err error) {
+		if v, err = s.visitWhole(ctx, tx, visit); err != nil {
+			return err
+		}
+		if s.over(v) {
+			return conflict("visit_over.move", "The visit is over, so it cannot be changed.")
+		}
+		if known.problems != nil {
+			return known.problems
+		}
+		old := v
+		e.apply(&v, known)
+		if err := fault.InvalidAll(known.checkEdit(v, old)...); err != nil {
+			return err
+		}
+		if v.Service == old.Service && v.ServiceID == old.ServiceID && v.Confidential == old.Confidential {
+			return nil
+		}
+		a.Detail = fmt.Sprintf("service %t, confidential %t", v.Service != old.Service || v.ServiceID != old.ServiceID, v.Confidential)
+		if _, err := tx.ExecContext(ctx, `UPDATE visits SET service = ?, service_id = ?, confidential = ? WHERE id = ?`, v.Service, v.ServiceID, number(v.Confidential), v.ID); err != nil {
+			return fmt.Errorf("edit a visit: %w", err)
+		}
+		return s.changed(ctx, tx, ChangeBooking, v, "")
+	})
+	if err != nil {
+		return Visit{}, err
+	}
+	return v, nil
+}
+
+// apply edits a visit in memory.
+func (e Edit) apply(v *Visit, known practice) {
+	if e.ServiceID != nil {
+		v.ServiceID = *e.ServiceID
+		if known.service.ID != "" {
+			v.Service = known.service.Name
+		}
+	}
+	if e.Service != nil {
+		v.Service = strings.TrimSpace(*e.Service)
+	}
+	if e.Confidential != nil {
+		v.Confidential = *e.Confidential
+	}
+}
+
+// checkEdit says what is wrong with a visit that was edited.
+func (p *practice) checkEdit(v, old Visit) []fault.Field {
+	wrong := slices.Clone(p.wrong)
+	if key, detail := checkLine(v.Service); key != "" {
+		wrong = append(wrong, fault.Field{Field: "service", Key: key, Detail: detail})
+	}
+	switch {
+	case p.service.ID == "" || p.service.ID == old.ServiceID:
+	case p.service.SiteID != p.site.ID:
+		wrong = append(wrong, fault.Field{Field: "service_id", Key: "elsewhere", Detail: "is a service of another site"})
+	case !p.service.Active:
+		wrong = append(wrong, fault.Field{Field: "service_id", Key: "closed", Detail: "is a service that takes no new visits"})
+	}
+	if !v.Confidential || old.Confidential {
+		return wrong
+	}
+	for n, i := range v.Invitations {
+		if !i.Revoked() {
+			q := Person{Name: i.Name, Role: i.Role, ContactID: i.ContactID, StaffID: i.StaffID, Email: i.Email, Phone: i.Phone}
+			wrong = append(wrong, p.checkPerson(q, fmt.Sprintf("people[%d].", n), true)...)
+		}
+	}
+	return wrong
+}
+
+// Mend says how a person of a visit is called and reached instead. nil: as before.
+type Mend struct {
+	Name     *phi.Text
+	Language *string
+	Email    *phi.Text // where no contact of the patient has one; empty: none is known
+	Phone    *phi.Text // likewise
+}
+
+// Mend changes how an invited person is called and reached. With another address or number they get another link, which is sent there: whoever got the old
+// one, perhaps somebody else, can do nothing with it. What is wrong is a fault.NotValid; an address that the patient's contact has is changed there.
+func (s *Service) Mend(ctx context.Context, actor auth.Actor, visit, invitation string, m Mend) (Invitation, error) {
+	var known practice
+	if actor.May(auth.VisitSchedule) {
+		var err error
+		if _, known, err = s.dressPerson(ctx, visit, Person{}); err != nil {
+			return Invitation{}, err
+		}
+	}
+	var i Invitation
+	err := s.act(ctx, actor, "invitation.edit", auth.VisitSchedule, store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitRow(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		if i, err = invitationRow(ctx, tx, visit, invitation); err != nil {
+			return err
+		}
+		switch {
+		case i.Revoked():
+			return conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
+		case s.over(v):
+			return conflict("visit_over.links", "The visit is over, so its links work no more.")
+		}
+		old := i
+		m.apply(&i, known)
+		if err := fault.InvalidAll(known.checkMend(i, old, v.Confidential, s.config.Languages)...); err != nil {
+			return err
+		}
+		elsewhere := i.Email != old.Email || i.Phone != old.Phone
+		a.Detail = fmt.Sprintf("visit %s, reached elsewhere %t", v.ID, elsewhere)
+		if i == old {
+			return nil
+		}
+		if !elsewhere {
+			return s.mended(ctx, tx, i, v, ChangeBooking)
+		}
+		i.Mended++
+		i.Generation++
+		i.Locked = false
+		if err := s.insertCode(ctx, tx, i); err != nil {
+			return err
+		}
+		if err := insertRemoval(ctx, tx, visit, i.ID, s.now()); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE invitations SET tries = 0 WHERE id = ?`, i.ID); err != nil {
+			return fmt.Errorf("renew a link: %w", err)
+		}
+		return s.mended(ctx, tx, i, v, ChangeLinkRenewed)
+	})
+	if s.wake(err) != nil {
+		return Invitation{}, err
+	}
+	return i, nil
+}
+
+// mended writes an invitation that was changed.
+func (s *Service) mended(ctx context.Context, tx *store.Tx, i Invitation, v Visit, kind ChangeKind) error {
+	_, err := tx.ExecContext(ctx, `UPDATE invitations SET name = ?, language = ?, email = ?, phone = ?, generation = ?, mended = ? WHERE id = ?`,
+		i.Name, i.Language, i.Email, i.Phone, i.Generation, i.Mended, i.ID)
+	if err != nil {
+		return fmt.Errorf("change an invitation: %w", err)
+	}
+	return s.changed(ctx, tx, kind, v, i.ID)
+}
+
+// apply changes an invitation in memory.
+func (m Mend) apply(i *Invitation, known practice) {
+	p := Person{Name: i.Name, Email: i.Email, Phone: i.Phone}
+	if m.Name != nil {
+		p.Name = *m.Name
+	}
+	if m.Email != nil {
+		p.Email = *m.Email
+	}
+	if m.Phone != nil {
+		p.Phone = *m.Phone
+	}
+	if m.Language != nil {
+		i.Language = *m.Language
+	}
+	i.Name = p.tidy().Name
+	i.Email, i.Phone = people.TidyReach(p.Email, p.Phone, known.site.Country)
+}
+
+// checkMend says what is wrong with an invitation that was changed.
+func (p *practice) checkMend(i, old Invitation, confidential bool, languages []string) []fault.Field {
+	q := Person{Name: i.Name, Role: i.Role, Language: i.Language, ContactID: i.ContactID, StaffID: i.StaffID, Email: i.Email, Phone: i.Phone}
+	wrong := slices.Concat(q.check("", languages), p.checkPerson(q, "", confidential))
+	contact, _ := p.contact(i.ContactID)
+	if contact.Email != "" && i.Email != old.Email {
+		wrong = append(wrong, fault.Field{Field: "email", Key: "contact", Detail: "is that of the patient's contact: change it there, and renew the link"})
+	}
+	if contact.Phone != "" && i.Phone != old.Phone {
+		wrong = append(wrong, fault.Field{Field: "phone", Key: "contact", Detail: "is that of the patient's contact: change it there, and renew the link"})
+	}
+	return wrong
+}

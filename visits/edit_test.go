@@ -1,0 +1,111 @@
+package visits_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/visits"
+)
+
+// TestEditConfidential: a visit becomes confidential only when nobody is invited any more who must not hear of it.
+func TestEditConfidential(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit(func(r *visits.Request) { r.People[2].Email = "canary@example.org" })
+	_, err := h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Confidential: new(true)})
+	wantFields(t, err, "people[2].role")
+	if h.show(v.ID).Confidential {
+		t.Error("confidential all the same")
+	}
+	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID); err != nil {
+		t.Fatal(err)
+	}
+	if v, err = h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Confidential: new(true)}); err != nil || !v.Confidential {
+		t.Errorf("%+v, %v", v, err)
+	}
+	_, err = h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new("")})
+	wantFields(t, err, "service")
+	_, err = h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{ServiceID: new(store.NewID())})
+	wantFields(t, err, "service_id")
+	nobody := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
+	if _, err = h.Edit(t.Context(), nobody, v.ID, visits.Edit{Service: new("Other")}); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("edited by a clinician: %v", err)
+	}
+	if err := h.Cancel(t.Context(), h.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new("Other")})
+	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+}
+
+// TestMend: with another address a person gets another link; whoever has the old one gets in no more.
+func TestMend(t *testing.T) {
+	h := newHospital(t)
+	v, links := h.visit(func(r *visits.Request) { r.People[2].Email = "wrong@example.org" })
+	mend := func(m visits.Mend) (visits.Invitation, error) {
+		return h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, m)
+	}
+	if i, err := mend(visits.Mend{Name: new(phi.Text(" Sample Stepfather ")), Language: new("es")}); err != nil || i.Name != "Sample Stepfather" || i.Language != "es" || i.Generation != 1 {
+		t.Errorf("%+v, %v", i, err)
+	}
+	h.redeem(links[2], "")
+	i, err := mend(visits.Mend{Email: new(phi.Text("right@example.org"))})
+	if err != nil || i.Email != "right@example.org" || i.Generation != 2 {
+		t.Errorf("%+v, %v", i, err)
+	}
+	_, err = h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[2])})
+	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	link, err := h.Resend(t.Context(), h.scheduler, v.ID, i.ID, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.redeem(link, "")
+	_, err = mend(visits.Mend{Name: new(phi.Text("")), Email: new(phi.Text("nonsense")), Language: new("tlh")})
+	wantFields(t, err, "email", "language", "name")
+	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, i.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = mend(visits.Mend{Name: new(phi.Text("Other"))})
+	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+}
+
+// TestEditOverHTTP does both by the JSON API.
+func TestEditOverHTTP(t *testing.T) {
+	f := newFront(t, auth.Program)
+	v, links := f.visit()
+	if r := f.do(http.MethodPatch, "/api/v1/visits/"+v.ID+"/booking", `{"service":"Neurology"}`, bearer(f.key)); r.StatusCode != http.StatusOK || r.json(t)["service"] != "Neurology" {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	path := "/api/v1/visits/" + v.ID + "/invitations/" + links[2].Invitation.ID
+	if r := f.do(http.MethodPatch, path, `{"email":"right@example.org"}`, bearer(f.key)); r.StatusCode != http.StatusOK || r.json(t)["email"] != "right@example.org" || r.json(t)["generation"] != 2.0 {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+}
+
+// TestDeskEdits: service and confidentiality of a visit, and how its people are reached, are changed on pages.
+func TestDeskEdits(t *testing.T) {
+	d := newDesk(t)
+	r := d.signIn(auth.Scheduler)
+	v, links := d.visit(func(q *visits.Request) { q.People[2].Email = "wrong@example.org" })
+	page := "/desk/visits/" + v.ID
+	wantWords(t, r.get(page+"/edit"), "Change service", "Confidential visit")
+	wantWords(t, r.post(page+"/edit", url.Values{"service": {"Neurology"}, "confidential": {"yes"}}), "Parents and guardians get no message about a confidential visit")
+	if got := r.post(page+"/edit", url.Values{"service": {"Neurology"}, "confidential": {"no"}}).Header().Get("Location"); got != page+"?done=edited" {
+		t.Errorf("edited: to %q", got)
+	}
+	person := page + "/people/" + links[2].Invitation.ID
+	wantWords(t, r.get(person+"/edit"), "the person gets a new link there")
+	wantWords(t, r.post(person+"/edit", url.Values{"name": {""}, "email": {"nonsense"}}), "Enter the person’s name", "Enter an email address")
+	if got := r.post(person+"/edit", url.Values{"name": {"Sample Stepfather"}, "email": {"wrong@example.org"}}).Header().Get("Location"); got != page+"?done=edited" {
+		t.Errorf("renamed: to %q", got)
+	}
+	if got := r.post(person+"/edit", url.Values{"name": {"Sample Stepfather"}, "email": {"right@example.org"}}).Header().Get("Location"); got != person+"/link?new" {
+		t.Errorf("reached elsewhere: to %q", got)
+	}
+	wantWords(t, r.get(page+"?done=edited"), "Neurology", "Sample Stepfather", "The change is saved.")
+}
