@@ -253,6 +253,7 @@ func TestActsAreKnown(t *testing.T) {
 		"Show",
 		"SiteOf",
 		"Told",
+		"Upcoming",
 		"Visit",
 		"Window",
 	}

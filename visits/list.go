@@ -74,6 +74,16 @@ func (s *Service) schedule(ctx context.Context, actor auth.Actor, q Query) (all 
 	return all, err
 }
 
+// Upcoming are the ids of visits that have not begun, in their order after the id after, up to limit.
+func (s *Service) Upcoming(ctx context.Context, after string, limit int) ([]string, error) {
+	ids, err := store.Collect(ctx, s.config.DB, scanID, `SELECT id FROM visits WHERE state IN (?, ?) AND starts_at > ? AND id > ? ORDER BY id LIMIT ?`,
+		string(Scheduled), string(Open), store.Millis(s.now()), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list visits to come: %w", err)
+	}
+	return ids, nil
+}
+
 func (q Query) check() (limit int, after position, err error) {
 	var wrong []fault.Field
 	limit = q.Limit

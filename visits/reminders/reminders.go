@@ -24,6 +24,9 @@ import (
 	"housecall/visits/calendar"
 )
 
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
 //go:embed locales/*.json
 var localeFiles embed.FS
 
@@ -36,10 +39,11 @@ const Late auth.Action = "visit.late"
 // Rules are who may do that.
 var Rules = []auth.Rule{{Action: Late, Meaning: "tell the people of a visit that it begins later", Roles: []auth.Role{auth.Clinician, auth.Scheduler, auth.Admin}}}
 
-// The kinds of job. The key of each is the visit's id.
+// The kinds of job. The key of the first two is the visit's id.
 const (
 	jobChanged = "visits.changed" // something of the visit has changed
 	jobStep    = "visits.remind"  // the time of a reminder has come
+	jobPlan    = "visits.plan"    // visits are there that nothing was planned for; the key is planKey
 )
 
 // Changed is for visits.Config.Changed: it has people told of a change, and stops what would tell them what held before.
@@ -65,6 +69,7 @@ type Visits interface {
 	LinkToSend(v visits.Visit, i visits.Invitation) string
 	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)
 	SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error)
+	Upcoming(ctx context.Context, after string, limit int) ([]string, error)
 	KeepLate(ctx context.Context, tx *store.Tx, v visits.Visit, minutes int) error
 }
 
@@ -95,6 +100,7 @@ func New(c Config) *Service {
 	s := &Service{c}
 	c.Jobs.Handle(jobChanged, s.tell)
 	c.Jobs.Handle(jobStep, s.tell)
+	c.Jobs.Handle(jobPlan, s.planRest)
 	for _, kind := range kinds() {
 		c.Outbox.Compose(kind, s.compose)
 	}

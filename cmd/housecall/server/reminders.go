@@ -46,9 +46,12 @@ func webhookTypes() (all []string) {
 func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
 
 // openReminders has people of visits told and reminded of them, and adds the pages of that and of webhooks.
-func (s *Server) openReminders(_ context.Context, h *house) error {
+func (s *Server) openReminders(ctx context.Context, h *house) error {
 	s.Reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.post.queue, Outbox: h.post.outbox, Visits: s.Visits, Policy: h.policy, Words: h.book,
 		Steps: s.config.Reminders, Now: s.config.Now})
+	if err := s.Reminders.PlanBefore(ctx); err != nil {
+		return err
+	}
 	desk, err := reminders.NewDesk(s.Reminders, h.pages, s.config.TimeZone)
 	if err != nil {
 		return err

@@ -1,0 +1,76 @@
+package reminders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"housecall/platform/fault"
+	"housecall/platform/jobs"
+	"housecall/platform/store"
+)
+
+// planAtOnce is how many visits are planned in one transaction.
+const planAtOnce = 100
+
+// planKey is that of the one job there is of its kind.
+const planKey = "before"
+
+// PlanBefore has the people of visits reminded that were made before there were reminders, or by whoever knew nothing of them. It does so once for a database,
+// however often and on however many nodes it is called: call it at the start, after New.
+func (s *Service) PlanBefore(ctx context.Context) error {
+	if err := s.config.DB.Migrate(ctx, "reminders", store.Folder(migrationFiles, "migrations")); err != nil {
+		return err
+	}
+	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+		done, err := tx.ExecContext(ctx, `INSERT INTO reminders_begun (one, at) VALUES (1, ?) ON CONFLICT DO NOTHING`, store.Millis(s.now()))
+		if err != nil {
+			return fmt.Errorf("begin reminders: %w", err)
+		}
+		if rows, err := done.RowsAffected(); err != nil || rows == 0 {
+			return err
+		}
+		return s.config.Jobs.Put(ctx, tx, jobs.Job{Kind: jobPlan, Key: planKey, At: s.config.Jobs.Now()})
+	})
+}
+
+// planRest plans reminders of the next visits after the one in the payload. Nobody is told anything before a reminder is due: they know of their visit.
+// What was planned already is planned for the same time again.
+func (s *Service) planRest(ctx context.Context, j jobs.Job) error {
+	ids, err := s.config.Visits.Upcoming(ctx, j.Payload, planAtOnce)
+	if err != nil {
+		return err
+	}
+	var steps []jobs.Job
+	for _, id := range ids {
+		v, err := s.config.Visits.Visit(ctx, id)
+		if errors.Is(err, fault.NotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		site, err := s.config.Visits.SiteOf(ctx, v)
+		if err != nil {
+			return err
+		}
+		p := plan{visit: v, steps: s.config.Steps, zone: site.Zone, now: s.now()}
+		if times := p.times(); len(times) > 0 {
+			steps = append(steps, jobs.Job{Kind: jobStep, Key: id, At: times[0]})
+		}
+	}
+	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := j.Done(ctx, tx); err != nil {
+			return err
+		}
+		if len(ids) == planAtOnce {
+			steps = append(steps, jobs.Job{Kind: jobPlan, Key: planKey, Payload: ids[len(ids)-1], At: s.config.Jobs.Now()})
+		}
+		for _, step := range steps {
+			if err := s.config.Jobs.Put(ctx, tx, step); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
