@@ -211,8 +211,6 @@ var unreached = map[string]string{
 	"POST /desk/visits/{visit}/cancel-rest":              noText,
 	"POST /desk/visits/{visit}/messages/{message}/again": noText,
 	"POST /queue/visits/{visit}/hand-over":               noText,
-	"POST /api/v1/late":                                  "it takes a link's code, and answers a number",
-	"GET /v/{visit}/late":                                "it answers a number",
 	"POST /v/{visit}/device-check":                       "it takes fixed words alone",
 	"GET /static/":                                       "it is the same for everybody",
 }
