@@ -30,6 +30,7 @@ import (
 	"housecall/visits/after"
 	"housecall/visits/figures"
 	"housecall/visits/imports"
+	"housecall/visits/reminders"
 	"housecall/visits/retention"
 )
 
@@ -39,7 +40,7 @@ func schemas() []backup.Schema {
 		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
 		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()},
 		{Name: "emergency", Files: emergency.Migrations()}, {Name: "visits_after", Files: after.Migrations()}, {Name: "visits_imports", Files: imports.Migrations()},
-		{Name: "visits_retention", Files: retention.Migrations()},
+		{Name: "visits_reminders", Files: reminders.Migrations()}, {Name: "visits_retention", Files: retention.Migrations()},
 		{Name: "figures", Files: figures.Migrations()}}
 }
 

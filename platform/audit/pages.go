@@ -31,7 +31,7 @@ const Path = "/admin/audit"
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: Path, Words: "audit.title", Action: Read, Group: web.GroupWatch, About: "audit.about"}}
+	return []web.Link{{Path: Path, Words: "audit.title", Action: Read, Group: web.GroupInsight, About: "audit.about"}}
 }
 
 // Desk is the page of the audit.

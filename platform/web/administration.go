@@ -14,11 +14,11 @@ const (
 	GroupPeople   = "admin.group.people"
 	GroupHospital = "admin.group.hospital"
 	GroupPrograms = "admin.group.programs"
-	GroupWatch    = "admin.group.watch"
+	GroupInsight  = "admin.group.insight"
 )
 
 // Groups are all groups of the administration's page, in its order.
-func Groups() []string { return []string{GroupPeople, GroupHospital, GroupPrograms, GroupWatch} }
+func Groups() []string { return []string{GroupPeople, GroupHospital, GroupPrograms, GroupInsight} }
 
 // LinksFor parts the links that somebody may follow: those of the navigation, and those of the administration's page. Who may not open that page
 // has its links in the navigation.

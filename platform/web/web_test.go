@@ -437,7 +437,7 @@ func TestRedirectsLeadToPagesOfOurs(t *testing.T) {
 
 // TestLinksFor: who may open the administration finds its pages there, everybody else in the navigation.
 func TestLinksFor(t *testing.T) {
-	all := []web.Link{{Path: "/desk"}, {Path: web.AdminPath, Action: "open"}, {Path: "/figures", Action: "read", Group: web.GroupWatch}}
+	all := []web.Link{{Path: "/desk"}, {Path: web.AdminPath, Action: "open"}, {Path: "/figures", Action: "read", Group: web.GroupInsight}}
 	paths := func(links []web.Link) (all string) {
 		for _, l := range links {
 			all += l.Path + " "

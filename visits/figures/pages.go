@@ -19,7 +19,7 @@ const Path = "/figures"
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: Path, Words: "figures.title", Action: Read, Group: web.GroupWatch, About: "figures.about"}}
+	return []web.Link{{Path: Path, Words: "figures.title", Action: Read, Group: web.GroupInsight, About: "figures.about"}}
 }
 
 // Routes adds the page and its table for spreadsheets.

@@ -19,7 +19,7 @@ const planKey = "before"
 // PlanBefore has the people of visits reminded that were made before there were reminders, or by whoever knew nothing of them. It does so once for a database,
 // however often and on however many nodes it is called: call it at the start, after New.
 func (s *Service) PlanBefore(ctx context.Context) error {
-	if err := s.config.DB.Migrate(ctx, "reminders", store.Folder(migrationFiles, "migrations")); err != nil {
+	if err := s.config.DB.Migrate(ctx, "visits_reminders", Migrations()); err != nil {
 		return err
 	}
 	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {

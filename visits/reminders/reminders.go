@@ -27,6 +27,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+// Migrations are those of this package's tables.
+func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
+
 //go:embed locales/*.json
 var localeFiles embed.FS
 

@@ -22,7 +22,7 @@ const unsettled = 200
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: UnsettledPath, Words: "reminders.unsettled.title", Action: auth.VisitSchedule, Group: web.GroupWatch}}
+	return []web.Link{{Path: UnsettledPath, Words: "reminders.unsettled.title", Action: auth.VisitSchedule, Group: web.GroupInsight}}
 }
 
 // unsettledRoutes adds the page.
