@@ -131,6 +131,16 @@ func (q *Queue) HandleWith(name string, p Policy, h Handler) {
 // Put has a job done at its time, once tx has committed. A pending job of the same kind and key gets the new time and payload; one that a handler has
 // in hands is done once more after that. One that has failed is pending again.
 func (q *Queue) Put(ctx context.Context, tx *store.Tx, j Job) error {
+	return q.put(ctx, tx, j, "")
+}
+
+// PutNew is Put, but a job of the same kind and key that is pending stays as it is.
+func (q *Queue) PutNew(ctx context.Context, tx *store.Tx, j Job) error {
+	return q.put(ctx, tx, j, ` WHERE jobs.state <> 'waiting'`)
+}
+
+// put adds a job, or changes the one there is, if where says so; empty: always.
+func (q *Queue) put(ctx context.Context, tx *store.Tx, j Job, where string) error {
 	if j.Kind == "" || j.Key == "" {
 		return fmt.Errorf("put a job: it needs a kind and a key: %w", fault.NotValid)
 	}
@@ -138,7 +148,7 @@ func (q *Queue) Put(ctx context.Context, tx *store.Tx, j Job) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO jobs (id, kind, key, payload, state, put_at, next_at, claimed_until, fence, puts, tries, error)
 		VALUES (?, ?, ?, ?, 'waiting', ?, ?, 0, 0, 0, 0, '')
 		ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, state = 'waiting', put_at = excluded.put_at, next_at = excluded.next_at,
-			puts = jobs.puts + 1, tries = 0, error = ''`, store.NewID(), j.Kind, j.Key, j.Payload, at, at)
+			puts = jobs.puts + 1, tries = 0, error = ''`+where, store.NewID(), j.Kind, j.Key, j.Payload, at, at)
 	if err != nil {
 		return fmt.Errorf("put a job: %w", err)
 	}

@@ -123,6 +123,28 @@ func TestDoneAtItsTime(t *testing.T) {
 	}
 }
 
+// A job that is pending stays as it is when another one is put only where there is none.
+func TestPutNew(t *testing.T) {
+	c := newClock()
+	n := newNode(t, storetest.URL(t), jobs.Config{Now: c.Now})
+	n.Handle("remind", n.effect)
+	putNew := func(j jobs.Job) {
+		t.Helper()
+		if err := n.db.Tx(t.Context(), func(tx *store.Tx) error { return n.PutNew(t.Context(), tx, j) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.put(jobs.Job{Kind: "remind", Key: "a", At: c.Now(), Payload: "first"})
+	putNew(jobs.Job{Kind: "remind", Key: "a", At: c.Now().Add(time.Hour), Payload: "second"})
+	putNew(jobs.Job{Kind: "remind", Key: "b", At: c.Now(), Payload: "first"})
+	n.due(2)
+	c.Pass(time.Hour)
+	n.due(0)
+	if got := n.count(`SELECT COUNT(*) FROM effects WHERE payload = 'first'`); got != 2 {
+		t.Errorf("%d jobs were done as they were put first", got)
+	}
+}
+
 // What its transaction undoes was never put or cancelled.
 func TestWithItsTransaction(t *testing.T) {
 	n := newNode(t, storetest.URL(t), jobs.Config{})

@@ -35,7 +35,7 @@ func (s *Service) PlanBefore(ctx context.Context) error {
 }
 
 // planRest plans reminders of the next visits after the one in the payload. Nobody is told anything before a reminder is due: they know of their visit.
-// What was planned already is planned for the same time again.
+// What was planned already stays so.
 func (s *Service) planRest(ctx context.Context, j jobs.Job) error {
 	ids, err := s.config.Visits.Upcoming(ctx, j.Payload, planAtOnce)
 	if err != nil {
@@ -67,7 +67,11 @@ func (s *Service) planRest(ctx context.Context, j jobs.Job) error {
 			steps = append(steps, jobs.Job{Kind: jobPlan, Key: planKey, Payload: ids[len(ids)-1], At: s.config.Jobs.Now()})
 		}
 		for _, step := range steps {
-			if err := s.config.Jobs.Put(ctx, tx, step); err != nil {
+			put := s.config.Jobs.PutNew // or a reminder whose time has just come would be put off
+			if step.Kind == jobPlan {
+				put = s.config.Jobs.Put
+			}
+			if err := put(ctx, tx, step); err != nil {
 				return err
 			}
 		}

@@ -378,3 +378,21 @@ func TestVisitsOfBefore(t *testing.T) {
 		t.Errorf("%d letters when the first reminder was due, want %d", n, len(all))
 	}
 }
+
+// TestDueWhilePlanned: a reminder whose time has come, and that is about to be tried again, is not put off by planning visits of before.
+func TestDueWhilePlanned(t *testing.T) {
+	h := newHouse(t)
+	h.visit(h.patient(false), nil)
+	due := starts.Add(-72 * time.Hour)
+	h.until(due.Add(-time.Minute))
+	h.mu.Lock()
+	h.clock = due.Add(time.Minute)
+	h.mu.Unlock()
+	_, err := h.db.ExecContext(t.Context(), `UPDATE jobs SET next_at = ? WHERE kind = 'visits.remind'`, store.Millis(due.Add(2*time.Minute)))
+	h.must(err)
+	h.must(h.reminders.PlanBefore(t.Context()))
+	h.due()
+	h.wantSubjects(childMail, "Video visit")
+	h.until(due.Add(5 * time.Minute))
+	h.wantSubjects(childMail, "Video visit", "Reminder")
+}
