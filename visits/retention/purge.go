@@ -14,8 +14,9 @@ import (
 
 const (
 	purgeJob = "retention.purge"
-	batch    = 50  // visits in one transaction: others wait to write while it runs
-	most     = 400 // transactions of one run; what is left then goes on in pause
+	purgeKey = "all" // of the one job there is
+	batch    = 50    // visits in one transaction: others wait to write while it runs
+	most     = 400   // transactions of one run; what is left then goes on in pause
 	pause    = time.Minute
 	night    = 3*time.Hour + time.Hour/2 // after midnight, by the clock on the wall
 )
@@ -31,10 +32,6 @@ func (s *Service) next() time.Time {
 		at = time.Date(now.Year(), now.Month(), now.Day()+1, 0, int(night.Minutes()), 0, 0, s.config.Zone)
 	}
 	return at
-}
-
-func (s *Service) plan(ctx context.Context, tx *store.Tx, at time.Time) error {
-	return s.config.Jobs.Put(ctx, tx, jobs.Job{Kind: purgeJob, Key: "all", At: at})
 }
 
 // before is the end of what goes: the beginning of a day of the site.
@@ -67,7 +64,7 @@ func (s *Service) purge(ctx context.Context, j jobs.Job) error {
 		if err := j.Done(ctx, tx); err != nil {
 			return err
 		}
-		return s.plan(ctx, tx, at)
+		return s.config.Jobs.Put(ctx, tx, jobs.Job{Kind: purgeJob, Key: purgeKey, At: at})
 	})
 }
 

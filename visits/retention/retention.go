@@ -113,7 +113,10 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	}
 	s := &Service{config: c}
 	c.Jobs.HandleWith(purgeJob, jobs.Policy{AtOnce: 1}, s.purge)
-	return s, c.DB.Tx(ctx, func(tx *store.Tx) error { return s.plan(ctx, tx, s.next()) })
+	// A night in which the server stood still is made up for: what was due then stays so.
+	return s, c.DB.Tx(ctx, func(tx *store.Tx) error {
+		return c.Jobs.PutNew(ctx, tx, jobs.Job{Kind: purgeJob, Key: purgeKey, At: s.next()})
+	})
 }
 
 func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }

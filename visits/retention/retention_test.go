@@ -51,6 +51,7 @@ type house struct {
 	site  string
 	clock time.Time
 	front http.Handler
+	start func() // the server, another time
 }
 
 func newHouse(t *testing.T) *house {
@@ -91,7 +92,7 @@ func newHouse(t *testing.T) *house {
 		}
 		return nil
 	}
-	h.Service, err = retention.New(ctx, retention.Config{DB: h.db, Jobs: h.jobs, Policy: policy, Pages: pages, Vault: ring.Staff(), Zone: time.UTC, Now: clock,
+	config := retention.Config{DB: h.db, Jobs: h.jobs, Policy: policy, Pages: pages, Vault: ring.Staff(), Zone: time.UTC, Now: clock,
 		Sites:  hospital{sites.Site{ID: h.site, Name: "Main campus", Calendar: sites.Calendar{Zone: time.UTC}}},
 		Exists: h.exists,
 		Forgets: map[string][]retention.Forget{
@@ -99,8 +100,19 @@ func newHouse(t *testing.T) *house {
 			retention.KindChat:     {visits.ForgetChat},
 			retention.KindChecks:   {visits.ForgetChecks},
 			retention.KindMessages: {messages},
-		}})
+		}}
+	h.Service, err = retention.New(ctx, config)
 	fatal(err)
+	h.start = func() {
+		c := config
+		c.Pages, err = web.NewPages("Example Hospital", book, nil)
+		fatal(err)
+		c.Jobs, err = jobs.New(ctx, jobs.Config{DB: h.db, Now: clock})
+		fatal(err)
+		h.jobs = c.Jobs
+		h.Service, err = retention.New(ctx, c)
+		fatal(err)
+	}
 	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin)))
@@ -237,6 +249,16 @@ func (h *house) nightly(t *testing.T) {
 }
 
 const day = 24 * time.Hour
+
+// TestNightWithoutServer: what was to be deleted while the server stood still is deleted when it is back, not a night later, or never where it stands still each night.
+func TestNightWithoutServer(t *testing.T) {
+	h := newHouse(t)
+	h.clock = h.clock.Add(day)
+	h.start()
+	if first, second := h.jobs.RunDue(t.Context()), h.jobs.RunDue(t.Context()); first != 1 || second != 0 {
+		t.Errorf("%d jobs were due, then %d", first, second)
+	}
+}
 
 // TestVisitsGoWhole: nothing is left of a visit that is old enough but the audit and the sums; nothing is missing of any other.
 func TestVisitsGoWhole(t *testing.T) {
