@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"housecall/auth"
@@ -108,4 +109,36 @@ func TestDeskEdits(t *testing.T) {
 		t.Errorf("reached elsewhere: to %q", got)
 	}
 	wantWords(t, r.get(page+"?done=edited"), "Neurology", "Sample Stepfather", "The change is saved.")
+}
+
+// TestDeskEditsOfOldPages: who saves a page that was drawn before a colleague's change takes nothing of it back.
+func TestDeskEditsOfOldPages(t *testing.T) {
+	d := newDesk(t)
+	r := d.signIn(auth.Scheduler)
+	v, links := d.visit(func(q *visits.Request) { q.People = q.People[:2]; q.People[1].Email = "wrong@example.org" })
+	page, i := "/desk/visits/"+v.ID, links[1].Invitation
+	person := page + "/people/" + i.ID
+	for path, hidden := range map[string]string{page: `name="was_confidential" value="no"`, person: `name="was_email" value="wrong@example.org"`} {
+		if body := r.get(path + "/edit").Body.String(); !strings.Contains(body, hidden) {
+			t.Errorf("the page lacks %s", hidden)
+		}
+	}
+	if _, err := d.Edit(t.Context(), d.scheduler, v.ID, visits.Edit{Confidential: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Mend(t.Context(), d.scheduler, v.ID, i.ID, visits.Mend{Email: new(phi.Text("right@example.org"))}); err != nil {
+		t.Fatal(err)
+	}
+	r.post(page+"/edit", url.Values{"service": {"Neurology"}, "was_service": {v.Service}, "confidential": {"no"}, "was_confidential": {"no"}})
+	r.post(person+"/edit", url.Values{"name": {"Sample Renamed"}, "was_name": {i.Name.Reveal()}, "language": {i.Language}, "was_language": {i.Language},
+		"email": {"wrong@example.org"}, "was_email": {"wrong@example.org"}, "phone": {""}, "was_phone": {""}})
+	now := d.show(v.ID)
+	if now.Service != "Neurology" || !now.Confidential {
+		t.Errorf("service %q, confidential %t", now.Service, now.Confidential)
+	}
+	for _, p := range now.Invitations {
+		if p.ID == i.ID && (p.Name != "Sample Renamed" || p.Email != "right@example.org") {
+			t.Errorf("%q is written to at %q", p.Name.Reveal(), p.Email.Reveal())
+		}
+	}
 }

@@ -15,7 +15,8 @@ import (
 type editForm struct {
 	Service      string
 	Confidential bool
-	Services     []string // the names of those that the visit's site knows
+	Was          map[string]string // what the fields held when the page was drawn
+	Services     []string          // the names of those that the visit's site knows
 	Action, Back string
 	About        []fact
 	Problems     web.Problems
@@ -27,7 +28,23 @@ func (d *Desk) editForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	d.showEdit(w, r, http.StatusOK, v, editForm{Service: v.Service, Confidential: v.Confidential})
+	d.showEdit(w, r, http.StatusOK, v, editForm{Service: v.Service, Confidential: v.Confidential, Was: editFields(v)})
+}
+
+// editFields are what the fields hold of a visit as it is.
+func editFields(v Visit) map[string]string {
+	return map[string]string{"service": v.Service, "confidential": map[bool]string{true: "yes", false: "no"}[v.Confidential]}
+}
+
+// wasOf is what the fields of a form held when it was drawn, which comes along in hidden fields; what does not is as it is now. Only what differs from it is
+// changed, so that whoever saves an old page takes nothing back that a colleague has changed since.
+func wasOf(r *http.Request, now map[string]string) map[string]string {
+	for name := range now {
+		if r.PostForm.Has("was_" + name) {
+			now[name] = r.PostForm.Get("was_" + name)
+		}
+	}
+	return now
 }
 
 func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Visit, f editForm) {
@@ -76,15 +93,19 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	f := editForm{Service: strings.TrimSpace(r.PostForm.Get("service")), Confidential: r.PostForm.Get("confidential") == "yes"}
+	f := editForm{Service: strings.TrimSpace(r.PostForm.Get("service")), Confidential: r.PostForm.Get("confidential") == "yes", Was: wasOf(r, editFields(v))}
 	services, err := d.mayBe(r, v)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	e := Edit{Service: &f.Service, Confidential: &f.Confidential}
-	if f.Service != v.Service { // a service by its name; another name is none of those that the site knows
+	var e Edit
+	if f.Confidential != (f.Was["confidential"] == "yes") {
+		e.Confidential = &f.Confidential
+	}
+	if f.Service != f.Was["service"] { // a service by its name; another name is none of those that the site knows
 		id := ""
+		e.Service = &f.Service
 		if n := slices.IndexFunc(services, func(c choice) bool { return strings.EqualFold(c.Text, f.Service) }); n >= 0 {
 			id, e.Service = services[n].Value, nil
 		}
@@ -124,6 +145,7 @@ func editProblems(fields []fault.Field, own *words.Words) (all web.Problems) {
 // mendForm is the page that changes how a person is called and reached.
 type mendForm struct {
 	Name, Language, Email, Phone string
+	Was                          map[string]string // as in editForm
 	Languages                    []*words.Words
 	Action, Back                 string
 	About                        []fact
@@ -133,8 +155,13 @@ type mendForm struct {
 func (d *Desk) mendForm(w http.ResponseWriter, r *http.Request) {
 	v, i, ok := d.person(w, r)
 	if ok {
-		d.showMend(w, r, http.StatusOK, v, i, mendForm{Name: i.Name.Reveal(), Language: i.Language, Email: i.Email.Reveal(), Phone: i.Phone.Reveal()})
+		d.showMend(w, r, http.StatusOK, v, i, mendForm{Name: i.Name.Reveal(), Language: i.Language, Email: i.Email.Reveal(), Phone: i.Phone.Reveal(), Was: mendFields(i)})
 	}
+}
+
+// mendFields are what the fields hold of a person as they are.
+func mendFields(i Invitation) map[string]string {
+	return map[string]string{"name": i.Name.Reveal(), "language": i.Language, "email": i.Email.Reveal(), "phone": i.Phone.Reveal()}
 }
 
 // person reads a visit and the person of it whom a path names; not ok: that was answered.
@@ -170,9 +197,17 @@ func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	f := mendForm{Name: get("name"), Language: get("language"), Email: get("email"), Phone: get("phone")}
-	name, email, phone := phi.Text(f.Name), phi.Text(f.Email), phi.Text(f.Phone)
-	mended, err := d.service.Mend(r.Context(), web.Actor(r.Context()), v.ID, i.ID, Mend{Name: &name, Language: &f.Language, Email: &email, Phone: &phone})
+	f := mendForm{Name: get("name"), Language: get("language"), Email: get("email"), Phone: get("phone"), Was: wasOf(r, mendFields(i))}
+	var m Mend
+	for name, to := range map[string]**phi.Text{"name": &m.Name, "email": &m.Email, "phone": &m.Phone} {
+		if typed := get(name); typed != f.Was[name] {
+			*to = new(phi.Text(typed))
+		}
+	}
+	if f.Language != f.Was["language"] {
+		m.Language = &f.Language
+	}
+	mended, err := d.service.Mend(r.Context(), web.Actor(r.Context()), v.ID, i.ID, m)
 	switch fields, wrong := fault.FieldsOf(err); {
 	case err == nil && mended.Generation != i.Generation:
 		web.Redirect(w, r, personPath(v.ID, i.ID)+"/link?new")
