@@ -256,13 +256,13 @@ func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fau
 	case (contact.Kind == people.Self) != (q.Role == auth.Patient):
 		add("contact_id", "role", "must be the patient's own for a patient, and a guardian's for others")
 	}
-	if !confidential || !OfFamily(q.Role) {
+	if !confidential {
 		return wrong
 	}
-	switch {
-	case q.Role != auth.Patient && (q.ContactID != "" || q.Email != "" || q.Phone != ""):
+	switch family := OfFamily(q.Role); {
+	case family && q.Role != auth.Patient && (q.ContactID != "" || q.Email != "" || q.Phone != ""):
 		add("role", "confidential", "is not written to about a confidential visit")
-	case known && !slices.Contains(p.patient.Recipients(true), contact):
+	case family && known && !slices.Contains(p.patient.Recipients(true), contact):
 		add("contact_id", "confidential", "must be the confidential contact, since the visit is confidential")
 	case p.ofGuardian(q.Email, q.Phone):
 		add("email", "confidential", "or phone is a guardian's too, who would read what is confidential")

@@ -148,6 +148,10 @@ func TestBookingRefuses(t *testing.T) {
 			r.ServiceID, r.People = p.private.ID, r.People[:2]
 			r.People[0].ContactID, r.People[0].Email = "", "Guardian@example.org"
 		}, "people[0].email"},
+		"confidential, to a guardian as interpreter": {func(r *visits.Request) {
+			r.ServiceID, r.People = p.private.ID, append(r.People[:2:2], visits.Person{Name: "Sample Interpreter", Role: auth.Interpreter, Email: "Guardian@example.org"})
+			r.People[0].ContactID = p.secret.ID
+		}, "people[2].email"},
 		"confidential, as it should be": {func(r *visits.Request) {
 			r.ServiceID, r.People = p.private.ID, r.People[:2]
 			r.People[0].ContactID = p.secret.ID

@@ -42,7 +42,7 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 		r.Language = site.Languages[0]
 	}
 	r.Language = cmp.Or(r.Language, words.Fallback)
-	if !OfFamily(i.Role) || v.PatientID == "" || s.config.Patients == nil {
+	if v.PatientID == "" || s.config.Patients == nil || !OfFamily(i.Role) && !v.Confidential {
 		if v.Confidential && OfFamily(i.Role) && i.Role != auth.Patient {
 			r.Email, r.Phone = "", ""
 		}
@@ -54,7 +54,7 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 		return Reach{}, err
 	}
 	contact, found := known.contact(i.ContactID)
-	if v.Confidential && (i.Role != auth.Patient || found && !slices.Contains(known.patient.Recipients(true), contact)) {
+	if v.Confidential && OfFamily(i.Role) && (i.Role != auth.Patient || found && !slices.Contains(known.patient.Recipients(true), contact)) {
 		return Reach{Language: r.Language}, nil
 	}
 	r.Email, r.Phone = cmp.Or(contact.Email, r.Email), cmp.Or(contact.Phone, r.Phone)

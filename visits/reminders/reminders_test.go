@@ -10,6 +10,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -211,6 +212,28 @@ func TestConfidential(t *testing.T) {
 	if s, err := h.outbox.About(t.Context(), v.ID); err != nil || len(s) != 2 { // the doctor's too
 		t.Errorf("messages %+v, %v", s, err)
 	}
+}
+
+// TestConfidentialInterpreter: an interpreter of a confidential visit is not written to where a guardian reads it by now.
+func TestConfidentialInterpreter(t *testing.T) {
+	const address = "interpreter.someone@example.org"
+	h := newHouse(t)
+	p := h.patient(true)
+	confidential := true
+	h.visit(p, func(r *visits.Request) {
+		r.Confidential = &confidential
+		r.People = append(slices.Delete(r.People, 1, 2), visits.Person{Name: "Sample Interpreter", Role: auth.Interpreter, Email: address})
+	})
+	h.wantSubjects(address, "Video visit")
+	for n, c := range p.Contacts {
+		if c.Kind == people.Guardian {
+			p.Contacts[n].Email = address
+		}
+	}
+	_, err := h.people.Update(t.Context(), h.scheduler, p)
+	h.must(err)
+	h.until(starts)
+	h.wantSubjects(address, "Video visit")
 }
 
 // TestNewLink: who gets another link is sent it, since the old one works no more; where no link is sent, there is nothing to say.
