@@ -104,7 +104,13 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		if a := route.Access.Action; route.Access.Reach == web.Key("").Reach && !slices.Contains(policy.Grantable(), a) {
 			t.Errorf("%s is for %q, which no key can be for: add auth.Program to its rule", route.Pattern, a)
 		}
+		keys := 0
 		for _, c := range callers {
+			if c.key != "" && c.reach != route.Access.Reach {
+				if keys++; keys > 1 {
+					continue // what a key is for makes no difference at a door that no key opens
+				}
+			}
 			before := store.NewID()
 			status, body := c.try(t, s, route.Pattern)
 			may := c.reach == route.Access.Reach && (route.Access.Action == "" || policy.May(c.role, route.Access.Action) && (c.role != auth.Program || c.scope == route.Access.Action))
