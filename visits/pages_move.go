@@ -16,6 +16,7 @@ import (
 type moveForm struct {
 	visitForm
 	Action, Back string
+	Sequence     string // of the visit when the form was first shown
 	About        []fact
 	ZoneView     zoneView
 }
@@ -35,11 +36,11 @@ func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	d.showMove(w, r, http.StatusOK, v, visitForm{})
+	d.showMove(w, r, http.StatusOK, v, visitForm{}, strconv.Itoa(v.Sequence))
 }
 
 // showMove shows the form as it was typed; when nothing was, with what holds now.
-func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Visit, f visitForm) {
+func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Visit, f visitForm, sequence string) {
 	zone, err := d.siteZone(r.Context(), r, v.SiteID)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -51,7 +52,7 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 		f.Date, f.Time, f.Zone = at.Format(fieldDay), at.Format(fieldClock), zone.String()
 		f.Minutes = strconv.Itoa(int(v.EndsAt.Sub(v.StartsAt) / time.Minute))
 	}
-	body := moveForm{visitForm: f, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(zone, f.own),
+	body := moveForm{visitForm: f, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(zone, f.own),
 		About: asked{visit: v, service: d.service, zone: zone, own: f.own}.aboutVisit()}
 	d.pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
 }
@@ -82,17 +83,27 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	d.showMove(w, r, http.StatusUnprocessableEntity, v, f)
+	d.showMove(w, r, http.StatusUnprocessableEntity, v, f, r.PostForm.Get("sequence"))
 }
 
 // move makes what the form asks for, and notes what is wrong.
 func (f *visitForm) move(typed url.Values) Move {
-	m := Move{StartsAt: f.readStart(f.readZone()), AllowOverlap: typed.Has("allow_overlap")}
+	m := Move{StartsAt: f.readStart(f.readZone()), AllowOverlap: typed.Has("allow_overlap"), If: ifStill(typed.Get("sequence"))}
 	var err error
 	if m.Minutes, err = strconv.Atoi(f.Minutes); err != nil || m.Minutes == 0 {
 		f.wrong("minutes", "minutes.odd")
 	}
 	return m
+}
+
+// ifStill refuses to move a visit that was moved since a form was shown, for families were told of that.
+func ifStill(sequence string) func(Visit) error {
+	return func(v Visit) error {
+		if strconv.Itoa(v.Sequence) != sequence {
+			return fault.Changed()
+		}
+		return nil
+	}
 }
 
 // takeOverlap notes that somebody has another visit then.

@@ -3,6 +3,7 @@ package visits_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestDeskMovesAVisit(t *testing.T) {
 		}
 	}
 	typed := func(day, clock, minutes string) url.Values {
-		return url.Values{"date": {day}, "time": {clock}, "minutes": {minutes}, "zone": {"America/New_York"}}
+		return url.Values{"date": {day}, "time": {clock}, "minutes": {minutes}, "zone": {"America/New_York"}, "sequence": {strconv.Itoa(p.show(v.ID).Sequence)}}
 	}
 	for _, c := range []struct {
 		typed url.Values
@@ -58,6 +59,15 @@ func TestDeskMovesAVisit(t *testing.T) {
 	wantWords(t, r.get(path+"?done=moved"), "The visit is moved.")
 	if got := p.show(v.ID); !got.StartsAt.Equal(time.Date(2026, 11, 25, 20, 30, 0, 0, time.UTC)) || got.EndsAt.Sub(got.StartsAt) != 20*time.Minute || got.Sequence != 1 {
 		t.Errorf("moved to %+v", got)
+	}
+
+	// A page from before the move moves nothing: the family has been told.
+	stale := typed("2026-11-24", "07:00", "30")
+	stale.Set("sequence", "0")
+	w = r.post(path+"/move", stale)
+	wantWords(t, w, "Somebody else has changed this meanwhile.")
+	if got := p.show(v.ID); w.Code != http.StatusConflict || got.Sequence != 1 {
+		t.Errorf("moved by an old page: %d, %+v", w.Code, got)
 	}
 
 	// Onto another visit only when that is meant.

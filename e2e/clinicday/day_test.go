@@ -4,6 +4,7 @@ package clinicday
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,11 +122,16 @@ func (h *house) week(a *appointment, weeks int) *appointment {
 	return &other
 }
 
+// sequence is how often a visit was moved, as the form that moves it says.
+var sequence = regexp.MustCompile(`name="sequence" value="(\d+)"`)
+
 // changeBefore changes visits before the day, by page and by API.
 func (h *house) changeBefore(scheduler *worker) {
 	h.t.Helper()
 	move := func(a *appointment, day int, clock string) {
-		scheduler.does("/desk/visits/"+a.id+"/move", url.Values{"date": {h.date(day)}, "time": {clock}, "minutes": {"30"}, "zone": {h.zone.String()}})
+		path := "/desk/visits/" + a.id + "/move"
+		shown := sequence.FindStringSubmatch(scheduler.sees(path))
+		scheduler.does(path, url.Values{"sequence": {shown[1]}, "date": {h.date(day)}, "time": {clock}, "minutes": {"30"}, "zone": {h.zone.String()}})
 		h.diary.moved(h.now(), a, h.at(day, clock))
 	}
 	h.turn(-13, "10:00")
