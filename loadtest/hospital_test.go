@@ -64,7 +64,7 @@ func (h *hospital) stop(t testing.TB) {
 // database opens the server's database beside it, as another process would.
 func (h *hospital) database(t testing.TB) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(h.config.Data, "housecall.db"))
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.config.Data, "housecall.db")+"?_busy_timeout=60000") // the server writes beside the test
 	if err != nil {
 		t.Fatal(err)
 	}
