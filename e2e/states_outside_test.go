@@ -38,7 +38,7 @@ func (tour *tour) closedLinks() {
 	p.examine("check-early")
 	p.taps("early.done")
 	p.reaches("too-early")
-	p.shows("#message-note:not(:empty)")
+	p.shows("#message-said:not(:empty)")
 	p.examine("too-early-tested")
 	behind := h.book(45 * time.Minute)
 	tour.runsLate(behind)

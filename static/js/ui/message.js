@@ -116,8 +116,8 @@ export class Message {
   /** Something that has just come about, read out politely. @param {string} key of the catalogue, "" for nothing */
   note(key) {
     this.#note = key;
-    box("message-note").hidden = key === "";
-    setText(box("message-note"), key && this.#words.t(key));
+    box("message-said").hidden = key === "";
+    setText(box("message-said"), key && this.#words.t(key));
   }
 
   /** That the visit begins later than planned. @param {number} minutes 0: it does not */
