@@ -13,6 +13,7 @@ var queueStates = []state{
 	{"queue-empty", "a clinician who has just signed in, and has no visits today"},
 	{"queue-next", "visits that are next, and nobody waits"},
 	{"queue-waiting", "somebody waits"},
+	{"queue-tell", "writing to somebody who waits"},
 	{"queue-lost", "the connection is lost"},
 	{"queue-numbers", "where the family can be called"},
 	{"queue-late", "saying that a visit begins late"},
@@ -56,6 +57,10 @@ func TestQueue(t *testing.T) {
 			doctor.shows(".queue-visit.waits #join-" + visit.ID)
 			doctor.await("see it on the same page", `() => document.documentElement.dataset.mark === "kept" && document.title.startsWith("(1)")`)
 			doctor.examine("queue-waiting")
+			doctor.follows("write to who waits", "#tell-"+visit.ID)
+			doctor.examine("queue-tell")
+			doctor.follows("say that it is soon", `button[name="ready"][value="soon"]`)
+			patient.reads(patient.word("tell.soon"))
 
 			tour.door.hold(doctor.at)
 			tour.door.drop(doctor.at)

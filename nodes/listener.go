@@ -23,6 +23,7 @@ func (r *Router) Serve(listener net.Listener, local http.Handler, failed func(er
 	}
 	mux.HandleFunc("POST /rooms/{visit}", r.servePlace)
 	mux.HandleFunc("GET /rooms/{visit}/sessions/{session}", r.serveSession)
+	mux.HandleFunc("POST /rooms/{visit}/told", r.serveTold)
 	mux.HandleFunc("GET /rooms", r.servePresent)
 	r.server = &http.Server{
 		Handler:           mux,

@@ -2,21 +2,29 @@ package nodes
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"testing"
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/rooms"
 	"housecall/sfu"
 )
 
-// deaf takes what a room tells somebody.
-type deaf struct{}
+// ear hears what somebody who waits is told.
+type ear chan rooms.Told
 
-func (deaf) Send(rooms.Update) bool { return true }
-func (deaf) Close(rooms.Reason)     {}
+func (e ear) Send(u rooms.Update) bool {
+	if told, ok := u.(rooms.Told); ok {
+		e <- told
+	}
+	return true
+}
+func (ear) Close(rooms.Reason) {}
 
 // TestPresent: every node knows who is in the rooms of all, those of a node that died alone are gone, and what cannot be known now is said.
 func TestPresent(t *testing.T) {
@@ -31,8 +39,9 @@ func TestPresent(t *testing.T) {
 	t.Cleanup(func() { _ = engine.Close() })
 	leases := rooms.NewMemoryLeases(time.Now)
 	a, b := openNode(t, leases, "node-a"), openNode(t, leases, "node-b")
-	come := func(n *node, visit, session string) {
+	come := func(n *node, visit, session string) ear {
 		t.Helper()
+		heard := make(ear, 8)
 		room, err := n.config.Host.Room(t.Context(), visit)
 		if err != nil {
 			t.Fatal(err)
@@ -42,12 +51,13 @@ func TestPresent(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = peer.Close() })
-		arrival := rooms.Arrival{Session: session, Invitation: "invitation-" + session, Role: auth.Patient, Peer: peer, Outbox: deaf{}}
+		arrival := rooms.Arrival{Session: session, Invitation: "invitation-" + session, Role: auth.Patient, Peer: peer, Outbox: heard}
 		if _, err := room.Join(t.Context(), arrival); err != nil {
 			t.Fatal(err)
 		}
+		return heard
 	}
-	come(a, "visit-1", "one")
+	heard := come(a, "visit-1", "one")
 	come(b, "visit-2", "two")
 	knows := func(n *node, want ...string) bool {
 		all, err := n.Present(t.Context())
@@ -67,6 +77,20 @@ func TestPresent(t *testing.T) {
 	}
 	for _, n := range []*node{a, b} {
 		until(t, n.id+" knows of both", func() bool { return knows(n, "one", "two") })
+	}
+
+	// Who waits is told something on whichever node it is said.
+	for i, n := range []*node{a, b} {
+		note := rooms.Note{ID: n.id, Text: phi.Text("said at " + n.id), Ready: "soon"}
+		if err := n.Tell(t.Context(), "visit-1", "speaker", note); err != nil {
+			t.Fatalf("said at %s: %v", n.id, err)
+		}
+		if got := <-heard; got.Note != note || got.Member != "one" {
+			t.Errorf("%d: told %+v", i, got)
+		}
+		if err := n.Tell(t.Context(), "visit-3", "speaker", note); !errors.Is(err, fault.NotFound) {
+			t.Errorf("said to nobody at %s: %v", n.id, err)
+		}
 	}
 
 	// A node that lives and does not answer counts as it did.

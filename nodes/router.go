@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -245,7 +246,7 @@ func held(err error) error {
 func (r *Router) placeAt(ctx context.Context, node rooms.Node, visit string) error {
 	ctx, cancel := context.WithTimeout(ctx, placeWithin)
 	defer cancel()
-	status, err := r.ask(ctx, http.MethodPost, node, "/rooms/"+url.PathEscape(visit))
+	status, err := r.ask(ctx, http.MethodPost, node, "/rooms/"+url.PathEscape(visit), nil)
 	switch {
 	case err != nil:
 		return err
@@ -268,7 +269,7 @@ func (r *Router) InVisit(ctx context.Context, visit, session string) (bool, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	status, err := r.ask(ctx, http.MethodGet, node, "/rooms/"+url.PathEscape(visit)+"/sessions/"+url.PathEscape(session))
+	status, err := r.ask(ctx, http.MethodGet, node, "/rooms/"+url.PathEscape(visit)+"/sessions/"+url.PathEscape(session), nil)
 	switch {
 	case err != nil:
 		return false, err
@@ -278,9 +279,9 @@ func (r *Router) InVisit(ctx context.Context, visit, session string) (bool, erro
 	return false, fault.Away(fmt.Errorf("node %s answered %d", node.ID, status))
 }
 
-// ask puts a question without a body to another node, which answers by the status alone.
-func (r *Router) ask(ctx context.Context, method string, node rooms.Node, path string) (status int, err error) {
-	request, err := http.NewRequestWithContext(to(ctx, node), method, "https://"+node.ID+path, nil)
+// ask puts a question to another node, which answers by the status alone. body may be nil.
+func (r *Router) ask(ctx context.Context, method string, node rooms.Node, path string, body io.Reader) (status int, err error) {
+	request, err := http.NewRequestWithContext(to(ctx, node), method, "https://"+node.ID+path, body)
 	if err != nil {
 		return 0, fmt.Errorf("ask node %s: %w", node.ID, err)
 	}

@@ -67,6 +67,28 @@ func TestTell(t *testing.T) {
 	}
 }
 
+// TestTellFromOutside: somebody who is not there tells all who wait, once, and it lasts.
+func TestTellFromOutside(t *testing.T) {
+	s := newScene(newHouse(t, Limits{}), auth.Patient, Waiting)
+	for range 2 { // sent again: the answer was lost
+		must(s, s.host.Tell(s.ctx, visitID, "of the queue", Note{ID: "1", Text: "soon", Ready: "soon"}))
+	}
+	s.settle()
+	if len(all[Told](s.actor)) != 1 || len(all[Told](s.waiting)) != 1 || len(all[Told](s.doctor)) != 0 {
+		t.Error("not all who wait were told, or not once, or somebody else was")
+	}
+	if got := s.db.notices(); len(got) != 2 || got[0].By != "of the queue" {
+		t.Errorf("kept %+v", got)
+	}
+	s.actor.seat.Leave()
+	s.waiting.seat.Leave()
+	for _, visit := range []string{visitID, "another"} {
+		if err := s.host.Tell(s.ctx, visit, "of the queue", Note{ID: "2", Text: "x"}); !errors.Is(err, fault.NotFound) {
+			t.Errorf("telling nobody in %s: %v", visit, err)
+		}
+	}
+}
+
 // Who waits is told when that lasts, and not before; while the database is away they are not told, and whoever asked is.
 func TestTellLasts(t *testing.T) {
 	s := newScene(newHouse(t, Limits{}), auth.Patient, Waiting)

@@ -63,18 +63,17 @@ func (r *Room) forgetWaiter(session string) {
 func (s *Seat) tell(ctx context.Context, to string, note Note) error {
 	var notices []Notice
 	err := s.act(ctx, func(r *Room, by *member) (err error) {
-		notices, err = r.askTell(by, to, note)
+		if !by.may(auth.VisitTell) {
+			return fmt.Errorf("telling who waits: %w", fault.NotAllowed)
+		}
+		notices, err = r.toTell(by.id, to, note)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if len(notices) > 0 {
-		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
-		defer cancel()
-		if err := s.room.host.keepTold(writing, s.room, notices); err != nil {
-			return fmt.Errorf("telling who waits: %w: %w", ErrNotKept, err)
-		}
+	if err := s.room.keepNotices(ctx, notices); err != nil {
+		return err
 	}
 	_, err = ask(context.WithoutCancel(ctx), s.room, func() (struct{}, error) {
 		s.room.tellWaiting(notices)
@@ -84,11 +83,43 @@ func (s *Seat) tell(ctx context.Context, to string, note Note) error {
 	return err
 }
 
-// askTell gives what has to last before those who wait are told; nothing when they were told already.
-func (r *Room) askTell(by *member, to string, note Note) ([]Notice, error) {
-	if !by.may(auth.VisitTell) {
-		return nil, fmt.Errorf("telling who waits: %w", fault.NotAllowed)
+// Tell says something to all who wait in a visit, as far as this node hosts it, for somebody who is not there: by is a session of theirs, and whether they
+// may is for the caller to judge. What is said lasts as what a Seat tells does. Errors: fault.NotFound when nobody waits; ErrNotKept; those of a room that is
+// asked, of kind fault.TryAgain.
+func (h *Host) Tell(ctx context.Context, visit, by string, note Note) error {
+	r := h.hostedRoom(visit)
+	if r == nil {
+		return fmt.Errorf("telling who waits: %w", fault.NotFound)
 	}
+	notices, err := ask(ctx, r, func() ([]Notice, error) { return r.toTell(by, "", note) })
+	if err != nil {
+		return err
+	}
+	if err := r.keepNotices(ctx, notices); err != nil {
+		return err
+	}
+	_, err = ask(context.WithoutCancel(ctx), r, func() (struct{}, error) {
+		r.tellWaiting(notices)
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// keepNotices makes what people who wait are told last, even when whoever says it goes.
+func (r *Room) keepNotices(ctx context.Context, notices []Notice) error {
+	if len(notices) == 0 {
+		return nil
+	}
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeWithin)
+	defer cancel()
+	if err := r.host.keepTold(writing, r, notices); err != nil {
+		return fmt.Errorf("telling who waits: %w: %w", ErrNotKept, err)
+	}
+	return nil
+}
+
+// toTell gives what has to last before those who wait are told; nothing when they were told already.
+func (r *Room) toTell(by, to string, note Note) ([]Notice, error) {
 	found := false
 	var notices []Notice
 	for _, m := range r.members {
@@ -96,7 +127,7 @@ func (r *Room) askTell(by *member, to string, note Note) ([]Notice, error) {
 			continue
 		}
 		found = true
-		n := Notice{Told{Note: note, Member: m.id, At: r.now()}, by.id}
+		n := Notice{Told{Note: note, Member: m.id, At: r.now()}, by}
 		if w := r.waiter(m.id); w == nil || !w.was(n) {
 			notices = append(notices, n)
 		}

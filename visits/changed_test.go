@@ -209,6 +209,7 @@ func TestActsAreKnown(t *testing.T) {
 		"NotNoShow",
 		"OnRoomEvent",
 		"Resend",
+		"Speak",
 		"Watch",
 		"Withdraw",
 	}

@@ -2,6 +2,7 @@ package visits
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -192,6 +193,34 @@ func (s *Service) Enter(ctx context.Context, actor auth.Actor, visit, token stri
 		return Entry{}, err
 	}
 	return e, nil
+}
+
+// Speak gives a session by which somebody who leads a visit says something to those who wait without being there: the latest of theirs, or else one that no
+// browser has. Errors: as Enter.
+func (s *Service) Speak(ctx context.Context, actor auth.Actor, visit string) (session string, err error) {
+	err = s.lead(ctx, actor, "visit.tell", visit, "", func(tx *store.Tx, a *store.Act, v Visit) error {
+		if err := s.admissible(v, Invitation{}, 0); err != nil {
+			return err
+		}
+		i, err := s.invitedOf(ctx, tx, visit, actor.ID)
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRowContext(ctx, `SELECT id FROM visit_sessions WHERE invitation_id = ? ORDER BY id DESC LIMIT 1`, i.ID).Scan(&session)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		device, err := s.device("")
+		if err != nil {
+			return err
+		}
+		session = store.NewID()
+		return s.insertSession(ctx, tx, Entry{Visit: v, You: i, Session: session}, device)
+	})
+	if err != nil {
+		return "", err
+	}
+	return session, nil
 }
 
 // ServicesLed are those of which an account leads visits that start from one time to another.

@@ -240,6 +240,14 @@ func TestEnter(t *testing.T) {
 		t.Error("the audit does not have all")
 	}
 
+	// What they say without being there is said by their latest session, and by nobody else's.
+	if by, err := c.Speak(t.Context(), c.ada, v.ID); err != nil || by != other.Session {
+		t.Errorf("speaks by %s, not %s: %v", by, other.Session, err)
+	}
+	if _, err := c.Speak(t.Context(), c.ben, v.ID); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("who does not lead speaks: %v", err)
+	}
+
 	// Who leads without an invitation gets one.
 	if err := c.Withdraw(t.Context(), c.scheduler, v.ID, e.You.ID); err != nil {
 		t.Fatal(err)

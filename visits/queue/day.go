@@ -148,7 +148,7 @@ type entry struct {
 	Confidential, Over                                   bool
 	State                                                tag
 	People                                               []person
-	Join, Call, Late, HandOver, NoShow, Came             bool // may be done by the reader now
+	Join, Call, Tell, Late, HandOver, NoShow, Came       bool // may be done by the reader now
 	Waiting                                              bool // somebody waits
 	Family                                               bool // of the family
 	waits                                                time.Time
@@ -248,6 +248,7 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 	}
 	e.Join = leads && open && (!over || v.State == visits.NoShow)
 	e.Call = leads && (!over || v.State == visits.NoShow)
+	e.Tell = e.Join && e.Waiting
 	e.HandOver = leads && !over
 	e.Late = e.HandOver && v.State != visits.InProgress && now.Before(v.EndsAt)
 	e.NoShow = leads && !over && v.State != visits.InProgress && !now.Before(v.StartsAt) && !e.Family

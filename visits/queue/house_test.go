@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/keys"
 	"housecall/platform/people"
 	"housecall/platform/phi"
@@ -64,6 +65,8 @@ type clinic struct {
 	present map[string][]queue.Present
 	unknown error
 	late    []int // minutes that were told
+	told    []queue.Note
+	by      []string // sessions that told them
 }
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -143,6 +146,17 @@ func (c *clinic) Present(context.Context) (map[string][]queue.Present, error) {
 		all[visit] = slices.Clone(some)
 	}
 	return all, c.unknown
+}
+
+// Tell fills queue.Rooms: whoever waits is told.
+func (c *clinic) Tell(_ context.Context, visit, by string, note queue.Note) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.ContainsFunc(c.present[visit], func(p queue.Present) bool { return p.Waiting }) {
+		return fault.NotFound
+	}
+	c.told, c.by = append(c.told, note), append(c.by, by)
+	return nil
 }
 
 // Late fills queue.Lateness.

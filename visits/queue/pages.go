@@ -71,7 +71,7 @@ func query(r *http.Request) string {
 // done says what has just been done.
 func done(r *http.Request, own *words.Words) string {
 	switch what := r.URL.Query().Get("done"); what {
-	case "no-show", "came", "handed", "late", "late-none":
+	case "no-show", "came", "handed", "late", "late-none", "told":
 		return own.T("queue.done." + what)
 	}
 	return ""

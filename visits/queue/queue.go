@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
@@ -35,7 +36,7 @@ const (
 var Rules = []auth.Rule{
 	{Action: Read, Meaning: "see who waits for today's visits (clinicians: of their own, and of services they have visits in)",
 		Roles: []auth.Role{auth.Clinician, auth.Scheduler, auth.Coordinator, auth.Admin}},
-	{Action: Lead, Meaning: "join one's own visits from the queue, call, hand over, say that they begin late, mark no-shows", Roles: []auth.Role{auth.Clinician}},
+	{Action: Lead, Meaning: "join one's own visits from the queue, call, hand over, say that they begin late, tell who waits, mark no-shows", Roles: []auth.Role{auth.Clinician}},
 }
 
 // Path is where the queue is. Its pages live below.
@@ -69,6 +70,16 @@ type Check struct {
 type Rooms interface {
 	// Present gives who is there, by visit. The error says that not everything is known; what is comes with it.
 	Present(context.Context) (map[string][]Present, error)
+
+	// Tell says something to all who wait in a visit; by is a session of whoever says it. The error is fault.NotFound when nobody waits.
+	Tell(ctx context.Context, visit, by string, note Note) error
+}
+
+// Note is something to tell.
+type Note struct {
+	ID    string // sent again, it is told once
+	Text  phi.Text
+	Ready string // names words that stand for Text in the reader's language; empty: none
 }
 
 // Sessions knows who is signed in.
@@ -132,6 +143,8 @@ func (q *Queue) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST /queue/visits/{visit}/came", lead, q.came)
 	routes.HandleFunc("GET /queue/visits/{visit}/late", lead, q.askLate)
 	routes.HandleFunc("POST /queue/visits/{visit}/late", lead, q.late)
+	routes.HandleFunc("GET /queue/visits/{visit}/tell", lead, q.askTell)
+	routes.HandleFunc("POST /queue/visits/{visit}/tell", lead, q.tell)
 	routes.HandleFunc("GET /queue/visits/{visit}/hand-over", lead, q.askHandOver)
 	routes.HandleFunc("POST /queue/visits/{visit}/hand-over", lead, q.handOver)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +13,14 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
 	"housecall/visits/queue"
 )
+
+// noteID is that of what a form tells.
+var noteID = regexp.MustCompile(`name="note" value="([^"]+)"`)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
 
@@ -113,7 +119,7 @@ func TestActs(t *testing.T) {
 	path := "/queue/visits/" + v.ID
 
 	for _, other := range []staffer{ben, sam} {
-		for _, act := range []string{"/numbers", "/no-show", "/came", "/hand-over", "/late"} {
+		for _, act := range []string{"/numbers", "/no-show", "/came", "/hand-over", "/late", "/tell"} {
 			if r := other.send(http.MethodPost, path+act, url.Values{"to": {ben.id}, "minutes": {"20"}}); r.StatusCode != http.StatusNotFound || strings.Contains(r.body, "Robin") {
 				t.Errorf("POST %s by another: %d", act, r.StatusCode)
 			}
@@ -160,6 +166,31 @@ func TestActs(t *testing.T) {
 	wants(t, text(page.body), "The visit is marked as a no-show.")
 	if r := ada.send(http.MethodPost, path+"/came", url.Values{}); r.Header.Get("Location") != queue.Path+"?done=came" {
 		t.Errorf("they came: %d", r.StatusCode)
+	}
+
+	// A message to who waits, until they don't.
+	c.comes(v.ID, false, queue.Present{Session: "one", Invitation: v.Invitations[0].ID, Waiting: true, Since: noon})
+	wants(t, ada.get(queue.Path).groups()["waiting"], "Send a message : Robin Example")
+	form := ada.get(path + "/tell")
+	wants(t, text(form.body), "We’ll be with you in a few minutes.", "Your own words")
+	note := noteID.FindStringSubmatch(form.body)[1]
+	wants(t, text(ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {" "}}).body), "Write what they are to be told.")
+	long := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {strings.Repeat("é", 501)}})
+	if wants(t, text(long.body), "at most"); long.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(long.body, "ééé") {
+		t.Errorf("too long: %d", long.StatusCode)
+	}
+	for _, typed := range []url.Values{{"note": {note}, "text": {"Please stay."}}, {"note": {note}, "ready": {"soon"}}} {
+		if r := ada.send(http.MethodPost, path+"/tell", typed); r.Header.Get("Location") != queue.Path+"?done=told" {
+			t.Errorf("%v: %d %s", typed, r.StatusCode, text(r.body))
+		}
+	}
+	want := []queue.Note{{ID: note, Text: "Please stay."}, {ID: note, Text: "We’ll be with you in a few minutes.", Ready: "soon"}}
+	if !slices.Equal(c.told, want) || c.by[0] != c.by[1] || !store.IsID(c.by[0]) {
+		t.Errorf("told %+v by %v", c.told, c.by)
+	}
+	c.comes(v.ID, false)
+	if r := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {"Too late"}}); r.StatusCode != http.StatusConflict || !strings.Contains(r.body, "Nobody waits any more") {
+		t.Errorf("told nobody: %d", r.StatusCode)
 	}
 
 	// Late.

@@ -171,6 +171,14 @@ func (p *probe) live(links []string) {
 			p.t.Fatal(err)
 		}
 		clients = append(clients, client)
+		if i == 0 {
+			if _, err := client.Wait(ctx, func(s loadtest.State) bool { return s.Place == "waiting" }); err != nil {
+				p.t.Fatal(err)
+			}
+			tell := "/queue/visits/" + p.visits[0] + "/tell"
+			p.ask(p.as(auth.Clinician), "GET", tell, "", http.NoBody)
+			p.follow(p.as(auth.Clinician), tell, url.Values{"note": {store.NewID()}, "text": {"Canary told while waiting"}})
+		}
 	}
 	for i, c := range clients {
 		if _, err := c.Wait(ctx, func(s loadtest.State) bool { return s.Place == "visit" && len(s.Received) > 0 }); err != nil {

@@ -35,7 +35,7 @@ func (s *Server) visitChanged(context.Context, *store.Tx, visits.Change) error {
 	return nil
 }
 
-// present tells the queue who is in rooms.
+// present tells the queue who is in rooms, and those who wait there what the queue has to say.
 type present struct{ cluster *cluster }
 
 // Present implements queue.Rooms.
@@ -55,6 +55,15 @@ func (p present) Present(ctx context.Context) (map[string][]queue.Present, error
 		}
 	}
 	return found, err
+}
+
+// Tell implements queue.Rooms.
+func (p present) Tell(ctx context.Context, visit, by string, note queue.Note) error {
+	n := rooms.Note{ID: note.ID, Text: note.Text, Ready: note.Ready}
+	if p.cluster.router != nil {
+		return p.cluster.router.Tell(ctx, visit, by, n)
+	}
+	return p.cluster.host.Tell(ctx, visit, by, n)
 }
 
 // checkOf says what a device check found, in the queue's words.
