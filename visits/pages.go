@@ -3,17 +3,13 @@ package visits
 import (
 	"context"
 	"embed"
-	"errors"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
 	"housecall/auth"
-	"housecall/platform/fault"
 	"housecall/platform/people"
-	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -146,90 +142,6 @@ func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Vi
 	return visits, nil
 }
 
-func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
-	f, err := d.newVisitForm(r)
-	if err != nil {
-		web.Problem(w, r, err)
-		return
-	}
-	d.showForm(w, r, http.StatusOK, f)
-}
-
-func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
-	d.pages.Render(w, r, status, "desk/new", web.Page{Title: f.own.T("desk.new.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
-}
-
-func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
-	if !web.ReadForm(w, r) {
-		return
-	}
-	f, err := d.dressed(r, readVisitForm(r.PostForm))
-	if err != nil {
-		web.Problem(w, r, err)
-		return
-	}
-	ready, request, err := d.readRequest(r, &f)
-	switch {
-	case err != nil:
-		web.Problem(w, r, err)
-	case !ready && len(f.Problems) > 0:
-		d.showForm(w, r, http.StatusUnprocessableEntity, f)
-	case !ready:
-		d.showForm(w, r, http.StatusOK, f)
-	case f.Repeat != "":
-		d.createSeries(w, r, f, request)
-	default:
-		d.createOne(w, r, f, request)
-	}
-}
-
-// readRequest does what one of the form's buttons asks for; ready: it asks for a visit with which nothing is wrong by itself.
-func (d *Desk) readRequest(r *http.Request, f *visitForm) (ready bool, request Request, err error) {
-	if r.PostForm.Has("change") { // back from the dates of a series
-		return false, request, nil
-	}
-	if r.PostForm.Has("more") { // the button for one more row, without a script
-		if 2+len(f.More) < MaxPeople {
-			f.More = append(f.More, morePerson{})
-		}
-		return false, request, nil
-	}
-	if pressed, err := d.press(r, f); pressed || err != nil {
-		return false, request, err
-	}
-	service, err := d.resolve(r.Context(), f)
-	if err != nil {
-		return false, request, err
-	}
-	if request, err = d.request(r.Context(), f, service); err != nil || len(f.Problems) > 0 {
-		return false, request, err
-	}
-	doubtful, err := d.doubt(r, f, request.NewPatient)
-	return !doubtful, request, err
-}
-
-func (d *Desk) createOne(w http.ResponseWriter, r *http.Request, f visitForm, request Request) {
-	v, _, err := d.service.Create(r.Context(), web.Actor(r.Context()), request)
-	if err != nil {
-		d.refused(w, r, f, err)
-		return
-	}
-	d.keepZone(w, r, f.Zone)
-	web.Redirect(w, r, visitPath(v.ID)+"/links?made")
-}
-
-// refused shows the form again with what the Service found wrong.
-func (d *Desk) refused(w http.ResponseWriter, r *http.Request, f visitForm, err error) {
-	f.take(err)
-	f.takeOverlap(err)
-	if len(f.Problems) == 0 {
-		web.Problem(w, r, err)
-		return
-	}
-	f.sortProblems()
-	d.showForm(w, r, http.StatusUnprocessableEntity, f)
-}
-
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
@@ -353,32 +265,6 @@ func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 	web.Redirect(w, r, visitPath(visit)+"?done=cancelled")
 }
 
-func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
-	if !web.ReadForm(w, r) {
-		return
-	}
-	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
-	f := readInviteForm(r.PostForm, d.pages.Words(r))
-	p := f.person()
-	if len(f.Problems) == 0 {
-		link, err := d.service.Invite(ctx, actor, visit, p)
-		if err == nil {
-			web.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added")
-			return
-		}
-		if !f.take(err) {
-			web.Problem(w, r, err)
-			return
-		}
-	}
-	v, err := d.service.Show(ctx, actor, visit)
-	if err != nil {
-		web.Problem(w, r, err)
-		return
-	}
-	d.showVisit(w, r, http.StatusUnprocessableEntity, v, f)
-}
-
 // confirm asks before something that cannot be undone, on a page of its own: without a script, with the browser's back button as "no".
 func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -400,52 +286,6 @@ func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 		q.Action, q.Back = r.URL.Path, visitPath(v.ID)
 		d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 	}
-}
-
-// inviteForm is the form for one more person.
-type inviteForm struct {
-	Name, Role, Language string
-	Email, Phone         string
-	Problems             web.Problems
-
-	own *words.Words // the reader's
-}
-
-func readInviteForm(v url.Values, own *words.Words) inviteForm {
-	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), Email: v.Get("email"), Phone: v.Get("phone"), own: own}
-}
-
-// person makes the person and notes what is wrong.
-func (f *inviteForm) person() Person {
-	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.tidy()
-	if key, _ := checkLine(p.Name.Reveal()); key != "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", maxTextRunes)})
-	}
-	if !p.Role.Invited() {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.role")})
-	}
-	return p
-}
-
-// take notes a refusal that belongs beside the form: a visit that is full or over, or a way to reach somebody that is none.
-func (f *inviteForm) take(err error) bool {
-	var p *fault.Problem
-	if !errors.As(err, &p) {
-		return false
-	}
-	if p.Code == fault.CodeConflict {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
-	}
-	fields, _ := fault.FieldsOf(err)
-	for _, e := range fields {
-		switch {
-		case e.Key == "confidential":
-			f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.confidential." + e.Field)})
-		case e.Field == "email" || e.Field == "phone":
-			f.Problems = append(f.Problems, web.FieldProblem{Field: e.Field, Text: f.own.T("patients.wrong.contact." + e.Field + "." + e.Key)})
-		}
-	}
-	return len(f.Problems) > 0
 }
 
 func visitPath(visit string) string { return DeskPath + "/visits/" + visit }

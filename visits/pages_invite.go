@@ -1,0 +1,85 @@
+package visits
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/web"
+	"housecall/platform/words"
+)
+
+// inviteForm is the form for one more person.
+type inviteForm struct {
+	Name, Role, Language string
+	Email, Phone         string
+	Problems             web.Problems
+
+	own *words.Words // the reader's
+}
+
+func readInviteForm(v url.Values, own *words.Words) inviteForm {
+	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), Email: v.Get("email"), Phone: v.Get("phone"), own: own}
+}
+
+// person makes the person and notes what is wrong.
+func (f *inviteForm) person() Person {
+	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.tidy()
+	if key, _ := checkLine(p.Name.Reveal()); key != "" {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", maxTextRunes)})
+	}
+	if !p.Role.Invited() {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.role")})
+	}
+	return p
+}
+
+// take notes a refusal that belongs beside the form: a visit that is full or over, or a way to reach somebody that is none.
+func (f *inviteForm) take(err error) bool {
+	var p *fault.Problem
+	if !errors.As(err, &p) {
+		return false
+	}
+	if p.Code == fault.CodeConflict {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
+	}
+	fields, _ := fault.FieldsOf(err)
+	for _, e := range fields {
+		switch {
+		case e.Key == "confidential":
+			f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.confidential." + e.Field)})
+		case e.Field == "email" || e.Field == "phone":
+			f.Problems = append(f.Problems, web.FieldProblem{Field: e.Field, Text: f.own.T("patients.wrong.contact." + e.Field + "." + e.Key)})
+		}
+	}
+	return len(f.Problems) > 0
+}
+
+func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
+	if !web.ReadForm(w, r) {
+		return
+	}
+	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
+	f := readInviteForm(r.PostForm, d.pages.Words(r))
+	p := f.person()
+	if len(f.Problems) == 0 {
+		link, err := d.service.Invite(ctx, actor, visit, p)
+		if err == nil {
+			web.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added")
+			return
+		}
+		if !f.take(err) {
+			web.Problem(w, r, err)
+			return
+		}
+	}
+	v, err := d.service.Show(ctx, actor, visit)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	d.showVisit(w, r, http.StatusUnprocessableEntity, v, f)
+}
