@@ -128,20 +128,11 @@ func (s *Service) Mend(ctx context.Context, actor auth.Actor, visit, invitation 
 	}
 	var i Invitation
 	err := s.act(ctx, actor, "invitation.edit", auth.VisitSchedule, store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
-		v, err := s.visitRow(ctx, tx, visit)
+		v, old, err := s.standing(ctx, tx, visit, invitation)
 		if err != nil {
 			return err
 		}
-		if i, err = invitationRow(ctx, tx, visit, invitation); err != nil {
-			return err
-		}
-		switch {
-		case i.Revoked():
-			return conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
-		case s.over(v):
-			return conflict("visit_over.links", "The visit is over, so its links work no more.")
-		}
-		old := i
+		i = old
 		m.apply(&i, known)
 		if err := fault.InvalidAll(known.checkMend(i, old, v.Confidential, s.config.Languages)...); err != nil {
 			return err

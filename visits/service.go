@@ -333,19 +333,11 @@ func (v Visit) invited() int {
 func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitation string, newLink bool) (Link, error) {
 	var i Invitation
 	err := s.act(ctx, actor, "invitation.resend", auth.VisitSchedule, store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
-		v, err := s.visitRow(ctx, tx, visit)
+		v, held, err := s.standing(ctx, tx, visit, invitation)
 		if err != nil {
 			return err
 		}
-		if i, err = invitationRow(ctx, tx, visit, invitation); err != nil {
-			return err
-		}
-		switch {
-		case i.Revoked():
-			return conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
-		case s.over(v):
-			return conflict("visit_over.links", "The visit is over, so its links work no more.")
-		case !newLink:
+		if i = held; !newLink {
 			a.Detail = "same link"
 			return s.changed(ctx, tx, ChangeLinkShown, v, i.ID)
 		}

@@ -122,6 +122,24 @@ func invitationRow(ctx context.Context, q store.Queryer, visit, id string) (Invi
 	return i, nil
 }
 
+// standing reads an invitation whose link works, and its visit.
+func (s *Service) standing(ctx context.Context, tx *store.Tx, visit, invitation string) (Visit, Invitation, error) {
+	v, err := s.visitRow(ctx, tx, visit)
+	if err != nil {
+		return Visit{}, Invitation{}, err
+	}
+	i, err := invitationRow(ctx, tx, visit, invitation)
+	switch {
+	case err != nil:
+		return Visit{}, Invitation{}, err
+	case i.Revoked():
+		return Visit{}, Invitation{}, conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
+	case s.over(v):
+		return Visit{}, Invitation{}, conflict("visit_over.links", "The visit is over, so its links work no more.")
+	}
+	return v, i, nil
+}
+
 // fillInvitations reads the invitations of all these visits.
 func fillInvitations(ctx context.Context, q store.Queryer, visits []Visit) error {
 	if len(visits) == 0 {
