@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/testkit"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
@@ -65,20 +65,7 @@ type house struct {
 	queue *jobs.Queue
 	mail  *mailtest.Server
 
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *house) time() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *house) pass(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
+	clock *testkit.Clock
 }
 
 var (
@@ -91,19 +78,19 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	ctx := t.Context()
 	h := &house{records: &records{patient: store.NewID(), visit: store.NewID()}, db: storetest.Open(t, storetest.URL(t), store.Options{}),
-		mail: mailtest.Start(t, mailtest.Options{}), now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+		mail: mailtest.Start(t, mailtest.Options{}), clock: testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
 	ring, err := keys.Open(ctx, h.db, filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.queue, err = jobs.New(ctx, jobs.Config{DB: h.db, Now: h.time}); err != nil {
+	if h.queue, err = jobs.New(ctx, jobs.Config{DB: h.db, Now: h.clock.Now}); err != nil {
 		t.Fatal(err)
 	}
 	mail, err := notify.NewMail(h.mail.URL(), "Example Hospital <visits@example.org>")
 	if err != nil {
 		t.Fatal(err)
 	}
-	outbox, err := notify.New(ctx, notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: mail, Now: h.time})
+	outbox, err := notify.New(ctx, notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: mail, Now: h.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +109,7 @@ func newHouse(t *testing.T) *house {
 	h.Service, err = emergency.New(ctx, emergency.Config{DB: h.db, Policy: policy, Vault: ring.Staff(), Jobs: h.queue, Outbox: outbox, Pages: pages, Records: h.records,
 		Reviewers: func(context.Context, store.Queryer) ([]emergency.Recipient, error) {
 			return []emergency.Recipient{{Account: admin.ID, Email: "admin@example.org"}}, nil
-		}, PublicURL: "https://visits.example.org", Zone: time.UTC, Now: h.time})
+		}, PublicURL: "https://visits.example.org", Zone: time.UTC, Now: h.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,14 +167,14 @@ func TestGrant(t *testing.T) {
 		}
 	}
 	h.use(t, clinician, invitation, patient)
-	h.pass(emergency.Life - time.Millisecond)
+	h.clock.Pass(emergency.Life - time.Millisecond)
 	if h.use(t, clinician, "", patient) != g.ID {
 		t.Error("not to the end of the hour")
 	}
 	if h.queue.RunDue(t.Context()); len(h.left) != 0 {
 		t.Error("shown out too early")
 	}
-	h.pass(time.Millisecond)
+	h.clock.Pass(time.Millisecond)
 	if h.use(t, clinician, "", patient) != "" { // before any job has run
 		t.Error("beyond the hour")
 	}
@@ -211,9 +198,9 @@ func TestOnceMore(t *testing.T) {
 	h.open(t)
 	invitation := store.NewID()
 	h.use(t, clinician, invitation, store.About("patient", h.patient))
-	h.pass(50 * time.Minute)
+	h.clock.Pass(50 * time.Minute)
 	second := h.open(t)
-	h.pass(20 * time.Minute)
+	h.clock.Pass(20 * time.Minute)
 	if h.queue.RunDue(t.Context()); len(h.left) != 0 {
 		t.Error("shown out by the end of the first")
 	}

@@ -47,20 +47,7 @@ type house struct {
 	limiter *limiter
 	log     *testkit.Log
 
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (h *house) time() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.now
-}
-
-func (h *house) pass(d time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.now = h.now.Add(d)
+	clock *testkit.Clock
 }
 
 // limiter counts without forgetting; limit 0 takes what it is asked for.
@@ -83,7 +70,7 @@ func newHouse(t *testing.T, publicURL string, change ...func(*staff.Config)) *ho
 	t.Helper()
 	ctx := context.Background()
 	db := storetest.Open(t, storetest.URL(t), store.Options{})
-	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &testkit.Log{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &testkit.Log{}, clock: testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
 	book, err := words.Load(static.Locales(), web.Locales(), staff.Locales())
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +88,7 @@ func newHouse(t *testing.T, publicURL string, change ...func(*staff.Config)) *ho
 		t.Fatal(err)
 	}
 	config := staff.Config{DB: db, Limiter: h.limiter, Pages: pages, PublicURL: publicURL, Home: "/desk", Site: "Example Children's Hospital",
-		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Policy: policy, Vault: ring.Staff(), Now: h.time, Cost: cheap}
+		Links: []web.Link{{Path: "/desk", Words: "desk.visits"}}, Policy: policy, Vault: ring.Staff(), Now: h.clock.Now, Cost: cheap}
 	for _, each := range change {
 		each(&config)
 	}

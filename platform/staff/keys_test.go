@@ -52,7 +52,7 @@ func TestKeys(t *testing.T) {
 		t.Errorf("revoked twice: %v", err)
 	}
 	keys, err := h.Keys(ctx)
-	if err != nil || len(keys) != 1 || keys[0].Revoked.IsZero() || keys[0].ID != key.ID || keys[0].State(h.time()) != staff.KeyRevoked {
+	if err != nil || len(keys) != 1 || keys[0].Revoked.IsZero() || keys[0].ID != key.ID || keys[0].State(h.clock.Now()) != staff.KeyRevoked {
 		t.Errorf("keys %+v, %v", keys, err)
 	}
 	b := h.browser(t)
@@ -108,7 +108,7 @@ func TestKeysEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := h.time()
+	began := h.clock.Now()
 	for _, c := range []struct {
 		after  time.Duration
 		state  staff.KeyState
@@ -117,15 +117,15 @@ func TestKeysEnd(t *testing.T) {
 		{0, staff.KeyWorks, 200}, {29 * 24 * time.Hour, staff.KeyWorks, 200}, {30 * 24 * time.Hour, staff.KeyExpiring, 200},
 		{60*24*time.Hour - time.Millisecond, staff.KeyExpiring, 200}, {60 * 24 * time.Hour, staff.KeyExpired, 401},
 	} {
-		h.pass(began.Add(c.after).Sub(h.time()))
+		h.clock.Pass(began.Add(c.after).Sub(h.clock.Now()))
 		if a := h.who(t, "Authorization", "Bearer "+secret); a.status != c.status {
 			t.Errorf("after %s: %d", c.after, a.status)
 		}
 		keys, err := h.Keys(t.Context())
-		if err != nil || len(keys) != 1 || keys[0].State(h.time()) != c.state || !keys[0].Expires.Equal(key.Expires) {
+		if err != nil || len(keys) != 1 || keys[0].State(h.clock.Now()) != c.state || !keys[0].Expires.Equal(key.Expires) {
 			t.Fatalf("after %s: %+v, %v", c.after, keys, err)
 		}
-		if want := h.time().UTC().Truncate(24 * time.Hour); c.status == 200 && !keys[0].UsedOn.Equal(want) {
+		if want := h.clock.Now().UTC().Truncate(24 * time.Hour); c.status == 200 && !keys[0].UsedOn.Equal(want) {
 			t.Errorf("after %s: used on %s", c.after, keys[0].UsedOn)
 		}
 	}

@@ -23,15 +23,15 @@ func lockingHouse(t *testing.T) *house {
 func TestIdleLock(t *testing.T) {
 	h := lockingHouse(t)
 	b, account := h.signedIn(t, email, auth.Scheduler)
-	h.pass(14 * time.Minute)
+	h.clock.Pass(14 * time.Minute)
 	if a := h.do(t, b, "GET", "/desk", nil); a.status != 200 {
 		t.Fatalf("before: %d", a.status)
 	}
-	h.pass(14 * time.Minute) // of the last thing done, not of signing in
+	h.clock.Pass(14 * time.Minute) // of the last thing done, not of signing in
 	if a := h.do(t, b, "GET", "/desk", nil); a.status != 200 {
 		t.Fatalf("kept open by doing something: %d", a.status)
 	}
-	h.pass(15 * time.Minute)
+	h.clock.Pass(15 * time.Minute)
 	locked := h.do(t, b, "GET", "/desk?when=past", nil)
 	if locked.status != 401 || !strings.Contains(locked.body, "Is it still you?") || !strings.Contains(locked.body, `value="/desk?when=past"`) || strings.Contains(locked.body, account.ID) {
 		t.Errorf("after: %d %s", locked.status, locked.body)
@@ -51,7 +51,7 @@ func TestIdleLock(t *testing.T) {
 	if a := h.do(t, b, "GET", "/desk", nil); a.status != 200 {
 		t.Errorf("unlocked: %d", a.status)
 	}
-	h.pass(15 * time.Minute)
+	h.clock.Pass(15 * time.Minute)
 	for next, want := range map[string]string{"//evil.example": "/desk", "https://evil.example": "/desk", "/\\evil": "/desk", "/unlock": "/desk", "": "/desk"} {
 		if a := h.do(t, b, "POST", "/unlock", url.Values{"unlock_next": {next}, "unlock_password": {password}}); a.header.Get("Location") != want {
 			t.Errorf("next %q leads to %q", next, a.header.Get("Location"))
@@ -67,7 +67,7 @@ func TestIdleLock(t *testing.T) {
 func TestLockKeepsAForm(t *testing.T) {
 	h := lockingHouse(t)
 	b, _ := h.signedIn(t, email, auth.Scheduler)
-	h.pass(16 * time.Minute)
+	h.clock.Pass(16 * time.Minute)
 	const typed = "Robin Canary-Patient & more"
 	locked := h.do(t, b, "POST", "/desk", url.Values{"x": {typed}})
 	held := heldForm.FindStringSubmatch(html.UnescapeString(locked.body))
@@ -85,7 +85,7 @@ func TestLockKeepsAForm(t *testing.T) {
 		t.Errorf("the right one: %d %s", a.status, a.body)
 	}
 	other := h.entered(t, email, password)
-	h.pass(16 * time.Minute)
+	h.clock.Pass(16 * time.Minute)
 	if a := answer(other, password, held[1]); a.status != 422 || strings.Contains(a.body, "Canary") {
 		t.Errorf("what another session held: %d %s", a.status, a.body)
 	}
@@ -100,7 +100,7 @@ func TestWhatPagesDoByThemselvesKeepsNothingOpen(t *testing.T) {
 	h := lockingHouse(t)
 	b, _ := h.signedIn(t, email, auth.Scheduler)
 	for range 16 {
-		h.pass(time.Minute)
+		h.clock.Pass(time.Minute)
 		h.do(t, b, "GET", "/desk", nil, "Sec-Fetch-Mode", "cors")
 		h.do(t, b, "GET", "/account/left", nil, "Sec-Fetch-Mode", "cors")
 	}
@@ -109,7 +109,7 @@ func TestWhatPagesDoByThemselvesKeepsNothingOpen(t *testing.T) {
 	}
 	h.do(t, b, "POST", "/unlock", url.Values{"unlock_password": {password}}, "Accept", "application/json")
 	for range 16 {
-		h.pass(time.Minute)
+		h.clock.Pass(time.Minute)
 		if a := h.do(t, b, "POST", "/account/here", url.Values{}, "Sec-Fetch-Mode", "cors"); a.status != 200 {
 			t.Fatalf("somebody types: %d", a.status)
 		}

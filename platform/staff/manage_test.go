@@ -118,7 +118,7 @@ func TestLinksEnd(t *testing.T) {
 	if _, err := h.Reset(ctx, auth.Operator(), b.ID); fault.CodeOf(err) != fault.CodeConflict {
 		t.Errorf("a new link for it: %v", err)
 	}
-	h.pass(staff.LinkLife)
+	h.clock.Pass(staff.LinkLife)
 	if set(link[strings.Index(link, "#")+1:]) != 422 {
 		t.Error("an old link works")
 	}

@@ -24,7 +24,7 @@ var (
 // code is what an app with that secret shows now.
 func (h *house) code(t *testing.T, secret string) string {
 	t.Helper()
-	code, err := totp.GenerateCode(secret, h.time())
+	code, err := totp.GenerateCode(secret, h.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestApp(t *testing.T) {
 	if a := h.do(t, half, "POST", "/sign-in/second", second(h.code(t, secret))); a.status != 422 || !strings.Contains(a.body, "used before") {
 		t.Errorf("the code that turned the app on, once more: %d", a.status)
 	}
-	h.pass(30 * time.Second)
+	h.clock.Pass(30 * time.Second)
 	code := h.code(t, secret)
 	if a := h.do(t, half, "POST", "/sign-in/second", second(code[:3]+" "+code[3:])); a.status != 303 || a.header.Get("Location") != "/desk" {
 		t.Fatalf("the right code: %d %s", a.status, a.body)
@@ -105,7 +105,7 @@ func TestApp(t *testing.T) {
 	if a := h.do(t, h.half(t), "POST", "/sign-in/second", second(code)); a.status != 422 {
 		t.Errorf("the code was taken twice: %d", a.status)
 	}
-	h.pass(30 * time.Second)
+	h.clock.Pass(30 * time.Second)
 	code = h.code(t, secret)
 	var wg sync.WaitGroup
 	results := make([]int, 3)
@@ -128,7 +128,7 @@ func TestSecondFactorIsBounded(t *testing.T) {
 	h := newHouse(t, "")
 	b, account := h.signedIn(t, email, auth.Scheduler)
 	secret, recovery := h.withApp(t, b)
-	h.pass(time.Minute)
+	h.clock.Pass(time.Minute)
 	for i := range 5 {
 		if a := h.do(t, h.half(t), "POST", "/sign-in/second", second("12345"+string(rune('0'+i)))); a.status != 422 {
 			t.Fatalf("wrong code %d: %d", i, a.status)
@@ -140,7 +140,7 @@ func TestSecondFactorIsBounded(t *testing.T) {
 			t.Errorf("while locked: %d", a.status)
 		}
 	}
-	h.pass(15 * time.Minute)
+	h.clock.Pass(15 * time.Minute)
 	if a := h.do(t, half, "POST", "/sign-in/second", second(h.code(t, secret))); a.header.Get("Location") != "/sign-in?why=again" {
 		t.Errorf("a step of a quarter of an hour ago: %d", a.status)
 	}
@@ -151,7 +151,7 @@ func TestSecondFactorIsBounded(t *testing.T) {
 	for range 6 {
 		h.do(t, h.browser(t), "POST", "/sign-in", signInForm("factor\x00"+account.ID, "wrong"))
 	}
-	h.pass(time.Minute)
+	h.clock.Pass(time.Minute)
 	if a := h.do(t, h.half(t), "POST", "/sign-in/second", second(h.code(t, secret))); a.status != 303 {
 		t.Errorf("a stranger locked the second factor: %d", a.status)
 	}
@@ -237,7 +237,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 func TestChangesNeedToShowWhoIsThere(t *testing.T) {
 	h := newHouse(t, "")
 	b, _ := h.signedIn(t, email, auth.Scheduler)
-	h.pass(11 * time.Minute)
+	h.clock.Pass(11 * time.Minute)
 	asked := h.do(t, b, "GET", "/account/app", nil)
 	if asked.status != 401 || !strings.Contains(asked.body, "Is it still you?") || appSecret.MatchString(asked.body) {
 		t.Fatalf("an app: %d", asked.status)

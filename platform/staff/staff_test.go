@@ -107,7 +107,7 @@ func TestSetupCodesAreFew(t *testing.T) {
 		if code, _, err = h.EnsureSetup(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		h.pass(time.Second)
+		h.clock.Pass(time.Second)
 	}
 	if n := h.count(t, `SELECT COUNT(*) FROM staff_setup`); n != 10 {
 		t.Errorf("%d codes are good", n)
@@ -124,7 +124,7 @@ func TestSetupCodeOfTwoAtOnceAndOfYesterday(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.pass(staff.SetupLife)
+	h.clock.Pass(staff.SetupLife)
 	form := func(i int) url.Values {
 		return url.Values{"code": {code}, "name": {name}, "email": {fmt.Sprintf("n%d@example.org", i)}, "password": {password}}
 	}
@@ -207,7 +207,7 @@ func TestSessionEnds(t *testing.T) {
 	account := h.withAccount(t, auth.Scheduler)
 	b := h.browser(t)
 	h.do(t, b, "POST", "/sign-in", signInForm(email, password))
-	h.pass(staff.SessionLife)
+	h.clock.Pass(staff.SessionLife)
 	// The cookie jar goes by the machine's clock and still sends it, as a browser with a slow clock would.
 	a := h.do(t, b, "GET", "/desk", nil)
 	if a.status != 303 || a.header.Get("Location") != "/sign-in?next=%2Fdesk&why=expired" {
@@ -272,7 +272,7 @@ func TestLock(t *testing.T) {
 			if n := h.count(t, `SELECT COUNT(*) FROM audit WHERE action = 'staff.lock'`); n != 1 {
 				t.Errorf("%d audit rows of the lock", n)
 			}
-			h.pass(15 * time.Minute)
+			h.clock.Pass(15 * time.Minute)
 			want := 422
 			if address == email {
 				want = 303
