@@ -50,20 +50,19 @@ func (o *Outbox) Unsettled(ctx context.Context, limit int) ([]Status, error) {
 	return all, nil
 }
 
-// Again has a message sent now that has failed, or that may not have been sent: its reader may get it twice, then. Errors: fault.NotFound.
-func (o *Outbox) Again(ctx context.Context, actor auth.Actor, id string) error {
-	return o.DB.Tx(ctx, func(tx *store.Tx) error {
+// Again has a message sent now that has failed, or that may not have been sent: its reader may get it twice, then. may says whether the rules let the actor;
+// about is what the message must be about, empty for whatever. A refusal is audited too. Errors: fault.NotAllowed, fault.NotFound.
+func (o *Outbox) Again(ctx context.Context, actor auth.Actor, may bool, about, id string) error {
+	now := o.Now()
+	act := store.Act{At: now, Actor: actor, Action: "message.again", Subject: store.About("message", id)}
+	return o.DB.Do(ctx, act, may, func(tx *store.Tx, _ *store.Act) error {
 		var channel Channel
-		now := o.Now()
 		err := tx.QueryRowContext(ctx, `UPDATE notify_messages SET state = 'waiting', changed_at = ?, reason = '', version = version + 1, attempt = attempt + 1
-			WHERE id = ? AND state IN ('unsure', 'failed') RETURNING channel`, store.Millis(now), id).Scan(&channel)
+			WHERE id = ? AND (about = ? OR ? = '') AND state IN ('unsure', 'failed') RETURNING channel`, store.Millis(now), id, about, about).Scan(&channel)
 		if err != nil {
 			return fmt.Errorf("send a message again: %w", err)
 		}
-		if err := o.Jobs.Put(ctx, tx, jobs.Job{Kind: jobKind(channel), Key: id, At: now}); err != nil {
-			return err
-		}
-		return store.Audit(ctx, tx, store.Act{At: now, Actor: actor, Action: "message.again", Subject: store.Subject{Kind: "message", ID: id}, Outcome: store.Allowed})
+		return o.Jobs.Put(ctx, tx, jobs.Job{Kind: jobKind(channel), Key: id, At: now})
 	})
 }
 

@@ -134,7 +134,7 @@ func TestAgain(t *testing.T) {
 	o.due()
 	o.expect("a", notify.Unsure, "the connection was lost before the answer came")
 	dies.Store(false)
-	if err := o.Again(t.Context(), auth.Operator(), o.status("a").ID); err != nil {
+	if err := o.Again(t.Context(), auth.Operator(), true, "", o.status("a").ID); err != nil {
 		t.Fatal(err)
 	}
 	o.due()
@@ -143,11 +143,13 @@ func TestAgain(t *testing.T) {
 	if letters := server.Mailbox(address); len(letters) != 2 || !bytes.Contains(letters[0].Raw, id) || !bytes.Contains(letters[1].Raw, id) {
 		t.Errorf("%d letters", len(letters))
 	}
-	if err := o.Again(t.Context(), auth.Operator(), o.status("a").ID); !errors.Is(err, fault.NotFound) {
+	if err := o.Again(t.Context(), auth.Operator(), true, "", o.status("a").ID); !errors.Is(err, fault.NotFound) {
 		t.Errorf("again what was sent: %v", err)
 	}
-	if n := o.count(`SELECT COUNT(*) FROM audit WHERE action = 'message.again' AND subject_id = ?`, o.status("a").ID); n != 1 {
-		t.Errorf("%d rows of audit", n)
+	for _, outcome := range []store.Outcome{store.Allowed, store.Refused} {
+		if n := o.count(`SELECT COUNT(*) FROM audit WHERE action = 'message.again' AND subject_id = ? AND outcome = ?`, o.status("a").ID, outcome); n != 1 {
+			t.Errorf("%d rows of audit of what was %s", n, outcome)
+		}
 	}
 	if got := o.Totals(); len(got) != 2 || got[notify.Ended{Channel: notify.Email, State: notify.Unsure}] != 1 || got[notify.Ended{Channel: notify.Email, State: notify.Sent}] != 1 {
 		t.Errorf("counted %v", got)

@@ -45,17 +45,18 @@ func (s *Service) soon(v visits.Visit) error {
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
 	var v visits.Visit
 	var all []addressee
+	var unread error
 	may := s.config.Policy.Allows(actor, Late)
 	if may { // or it would be told what there is
-		if v, err = s.config.Visits.Visit(ctx, visit); err != nil {
-			return 0, err
-		}
-		if all, err = s.addressees(ctx, v); err != nil {
-			return 0, err
+		if v, unread = s.config.Visits.Visit(ctx, visit); unread == nil {
+			all, unread = s.addressees(ctx, v)
 		}
 	}
 	act := store.Act{At: s.now(), Actor: actor, Action: string(Late), Subject: store.About("visit", visit)}
 	err = s.config.DB.Do(ctx, act, may, func(tx *store.Tx, a *store.Act) error {
+		if unread != nil {
+			return unread
+		}
 		now, notice := s.now(), store.NewID()
 		if minutes < MinLate || minutes > MaxLate {
 			return fault.Invalid("minutes", fmt.Sprintf("must be from %d to %d", MinLate, MaxLate))

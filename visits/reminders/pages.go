@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"housecall/auth"
-	"housecall/platform/fault"
 	"housecall/platform/notify"
 	"housecall/platform/phi"
 	"housecall/platform/store"
@@ -182,17 +181,7 @@ func (d *Desk) late(w http.ResponseWriter, r *http.Request) {
 	web.Redirect(w, r, visits.DeskPath+"/visits/"+visit+"/messages?done=late&messages="+strconv.Itoa(n))
 }
 
-// Again has a message of a visit sent once more that has failed, or that may not have been sent. Errors: fault.NotAllowed, fault.NotFound.
+// Again has a message sent once more, of a visit or, where that is empty, of whatever, that has failed, or that may not have been sent. Errors: fault.NotAllowed, fault.NotFound.
 func (s *Service) Again(ctx context.Context, actor auth.Actor, visit, message string) error {
-	if !s.config.Policy.Allows(actor, auth.VisitSchedule) {
-		return fault.NotAllowed
-	}
-	all, err := s.config.Outbox.About(ctx, visit)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(all, func(m notify.Status) bool { return m.ID == message }) {
-		return fault.NotFound
-	}
-	return s.config.Outbox.Again(ctx, actor, message)
+	return s.config.Outbox.Again(ctx, actor, s.config.Policy.Allows(actor, auth.VisitSchedule), visit, message)
 }

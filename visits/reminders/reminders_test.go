@@ -303,6 +303,18 @@ func TestLate(t *testing.T) {
 	if _, err := h.reminders.Late(t.Context(), auth.Actor{Kind: auth.KindKey, ID: store.NewID(), Role: auth.Coordinator}, v.ID, 20); !errors.Is(err, fault.NotAllowed) {
 		t.Errorf("a coordinator: %v", err)
 	}
+	if _, err := h.reminders.Late(t.Context(), clinician, store.NewID(), 20); !errors.Is(err, fault.NotFound) {
+		t.Errorf("nothing is late: %v", err)
+	}
+	if err := h.reminders.Again(t.Context(), clinician, v.ID, store.NewID()); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("a clinician sends again: %v", err)
+	}
+	for action, want := range map[string]int{string(reminders.Late): 2, "message.again": 1} {
+		var refused int
+		if err := h.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM audit WHERE action = ? AND outcome = 'refused'`, action).Scan(&refused); err != nil || refused != want {
+			t.Errorf("%s: %d refusals in the audit, %v", action, refused, err)
+		}
+	}
 }
 
 // TestLanguages: each language says each kind of message, with nothing left to fill in.

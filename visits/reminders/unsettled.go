@@ -103,7 +103,7 @@ func (d *Desk) unsettledLine(r *http.Request, s notify.Status, own *words.Words)
 
 // settle has one of them sent again.
 func (d *Desk) settle(w http.ResponseWriter, r *http.Request) {
-	if err := d.service.config.Outbox.Again(r.Context(), web.Actor(r.Context()), r.PathValue("message")); err != nil {
+	if err := d.service.Again(r.Context(), web.Actor(r.Context()), "", r.PathValue("message")); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
