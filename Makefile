@@ -12,6 +12,10 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # The race detector, but for SQLite and what it stands on: C turned into Go, which has locks of its own and is four times as slow when watched.
 RACE := -race $(patsubst %,-gcflags=%=-race=false,modernc.org/sqlite/lib modernc.org/libc)
 
+# What is not watched for races is compiled as `make build` does, and so compiled once: on a fresh machine compiling is half of the work.
+lint deadlock: export CGO_ENABLED = 0
+lint deadlock: export GOFLAGS += -trimpath
+
 .PHONY: help build run test test-go test-js packages deadlock lint sbom tour bench faults fuzz deps
 
 help: ## list what can be made
