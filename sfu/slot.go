@@ -231,7 +231,20 @@ func (s *Slot) send(a *arrival) {
 	s.bytes += uint64(len(payload))
 	s.stats.Packets++
 	s.stats.Bytes += uint64(len(payload))
+	if s.kind == Video {
+		s.countPicture(a)
+	}
 	s.resends.earn(len(payload))
+}
+
+// countPicture notes what a packet of video says of the picture. VP8 changes its size at key frames alone. Called with mu held.
+func (s *Slot) countPicture(a *arrival) {
+	if a.marker {
+		s.stats.Frames++
+	}
+	if a.vp8.width > 0 && a.vp8.height > 0 {
+		s.stats.Width, s.stats.Height = a.vp8.width, a.vp8.height
+	}
 }
 
 // rewritten is the payload as this receiver must see it: in scratch when anything changes, since the packet's own buffer serves others too.

@@ -140,6 +140,44 @@ func TestVideoBeginsAtAKeyFrame(t *testing.T) {
 	}
 }
 
+// What a receiver is sent is known by the key frames that went to it, and counted by picture, not by packet.
+func TestSizeOfThePicture(t *testing.T) {
+	b := newBench(t, 1, true)
+	slot := b.video[0]
+	slot.Show(b.camera)
+	packet := func(seq uint16, payload []byte, last bool) {
+		p := rtp.Packet{}
+		if err := p.Unmarshal(packetBytes(cameraSSRC, typeVP8, seq, uint32(seq/2)*3000, payload)); err != nil {
+			t.Fatal(err)
+		}
+		p.Marker = last
+		buf, err := p.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.in[Video].receive(buf)
+	}
+	key := func(id, width, height uint16) []byte {
+		payload := picture(id, true, 1000)
+		copy(payload[8:], []byte{0x9D, 0x01, 0x2A})
+		binary.LittleEndian.PutUint16(payload[11:], width)
+		binary.LittleEndian.PutUint16(payload[13:], height)
+		return payload
+	}
+	more := picture(0, false, 500)
+	more[0] = 0x80 // it begins no frame
+	packet(10, key(1, 1280, 720), false)
+	packet(11, more, true)
+	packet(12, picture(2, false, 1000), true)
+	if s := slot.statistics(); s.Width != 1280 || s.Height != 720 || s.Frames != 2 {
+		t.Errorf("%d × %d, %d pictures", s.Width, s.Height, s.Frames)
+	}
+	packet(14, key(3, 320, 180), true)
+	if s := slot.statistics(); s.Width != 320 || s.Height != 180 || s.Frames != 3 {
+		t.Errorf("after a smaller key frame: %d × %d, %d pictures", s.Width, s.Height, s.Frames)
+	}
+}
+
 func TestLateReceiverStartsFromTheRing(t *testing.T) {
 	b := newBench(t, 1, true)
 	b.frame(10, true)

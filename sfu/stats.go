@@ -43,9 +43,11 @@ type SlotStats struct {
 	RetransmittedBytes uint64 // of payload
 	KeyFrameRequests   uint64 // by the receiver
 	FractionLost       uint8  // of 256, as the receiver last reported
+	Frames             uint64 // pictures of which the last packet was sent; of sound none
+	Width, Height      uint16 // of the picture that is sent, in pixels; 0: not known yet
 }
 
-// add counts what another counted; what was lost last is no count.
+// add counts what another counted; what was lost last, and how large a picture is, are no counts.
 func (s *SlotStats) add(o SlotStats) {
 	s.Packets += o.Packets
 	s.Bytes += o.Bytes
@@ -53,4 +55,5 @@ func (s *SlotStats) add(o SlotStats) {
 	s.Retransmissions += o.Retransmissions
 	s.RetransmittedBytes += o.RetransmittedBytes
 	s.KeyFrameRequests += o.KeyFrameRequests
+	s.Frames += o.Frames
 }

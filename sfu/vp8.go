@@ -2,7 +2,7 @@ package sfu
 
 import "encoding/binary"
 
-// vp8Header is the payload descriptor at the head of each VP8 packet (RFC 7741 section 4.2).
+// vp8Header is the payload descriptor at the head of each VP8 packet (RFC 7741 section 4.2), and what a key frame says of itself.
 type vp8Header struct {
 	keyFrame    bool   // the first packet of a key frame
 	pictureIDAt int    // where the picture id is in the payload; 0: there is none
@@ -10,6 +10,8 @@ type vp8Header struct {
 	pictureID   uint16 // without its length bit
 	layerAt     int    // where TL0PICIDX is; 0: there is none
 	layer       uint8  // TL0PICIDX
+
+	width, height uint16 // of a key frame, in pixels; 0: the packet does not say
 }
 
 // parseVP8 reads the descriptor; false: the payload is no VP8.
@@ -56,7 +58,19 @@ func parseVP8(payload []byte) (h vp8Header, ok bool) {
 	}
 	startsFrame := first&0x10 != 0 && first&0x07 == 0 // S, first partition
 	h.keyFrame = startsFrame && payload[at]&0x01 == 0 // P of the VP8 frame header, RFC 6386 section 9.1
+	if h.keyFrame {
+		h.width, h.height = keyFrameSize(payload[at:])
+	}
 	return h, true
+}
+
+// keyFrameSize reads how large the picture of a key frame is (RFC 6386 section 9.1); 0: the packet does not say.
+func keyFrameSize(frame []byte) (width, height uint16) {
+	const size = 0x3FFF // the two bits above it ask whoever shows the picture to scale it up
+	if len(frame) < 10 || frame[3] != 0x9D || frame[4] != 0x01 || frame[5] != 0x2A {
+		return 0, 0
+	}
+	return binary.LittleEndian.Uint16(frame[6:]) & size, binary.LittleEndian.Uint16(frame[8:]) & size
 }
 
 // pictures keeps picture ids continuous for a receiver while the sources behind its slot change. A source's ids are shifted by what is

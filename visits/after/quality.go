@@ -26,6 +26,8 @@ type Sample struct {
 	SentLost            float64 // share of these that they last reported as lost, 0 to 1
 	Sound, Picture      uint64  // packets of microphone and camera
 	HasSound, HasCamera bool    // these are on, and somebody is there who would hear and see
+
+	Pictures []Picture // sent to them: of each camera or screen
 }
 
 // Quality is how somebody's connection was in a visit. The zero Quality was not measured.
@@ -35,6 +37,7 @@ type Quality struct {
 	Reconnections                            int
 	LostFrom, LostTo                         float64 // share of the packets from and to them, 0 to 1
 	Trip, WorstTrip                          time.Duration
+	Picture                                  PictureQuality // that they were sent
 
 	received, receivedLost, sent, sentLost int64
 	trips                                  [len(tripBounds) + 1]int64
@@ -141,6 +144,7 @@ func (s *stay) take(now time.Time, n Sample) {
 	if share(lost, came+lost) > poorLoss || went > 0 && n.SentLost > poorLoss || n.RoundTrip > poorTrip {
 		q.Poor += step
 	}
+	q.Picture.take(step, last.Pictures, n.Pictures)
 	if n.HasSound && last.HasSound && n.Sound == last.Sound {
 		q.NoSound += step
 	}
@@ -164,17 +168,14 @@ func (l *Line) keep(ctx context.Context, now time.Time, due []*stay) error {
 	err := l.service.config.DB.Tx(ctx, func(tx *store.Tx) error {
 		for _, s := range due {
 			q := s.sum
-			var trips []string
-			for _, n := range q.trips {
-				trips = append(trips, strconv.FormatInt(n, 10))
-			}
 			_, err := tx.ExecContext(ctx, `INSERT INTO after_quality (visit_id, invitation_id, stay, ways, measured_ms, poor_ms, gone_ms, no_sound_ms, no_picture_ms, reconnections,
-					received, received_lost, sent, sent_lost, trips, worst_trip_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+					received, received_lost, sent, sent_lost, trips, worst_trip_ms, pictures, frames) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 				ON CONFLICT (visit_id, invitation_id, stay) DO UPDATE SET ways = excluded.ways, measured_ms = excluded.measured_ms, poor_ms = excluded.poor_ms, gone_ms = excluded.gone_ms,
 					no_sound_ms = excluded.no_sound_ms, no_picture_ms = excluded.no_picture_ms, reconnections = excluded.reconnections, received = excluded.received,
-					received_lost = excluded.received_lost, sent = excluded.sent, sent_lost = excluded.sent_lost, trips = excluded.trips, worst_trip_ms = excluded.worst_trip_ms`,
+					received_lost = excluded.received_lost, sent = excluded.sent, sent_lost = excluded.sent_lost, trips = excluded.trips, worst_trip_ms = excluded.worst_trip_ms, pictures = excluded.pictures, frames = excluded.frames`,
 				s.visit, s.invitation, s.id, strings.Join(q.Ways, " "), q.Measured.Milliseconds(), q.Poor.Milliseconds(), q.Gone.Milliseconds(), q.NoSound.Milliseconds(),
-				q.NoPicture.Milliseconds(), q.Reconnections, q.received, q.receivedLost, q.sent, q.sentLost, strings.Join(trips, " "), q.WorstTrip.Milliseconds())
+				q.NoPicture.Milliseconds(), q.Reconnections, q.received, q.receivedLost, q.sent, q.sentLost, numbers(q.trips[:]), q.WorstTrip.Milliseconds(),
+				numbers(q.Picture.spans[:]), q.Picture.frames)
 			if err != nil {
 				return err
 			}
@@ -197,19 +198,16 @@ func qualities(ctx context.Context, q store.Queryer, visit string) (map[string]Q
 		one        Quality
 	}
 	rows, err := store.Collect(ctx, q, func(r *sql.Rows) (x row, err error) {
-		var ways, trips string
+		var ways, trips, pictures string
 		var measured, poor, gone, noSound, noPicture, worst int64
 		o := &x.one
-		err = r.Scan(&x.invitation, &ways, &measured, &poor, &gone, &noSound, &noPicture, &o.Reconnections, &o.received, &o.receivedLost, &o.sent, &o.sentLost, &trips, &worst)
+		err = r.Scan(&x.invitation, &ways, &measured, &poor, &gone, &noSound, &noPicture, &o.Reconnections, &o.received, &o.receivedLost, &o.sent, &o.sentLost, &trips, &worst, &pictures, &o.Picture.frames)
 		ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 		o.Ways, o.Measured, o.Poor, o.Gone, o.NoSound, o.NoPicture, o.WorstTrip = strings.Fields(ways), ms(measured), ms(poor), ms(gone), ms(noSound), ms(noPicture), ms(worst)
-		for i, n := range strings.Fields(trips) {
-			if i < len(o.trips) {
-				o.trips[i], _ = strconv.ParseInt(n, 10, 64) // what we wrote
-			}
-		}
+		readNumbers(o.trips[:], trips)
+		readNumbers(o.Picture.spans[:], pictures)
 		return x, err
-	}, `SELECT invitation_id, ways, measured_ms, poor_ms, gone_ms, no_sound_ms, no_picture_ms, reconnections, received, received_lost, sent, sent_lost, trips, worst_trip_ms
+	}, `SELECT invitation_id, ways, measured_ms, poor_ms, gone_ms, no_sound_ms, no_picture_ms, reconnections, received, received_lost, sent, sent_lost, trips, worst_trip_ms, pictures, frames
 		FROM after_quality WHERE visit_id = ? ORDER BY stay`, visit)
 	if err != nil {
 		return nil, fmt.Errorf("read how connections were: %w", err)
@@ -219,6 +217,24 @@ func qualities(ctx context.Context, q store.Queryer, visit string) (map[string]Q
 		all[r.invitation] = all[r.invitation].and(r.one)
 	}
 	return all, nil
+}
+
+// numbers are sums as one column holds them.
+func numbers(all []int64) string {
+	var texts []string
+	for _, n := range all {
+		texts = append(texts, strconv.FormatInt(n, 10))
+	}
+	return strings.Join(texts, " ")
+}
+
+// readNumbers reads what numbers wrote; what is not there is 0.
+func readNumbers(into []int64, column string) {
+	for i, n := range strings.Fields(column) {
+		if i < len(into) {
+			into[i], _ = strconv.ParseInt(n, 10, 64) // what we wrote
+		}
+	}
 }
 
 // and is the quality of two stays.
@@ -232,6 +248,7 @@ func (q Quality) and(o Quality) Quality {
 	q.Reconnections += o.Reconnections
 	q.received, q.receivedLost, q.sent, q.sentLost = q.received+o.received, q.receivedLost+o.receivedLost, q.sent+o.sent, q.sentLost+o.sentLost
 	q.WorstTrip = max(q.WorstTrip, o.WorstTrip)
+	q.Picture = q.Picture.and(o.Picture)
 	q.LostFrom, q.LostTo = share(q.receivedLost, q.received+q.receivedLost), share(q.sentLost, q.sent)
 	var total, before int64
 	for i, n := range o.trips {

@@ -85,6 +85,54 @@ func TestQuality(t *testing.T) {
 	}
 }
 
+// TestPictures: the record says how good the pictures were that somebody got, over their stays: by the time for which they moved, and not by how a camera begins.
+func TestPictures(t *testing.T) {
+	c := newClinic(t)
+	v := c.visit(doctor)
+	now := noon
+	stay := func(spans ...[3]int) { // seconds, lines, frames a second
+		t.Helper()
+		line := c.NewLine()
+		sample := after.Sample{Visit: v.ID, Session: "s", Invitation: v.Invitations[1].ID, Connected: true}
+		face := after.Picture{Slot: "3"}
+		for _, span := range append([][3]int{{2, 0, 0}}, spans...) {
+			for range span[0] / 2 {
+				face.Lines, face.Frames = span[1], face.Frames+uint64(2*span[2])
+				sample.Pictures = []after.Picture{{Slot: "2", Lines: 1080, Frames: 7}, face} // the first shows nothing any more
+				if err := line.Take(t.Context(), now, []after.Sample{sample}); err != nil {
+					t.Fatal(err)
+				}
+				now = now.Add(2 * time.Second)
+			}
+		}
+		if err := line.Take(t.Context(), now, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(lines, worst int, rate float64) {
+		t.Helper()
+		r, err := c.Record(t.Context(), admin, v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.People[1].Quality.Picture; got.Usual != lines || got.Worst != worst || got.Rate != rate {
+			t.Errorf("%d lines, %d at worst, %v a second; want %d, %d, %v", got.Usual, got.Worst, got.Rate, lines, worst, rate)
+		}
+	}
+	stay([3]int{30, 0, 0})
+	want(0, 0, 0)
+	stay([3]int{6, 90, 15})
+	want(90, 90, 15)
+	stay([3]int{30, 716, 30}, [3]int{60, 716, 0}) // a minute with the camera off
+	want(720, 720, 27.5)
+	stay([3]int{12, 176, 15})
+	want(720, 180, 24.375)
+	stay([3]int{6000, 5000, 24})
+	if page := html.UnescapeString(c.page(t, v)); !strings.Contains(page, "Picture they got: mostly 2160 lines, at worst 180; 24 frames a second") {
+		t.Error("the page does not say how good the picture was")
+	}
+}
+
 // page is a visit's record as administrators see it.
 func (c *clinic) page(t *testing.T, v visits.Visit) string {
 	t.Helper()

@@ -2,6 +2,7 @@ package after
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -108,6 +109,9 @@ func lineWords(q Quality, own *words.Words) (all []string) {
 	if q.Trip > 0 {
 		all = append(all, own.T("record.line.trip", "median", q.Trip.Milliseconds(), "worst", q.WorstTrip.Milliseconds()))
 	}
+	if p := q.Picture; p.Usual > 0 {
+		all = append(all, own.T("record.line.picture", "usual", p.Usual, "worst", p.Worst, "rate", int(p.Rate+0.5)))
+	}
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
@@ -149,6 +153,14 @@ type lineJSON struct {
 	LostTo        float64  `json:"lost_to" doc:"Likewise to them"`
 	RoundTrip     int64    `json:"round_trip_ms" doc:"Median"`
 	WorstTrip     int64    `json:"worst_round_trip_ms"`
+
+	Picture *pictureJSON `json:"picture,omitempty" doc:"How good the pictures were that they were sent; not there: they were sent none"`
+}
+
+type pictureJSON struct {
+	Usual int     `json:"usual_lines" doc:"Pixels of the shorter side: the median over time"`
+	Worst int     `json:"worst_lines" doc:"The fewest that there were for ten seconds in all"`
+	Rate  float64 `json:"frames_per_second" doc:"The mean"`
 }
 
 func newLineJSON(q Quality) *lineJSON {
@@ -156,8 +168,12 @@ func newLineJSON(q Quality) *lineJSON {
 		return nil
 	}
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
+	var picture *pictureJSON
+	if p := q.Picture; p.Usual > 0 {
+		picture = &pictureJSON{p.Usual, p.Worst, math.Round(p.Rate*10) / 10}
+	}
 	return &lineJSON{append([]string{}, q.Ways...), seconds(q.Measured), seconds(q.Poor), seconds(q.Gone), seconds(q.NoSound), seconds(q.NoPicture), q.Reconnections, q.LostFrom, q.LostTo,
-		q.Trip.Milliseconds(), q.WorstTrip.Milliseconds()}
+		q.Trip.Milliseconds(), q.WorstTrip.Milliseconds(), picture}
 }
 
 type spanJSON struct {

@@ -69,6 +69,9 @@ func (before sampler) samples(lines []rooms.MediaLine) []after.Sample {
 			now := float64(slot.Packets - min(before[key], slot.Packets))
 			lost, went = lost+now*float64(slot.FractionLost)/256, went+now
 			o.Sent, sent[key] = o.Sent+slot.Packets, slot.Packets
+			if slot.Kind == sfu.Video {
+				o.Pictures = append(o.Pictures, after.Picture{Slot: slot.MID, Lines: int(min(slot.Width, slot.Height)), Frames: slot.Frames})
+			}
 		}
 		if went > 0 {
 			o.SentLost = lost / went
