@@ -191,30 +191,38 @@ func (l *Line) keep(ctx context.Context, now time.Time, due []*stay) error {
 	return nil
 }
 
-// qualities reads how everybody's connection was in a visit, by invitation.
-func qualities(ctx context.Context, q store.Queryer, visit string) (map[string]Quality, error) {
+// qualities reads how everybody's connection was in visits, by visit and invitation.
+func qualities(ctx context.Context, q store.Queryer, visits ...string) (map[string]map[string]Quality, error) {
 	type row struct {
-		invitation string
-		one        Quality
+		visit, invitation string
+		one               Quality
 	}
+	all := map[string]map[string]Quality{}
+	if len(visits) == 0 {
+		return all, nil
+	}
+	in, args := store.In(visits)
 	rows, err := store.Collect(ctx, q, func(r *sql.Rows) (x row, err error) {
 		var ways, trips, pictures string
 		var measured, poor, gone, noSound, noPicture, worst int64
 		o := &x.one
-		err = r.Scan(&x.invitation, &ways, &measured, &poor, &gone, &noSound, &noPicture, &o.Reconnections, &o.received, &o.receivedLost, &o.sent, &o.sentLost, &trips, &worst, &pictures, &o.Picture.frames)
+		err = r.Scan(&x.visit, &x.invitation, &ways, &measured, &poor, &gone, &noSound, &noPicture, &o.Reconnections, &o.received, &o.receivedLost, &o.sent, &o.sentLost, &trips, &worst,
+			&pictures, &o.Picture.frames)
 		ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 		o.Ways, o.Measured, o.Poor, o.Gone, o.NoSound, o.NoPicture, o.WorstTrip = strings.Fields(ways), ms(measured), ms(poor), ms(gone), ms(noSound), ms(noPicture), ms(worst)
 		readNumbers(o.trips[:], trips)
 		readNumbers(o.Picture.spans[:], pictures)
 		return x, err
-	}, `SELECT invitation_id, ways, measured_ms, poor_ms, gone_ms, no_sound_ms, no_picture_ms, reconnections, received, received_lost, sent, sent_lost, trips, worst_trip_ms, pictures, frames
-		FROM after_quality WHERE visit_id = ? ORDER BY stay`, visit)
+	}, `SELECT visit_id, invitation_id, ways, measured_ms, poor_ms, gone_ms, no_sound_ms, no_picture_ms, reconnections, received, received_lost, sent, sent_lost, trips, worst_trip_ms,
+		pictures, frames FROM after_quality WHERE visit_id IN `+in+` ORDER BY stay`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read how connections were: %w", err)
 	}
-	all := map[string]Quality{}
 	for _, r := range rows {
-		all[r.invitation] = all[r.invitation].and(r.one)
+		if all[r.visit] == nil {
+			all[r.visit] = map[string]Quality{}
+		}
+		all[r.visit][r.invitation] = all[r.visit][r.invitation].and(r.one)
 	}
 	return all, nil
 }

@@ -85,6 +85,48 @@ func TestQuality(t *testing.T) {
 	}
 }
 
+// TestBadConnections: which connections count as failures, by the rule that docs/operating.md has.
+func TestBadConnections(t *testing.T) {
+	for name, c := range map[string]struct {
+		q    after.Quality
+		want bool
+	}{
+		"not measured":                    {after.Quality{}, false},
+		"good":                            {after.Quality{Measured: time.Hour, Reconnections: 2, Poor: 59 * time.Second}, false},
+		"never connected":                 {after.Quality{Measured: 30 * time.Second, Gone: 30 * time.Second}, true},
+		"gave up before it could connect": {after.Quality{Measured: 20 * time.Second, Gone: 20 * time.Second}, false},
+		"broke three times":               {after.Quality{Measured: time.Hour, Reconnections: 3}, true},
+		"poor and lost for long":          {after.Quality{Measured: 10 * time.Minute, Poor: 30 * time.Second, Gone: 30 * time.Second}, true},
+		"poor for a minute of an hour":    {after.Quality{Measured: time.Hour, Poor: time.Minute}, false},
+		"without sound":                   {after.Quality{Measured: 10 * time.Minute, NoSound: time.Minute}, true},
+		"without a picture":               {after.Quality{Measured: 10 * time.Minute, NoPicture: time.Minute}, true},
+	} {
+		if got := c.q.Bad(); got != c.want {
+			t.Errorf("%s: bad is %v", name, got)
+		}
+	}
+	c := newClinic(t)
+	good, bad := c.visit(doctor), c.visit(doctor)
+	line := c.NewLine()
+	for i := range 40 {
+		var all []after.Sample
+		for _, v := range []visits.Visit{good, bad} {
+			child := after.Sample{Visit: v.ID, Session: v.ID, Invitation: v.Invitations[1].ID, Connected: v.ID == good.ID || i%10 != 0}
+			all = append(all, child, after.Sample{Visit: v.ID, Session: "doctor" + v.ID, Invitation: v.Invitations[0].ID, Connected: true})
+		}
+		if err := line.Take(t.Context(), noon.Add(time.Duration(2*i)*time.Second), all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := line.Take(t.Context(), noon.Add(time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := after.BadConnections(t.Context(), c.db, []string{good.ID, bad.ID})
+	if err != nil || got[good.ID] || !got[bad.ID] {
+		t.Errorf("bad are %v, %v", got, err)
+	}
+}
+
 // TestPictures: the record says how good the pictures were that somebody got, over their stays: by the time for which they moved, and not by how a camera begins.
 func TestPictures(t *testing.T) {
 	c := newClinic(t)

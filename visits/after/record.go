@@ -69,7 +69,7 @@ func (s *Service) Record(ctx context.Context, actor auth.Actor, visit string) (R
 			return err
 		}
 		measured, err := qualities(ctx, tx, visit)
-		r.sum(opened, measured)
+		r.sum(opened, measured[visit])
 		return err
 	})
 	return r, err

@@ -28,6 +28,7 @@ type visit struct {
 	patient      bool // the language is the patient's
 	came, in     time.Time
 	joins, alone int64
+	bad          bool // somebody's connection was
 }
 
 // collect counts all visits that are over and were not counted yet, and plans to look again.
@@ -57,7 +58,7 @@ func (s *Service) collectSome(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		more = len(all) == batch
-		if err := fill(ctx, tx, all); err != nil {
+		if err := s.fillVisits(ctx, tx, all); err != nil {
 			return err
 		}
 		for _, v := range all {
@@ -103,11 +104,18 @@ type person struct {
 	came                int64 // when they first opened their link; 0: never
 }
 
-// fill reads how these visits went for their families.
-func fill(ctx context.Context, tx *store.Tx, all []*visit) error {
+// fillVisits reads how these visits went.
+func (s *Service) fillVisits(ctx context.Context, tx *store.Tx, all []*visit) error {
 	byID, ids := map[string]*visit{}, []string{}
 	for _, v := range all {
 		byID[v.id], ids = v, append(ids, v.id)
+	}
+	bad, err := s.config.Bad(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for id, v := range byID {
+		v.bad = bad[id]
 	}
 	in, args := store.In(ids)
 	family, err := store.Collect(ctx, tx, func(r *sql.Rows) (p person, err error) {
@@ -205,12 +213,13 @@ func (s *Service) count(ctx context.Context, tx *store.Tx, v *visit) error {
 		return 0
 	}
 	failed := v.state != visits.Cancelled && !v.came.IsZero() && v.in.IsZero()
-	_, err := tx.ExecContext(ctx, `INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, interpreter, joins, alone)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	bad := v.bad && !failed && v.state != visits.Cancelled
+	_, err := tx.ExecContext(ctx, `INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, bad, interpreter, joins, alone)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (day, site_id, service_id, language) DO UPDATE SET took_place = figures_days.took_place + excluded.took_place,
-			no_show = figures_days.no_show + excluded.no_show, cancelled = figures_days.cancelled + excluded.cancelled, failed = figures_days.failed + excluded.failed,
+			no_show = figures_days.no_show + excluded.no_show, cancelled = figures_days.cancelled + excluded.cancelled, failed = figures_days.failed + excluded.failed, bad = figures_days.bad + excluded.bad,
 			interpreter = figures_days.interpreter + excluded.interpreter, joins = figures_days.joins + excluded.joins, alone = figures_days.alone + excluded.alone`,
-		day, v.site, v.service, v.language, one(v.state == visits.Ended), one(v.state == visits.NoShow), one(v.state == visits.Cancelled), one(failed), one(v.interpreter), v.joins, v.alone)
+		day, v.site, v.service, v.language, one(v.state == visits.Ended), one(v.state == visits.NoShow), one(v.state == visits.Cancelled), one(failed), one(bad), one(v.interpreter), v.joins, v.alone)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ type Config struct {
 	Policy auth.Policy
 	Pages  *web.Pages
 	Sites  Sites
-	Zone   *time.Location // in which days are counted
+	Bad    func(ctx context.Context, q store.Queryer, visits []string) (map[string]bool, error) // tells in which of these somebody's connection was bad
+	Zone   *time.Location                                                                       // in which days are counted
 	Now    func() time.Time
 }
 

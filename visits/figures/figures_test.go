@@ -53,12 +53,18 @@ type house struct {
 	db    *store.DB
 	queue *jobs.Queue
 	pages http.Handler
+	bad   map[string]bool // visits in which somebody's connection was
+}
+
+// isBad fills figures.Config.
+func (h *house) isBad(context.Context, store.Queryer, []string) (map[string]bool, error) {
+	return h.bad, nil
 }
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	ctx := t.Context()
-	h := &house{db: storetest.Open(t, storetest.URL(t), store.Options{})}
+	h := &house{bad: map[string]bool{}, db: storetest.Open(t, storetest.URL(t), store.Options{})}
 	clock := func() time.Time { return now }
 	if _, err := visits.New(ctx, visits.Config{DB: h.db, LinkKey: make([]byte, 32), Now: clock}); err != nil {
 		t.Fatal(err)
@@ -79,7 +85,7 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Service, err = figures.New(ctx, figures.Config{DB: h.db, Jobs: h.queue, Policy: policy, Pages: pages, Sites: noSites{}, Zone: zone, Now: clock})
+	h.Service, err = figures.New(ctx, figures.Config{DB: h.db, Jobs: h.queue, Policy: policy, Pages: pages, Sites: noSites{}, Bad: h.isBad, Zone: zone, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +110,7 @@ type visit struct {
 	came, in   time.Duration // after the start; zero: never
 	resent     bool
 	interprets string
+	bad        bool // somebody's connection was
 }
 
 func (h *house) add(t testing.TB, all ...visit) {
@@ -113,6 +120,7 @@ func (h *house) add(t testing.TB, all ...visit) {
 		for _, v := range all {
 			id, invitation := store.NewID(), store.NewID()
 			starts := store.Millis(v.starts)
+			h.bad[id] = v.bad
 			statements := []struct {
 				when bool
 				sql  string
@@ -172,8 +180,8 @@ func TestFigures(t *testing.T) {
 		all = append(all, visit{state: "ended", starts: evening, language: "es", service: "a", came: -10 * time.Minute, in: time.Duration(i+1) * time.Minute, resent: i == 0})
 	}
 	all = append(all,
-		visit{state: "ended", starts: evening, language: "ht", service: "b", came: 5 * time.Minute, in: 6 * time.Minute, interprets: "confirmed"},
-		visit{state: "no_show", starts: evening, service: "b", came: time.Minute},
+		visit{state: "ended", starts: evening, language: "ht", service: "b", came: 5 * time.Minute, in: 6 * time.Minute, interprets: "confirmed", bad: true},
+		visit{state: "no_show", starts: evening, service: "b", came: time.Minute, bad: true}, // whose clinician's was, too: once is enough
 		visit{state: "no_show", starts: evening.AddDate(0, 0, 7), service: "b"},
 		visit{state: "cancelled", starts: evening.AddDate(0, 0, 7), service: "b", came: time.Minute},
 		visit{state: "scheduled", starts: evening.AddDate(0, 0, 7), service: "b"},
@@ -183,8 +191,8 @@ func TestFigures(t *testing.T) {
 	h.queue.RunDue(t.Context())
 	q := figures.Query{From: day("2026-11-02"), To: day("2026-11-30"), By: figures.Week}
 	f := h.show(t, q)
-	if len(f.Rows) != 4 || f.Rows[0].TookPlace != 11 || f.Rows[0].NoShow != 1 || f.Rows[0].Failed != 1 || f.Rows[0].Interpreter != 1 || f.Rows[0].Joins != 11 || f.Rows[0].Alone != 10 ||
-		f.Rows[1].NoShow != 1 || f.Rows[1].Cancelled != 1 || f.Rows[1].Failed != 0 || f.All.Visits() != 14 {
+	if len(f.Rows) != 4 || f.Rows[0].TookPlace != 11 || f.Rows[0].NoShow != 1 || f.Rows[0].Failed != 1 || f.Rows[0].Bad != 1 || f.Rows[0].Technical() != 2 || f.Rows[0].Interpreter != 1 || f.Rows[0].Joins != 11 || f.Rows[0].Alone != 10 ||
+		f.Rows[1].Untold != 2 || f.Rows[1].NoShow != 0 || f.All.Visits() != 14 || f.All.NoShow != 1 || f.All.Untold != 2 {
 		t.Errorf("%+v", f)
 	}
 	// Waits of 1, 1, 2 … 10 minutes.
@@ -194,7 +202,7 @@ func TestFigures(t *testing.T) {
 	if len(f.Languages) != 1 || f.Languages[0] != (figures.Language{Tag: "es", Visits: 10}) || f.Others != 4 {
 		t.Errorf("languages %+v, others %d", f.Languages, f.Others)
 	}
-	if f := h.show(t, figures.Query{From: q.From, To: q.To, By: figures.Month, ServiceID: "b"}); len(f.Rows) != 1 || f.All.Visits() != 4 {
+	if f := h.show(t, figures.Query{From: q.From, To: q.To, By: figures.Month, ServiceID: "b"}); len(f.Rows) != 1 || f.All.Visits() != 4 || f.All.Told() {
 		t.Errorf("of one service %+v", f)
 	}
 	h.add(t, visit{state: "ended", starts: evening.AddDate(0, 0, 8), service: "b"})
@@ -221,20 +229,56 @@ func TestPage(t *testing.T) {
 	if status, body := h.get(t, "/figures"); status != 200 || !strings.Contains(body, "No visits in this time") {
 		t.Errorf("empty: %d %s", status, body)
 	}
-	h.add(t, visit{state: "ended", starts: now.AddDate(0, -1, 0), came: time.Second, in: time.Minute}, visit{state: "no_show", starts: now.AddDate(0, -2, 0)})
+	october := visit{state: "ended", starts: now.AddDate(0, -1, 0), came: time.Second, in: time.Minute}
+	unlucky := october
+	unlucky.bad = true
+	h.add(t, october, october, october, unlucky, visit{state: "no_show", starts: october.starts, came: time.Second}, visit{state: "no_show", starts: now.AddDate(0, -2, 0), interprets: "requested"})
 	h.queue.RunDue(t.Context())
 	status, body := h.get(t, "/figures?by=month")
-	if status != 200 || !strings.Contains(body, "<title>October 2026, Took place: 1</title>") || strings.Count(body, `<th scope="row">`) != 13 || strings.Contains(body, "style=") {
+	if status != 200 || strings.Count(body, `<th scope="row">`) != 13 || strings.Contains(body, "style=") {
 		t.Errorf("%d %s", status, body)
 	}
+	for _, want := range []string{"<title>October 2026, Took place: 4</title>", "<title>October 2026, Came in, connection was bad: 1</title>", "<title>October 2026, Came, did not get in: 1</title>",
+		"<title>September 2026, Too few to say more: 1</title>", `<th scope="row">September 2026</th><td>1</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>`,
+		`<th scope="row">All</th><td>6</td><td>4</td><td>1</td><td>0</td>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
 	if status, body := h.get(t, "/figures.csv?from=2026-09-01&to=2026-10-31"); status != 200 ||
-		!strings.HasSuffix(body, "2026-09-01,1,0,1,0,0,0,0,0,0,,,,,,,,\n2026-10-01,1,1,0,0,0,0,1,1,1,,,,,,,,\n") {
+		!strings.HasSuffix(body, "2026-09-01,1,,,,,,,,,,,,,,,,,\n2026-10-01,5,4,1,0,1,1,0,4,4,4,,,,,,,,\n") {
 		t.Errorf("%d %s", status, body)
 	}
 	for _, wrong := range []string{"from=yesterday", "from=2026-11-02&to=2026-11-01", "from=1900-01-01"} {
 		if status, body := h.get(t, "/figures?"+wrong); status != 422 || !strings.Contains(body, `class="error-message"`) {
 			t.Errorf("%s: %d", wrong, status)
 		}
+	}
+}
+
+// TestFew: what became of few visits is told of no week, and not by the sum either; of enough of them together the sum tells it.
+func TestFew(t *testing.T) {
+	h := newHouse(t)
+	first := time.Date(2026, 11, 2, 15, 0, 0, 0, time.UTC)
+	week := func(n int, state string, visits int) {
+		for range visits {
+			h.add(t, visit{state: state, starts: first.AddDate(0, 0, 7*n), interprets: "confirmed"})
+		}
+	}
+	week(0, "ended", 5)
+	week(1, "no_show", 4)
+	h.queue.RunDue(t.Context())
+	q := figures.Query{From: day("2026-11-02"), To: day("2026-11-28"), By: figures.Week}
+	if f := h.show(t, q); f.Rows[0].TookPlace != 5 || f.Rows[1].Told() || f.Rows[1].Interpreter != 0 || f.All.Visits() != 9 || f.All.NoShow != 0 || f.All.Interpreter != 5 || f.All.Untold != 4 {
+		t.Errorf("%+v", f)
+	}
+	h = newHouse(t)
+	week(0, "ended", 5)
+	week(1, "no_show", 4)
+	week(2, "no_show", 1)
+	h.queue.RunDue(t.Context())
+	if f := h.show(t, q); f.Rows[1].Told() || f.Rows[2].Told() || !f.Rows[3].Told() || f.All.NoShow != 5 || f.All.Interpreter != 10 || f.All.Untold != 0 {
+		t.Errorf("%+v", f)
 	}
 }
 

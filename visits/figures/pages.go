@@ -44,6 +44,7 @@ type pageView struct {
 	All             rowView
 	Languages       []option // with how many visits
 	Visits, Waits   chart
+	Technical       chart
 	Answers         chart
 	Empty           bool
 	Few             int
@@ -53,6 +54,14 @@ type pageView struct {
 type rowView struct {
 	Row
 	Name, MedianText, P90Text, AloneText, WorkedText, AnsweredText string
+}
+
+// Count is how many visits of the row are such, where more is told of it than how many there were.
+func (v rowView) Count(visits int) string {
+	if !v.Told() {
+		return "–"
+	}
+	return strconv.Itoa(visits)
 }
 
 // asked reads what was asked for: by default the last twelve months, by month.
@@ -139,7 +148,7 @@ func (s *Service) choices(r *http.Request, v *pageView, q Query, own *words.Word
 func (s *Service) fill(v *pageView, f Figures, q Query, own *words.Words) {
 	v.All, v.Empty = viewOf(f.All, own, q.By), f.All.Visits() == 0
 	v.All.Name = own.T("figures.all")
-	var visits, waits, answers []column
+	var visits, waits, technical, answers []column
 	for _, row := range f.Rows {
 		view := viewOf(row, own, q.By)
 		v.Rows = append(v.Rows, view)
@@ -147,7 +156,8 @@ func (s *Service) fill(v *pageView, f Figures, q Query, own *words.Words) {
 		if q.By == Month {
 			short = row.Start.Format("2006-01")
 		}
-		visits = append(visits, column{view.Name, short, []int{row.TookPlace, row.NoShow, row.Cancelled}})
+		visits = append(visits, column{view.Name, short, []int{row.TookPlace, row.NoShow, row.Cancelled, row.Untold}})
+		technical = append(technical, column{view.Name, short, []int{row.Failed, row.Bad}})
 		minutes := []int{0, 0}
 		if row.Waited >= Few {
 			minutes = []int{int(row.Median.Minutes() + 0.5), int(row.P90.Minutes() + 0.5)}
@@ -161,8 +171,9 @@ func (s *Service) fill(v *pageView, f Figures, q Query, own *words.Words) {
 		}
 		answers = append(answers, column{view.Name, short, said})
 	}
-	v.Visits = draw(own.T("figures.chart.visits"), visits, true, []string{own.T("figures.took_place"), own.T("figures.no_show"), own.T("figures.cancelled")},
-		[]string{"bar-good", "bar-danger", "bar-soft"})
+	v.Visits = draw(own.T("figures.chart.visits"), visits, true, []string{own.T("figures.took_place"), own.T("figures.no_show"), own.T("figures.cancelled"), own.T("figures.untold")},
+		[]string{"bar-good", "bar-danger", "bar-soft", "bar-few"})
+	v.Technical = draw(own.T("figures.chart.technical"), technical, true, []string{own.T("figures.failed"), own.T("figures.bad")}, []string{"bar-danger", "bar-warn"})
 	v.Waits = draw(own.T("figures.chart.waits"), waits, false, []string{own.T("figures.median"), own.T("figures.p90")}, []string{"bar-good", "bar-warn"})
 	v.Answers = draw(own.T("figures.chart.answers"), answers, false, []string{own.T("figures.worked"), own.T("figures.answered")}, []string{"bar-good", "bar-warn"})
 	for _, l := range f.Languages {
@@ -225,12 +236,17 @@ func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="figures.csv"`)
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"start", "visits", "took_place", "no_show", "cancelled", "failed", "interpreter", "joins", "joins_without_help", "waits", "wait_median_minutes", "wait_p90_minutes",
+	_ = out.Write([]string{"start", "visits", "took_place", "no_show", "cancelled", "failed", "bad_connection", "interpreter", "joins", "joins_without_help", "waits", "wait_median_minutes", "wait_p90_minutes",
 		"worked_yes", "worked_partly", "worked_no", "answered_yes", "answered_partly", "answered_no"})
 	for _, row := range f.Rows {
 		cells := []string{row.Start.Format(time.DateOnly)}
-		for _, n := range []int{row.Visits(), row.TookPlace, row.NoShow, row.Cancelled, row.Failed, row.Interpreter, row.Joins, row.Alone, row.Waited} {
-			cells = append(cells, strconv.Itoa(n))
+		cells = append(cells, strconv.Itoa(row.Visits()))
+		for _, n := range []int{row.TookPlace, row.NoShow, row.Cancelled, row.Failed, row.Bad, row.Interpreter, row.Joins, row.Alone, row.Waited} {
+			text := ""
+			if row.Told() {
+				text = strconv.Itoa(n)
+			}
+			cells = append(cells, text)
 		}
 		median, p90 := "", ""
 		if row.Waited >= Few {

@@ -37,17 +37,30 @@ const mostDays = 3660
 
 // Row is the figures of one week or month, or of all.
 type Row struct {
-	Start                             time.Time // its first day; zero: all
-	TookPlace, NoShow, Cancelled      int
-	Failed, Interpreter, Joins, Alone int
-	Worked, Answered                  Answers       // of families, whether sound and picture worked, and whether they got what they came for
-	Waited                            int           // visits of which the wait is known
-	Median, P90                       time.Duration // of the wait; meaningless for fewer than Few visits
-	waits                             map[int64]int // visits by quarters of a minute
+	Start                        time.Time // its first day; zero: all
+	TookPlace, NoShow, Cancelled int
+	Untold                       int // visits of which no more is told: they are too few
+	Failed, Bad                  int // nobody of the family got in; or they did, and somebody's connection was bad
+	Interpreter, Joins, Alone    int
+	Worked, Answered             Answers       // of families, whether sound and picture worked, and whether they got what they came for
+	Waited                       int           // visits of which the wait is known
+	Median, P90                  time.Duration // of the wait; meaningless for fewer than Few visits
+	waits                        map[int64]int // visits by quarters of a minute
 }
 
 // Visits are all of the row.
-func (r Row) Visits() int { return r.TookPlace + r.NoShow + r.Cancelled }
+func (r Row) Visits() int { return r.TookPlace + r.NoShow + r.Cancelled + r.Untold }
+
+// Technical are the visits that failed technically.
+func (r Row) Technical() int { return r.Failed + r.Bad }
+
+// Told says whether the row tells more than how many visits there were.
+func (r Row) Told() bool { return r.Untold == 0 || r.Untold < r.Visits() }
+
+// withhold leaves of the row how many visits there were.
+func (r *Row) withhold() {
+	*r = Row{Start: r.Start, Untold: r.Visits(), Worked: r.Worked, Answered: r.Answered}
+}
 
 // Language is how many visits had a language.
 type Language struct {
@@ -98,8 +111,8 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 		Row
 	}
 	days, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (x sums, err error) {
-		return x, r.Scan(&x.day, &x.language, &x.TookPlace, &x.NoShow, &x.Cancelled, &x.Failed, &x.Interpreter, &x.Joins, &x.Alone)
-	}, `SELECT day, language, SUM(took_place), SUM(no_show), SUM(cancelled), SUM(failed), SUM(interpreter), SUM(joins), SUM(alone) FROM figures_days WHERE `+where+
+		return x, r.Scan(&x.day, &x.language, &x.TookPlace, &x.NoShow, &x.Cancelled, &x.Failed, &x.Bad, &x.Interpreter, &x.Joins, &x.Alone)
+	}, `SELECT day, language, SUM(took_place), SUM(no_show), SUM(cancelled), SUM(failed), SUM(bad), SUM(interpreter), SUM(joins), SUM(alone) FROM figures_days WHERE `+where+
 		` GROUP BY day, language`, args...)
 	if err != nil {
 		return Figures{}, err
@@ -117,9 +130,7 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 	f.All.waits = map[int64]int{}
 	languages := map[string]int{}
 	for _, d := range days {
-		row := rows.of(d.day)
-		row.add(d.Row)
-		f.All.add(d.Row)
+		rows.of(d.day).add(d.Row)
 		languages[d.language] += d.Visits()
 	}
 	for _, w := range waits {
@@ -129,10 +140,11 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 	if err := s.readAnswers(ctx, q, rows, &f.All); err != nil {
 		return Figures{}, err
 	}
+	f.All.sumWaits()
 	for i := range rows {
 		rows[i].sumWaits()
 	}
-	f.All.sumWaits()
+	f.All.add(rows.withholdFew())
 	f.Rows = rows
 	f.Languages, f.Others = known(languages)
 	return f, nil
@@ -191,11 +203,32 @@ func (all rows) of(day string) *Row {
 	return &all[after-1]
 }
 
+// withholdFew leaves of weeks or months with fewer than Few visits only how many there were, and sums all up. If these are fewer than Few together, the sum tells no more of
+// them either: nobody gets them by taking the others from it.
+func (all rows) withholdFew() (sum Row) {
+	var few Row
+	for i := range all {
+		if n := all[i].Visits(); n == 0 || n >= Few {
+			sum.add(all[i])
+			continue
+		}
+		few.add(all[i])
+		all[i].withhold()
+	}
+	if few.Visits() < Few {
+		few.withhold()
+	}
+	sum.add(few)
+	return sum
+}
+
 func (r *Row) add(o Row) {
 	r.TookPlace += o.TookPlace
 	r.NoShow += o.NoShow
 	r.Cancelled += o.Cancelled
+	r.Untold += o.Untold
 	r.Failed += o.Failed
+	r.Bad += o.Bad
 	r.Interpreter += o.Interpreter
 	r.Joins += o.Joins
 	r.Alone += o.Alone

@@ -3,12 +3,13 @@ package server
 import (
 	"context"
 
+	"housecall/visits/after"
 	"housecall/visits/figures"
 )
 
 // openFigures counts visits, and adds the page that shows it.
 func (s *Server) openFigures(ctx context.Context, h *house) error {
-	counted, err := figures.New(ctx, figures.Config{DB: h.db, Jobs: h.post.queue, Policy: h.policy, Pages: h.pages, Sites: s.Sites, Zone: s.config.TimeZone, Now: s.config.Now})
+	counted, err := figures.New(ctx, figures.Config{DB: h.db, Jobs: h.post.queue, Policy: h.policy, Pages: h.pages, Sites: s.Sites, Bad: after.BadConnections, Zone: s.config.TimeZone, Now: s.config.Now})
 	if err != nil {
 		return err
 	}
