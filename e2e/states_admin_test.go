@@ -131,6 +131,10 @@ func (tour *tour) holds(p *Person) {
 	p.follows("hold the patient", "form[action$=holds] button")
 	p.shows(".notice.good")
 	p.examine("retention-held")
+	p.await("make the form an old one", `() => document.querySelector("#days input[name=seen]").value = "of before"`)
+	p.follows("save", "#days .primary")
+	p.shows(".summary")
+	p.examine("retention-changed")
 }
 
 // publishes writes and publishes what families consent to.

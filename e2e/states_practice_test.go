@@ -23,6 +23,7 @@ var practiceStates = []state{
 	{"retention", "how long things are kept"},
 	{"retention-wrong", "days that cannot be"},
 	{"retention-held", "a patient who is held"},
+	{"retention-changed", "days that somebody else has changed"},
 	{"patients", "before a search"},
 	{"patients-short", "a search of one letter"},
 	{"patients-nobody", "a search that finds nobody"},

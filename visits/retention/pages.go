@@ -53,6 +53,7 @@ type holdView struct {
 // pageView is what the page shows.
 type pageView struct {
 	Site            string // its id
+	Seen            string // the version of the days when the form was first shown
 	Name            string
 	Sites           []siteLink // more than one
 	Kinds           []kindView
@@ -66,6 +67,7 @@ type pageView struct {
 // typedIn is what somebody sent with a form.
 type typedIn struct {
 	days            map[string]string // by kind; nil: nothing
+	seen            string            // with days
 	address, reason string
 	problems        web.Problems
 	done            string
@@ -122,8 +124,12 @@ func (s *Service) view(r *http.Request, site string, in typedIn) (v pageView, er
 	if err != nil {
 		return v, err
 	}
-	if in.days != nil && Check(number(in.days)) == nil {
-		days = number(in.days)
+	v.Seen = Version(days)
+	if in.days != nil {
+		v.Seen = in.seen
+		if Check(number(in.days)) == nil {
+			days = number(in.days)
+		}
 	}
 	would, err := s.Preview(ctx, p.ID, days)
 	if err != nil {
@@ -158,11 +164,12 @@ func (s *Service) holdViews(r *http.Request, own *words.Words) (all []holdView, 
 	return all, err
 }
 
-// number reads days; what is no number is -1, which no kind may be.
+// number reads days, an empty field as for good; what is no number is -1, which no kind may be.
 func number(typed map[string]string) map[string]int {
 	all := map[string]int{}
 	for kind, text := range typed {
 		if text == "" {
+			all[kind] = 0
 			continue
 		}
 		n, err := strconv.Atoi(text)
@@ -180,9 +187,11 @@ func (s *Service) set(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	own, site := s.config.Pages.Words(r), r.PostForm.Get("site")
-	in := typedIn{days: map[string]string{}}
+	in := typedIn{days: map[string]string{}, seen: r.PostForm.Get("seen")}
 	for _, k := range Kinds() {
-		in.days[k.Name] = strings.TrimSpace(r.PostForm.Get(k.Name))
+		if r.PostForm.Has(k.Name) { // what is not there was cut off, and says nothing
+			in.days[k.Name] = strings.TrimSpace(r.PostForm.Get(k.Name))
+		}
 	}
 	days := number(in.days)
 	err := Check(days)
@@ -191,10 +200,14 @@ func (s *Service) set(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		err = s.Set(r.Context(), web.Actor(r.Context()), site, days)
+		err = s.Set(r.Context(), web.Actor(r.Context()), site, in.seen, days)
 	}
 	if err == nil {
 		web.Redirect(w, r, Path+"?"+url.Values{"site": {site}, "done": {"set"}}.Encode())
+		return
+	}
+	if fault.CodeOf(err) == fault.CodeConflict { // what was typed was meant for other days: the form shows those that hold
+		s.show(w, r, http.StatusConflict, site, typedIn{problems: web.Problems{{Field: "days", Text: own.T("retention.wrong.changed")}}})
 		return
 	}
 	fields, ok := fault.FieldsOf(err)

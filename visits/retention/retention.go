@@ -146,19 +146,28 @@ func (s *Service) Days(ctx context.Context, q store.Queryer, site string) (map[s
 	return all, nil
 }
 
-// Check says what is wrong with days, kind by kind.
+// Version names days as they were read. It changes when any of them does.
+func Version(days map[string]int) string {
+	var said []string
+	for _, k := range Kinds() {
+		said = append(said, fmt.Sprintf("%s %d", k.Name, days[k.Name]))
+	}
+	return strings.Join(said, ", ")
+}
+
+// Check says what is wrong with days, kind by kind. A kind that nothing is said about is wrong too: to keep it for good, say 0.
 func Check(days map[string]int) error {
 	var wrong []fault.Field
 	for _, k := range Kinds() {
-		if d := days[k.Name]; d != 0 && (d < k.Least || d > MostDays) {
+		if d, said := days[k.Name]; !said || d != 0 && (d < k.Least || d > MostDays) {
 			wrong = append(wrong, fault.Field{Field: k.Name, Key: "range", Detail: fmt.Sprintf("must be from %d to %d days, or 0", k.Least, MostDays)})
 		}
 	}
 	return fault.InvalidAll(wrong...)
 }
 
-// Set says how long a site keeps each kind.
-func (s *Service) Set(ctx context.Context, actor auth.Actor, site string, days map[string]int) error {
+// Set says how long a site keeps each kind. seen is the Version of the days as whoever sets them saw them: when somebody else was faster, nothing is changed.
+func (s *Service) Set(ctx context.Context, actor auth.Actor, site, seen string, days map[string]int) error {
 	a := s.act(actor, "retention.set", store.About("site", site))
 	return s.config.DB.Do(ctx, a, s.config.Policy.Allows(actor, Write), func(tx *store.Tx, a *store.Act) error {
 		if err := Check(days); err != nil {
@@ -167,16 +176,21 @@ func (s *Service) Set(ctx context.Context, actor auth.Actor, site string, days m
 		if _, err := s.siteOf(ctx, site); err != nil {
 			return err
 		}
-		var said []string
+		now, err := s.Days(ctx, tx, site)
+		if err != nil {
+			return err
+		}
+		if Version(now) != seen {
+			return fault.Changed()
+		}
 		for _, k := range Kinds() {
 			_, err := tx.ExecContext(ctx, `INSERT INTO retention_days (site_id, kind, days) VALUES (?, ?, ?) ON CONFLICT (site_id, kind) DO UPDATE SET days = excluded.days`,
 				site, k.Name, days[k.Name])
 			if err != nil {
 				return fmt.Errorf("keep how long %s are kept: %w", k.Name, err)
 			}
-			said = append(said, fmt.Sprintf("%s %d", k.Name, days[k.Name]))
 		}
-		a.Detail = "days: " + strings.Join(said, ", ")
+		a.Detail = "days: " + Version(days)
 		return nil
 	})
 }

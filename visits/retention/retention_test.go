@@ -2,6 +2,7 @@ package retention_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -260,6 +261,22 @@ func TestNightWithoutServer(t *testing.T) {
 	}
 }
 
+// keep sets how long things are kept; what is not said, for good.
+func (h *house) keep(t *testing.T, said map[string]int) {
+	t.Helper()
+	days := map[string]int{}
+	for _, k := range retention.Kinds() {
+		days[k.Name] = said[k.Name]
+	}
+	now, err := h.Days(t.Context(), h.db, h.site)
+	if err == nil {
+		err = h.Set(t.Context(), admin, h.site, retention.Version(now), days)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestVisitsGoWhole: nothing is left of a visit that is old enough but the audit and the sums; nothing is missing of any other.
 func TestVisitsGoWhole(t *testing.T) {
 	h := newHouse(t)
@@ -284,9 +301,7 @@ func TestVisitsGoWhole(t *testing.T) {
 	for _, v := range kept {
 		whole[v.id], _ = h.rows(t, v.ids()...)
 	}
-	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindVisits: 365, retention.KindMessages: 400}); err != nil {
-		t.Fatal(err)
-	}
+	h.keep(t, map[string]int{retention.KindVisits: 365, retention.KindMessages: 400})
 	would, err := h.Preview(t.Context(), h.site, map[string]int{retention.KindVisits: 365})
 	if err != nil || would[retention.KindVisits].Visits != 3 || !would[retention.KindVisits].Oldest.Equal(now.Add(-500*day)) {
 		t.Errorf("preview: %+v, %v", would, err)
@@ -326,9 +341,7 @@ func TestVisitsGoWhole(t *testing.T) {
 func TestChatGoesAlone(t *testing.T) {
 	h := newHouse(t)
 	v := h.add(t, visits.Ended, 40*day)
-	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindChat: 30, retention.KindChecks: 30}); err != nil {
-		t.Fatal(err)
-	}
+	h.keep(t, map[string]int{retention.KindChat: 30, retention.KindChecks: 30})
 	h.nightly(t)
 	found, _ := h.rows(t, v.ids()...)
 	if found["visit_chat"]+found["visit_told"]+found["device_checks"] != 0 || found["after_notes"] != 1 || found["consents"] != 1 || found["notify_messages"] != 2 {
@@ -346,9 +359,7 @@ func TestManyGoInBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := h.Set(t.Context(), admin, h.site, map[string]int{retention.KindVisits: 365}); err != nil {
-		t.Fatal(err)
-	}
+	h.keep(t, map[string]int{retention.KindVisits: 365})
 	h.nightly(t)
 	var left, said int
 	err := h.db.QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM visits), (SELECT COUNT(*) FROM audit WHERE action = 'retention.purge')`).Scan(&left, &said)
@@ -362,7 +373,7 @@ func TestWhoMayAndWhatMayBe(t *testing.T) {
 	v := h.add(t, visits.Ended, day)
 	scheduler := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
 	for name, err := range map[string]error{
-		"set":     h.Set(t.Context(), scheduler, h.site, nil),
+		"set":     h.Set(t.Context(), scheduler, h.site, "", nil),
 		"hold":    h.Hold(t.Context(), scheduler, store.About("visit", v.id), "x"),
 		"release": h.Release(t.Context(), scheduler, store.About("visit", v.id)),
 	} {
@@ -370,13 +381,25 @@ func TestWhoMayAndWhatMayBe(t *testing.T) {
 			t.Errorf("a scheduler: %s: %v", name, err)
 		}
 	}
-	for name, days := range map[string]map[string]int{"soon": {"visits": 364}, "below": {"chat": -1}, "late": {"messages": retention.MostDays + 1}} {
-		if fields, ok := fault.FieldsOf(h.Set(t.Context(), admin, h.site, days)); !ok || len(fields) != 1 {
+	seen := retention.Version(map[string]int{"checks": 400, "messages": 400}) // as it is at first
+	good := map[string]int{"visits": 0, "chat": 0, "checks": 0, "messages": 0}
+	for name, wrong := range map[string]func(days map[string]int){
+		"soon":    func(days map[string]int) { days["visits"] = 364 },
+		"below":   func(days map[string]int) { days["chat"] = -1 },
+		"late":    func(days map[string]int) { days["messages"] = retention.MostDays + 1 },
+		"nothing": func(days map[string]int) { delete(days, "checks") },
+	} {
+		days := maps.Clone(good)
+		wrong(days)
+		if fields, ok := fault.FieldsOf(h.Set(t.Context(), admin, h.site, seen, days)); !ok || len(fields) != 1 {
 			t.Errorf("%s: %v", name, fields)
 		}
 	}
-	if err := h.Set(t.Context(), admin, store.NewID(), nil); fault.CodeOf(err) != fault.CodeNotFound {
+	if err := h.Set(t.Context(), admin, store.NewID(), seen, good); fault.CodeOf(err) != fault.CodeNotFound {
 		t.Errorf("a site that is none: %v", err)
+	}
+	if err := h.Set(t.Context(), admin, h.site, retention.Version(good), good); fault.CodeOf(err) != fault.CodeConflict {
+		t.Errorf("days that are others by now: %v", err)
 	}
 	for _, about := range []store.Subject{{Kind: "visit"}, store.About("visit", store.NewID()), store.About("account", v.id)} {
 		if fields, ok := fault.FieldsOf(h.Hold(t.Context(), admin, about, "x")); !ok || fields[0].Field != "address" {
@@ -398,12 +421,15 @@ func TestPage(t *testing.T) {
 		h.front.ServeHTTP(w, r)
 		return w.Code, w.Body.String()
 	}
-	if code, page := ask("GET", retention.Path, nil); code != 200 || !strings.Contains(page, `name="messages" inputmode="numeric" dir="ltr" value="400"`) || strings.Contains(page, "Would be deleted") {
+	const first = "visits 0, chat 0, checks 400, messages 400"
+	if code, page := ask("GET", retention.Path, nil); code != 200 || !strings.Contains(page, `name="messages" inputmode="numeric" dir="ltr" value="400"`) || strings.Contains(page, "Would be deleted") ||
+		!strings.Contains(page, `name="seen" value="`+first+`"`) {
 		t.Errorf("as it is at first: %d %s", code, page)
 	}
-	form := url.Values{"site": {h.site}, "visits": {"365"}, "chat": {""}, "checks": {"30"}, "messages": {"30"}}
+	form := url.Values{"site": {h.site}, "seen": {first}, "visits": {"365"}, "chat": {""}, "checks": {"30"}, "messages": {"30"}}
 	form.Set("preview", "yes")
-	if code, page := ask("POST", retention.Path, form); code != 200 || !strings.Contains(page, "Would be deleted now: of 1 visit") {
+	if code, page := ask("POST", retention.Path, form); code != 200 || !strings.Contains(page, "Would be deleted now: of 1 visit") ||
+		!strings.Contains(page, `name="seen" value="`+first+`"`) {
 		t.Errorf("preview: %d %s", code, page)
 	}
 	if days, err := h.Days(t.Context(), h.db, h.site); err != nil || days["visits"] != 0 {
@@ -412,6 +438,21 @@ func TestPage(t *testing.T) {
 	form.Del("preview")
 	if code, _ := ask("POST", retention.Path, form); code != http.StatusSeeOther {
 		t.Errorf("set: %d", code)
+	}
+	stale := maps.Clone(form)
+	stale.Set("chat", "31")
+	if code, page := ask("POST", retention.Path, stale); code != http.StatusConflict || !strings.Contains(page, "What you typed was not saved") || strings.Contains(page, `value="31"`) ||
+		!strings.Contains(page, `name="seen" value="visits 365, chat 0, checks 30, messages 30"`) || !strings.Contains(page, `name="visits" inputmode="numeric" dir="ltr" value="365"`) {
+		t.Errorf("a page of before: %d %s", code, page)
+	}
+	form.Set("seen", "visits 365, chat 0, checks 30, messages 30")
+	cut := maps.Clone(form)
+	cut.Del("visits")
+	if code, page := ask("POST", retention.Path, cut); code != 422 || !strings.Contains(page, `id="visits-wrong"`) {
+		t.Errorf("a form without visits: %d %s", code, page)
+	}
+	if days, err := h.Days(t.Context(), h.db, h.site); err != nil || retention.Version(days) != form.Get("seen") {
+		t.Errorf("a stale form, or half of one, set %v, %v", days, err)
 	}
 	form.Set("visits", "never")
 	if code, page := ask("POST", retention.Path, form); code != 422 || !strings.Contains(page, `id="visits-wrong"`) || !strings.Contains(page, `value="never"`) {
