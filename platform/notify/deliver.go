@@ -61,6 +61,9 @@ func (o *Outbox) deliver(ctx context.Context, j jobs.Job) error {
 	if way == nil || compose == nil {
 		return o.record(ctx, j, m, false, Failed, "this server has no way to send it")
 	}
+	if m.Parts, err = partsOf(ctx, o.DB, m.ID); err != nil {
+		return err
+	}
 	content, err := compose(ctx, m.Message)
 	if errors.Is(err, ErrNotNeeded) {
 		return o.record(ctx, j, m, false, Stopped, "")
@@ -70,15 +73,16 @@ func (o *Outbox) deliver(ctx context.Context, j jobs.Job) error {
 	}
 	begun := false
 	err = way.send(ctx, outgoing{m.Message, content, o.Now()}, func() error {
-		err := o.begin(ctx, j, &m)
+		err := o.begin(ctx, j, &m, content.Tells)
 		begun = err == nil
 		return err
 	})
 	return o.judge(ctx, j, m, begun, err)
 }
 
-// begin writes that a message is on its way: from here on it may have been sent. Errors: jobs.ErrLost when it was stopped, put anew or taken over.
-func (o *Outbox) begin(ctx context.Context, j jobs.Job, m *stored) error {
+// begin writes that a message is on its way: from here on it may have been sent, and told those of its parts. Errors: jobs.ErrLost when it was stopped, put anew
+// or taken over.
+func (o *Outbox) begin(ctx context.Context, j jobs.Job, m *stored, tells []string) error {
 	return o.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := j.Held(ctx, tx); err != nil {
 			return err
@@ -88,7 +92,10 @@ func (o *Outbox) begin(ctx context.Context, j jobs.Job, m *stored) error {
 		if errors.Is(err, fault.NotFound) {
 			return jobs.ErrLost
 		}
-		return err
+		if err != nil || len(tells) == 0 {
+			return err
+		}
+		return keepTold(ctx, tx, m.ID, tells)
 	})
 }
 

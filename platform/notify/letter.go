@@ -7,6 +7,7 @@ import (
 	"io"
 	netmail "net/mail"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/wneessen/go-mail"
@@ -35,7 +36,7 @@ func (m *Mail) letter(o outgoing) (written []byte, to string, err error) {
 	l.SetBodyString(mail.TypeTextPlain, o.Text.Reveal())
 	l.AddAlternativeString(mail.TypeTextHTML, page)
 	for _, a := range o.Attachments {
-		if strings.HasPrefix(a.Type, "text/calendar") {
+		if strings.HasPrefix(a.Type, "text/calendar") && !strings.Contains(a.Type, "method=PUBLISH") {
 			l.AddAlternativeWriter(mail.ContentType(withoutCharset(a.Type)), func(w io.Writer) (int64, error) { return bytes.NewReader(a.Body).WriteTo(w) })
 		}
 		l.AttachReadSeeker(a.Name, bytes.NewReader(a.Body), mail.WithFileContentType(mail.ContentType(a.Type)))
@@ -65,13 +66,25 @@ func withoutCharset(t string) string {
 var page = template.Must(template.New("letter").Parse(`<!doctype html>
 <html lang="{{.Language}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>
 <body style="font: 16px/1.5 sans-serif; max-width: 36em; margin: 1em">
-{{range .Paragraphs}}<p dir="auto">{{range $i, $line := .}}{{if $i}}<br>{{end}}{{if .Link}}<a href="{{.Text}}">{{.Text}}</a>{{else}}{{.Text}}{{end}}{{end}}</p>
+{{range .Paragraphs}}<p dir="auto">{{range $i, $line := .}}{{if $i}}<br>{{end}}{{if .Link}}<a href="{{.Link}}"{{if ne .Link .Text}} style="display: inline-block; padding: .4em 0"{{end}}>{{.Text}}</a>{{else}}{{.Text}}{{end}}{{end}}</p>
 {{end}}</body></html>
 `))
 
-type line struct {
-	Text string
-	Link bool
+// line is words, with where they lead; empty: nowhere.
+type line struct{ Text, Link string }
+
+var wordsWithLink = regexp.MustCompile(`^(.*\S) <([^<>\s]+)>$`)
+
+// lineOf reads a line of a text.
+func lineOf(s string) line {
+	words, link := s, s
+	if found := wordsWithLink.FindStringSubmatch(s); found != nil {
+		words, link = found[1], found[2]
+	}
+	if u, err := url.Parse(link); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return line{Text: s}
+	}
+	return line{words, link}
 }
 
 // asHTML makes HTML of paragraphs.
@@ -80,8 +93,7 @@ func asHTML(language, text string) (string, error) {
 	for paragraph := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
 		var lines []line
 		for s := range strings.SplitSeq(strings.Trim(paragraph, "\n"), "\n") {
-			u, err := url.Parse(s)
-			lines = append(lines, line{s, err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")})
+			lines = append(lines, lineOf(s))
 		}
 		paragraphs = append(paragraphs, lines)
 	}

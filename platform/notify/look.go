@@ -17,33 +17,39 @@ type Status struct {
 	ID, Kind, Key string
 	Channel       Channel
 	About         string
+	Part          bool      // it tells other things too; Key and About are those of one of them
 	At            time.Time // it was to be sent
 	State         State
 	Changed       time.Time // since when it is so
 	Reason        string    // why it is not sent, in fixed words and codes
 }
 
-const selectStatus = `SELECT id, channel, kind, key, about, put_at, state, changed_at, reason FROM notify_messages`
-
 func scanStatus(r *sql.Rows) (s Status, err error) {
 	var at, changed int64
-	err = r.Scan(&s.ID, &s.Channel, &s.Kind, &s.Key, &s.About, &at, &s.State, &changed, &s.Reason)
-	s.At, s.Changed = store.Time(at), store.Time(changed)
+	var part int
+	err = r.Scan(&s.ID, &s.Channel, &s.Kind, &s.Key, &s.About, &at, &s.State, &changed, &s.Reason, &part)
+	s.At, s.Changed, s.Part = store.Time(at), store.Time(changed), part == 1
 	return s, err
 }
 
-// About lists the messages about something, in the order of their times.
+// About lists the messages about something, those that tell of other things too included, in the order of their times.
 func (o *Outbox) About(ctx context.Context, about string) ([]Status, error) {
-	all, err := store.Collect(ctx, o.DB, scanStatus, selectStatus+` WHERE about = ? ORDER BY put_at, id`, about)
+	all, err := store.Collect(ctx, o.DB, scanStatus, `SELECT id, channel, kind, key, about, put_at, state, changed_at, reason, 0 FROM notify_messages WHERE about = ?
+		UNION ALL SELECT m.id, m.channel, m.kind, p.key, p.about, m.put_at, m.state, m.changed_at, m.reason, 1
+			FROM notify_parts p JOIN notify_messages m ON m.id = p.message_id WHERE p.about = ? ORDER BY put_at, id`, about, about)
 	if err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)
 	}
 	return all, nil
 }
 
-// Unsettled lists up to limit messages that need somebody to look at them, the latest first: unsure whether they were sent, or failed.
+// Unsettled lists up to limit messages that need somebody to look at them, the latest first: unsure whether they were sent, or failed. One of several parts stands
+// there by its first.
 func (o *Outbox) Unsettled(ctx context.Context, limit int) ([]Status, error) {
-	all, err := store.Collect(ctx, o.DB, scanStatus, selectStatus+` WHERE state IN ('unsure', 'failed') ORDER BY put_at DESC, id LIMIT ?`, limit)
+	all, err := store.Collect(ctx, o.DB, scanStatus, `SELECT m.id, m.channel, m.kind, COALESCE(p.key, m.key), COALESCE(p.about, m.about), m.put_at, m.state, m.changed_at, m.reason,
+			CASE WHEN p.key IS NULL THEN 0 ELSE 1 END
+		FROM notify_messages m LEFT JOIN notify_parts p ON p.message_id = m.id AND p.place = (SELECT MIN(place) FROM notify_parts WHERE message_id = m.id)
+		WHERE m.state IN ('unsure', 'failed') ORDER BY m.put_at DESC, m.id LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list messages: %w", err)
 	}
@@ -51,14 +57,15 @@ func (o *Outbox) Unsettled(ctx context.Context, limit int) ([]Status, error) {
 }
 
 // Again has a message sent now that has failed, or that may not have been sent: its reader may get it twice, then. may says whether the rules let the actor;
-// about is what the message must be about, empty for whatever. A refusal is audited too. Errors: fault.NotAllowed, fault.NotFound.
+// about is what the message must tell of, empty for whatever. A refusal is audited too. Errors: fault.NotAllowed, fault.NotFound.
 func (o *Outbox) Again(ctx context.Context, actor auth.Actor, may bool, about, id string) error {
 	now := o.Now()
 	act := store.Act{At: now, Actor: actor, Action: "message.again", Subject: store.About("message", id)}
 	return o.DB.Do(ctx, act, may, func(tx *store.Tx, _ *store.Act) error {
 		var channel Channel
 		err := tx.QueryRowContext(ctx, `UPDATE notify_messages SET state = 'waiting', changed_at = ?, reason = '', version = version + 1, attempt = attempt + 1
-			WHERE id = ? AND (about = ? OR ? = '') AND state IN ('unsure', 'failed') RETURNING channel`, store.Millis(now), id, about, about).Scan(&channel)
+			WHERE id = ? AND (about = ? OR ? = '' OR EXISTS (SELECT 1 FROM notify_parts p WHERE p.message_id = notify_messages.id AND p.about = ?))
+				AND state IN ('unsure', 'failed') RETURNING channel`, store.Millis(now), id, about, about, about).Scan(&channel)
 		if err != nil {
 			return fmt.Errorf("send a message again: %w", err)
 		}

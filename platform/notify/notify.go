@@ -56,17 +56,20 @@ type Message struct {
 	Key      string   // tells it from others of its kind
 	Language string   // the reader's, BCP 47
 	About    string   // the id of what it is about, as a visit's
+	Parts    []Part   // what it tells in one; nil: one thing, About
 	At       time.Time
 }
 
 // Content is what a message says.
 type Content struct {
 	Subject     phi.Text     // of an e-mail, in one line
-	Text        phi.Text     // paragraphs with an empty line between; a link stands in a line of its own
+	Text        phi.Text     // paragraphs with an empty line between; a link stands in a line of its own, or in angle brackets behind words that lead to it
 	Attachments []Attachment // of an e-mail
+	Tells       []string     // the keys of those of its message's parts that it tells; nil: all
 }
 
-// Attachment is a file that goes with an e-mail. One of type text/calendar stands beside the text too, where mail programs look for invitations.
+// Attachment is a file that goes with an e-mail. One of type text/calendar stands beside the text too, where mail programs look for invitations, unless its method
+// is PUBLISH: then it is no invitation, but for keeping.
 type Attachment struct {
 	Name string // of the file
 	Type string // its MIME type, as in text/calendar; method=REQUEST; charset=utf-8
@@ -170,7 +173,7 @@ func (o *Outbox) Compose(kind string, c Composer) { o.composers[kind] = c }
 func (o *Outbox) Sends(c Channel) bool { return o.ways[c] != nil }
 
 // Put has a message sent at its time, once tx has committed. One that waits, has failed or was stopped is put anew with what m says; one that was sent, or may
-// have been, stays as it is.
+// have been, stays as it is. What another message has told of its parts is left out, and what another waits to tell is told by this one instead.
 func (o *Outbox) Put(ctx context.Context, tx *store.Tx, m Message) error {
 	if (m.Channel != Email && m.Channel != SMS) || m.To == "" || m.Kind == "" || m.Key == "" || m.About == "" {
 		return fmt.Errorf("put a message: it is not complete: %w", fault.NotValid)
@@ -184,6 +187,10 @@ func (o *Outbox) Put(ctx context.Context, tx *store.Tx, m Message) error {
 	if state == Sending || state == Sent || state == Unsure {
 		return nil
 	}
+	left, err := o.untold(ctx, tx, m)
+	if err != nil || len(left) == 0 {
+		return err
+	}
 	to, err := o.Vault.Seal(m.To.Reveal(), place(m.ID))
 	if err != nil {
 		return fmt.Errorf("put a message: %w", err)
@@ -196,13 +203,19 @@ func (o *Outbox) Put(ctx context.Context, tx *store.Tx, m Message) error {
 	if err != nil {
 		return fmt.Errorf("put a message: %w", err)
 	}
+	if len(m.Parts) > 0 {
+		if err := putParts(ctx, tx, m.ID, left); err != nil {
+			return err
+		}
+	}
 	return o.Jobs.Put(ctx, tx, jobs.Job{Kind: jobKind(m.Channel), Key: m.ID, At: m.At})
 }
 
 // place is where an address is sealed for.
 func place(id string) string { return "message|" + id + "|recipient" }
 
-// Stop has nothing more sent that is about something, once tx has committed. What is on its way can't be stopped.
+// Stop has nothing more sent that is about something, once tx has committed: a message that tells other things too tells but these. What is on its way can't be
+// stopped.
 func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error {
 	all, err := store.Collect(ctx, tx, scanStored, selectStored+` WHERE about = ? AND state IN ('waiting', 'failed')`, about)
 	if err != nil {
@@ -216,7 +229,7 @@ func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error {
 			return err
 		}
 	}
-	return nil
+	return o.stopParts(ctx, tx, about)
 }
 
 // Forget stops what is not sent yet and deletes what is known of all messages about something, once tx has committed. One that is on its way stays.
@@ -227,5 +240,5 @@ func (o *Outbox) Forget(ctx context.Context, tx *store.Tx, about string) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM notify_messages WHERE about = ? AND state <> 'sending'`, about); err != nil {
 		return fmt.Errorf("forget messages: %w", err)
 	}
-	return nil
+	return forgetParts(ctx, tx, about)
 }

@@ -40,8 +40,11 @@ func (p Purpose) MediaType() string {
 	return "text/calendar; method=" + p.Method() + "; charset=utf-8"
 }
 
-// FileName is what a file is called when it is kept.
-const FileName = "visit.ics"
+// FileName is what a file is called when it is kept, and SeriesName what one of several visits is.
+const (
+	FileName   = "visit.ics"
+	SeriesName = "visits.ics"
+)
 
 // alarmBefore is how long before the start a calendar reminds its owner.
 const alarmBefore = 15 * time.Minute
@@ -76,17 +79,54 @@ type Person struct {
 }
 
 // File is the file, made now, with a line break after every line.
-func (e Event) File(p Purpose, now time.Time) []byte {
+func (e Event) File(p Purpose, now time.Time) []byte { return File([]Event{e}, p, now) }
+
+// File is a file of several visits, each an event by itself. Of more than one its purpose must be Save: RFC 5546 has but one in an invitation (section 3.2.2).
+func File(all []Event, p Purpose, now time.Time) []byte {
 	var f writer
 	f.line("BEGIN", "VCALENDAR")
 	f.line("VERSION", "2.0")
 	f.text("PRODID", "-//Housecall//Visits//EN")
 	f.line("CALSCALE", "GREGORIAN")
 	f.line("METHOD", p.Method())
-	zone := e.zone()
-	if zone != nil {
-		writeZone(&f, zone, e.Starts, e.Ends)
+	writeZones(&f, all)
+	for _, e := range all {
+		e.write(&f, p, now)
 	}
+	f.line("END", "VCALENDAR")
+	return f.Bytes()
+}
+
+// writeZones writes each zone of the visits once, with what its clocks do around all of them.
+func writeZones(f *writer, all []Event) {
+	type span struct{ from, to time.Time }
+	spans := map[string]span{}
+	var zones []*time.Location
+	for _, e := range all {
+		zone := e.zone()
+		if zone == nil {
+			continue
+		}
+		s, known := spans[zone.String()]
+		if !known {
+			zones, s = append(zones, zone), span{e.Starts, e.Ends}
+		}
+		if e.Starts.Before(s.from) {
+			s.from = e.Starts
+		}
+		if e.Ends.After(s.to) {
+			s.to = e.Ends
+		}
+		spans[zone.String()] = s
+	}
+	for _, zone := range zones {
+		writeZone(f, zone, spans[zone.String()].from, spans[zone.String()].to)
+	}
+}
+
+// write writes the event.
+func (e Event) write(f *writer, p Purpose, now time.Time) {
+	zone := e.zone()
 	f.line("BEGIN", "VEVENT")
 	f.text("UID", e.UID)
 	f.line("SEQUENCE", strconv.Itoa(e.Sequence))
@@ -97,8 +137,8 @@ func (e Event) File(p Purpose, now time.Time) []byte {
 	}
 	f.moment("DTSTART", e.Starts, zone)
 	f.moment("DTEND", e.Ends, zone)
-	e.writePeople(&f, p)
-	e.writeTexts(&f, p)
+	e.writePeople(f, p)
+	e.writeTexts(f, p)
 	switch p {
 	case CallOff:
 		f.line("STATUS", "CANCELLED")
@@ -116,8 +156,6 @@ func (e Event) File(p Purpose, now time.Time) []byte {
 		f.line("END", "VALARM")
 	}
 	f.line("END", "VEVENT")
-	f.line("END", "VCALENDAR")
-	return f.Bytes()
 }
 
 // zone is the zone in which the times are written, or nil for UTC. An hour that comes twice in autumn would be taken for the first of the two.

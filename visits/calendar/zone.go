@@ -68,7 +68,7 @@ func comesTwice(t time.Time, zone *time.Location) bool {
 	return false
 }
 
-// writeZone writes what a zone's clocks do around a visit.
+// writeZone writes what a zone's clocks do around visits, from the start of the first to the end of the last.
 func writeZone(w *writer, zone *time.Location, starts, ends time.Time) {
 	w.line("BEGIN", "VTIMEZONE")
 	w.text("TZID", zone.String())
