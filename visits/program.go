@@ -23,6 +23,15 @@ func (s *Service) Visit(ctx context.Context, id string) (Visit, error) {
 	return s.visitWhole(ctx, s.config.DB, id)
 }
 
+// InSeries are all visits of a series with their invitations, in order of their start.
+func (s *Service) InSeries(ctx context.Context, series string) ([]Visit, error) {
+	all, err := s.seriesRows(ctx, s.config.DB, series)
+	if err != nil {
+		return nil, err
+	}
+	return all, fillInvitations(ctx, s.config.DB, all)
+}
+
 // Reach is how somebody is written to. What is empty is not known, or must not be used.
 type Reach struct {
 	Email    phi.Text

@@ -220,16 +220,25 @@ func (s *Service) Series(ctx context.Context, actor auth.Actor, visit string) (a
 		}
 		all = []Visit{v}
 		if v.SeriesID != "" {
-			all, err = store.Collect(ctx, tx, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
-				`SELECT `+visitColumns+` FROM visits WHERE series_id = ? AND series_id <> '' ORDER BY starts_at, id`, v.SeriesID)
+			all, err = s.seriesRows(ctx, tx, v.SeriesID)
 			if err != nil {
-				return fmt.Errorf("read a series: %w", err)
+				return err
 			}
 		}
 		a.Detail = "visits " + strconv.Itoa(len(all))
 		return fillInvitations(ctx, tx, all)
 	})
 	return all, err
+}
+
+// seriesRows are all visits of a series in order of their start, without their invitations.
+func (s *Service) seriesRows(ctx context.Context, q store.Queryer, series string) ([]Visit, error) {
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+		`SELECT `+visitColumns+` FROM visits WHERE series_id = ? AND series_id <> '' ORDER BY starts_at, id`, series)
+	if err != nil {
+		return nil, fmt.Errorf("read a series: %w", err)
+	}
+	return all, nil
 }
 
 // CancelRest calls a visit off, and all later ones of its series that have not begun. It returns how many it called off.

@@ -18,41 +18,53 @@ import (
 
 // compose makes the text of a message that is about to be sent, unless it is not needed any more.
 func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content, error) {
-	k, err := parseKey(m.Key)
+	if len(m.Parts) > 0 {
+		return s.composeSeries(ctx, m)
+	}
+	l, err := s.letter(ctx, m, m.Key)
 	if err != nil {
 		return notify.Content{}, err
+	}
+	return l.content(s.now()), nil
+}
+
+// letter is what a message says of the visit of a key. Errors: notify.ErrNotNeeded.
+func (s *Service) letter(ctx context.Context, m notify.Message, of string) (letter, error) {
+	k, err := parseKey(of)
+	if err != nil {
+		return letter{}, err
 	}
 	v, err := s.config.Visits.Visit(ctx, k.visit)
 	if errors.Is(err, fault.NotFound) {
-		return notify.Content{}, notify.ErrNotNeeded
+		return letter{}, notify.ErrNotNeeded
 	}
 	if err != nil {
-		return notify.Content{}, err
+		return letter{}, err
 	}
 	at := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.ID == k.invitation })
 	if at < 0 || !s.holds(v, v.Invitations[at], m.Kind, k) {
-		return notify.Content{}, notify.ErrNotNeeded
+		return letter{}, notify.ErrNotNeeded
 	}
 	i := v.Invitations[at]
 	reach, err := s.config.Visits.ReachOf(ctx, v, i)
 	if err != nil {
-		return notify.Content{}, err
+		return letter{}, err
 	}
 	if to := map[notify.Channel]phi.Text{notify.Email: reach.Email, notify.SMS: reach.Phone}[m.Channel]; to != m.To {
-		return notify.Content{}, notify.ErrNotNeeded // it is somebody else's by now, or must not be written to
+		return letter{}, notify.ErrNotNeeded // it is somebody else's by now, or must not be written to
 	}
 	own := s.config.Words.In(m.Language)
 	event, err := s.config.Visits.CalendarEvent(ctx, v, i, own)
 	if err != nil {
-		return notify.Content{}, err
+		return letter{}, err
 	}
 	event.Reader.Email = m.To
 	if i.Role == auth.Patient {
 		event.Reader.Name = "" // others may read a child's mail
 	}
-	l := letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, link: s.config.Visits.LinkToSend(v, i),
-		test: m.Kind == kindReminder && daysBefore(k.detail) && (i.Check == nil || !i.Check.Passed())}
-	return l.content(s.now()), nil
+	return letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, link: s.config.Visits.LinkToSend(v, i),
+		test:     m.Kind == kindReminder && daysBefore(k.detail) && (i.Check == nil || !i.Check.Passed()),
+		reminded: plan{visit: v, steps: s.config.Steps, zone: event.Zone, now: s.now()}.reminded()}, nil
 }
 
 // holds says whether what a message tells is so.
@@ -84,6 +96,8 @@ type letter struct {
 	sms     bool
 	link    string // empty: none stands in it
 	test    bool   // it asks the reader to test their devices
+
+	reminded bool // the reader is reminded of the visit later
 }
 
 // say says something of the message's kind, with where and when the visit is.
@@ -97,17 +111,22 @@ func (l letter) about() string { return strings.TrimPrefix(l.kind, "visit.") }
 
 func (l letter) content(now time.Time) notify.Content {
 	c := notify.Content{Subject: phi.Text(l.say("reminders.subject." + l.about()))}
-	between := "\n\n"
-	if l.sms {
-		between = "\n"
-	}
-	c.Text = phi.Text(strings.Join(l.paragraphs(), between))
+	c.Text = l.join(l.paragraphs())
 	purpose, attached := map[string]calendar.Purpose{kindConfirmed: calendar.Invite, kindMoved: calendar.Invite, kindLink: calendar.Invite,
 		kindCancelled: calendar.CallOff, kindUninvited: calendar.Uninvite}[l.kind]
 	if attached && !l.sms {
 		c.Attachments = []notify.Attachment{{Name: calendar.FileName, Type: purpose.MediaType(), Body: l.event.File(purpose, now)}}
 	}
 	return c
+}
+
+// join makes one text of paragraphs.
+func (l letter) join(paragraphs []string) phi.Text {
+	between := "\n\n"
+	if l.sms {
+		between = "\n"
+	}
+	return phi.Text(strings.Join(paragraphs, between))
 }
 
 // paragraphs are what the message says.

@@ -15,7 +15,7 @@ import (
 
 // The kinds of message, as the outbox knows them.
 const (
-	kindConfirmed = "visit.confirmed" // the visit is planned; with a calendar file
+	kindConfirmed = "visit.confirmed" // the visit is planned, or those of a series are; with a calendar file
 	kindMoved     = "visit.moved"     // it is at another time; with a calendar file
 	kindLink      = "visit.link"      // the person's link is another; with a calendar file
 	kindReminder  = "visit.reminder"  // it is soon
@@ -72,6 +72,7 @@ type said struct {
 	channel notify.Channel
 	state   notify.State
 	at      time.Time // when it was put
+	series  bool      // it tells of other visits of the series too
 }
 
 // told says whether its reader has it, as far as anybody knows, or is about to.
@@ -98,10 +99,17 @@ type plan struct {
 // due is what is to be sent to somebody now; ok is false where there is nothing.
 func (p plan) due(a addressee) (kind string, k key, ok bool) {
 	k = key{p.visit.ID, a.invitation.ID, p.visit.Sequence, p.generation(a.invitation), ""}
-	own := slices.DeleteFunc(slices.Clone(p.said), func(s said) bool { return s.invitation != a.invitation.ID || s.channel != a.channel })
+	own := p.heard(a)
 	kind, k.detail = p.kind(a.invitation, own)
-	there := slices.ContainsFunc(own, func(s said) bool { return s.kind == kind && s.key == k })
+	there := slices.ContainsFunc(own, func(s said) bool { return s.kind == kind && s.key == k && s.channel == a.channel })
 	return kind, k, kind != "" && !there
+}
+
+// heard is what somebody was told by a channel. What tells of a series goes out by one channel alone, and counts for all.
+func (p plan) heard(a addressee) []said {
+	return slices.DeleteFunc(slices.Clone(p.said), func(s said) bool {
+		return s.invitation != a.invitation.ID || s.channel != a.channel && (!s.series || !s.told())
+	})
 }
 
 // generation is that of the link which stands in somebody's messages. Where none does it counts how often their address was mended, below zero: 0 at first.
@@ -159,6 +167,11 @@ func (p plan) reminder(i visits.Invitation, told time.Time) (kind, detail string
 		last, kind, detail = at, kindReminder, s.String()
 	}
 	return kind, detail
+}
+
+// reminded says whether a family that is told of the visit now is reminded of it later.
+func (p plan) reminded() bool {
+	return slices.ContainsFunc(p.times(), func(at time.Time) bool { return !at.Before(p.now.Add(soonAfter)) })
 }
 
 // times are when people will be reminded, in their order.

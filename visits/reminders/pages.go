@@ -125,7 +125,11 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 
 func messageOf(s notify.Status, zone *time.Location, own *words.Words) messageView {
 	tone := map[notify.State]string{notify.Sent: "good", notify.Unsure: "warn", notify.Failed: "danger"}[s.State]
-	return messageView{ID: s.ID, Kind: own.T("reminders.kind." + strings.TrimPrefix(s.Kind, "visit.")), Channel: own.T("reminders.channel." + string(s.Channel)),
+	kind := strings.TrimPrefix(s.Kind, "visit.")
+	if s.Part {
+		kind = "series"
+	}
+	return messageView{ID: s.ID, Kind: own.T("reminders.kind." + kind), Channel: own.T("reminders.channel." + string(s.Channel)),
 		State: own.T("reminders.state." + string(s.State)), Tone: tone, At: own.Moment(s.Changed.In(zone)),
 		Again: s.State == notify.Unsure || s.State == notify.Failed, Twice: s.State == notify.Unsure}
 }

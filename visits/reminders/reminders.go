@@ -68,6 +68,7 @@ func Changed(queue *jobs.Queue, outbox *notify.Outbox) func(context.Context, *st
 type Visits interface {
 	Show(ctx context.Context, actor auth.Actor, id string) (visits.Visit, error)
 	Visit(ctx context.Context, id string) (visits.Visit, error)
+	InSeries(ctx context.Context, series string) ([]visits.Visit, error)
 	ReachOf(ctx context.Context, v visits.Visit, i visits.Invitation) (visits.Reach, error)
 	LinkToSend(v visits.Visit, i visits.Invitation) string
 	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)
@@ -127,16 +128,29 @@ func (s *Service) tell(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	var messages []notify.Message
+	planned := false // and somebody is to be told of it with others of its series
+	for _, a := range all {
+		switch kind, k, due := p.due(a); {
+		case due && kind == kindConfirmed && v.SeriesID != "":
+			planned = true
+		case due:
+			messages = append(messages, a.message(kind, k, p.now))
+		}
+	}
+	if planned {
+		of, err := s.confirmations(ctx, v.SeriesID)
+		if err != nil {
+			return err
+		}
+		messages = append(messages, of...)
+	}
 	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := j.Done(ctx, tx); err != nil {
 			return err
 		}
-		for _, a := range all {
-			kind, k, due := p.due(a)
-			if !due {
-				continue
-			}
-			if err := s.config.Outbox.Put(ctx, tx, a.message(kind, k, p.now)); err != nil {
+		for _, m := range messages {
+			if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
 				return err
 			}
 		}
@@ -182,7 +196,7 @@ func (s *Service) plan(ctx context.Context, v visits.Visit) (plan, error) {
 		if err != nil {
 			return plan{}, err
 		}
-		p.said = append(p.said, said{k, m.Kind, m.Channel, m.State, m.At})
+		p.said = append(p.said, said{k, m.Kind, m.Channel, m.State, m.At, m.Part})
 	}
 	return p, nil
 }

@@ -1,6 +1,6 @@
 """Reads calendar files with the icalendar library, and tells when each visit is by the file's own VTIMEZONE.
 
-Each line of input is a JSON list of files; the answer is a line of JSON: start and end of the event of each, in UTC.
+Each line of input is a JSON list of files; the answer is a line of JSON: start and end of each one's events, in UTC.
 """
 import datetime
 import json
@@ -22,7 +22,7 @@ for line in sys.stdin:
     for text in json.loads(line):
         file = icalendar.Calendar.from_ical(text)
         zones = {str(z["TZID"]): z.to_tz() for z in file.walk("VTIMEZONE")}
-        (event,) = file.walk("VEVENT")
-        answer.append({"starts": instant(zones, event["DTSTART"]), "ends": instant(zones, event["DTEND"]), "summary": str(event["SUMMARY"]),
-                       "description": str(event["DESCRIPTION"]), "uid": str(event["UID"]), "sequence": int(event["SEQUENCE"])})
+        for event in file.walk("VEVENT"):
+            answer.append({"starts": instant(zones, event["DTSTART"]), "ends": instant(zones, event["DTEND"]), "summary": str(event["SUMMARY"]),
+                           "description": str(event["DESCRIPTION"]), "uid": str(event["UID"]), "sequence": int(event["SEQUENCE"])})
     print(json.dumps({"events": answer}), flush=True)
