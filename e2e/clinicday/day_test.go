@@ -108,9 +108,7 @@ func (h *house) series(scheduler *worker, a *appointment) {
 	} else {
 		h.calls(http.MethodPost, "/api/v1/series", person{"visit": h.request(all[0]), "repeat": person{"weeks": 1, "count": len(all)}}, nil)
 	}
-	for _, one := range all {
-		h.diary.made(h.now(), one)
-	}
+	h.diary.repeated(h.now(), all)
 }
 
 // week is the same visit some weeks later, at the same time of day.

@@ -39,7 +39,8 @@ type note struct {
 	starts       time.Time
 	minutes      int // late
 	method       string
-	*appointment // it is about
+	series       []time.Time // when the visits of a series are that it tells of
+	*appointment             // it is about
 }
 
 // diary is what should be told to whom by now: a model of the clinic's day that knows nothing of the server.
@@ -51,10 +52,10 @@ type diary struct {
 }
 
 // methods are those of the calendar files that come along.
-var methods = map[string]string{"confirmed": "REQUEST", "moved": "REQUEST", "link": "REQUEST", "cancelled": "CANCEL", "uninvited": "CANCEL"}
+var methods = map[string]string{"confirmed": "REQUEST", "series": "PUBLISH", "moved": "REQUEST", "link": "REQUEST", "cancelled": "CANCEL", "uninvited": "CANCEL"}
 
 func (d *diary) tell(at time.Time, a *appointment, r *reader, kind string, minutes int) {
-	d.notes = append(d.notes, note{at, r.box, kind, r.language, a.starts, minutes, methods[kind], a})
+	d.notes = append(d.notes, note{at, r.box, kind, r.language, a.starts, minutes, methods[kind], nil, a})
 	if methods[kind] == "REQUEST" {
 		r.told = at
 	}
@@ -72,6 +73,21 @@ func (d *diary) tellAll(at time.Time, a *appointment, kind string) {
 func (d *diary) made(at time.Time, a *appointment) {
 	d.all = append(d.all, a)
 	d.tellAll(at, a, "confirmed")
+}
+
+// repeated is made for the visits of a series: everybody is told of all of them in one letter.
+func (d *diary) repeated(at time.Time, all []*appointment) {
+	d.all = append(d.all, all...)
+	var starts []time.Time
+	for _, a := range all {
+		starts = append(starts, a.starts)
+		for _, r := range a.readers {
+			r.told = at
+		}
+	}
+	for _, r := range all[0].readers {
+		d.notes = append(d.notes, note{at, r.box, "series", r.language, all[0].starts, 0, methods["series"], starts, all[0]})
+	}
 }
 
 func (d *diary) moved(at time.Time, a *appointment, to time.Time) {
@@ -161,6 +177,9 @@ func (h *house) says(n note) string {
 	if n.kind == "late" {
 		first = own.N("reminders.late", n.minutes)
 	}
+	for _, starts := range n.series {
+		first += "\n" + own.T("date.moment", "date", own.Day(starts.In(h.zone)), "time", own.Clock(starts.In(h.zone)))
+	}
 	return line(n.at.In(h.zone), own.T("reminders.subject."+n.kind, with...), first, n.method)
 }
 
@@ -177,7 +196,7 @@ func (h *house) compare() {
 	}
 	for box, letters := range h.boxes {
 		for _, l := range letters {
-			got[box] = append(got[box], line(l.at.In(h.zone), l.subject, l.first(), l.method))
+			got[box] = append(got[box], line(l.at.In(h.zone), l.subject, linkBehind.ReplaceAllString(l.first(), ""), l.method))
 		}
 	}
 	for box := range got {

@@ -109,7 +109,7 @@ func (h *house) linkOfLetter(a *appointment) string {
 	h.t.Helper()
 	own, local := h.book.In(a.readers[0].language), a.starts.In(h.zone)
 	for _, l := range slices.Backward(h.boxes[a.readers[0].box]) {
-		if link := l.link(); link != "" && strings.Contains(l.text, own.Day(local)) && strings.Contains(l.text, own.Clock(local)) {
+		if link := l.link(own.Day(local), own.Clock(local)); link != "" {
 			return link
 		}
 	}

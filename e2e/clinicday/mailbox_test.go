@@ -32,10 +32,23 @@ func (l letter) first() string {
 	return first
 }
 
-var linkForm = regexp.MustCompile(`https?://[^\s"<>]+/v#[A-Za-z0-9_-]{22}`)
+var (
+	linkForm   = regexp.MustCompile(`https?://[^\s"<>]+/v#[A-Za-z0-9_-]{22}`)
+	linkBehind = regexp.MustCompile(` <` + linkForm.String() + `>`)
+)
 
-// link is the link that stands in the letter; empty: none does.
-func (l letter) link() string { return linkForm.FindString(l.text) }
+// link is the link that stands in the letter for a visit, as its day and time are told; empty: none does.
+func (l letter) link(day, clock string) string {
+	if !strings.Contains(l.text, day) || !strings.Contains(l.text, clock) {
+		return ""
+	}
+	for line := range strings.SplitSeq(l.text, "\n") {
+		if linkBehind.MatchString(line) && strings.Contains(line, day) && strings.Contains(line, clock) {
+			return linkForm.FindString(line)
+		}
+	}
+	return linkForm.FindString(l.text)
+}
 
 // harvest takes what has come since the last time from the mail server.
 func (h *house) harvest() {
