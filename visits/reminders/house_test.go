@@ -3,6 +3,7 @@ package reminders_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -249,8 +250,11 @@ func (h *house) read(kind, encoding string, body io.Reader, out *letter) {
 			h.read(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part, out)
 		}
 	}
-	if strings.EqualFold(encoding, "quoted-printable") {
+	switch strings.ToLower(encoding) {
+	case "quoted-printable":
 		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
 	}
 	text, err := io.ReadAll(body)
 	h.must(err)

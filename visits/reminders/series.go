@@ -214,18 +214,16 @@ func (all letters) dates() (lines []string) {
 	year := 0
 	for _, l := range all {
 		starts := l.event.Starts.In(l.event.Zone)
-		day := l.Day(starts)
+		line := l.T("date.moment", "date", l.Day(starts), "time", l.Clock(starts))
 		switch {
 		case l.sms && starts.Year() == year:
-			day = l.DayMonth(starts)
+			line = l.DayMonth(starts) + " " + l.Clock(starts)
 		case l.sms:
-			day = l.Date(starts)
-		}
-		year = starts.Year()
-		line := l.T("date.moment", "date", day, "time", l.Clock(starts))
-		if l.link != "" && !l.sms {
+			line = l.Date(starts) + " " + l.Clock(starts)
+		case l.link != "":
 			line += " <" + l.link + ">"
 		}
+		year = starts.Year()
 		lines = append(lines, line)
 	}
 	return lines
