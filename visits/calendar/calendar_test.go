@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,7 @@ func TestGolden(t *testing.T) {
 	files["call-off"] = e.File(calendar.CallOff, noon)
 	files["uninvite"] = e.File(calendar.Uninvite, noon)
 	files["save"] = e.File(calendar.Save, noon)
+	files["series"] = calendar.File(series(t, 3), calendar.Save, noon)
 	for name, got := range files {
 		path := filepath.Join("testdata", name+".ics")
 		if *update {
@@ -72,6 +74,50 @@ func TestGolden(t *testing.T) {
 		}
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s is not as kept: go test ./visits/calendar -update, and look\n%s", path, got)
+		}
+	}
+}
+
+// series is that visit again each week, over the end of summer time, each with a link of its own.
+func series(t testing.TB, count int) (all []calendar.Event) {
+	for n := range count {
+		e := event(t, "en")
+		e.UID, e.Link = e.UID[:len(e.UID)-1]+strconv.Itoa(n+1), link[:len(link)-1]+string(rune('A'+n))
+		e.Starts = time.Date(2026, 10, 23+7*n, 9, 0, 0, 0, e.Zone)
+		e.Ends = e.Starts.Add(30 * time.Minute)
+		all = append(all, e)
+	}
+	return all
+}
+
+// TestSeries: a file of a series is read as one event a visit, each with its own times and link, by both libraries; what is told of one later updates it.
+func TestSeries(t *testing.T) {
+	js, py := icalJS(t), icalendarPy(t)
+	for _, name := range []string{"America/New_York", "Africa/Casablanca"} { // which has a rule for its clocks, and which has none
+		all := series(t, 20)
+		for n := range all {
+			all[n].Zone = zone(t, name)
+		}
+		file := calendar.File(all, calendar.Save, made)
+		if n := strings.Count(string(file), "BEGIN:VTIMEZONE"); n != 1 || strings.Contains(string(file), "ATTENDEE") {
+			t.Errorf("%d zones in\n%s", n, file)
+		}
+		moved := all[7]
+		moved.Sequence, moved.Starts = 1, moved.Starts.Add(-time.Hour)
+		got, other := js.read(t, file, moved.File(calendar.Invite, later)), py.read(t, file)
+		if len(got) != len(all) || len(other) != len(all) {
+			t.Fatalf("%s: %d and %d events", name, len(got), len(other))
+		}
+		for n, want := range all {
+			if other[n].UID != want.UID || other[n].Starts != iso(want.Starts) || other[n].Ends != iso(want.Ends) {
+				t.Errorf("%s: event %d is %+v, want %s", name, n, other[n], want.Starts)
+			}
+			if n == 7 {
+				want = moved
+			}
+			if got[n].UID != want.UID || got[n].Sequence != want.Sequence || got[n].Starts != iso(want.Starts) || got[n].Ends != iso(want.Ends) || got[n].URL != want.Link {
+				t.Errorf("%s: event %d is %+v, want %s", name, n, got[n], want.Starts)
+			}
 		}
 	}
 }

@@ -74,7 +74,7 @@ func Kinds() []Kind {
 		{KindVisits, 365, 0, `1 = 1`},
 		{KindChat, 30, 0, `(EXISTS (SELECT 1 FROM visit_chat c WHERE c.visit_id = v.id) OR EXISTS (SELECT 1 FROM visit_told c WHERE c.visit_id = v.id))`},
 		{KindChecks, 30, 400, `EXISTS (SELECT 1 FROM device_checks d WHERE d.visit_id = v.id)`},
-		{KindMessages, 30, 400, `EXISTS (SELECT 1 FROM notify_messages m WHERE m.about IN (v.id, 'summary ' || v.id))`},
+		{KindMessages, 30, 400, `(EXISTS (SELECT 1 FROM notify_messages m WHERE m.about IN (v.id, 'summary ' || v.id)) OR EXISTS (SELECT 1 FROM notify_parts p WHERE p.about = v.id))`},
 	}
 }
 

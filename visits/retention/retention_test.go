@@ -185,6 +185,9 @@ func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit
 		{`INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
 			VALUES (?, 'email', 'k', ?, 'en', ?, '', 0, 'sent', 0, '', 1, 1), (?, 'email', 'k', ?, 'en', ?, '', 0, 'sent', 0, '', 1, 1)`,
 			[]any{store.NewID(), "m " + v.invitation, v.id, store.NewID(), "s " + v.invitation, "summary " + v.id}},
+		{`INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
+			VALUES ('series', 'email', 'k', 'series', 'en', 'series', '', 0, 'sent', 0, '', 1, 1) ON CONFLICT DO NOTHING`, nil}, // of all visits
+		{`INSERT INTO notify_parts (message_id, key, about, place) VALUES ('series', ?, ?, 0)`, []any{"p " + v.invitation, v.id}},
 	} {
 		if _, err := h.db.ExecContext(t.Context(), row.insert, row.args...); err != nil {
 			t.Fatalf("%s: %v", row.insert, err)
