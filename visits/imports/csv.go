@@ -23,7 +23,7 @@ const (
 	MaxRows  = 1000
 )
 
-// Column is one column of a file. The names are fixed, so that programs can write files too.
+// Column is one column of a file, by its name as programs write it; people may use those of their language.
 type Column string
 
 // The columns. Those that Needed names must be there, in any order.
@@ -58,22 +58,6 @@ func Columns() []Column {
 // Needed are the columns that every file must have.
 func Needed() []Column { return []Column{PatientName, Service, Clinician, Date, Time} }
 
-// Template is a file with all columns and a row that shows what is meant. It begins with a byte order mark, by which Excel knows UTF-8.
-func Template() []byte {
-	var b bytes.Buffer
-	b.WriteString("\ufeff")
-	w := csv.NewWriter(&b)
-	w.UseCRLF = true
-	var head []string
-	for _, c := range Columns() {
-		head = append(head, string(c))
-	}
-	example := []string{"MRN-0000001", "Sample Patient", "2012-05-31", "es", "", "", "Sample Guardian", "mother", "+1 202 555 0100", "guardian@example.org", "es", "", "Cardiology",
-		"Sample Clinician", "2027-01-31", "14:30", "30", "no", "es"}
-	_ = w.WriteAll([][]string{head, example}) // to memory
-	return b.Bytes()
-}
-
 // row is one visit of a file.
 type row struct {
 	line  int // where it begins, from 1
@@ -87,11 +71,11 @@ type Wrong struct {
 	Line   int    // from 1; 0: the whole file
 	Column Column // empty: the whole line
 	Key    string // of its words in the catalogues
-	Values []any  // in them
+	Values []any  // in them; a Column is told by its name in the reader's language
 }
 
 // parse reads a file. What is wrong with it as a file leaves no rows.
-func parse(file []byte) (rows []row, wrong []Wrong) {
+func parse(file []byte, known names) (rows []row, wrong []Wrong) {
 	text, key := decode(file)
 	if key != "" {
 		return nil, []Wrong{{Key: key, Values: []any{"max", MaxBytes >> 10}}}
@@ -103,7 +87,7 @@ func parse(file []byte) (rows []row, wrong []Wrong) {
 	if err != nil {
 		return nil, []Wrong{unread(err)}
 	}
-	columns, wrong := columnsOf(head)
+	columns, wrong := known.columnsOf(head)
 	if len(wrong) > 0 {
 		return nil, wrong
 	}
@@ -176,22 +160,24 @@ func separator(text string) (rest string, comma rune) {
 }
 
 // columnsOf reads the first line.
-func columnsOf(head []string) (columns []Column, wrong []Wrong) {
-	add := func(c, key string) { wrong = append(wrong, Wrong{Line: 1, Key: key, Values: []any{"column", c}}) }
+func (n names) columnsOf(head []string) (columns []Column, wrong []Wrong) {
+	add := func(column any, key string) {
+		wrong = append(wrong, Wrong{Line: 1, Key: key, Values: []any{"column", column}})
+	}
 	for _, cell := range head {
-		name := Column(strings.ReplaceAll(strings.ToLower(typed.Line(cell)), " ", "_"))
+		c, known := n.columns[fold(cell)]
 		switch {
-		case name == "":
-		case !slices.Contains(Columns(), name):
+		case fold(cell) == "":
+		case !known:
 			add(typed.Line(cell), "imports.wrong.column_unknown")
-		case slices.Contains(columns, name):
-			add(string(name), "imports.wrong.column_twice")
+		case slices.Contains(columns, c):
+			add(c, "imports.wrong.column_twice")
 		}
-		columns = append(columns, name)
+		columns = append(columns, c)
 	}
 	for _, c := range Needed() {
 		if !slices.Contains(columns, c) {
-			add(string(c), "imports.wrong.column_missing")
+			add(c, "imports.wrong.column_missing")
 		}
 	}
 	return columns, wrong

@@ -6,7 +6,14 @@ import (
 	"testing"
 
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/unicode/norm"
+
+	"housecall/platform/words"
+	"housecall/static"
 )
+
+// plain are the names that programs write.
+var plain = namesIn(nil)
 
 const head = "patient_name,service,clinician,date,time"
 
@@ -25,7 +32,7 @@ func TestParse(t *testing.T) {
 		"in another order":        "time,date,clinician,service,Patient Name\n14:30,2027-01-31,Dr Sample,Cardiología,José  Sample\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			rows, wrong := parse([]byte(file))
+			rows, wrong := parse([]byte(file), plain)
 			if len(rows) != 1 || len(wrong) != 0 {
 				t.Fatalf("%d rows, wrong %v", len(rows), wrong)
 			}
@@ -36,7 +43,7 @@ func TestParse(t *testing.T) {
 		})
 	}
 	// A formula is text, and a line break in quotes does not end a line of the file.
-	rows, wrong := parse([]byte(head + "\n\"=HYPERLINK(\"\"http://example.org\"\")\",\"two\nlines\",c,d,t\nnext,s,c,d,t\n"))
+	rows, wrong := parse([]byte(head+"\n\"=HYPERLINK(\"\"http://example.org\"\")\",\"two\nlines\",c,d,t\nnext,s,c,d,t\n"), plain)
 	if len(wrong) != 0 || len(rows) != 2 || rows[0].get(PatientName) != `=HYPERLINK("http://example.org")` || rows[0].line != 2 || rows[1].line != 4 {
 		t.Errorf("read %v, wrong %v", rows, wrong)
 	}
@@ -61,7 +68,7 @@ func TestParseRefuses(t *testing.T) {
 		"a cell too many":   {head + "\na,b,c,d,e,f\n", Wrong{Line: 2, Key: "imports.wrong.cells"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, wrong := parse([]byte(c.file))
+			_, wrong := parse([]byte(c.file), plain)
 			if len(wrong) != 1 || wrong[0].Key != c.want.Key || wrong[0].Line != c.want.Line {
 				t.Errorf("wrong %v, want %v", wrong, c.want)
 			}
@@ -69,18 +76,41 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestTemplateIsRead: the template of each language is read whole, whatever language its reader has, and as a spreadsheet may have changed its letters.
 func TestTemplateIsRead(t *testing.T) {
-	rows, wrong := parse(Template())
-	if len(rows) != 1 || len(wrong) != 0 || len(rows[0].cells) != len(Columns()) {
-		t.Errorf("rows %v, wrong %v", rows, wrong)
+	book, err := words.Load(static.Locales(), Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := namesIn(book.All())
+	called := map[string]Column{}
+	for _, w := range book.All() {
+		for _, c := range Columns() {
+			name := fold(nameOf(w, c))
+			if other, there := called[name]; there && other != c || known.columns[name] != c {
+				t.Errorf("%q is both %s and %s", name, other, c)
+			}
+			called[name] = c
+		}
+		for word, want := range map[string]bool{"imports.yes": true, "imports.no": false} {
+			if answer, there := known.answers[fold(w.T(word))]; !there || answer != want {
+				t.Errorf("%s means both in a file", w.T(word))
+			}
+		}
+		for name, file := range map[string][]byte{"as it is": Template(w), "in capitals, letters taken apart": []byte(norm.NFD.String(strings.ToUpper(string(Template(w)))))} {
+			rows, wrong := parse(file, known)
+			if len(rows) != 1 || len(wrong) != 0 || len(rows[0].cells) != len(Columns()) || rows[0].get(Date) != "2027-01-31" || fold(rows[0].get(Service)) != fold(w.T("imports.example.service")) {
+				t.Errorf("%s, %s: rows %v, wrong %v", w.Tag, name, rows, wrong)
+			}
+		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(Template())
+	f.Add([]byte("\ufeff" + head + "\r\nSample Patient,Cardiology,Sample Clinician,2027-01-31,14:30\r\n"))
 	f.Add([]byte("sep=;\npatient_name;service\n\"a;b"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		rows, wrong := parse(file)
+		rows, wrong := parse(file, plain)
 		if len(rows) == 0 && len(wrong) == 0 {
 			t.Error("neither visits nor a reason why not")
 		}

@@ -20,6 +20,7 @@ import (
 	"housecall/platform/keys"
 	"housecall/platform/people"
 	"housecall/platform/store"
+	"housecall/platform/words"
 	"housecall/visits"
 )
 
@@ -38,12 +39,14 @@ type Config struct {
 	Colleagues visits.Colleagues
 	Vault      keys.Vault       // seals a file between being shown and being made
 	Key        []byte           // HMAC key of the digests of files
+	Languages  []*words.Words   // in which columns may be named
 	Now        func() time.Time // nil: time.Now
 }
 
 // Importer makes visits of files. Safe for use by many goroutines.
 type Importer struct {
 	config Config
+	names  names
 }
 
 // New brings the table up to date.
@@ -54,7 +57,7 @@ func New(ctx context.Context, c Config) (*Importer, error) {
 	if err := c.DB.Migrate(ctx, "visits_imports", Migrations()); err != nil {
 		return nil, err
 	}
-	return &Importer{c}, nil
+	return &Importer{c, namesIn(c.Languages)}, nil
 }
 
 // Preview is what a file would make.
@@ -92,7 +95,7 @@ func (s *Importer) read(ctx context.Context, actor auth.Actor, file []byte) (Pre
 	if !actor.May(auth.VisitSchedule) {
 		return Preview{}, fault.NotAllowed
 	}
-	rows, wrong := parse(file)
+	rows, wrong := parse(file, s.names)
 	if len(rows) == 0 {
 		return Preview{Wrong: wrong}, nil
 	}

@@ -81,7 +81,7 @@ func newClinic(t testing.TB) *clinic {
 	c.visits = must[*visits.Service](t)(visits.New(ctx, visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: languages, Sites: house,
 		Patients: c.people, Colleagues: accounts, Now: now}))
 	importer := must[*imports.Importer](t)(imports.New(ctx, imports.Config{DB: c.db, Visits: c.visits, Patients: c.people, Sites: house, Colleagues: accounts, Vault: ring.Staff(),
-		Key: ring.Link(), Now: now}))
+		Key: ring.Link(), Languages: must[*words.Book](t)(book()).All(), Now: now}))
 	pages := must[*web.Pages](t)(web.NewPages("Example", must[*words.Book](t)(book()), nil))
 	desk := must[*imports.Desk](t)(imports.NewDesk(importer, pages))
 	routes := web.NewRoutes(web.Guards{Staff: func(action auth.Action, h http.Handler) http.Handler {
@@ -172,7 +172,7 @@ func TestImport(t *testing.T) {
 		"mrn 1,Canary Patientname,2012-05-31,,,,,cardiology,canary clinicianname,2026-12-01,09:00,,ase\n" +
 		",Patientname Canary,2012-05-31,,,,,Adolescents,Canary Clinicianname,2026-12-01,10:00,,\n" +
 		"MRN-2,Canary Newname,2015-01-02,es,,\"Canary Other\nname\",other@example.org,Cardiology,Canary Clinicianname,2026-12-01,11:00,no,\n"
-	wantWords(t, c.upload(file), "Line 4", "Nothing is made. Mend the file", "guardian_name The name must be one line of plain text")
+	wantWords(t, c.upload(file), "Line 4", "Nothing is made. Mend the file", "Guardian name The name must be one line of plain text")
 	file = strings.ReplaceAll(file, "Other\nname", "Othername") +
 		"MRN-2,Canary Newname,2015-01-02,es,,Canary Othername,other@example.org,Cardiology,Canary Clinicianname,2026-12-08,11:00,no,\n"
 	page := c.upload(file)
@@ -253,22 +253,22 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		change map[int]string
 		want   string
 	}{
-		{map[int]string{0: "MRN-1"}, "patient_number Another patient has this number"},
-		{map[int]string{1: ""}, "patient_name Enter the patient’s name"},
-		{map[int]string{2: "31.5.2012"}, "birth_date Enter a real date of birth"},
-		{map[int]string{3: "klingon"}, "language Choose one of the languages"},
-		{map[int]string{4: "12"}, "patient_phone Enter a telephone number"},
-		{map[int]string{5: "Somebody"}, "guardian_email Enter a telephone number or an email address"},
-		{map[int]string{6: "x@example.org"}, "guardian_name Enter the name of the parent or guardian"},
-		{map[int]string{7: "Astrology"}, "service The site has no service of this name"},
-		{map[int]string{8: "Nobody"}, "clinician Nobody here has an account of this name"},
-		{map[int]string{9: "1.12.2026"}, "date Enter the date as in"},
-		{map[int]string{9: "2026-11-01"}, "date The start is so long ago"},
-		{map[int]string{10: "9 am"}, "time Enter the time as in"},
-		{map[int]string{9: "2027-03-14", 10: "02:30"}, "time There is no such time on this day"},
-		{map[int]string{11: "maybe"}, "confidential Enter yes or no"},
-		{map[int]string{5: "Somebody", 6: "x@example.org", 11: "yes"}, "guardian_name Parents and guardians get no message about a confidential visit"},
-		{map[int]string{12: "??"}, "interpreter_language Enter the tag of a language"},
+		{map[int]string{0: "MRN-1"}, "Patient number Another patient has this number"},
+		{map[int]string{1: ""}, "Patient name Enter the patient’s name"},
+		{map[int]string{2: "31.5.2012"}, "Birth date Enter a real date of birth"},
+		{map[int]string{3: "klingon"}, "Language Choose one of the languages"},
+		{map[int]string{4: "12"}, "Patient phone Enter a telephone number"},
+		{map[int]string{5: "Somebody"}, "Guardian email Enter a telephone number or an email address"},
+		{map[int]string{6: "x@example.org"}, "Guardian name Enter the name of the parent or guardian"},
+		{map[int]string{7: "Astrology"}, "Service The site has no service of this name"},
+		{map[int]string{8: "Nobody"}, "Clinician Nobody here has an account of this name"},
+		{map[int]string{9: "1.12.2026"}, "Date Enter the date as in"},
+		{map[int]string{9: "2026-11-01"}, "Date The start is so long ago"},
+		{map[int]string{10: "9 am"}, "Time Enter the time as in"},
+		{map[int]string{9: "2027-03-14", 10: "02:30"}, "Time There is no such time on this day"},
+		{map[int]string{11: "maybe"}, "Confidential Enter yes or no"},
+		{map[int]string{5: "Somebody", 6: "x@example.org", 11: "yes"}, "Guardian name Parents and guardians get no message about a confidential visit"},
+		{map[int]string{12: "??"}, "Interpreter language Enter the tag of a language"},
 	} {
 		file.WriteString(line(bad.change))
 		want = append(want, bad.want)
@@ -285,9 +285,11 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}
 	wantWords(t, c.upload("PK\x00"), "This is no CSV file that can be read.")
 	wantWords(t, c.upload(columns+strings.Repeat(",", imports.MaxBytes)), "The file is too large. It may have 512 kilobytes")
-	wantWords(t, c.send(httptest.NewRequest(http.MethodGet, "/desk/import", nil)), "patient_name The patient’s whole name. Needed", "Up to 1000 visits and 512 kilobytes.")
-	if w := c.send(httptest.NewRequest(http.MethodGet, "/desk/import/template.csv", nil)); !bytes.Equal(w.Body.Bytes(), imports.Template()) {
-		t.Errorf("%d", w.Code)
+	wantWords(t, c.send(httptest.NewRequest(http.MethodGet, "/desk/import", nil)), "Patient name patient_name The patient’s whole name. Needed", "Up to 1000 visits and 512 kilobytes.")
+	template := httptest.NewRequest(http.MethodGet, "/desk/import/template.csv", nil)
+	template.Header.Set("Accept-Language", "es")
+	if w := c.send(template); !strings.HasPrefix(w.Body.String(), "\ufeffNúmero del paciente,Nombre del paciente,") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if c.count(`visits`) != 0 || c.count(`patients`) != 1 {
 		t.Error("something was made")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"housecall/auth"
@@ -53,7 +54,7 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET "+Path, schedule, d.form)
 	routes.HandleFunc("POST "+Path, schedule.Taking(maxForm), d.preview)
 	routes.HandleFunc("POST "+Path+"/make", schedule.Taking(maxForm), d.make)
-	routes.HandleFunc("GET "+Path+"/template.csv", schedule, template)
+	routes.HandleFunc("GET "+Path+"/template.csv", schedule, d.template)
 }
 
 // formView is the page that asks for a file.
@@ -67,8 +68,8 @@ type formView struct {
 
 // columnView is one column as people read of it.
 type columnView struct {
-	Name, Meaning string
-	Needed        bool
+	Label, Name, Meaning string // Name is as programs write it
+	Needed               bool
 }
 
 func (d *Desk) form(w http.ResponseWriter, r *http.Request) {
@@ -88,15 +89,15 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, v fo
 		needed[c] = true
 	}
 	for _, c := range Columns() {
-		v.Columns = append(v.Columns, columnView{string(c), own.T("imports.column." + string(c)), needed[c]})
+		v.Columns = append(v.Columns, columnView{nameOf(own, c), string(c), own.T("imports.column." + string(c)), needed[c]})
 	}
 	d.pages.Render(w, r, status, "imports/form", web.Page{Title: own.T("imports.title"), Error: len(v.Problems) > 0, Active: visits.DeskPath, Body: v})
 }
 
-func template(w http.ResponseWriter, _ *http.Request) {
+func (d *Desk) template(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="visits.csv"`)
-	_, _ = w.Write(Template()) // whoever is gone gets nothing
+	_, _ = w.Write(Template(d.pages.Words(r))) // whoever is gone gets nothing
 }
 
 // previewView is the page that shows what a file would make.
@@ -178,7 +179,10 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 	}
 	byLine := map[int][]wrongView{}
 	for _, e := range p.Wrong {
-		one := wrongView{string(e.Column), own.T(e.Key, e.Values...)}
+		one := wrongView{Text: wrongWords(own, e)}
+		if e.Column != "" {
+			one.Where = nameOf(own, e.Column)
+		}
 		byLine[e.Line] = append(byLine[e.Line], one)
 	}
 	news := 0
@@ -202,9 +206,20 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 	d.pages.Render(w, r, status, "imports/preview", web.Page{Title: title, Error: status != http.StatusOK, Wide: true, Active: visits.DeskPath, Body: v})
 }
 
+// wrongWords says what is wrong.
+func wrongWords(own *words.Words, e Wrong) string {
+	values := slices.Clone(e.Values)
+	for i, v := range values {
+		if c, ok := v.(Column); ok {
+			values[i] = nameOf(own, c)
+		}
+	}
+	return own.T(e.Key, values...)
+}
+
 // lineWords says what is wrong with a file, and in which line.
 func lineWords(own *words.Words, e Wrong) string {
-	text := own.T(e.Key, e.Values...)
+	text := wrongWords(own, e)
 	if e.Line > 0 {
 		text = own.T("imports.line", "line", e.Line, "text", text)
 	}

@@ -190,14 +190,12 @@ func (r *reader) startOf(one row, zone *time.Location) time.Time {
 }
 
 func (r *reader) confidentialOf(one row) *bool {
-	var value bool
-	switch strings.ToLower(one.get(Confidential)) {
-	case "":
+	typed := one.get(Confidential)
+	if typed == "" {
 		return nil
-	case "yes":
-		value = true
-	case "no":
-	default:
+	}
+	value, known := r.names.answers[fold(typed)]
+	if !known {
 		r.add(one.line, Confidential, "imports.wrong.yes_no")
 	}
 	return &value
