@@ -101,7 +101,7 @@ func Rules() []Rule {
 		{VisitSchedule, "create visits and invitations, send links again", desk},
 		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin, Program}},
 		{VisitRevoke, "cancel visits and withdraw invitations", desk},
-		{ConsentWrite, "publish what families are asked to consent to, and read what they were", []Role{Admin}},
+		{ConsentWrite, "publish what families are asked to consent to, and read what they were", []Role{Admin, Program}},
 	}
 }
 

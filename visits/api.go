@@ -185,6 +185,7 @@ func (s *Service) API(a *api.API) {
 	s.registerSearch(a)
 	s.registerInvitations(a)
 	s.registerLeading(a)
+	s.registerConsents(a)
 }
 
 func (s *Service) registerVisits(a *api.API) {

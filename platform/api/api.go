@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"reflect"
@@ -37,6 +38,7 @@ type Operation struct {
 	Action  auth.Action // what a key must be allowed
 	Status  int         // of the answer when all is well
 	Looks   bool        // it changes nothing, whatever its method
+	Most    int64       // bytes that what is sent may have; 0: 64 KiB
 }
 
 // takesKeys says whether a call takes idempotency keys: the methods that may do a thing twice when they are sent twice.
@@ -60,10 +62,10 @@ func Register[I, O any](a *API, op Operation, f func(context.Context, *I) (*O, e
 	schemas := a.huma.OpenAPI().Components.Schemas
 	problem := schemas.Schema(reflect.TypeFor[problemJSON](), true, "Problem")
 	described := huma.Operation{OperationID: op.ID, Method: op.Method, Path: op.Path, DefaultStatus: op.Status, Summary: op.Summary, Tags: []string{op.Part},
-		MaxBodyBytes: maxBody, Security: []map[string][]string{{"key": {string(op.Action)}}},
+		MaxBodyBytes: cmp.Or(op.Most, maxBody), Security: []map[string][]string{{"key": {string(op.Action)}}},
 		Responses: map[string]*huma.Response{"default": {Description: "Error",
 			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}}}
-	a.mux.access, a.mux.around = web.Key(op.Action), nil
+	a.mux.access, a.mux.around = web.Key(op.Action).Taking(op.Most), nil
 	if op.takesKeys() {
 		a.mux.around = a.keyed.Handler
 		described.Parameters = []*huma.Param{{Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(maxIdempotencyKey)},
