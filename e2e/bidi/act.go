@@ -17,6 +17,9 @@ const (
 
 // find returns the shared ids of the elements with this role and accessible name ("" for either: any).
 func (p *Page) find(ctx context.Context, role, name string) ([]string, error) {
+	if p.browser.name == "Firefox" {
+		return p.findNamed(ctx, role, name)
+	}
 	value := map[string]string{}
 	if role != "" {
 		value["role"] = role

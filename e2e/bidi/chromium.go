@@ -71,6 +71,8 @@ func chromiumCapabilities(o Options) any {
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--no-proxy-server",
 		// Windows behind others must go on as if they were seen.
 		"--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
+		// Nobody types an address: what would show suggestions takes two processes a window, and as much time to start as the browser.
+		"--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup",
 		"--window-size=1440,900", "--hide-scrollbars", "--force-color-profile=srgb", "--lang=en-US",
 	}
 	switch o.Devices {
