@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// What may be measured on a machine that four browsers share, where a second may pass without the page having had its turn. The promises are
-// printed beside what was measured.
+// What is promised is printed beside what was measured. A test fails by far more than that: on a busy machine seconds pass in which a page, its
+// encoder or its decoder did not have its turn. What would make visits halt by our own fault (joining anew, a new offer, another way of media, a
+// timeout of 15 s) is told by counts, or takes longer.
 const (
-	slack     = 2 * time.Second // over what is promised
-	mayHalt   = 2 * time.Second // a picture, without a fault of ours
+	slack     = 10 * time.Second // over what is promised
+	mayHalt   = 8 * time.Second  // a picture, without a fault of ours
 	bannerIn  = 3 * time.Second
 	pictureIn = 2 * time.Second
 	reloadIn  = 3 * time.Second
@@ -59,7 +60,7 @@ func (p *Person) seesAgain(since time.Time) time.Duration {
 	return time.UnixMilli(at).Sub(since.Truncate(time.Millisecond))
 }
 
-// in fails the test if something took much longer than is promised, and prints both.
+// in fails the test if something took far longer than is promised, and prints both.
 func (p *Person) in(what string, took, promised time.Duration) {
 	p.t.Helper()
 	p.t.Logf("MUST SHOW: %s: %.2f s (promised: %.0f s)", what, took.Seconds(), promised.Seconds())

@@ -208,7 +208,7 @@ func (s *privateScene) nothingPassed() {
 		halted, frozen := one.who.halted(tile(one.sees.name), s.clicked), one.who.received().Frozen-s.frozenBefore[i]
 		long := time.Since(s.clicked).Seconds()
 		t.Logf("MUST SHOW: private time: longest halt of the picture for the %s: %.0f ms; frozen for %.1f of %.0f s", [2]string{"clinician", "patient"}[i], ms(halted), frozen, long)
-		if halted > mayHalt || frozen > 1+long/5 {
+		if halted > mayHalt || frozen > 1+long/2 {
 			t.Errorf("the picture halted for %v, and was frozen for %.1f of %.0f s", halted, frozen, long)
 		}
 		one.who.meets(one.sees)
