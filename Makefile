@@ -38,12 +38,13 @@ test-js: deps
 
 # A test that starts a server spends a third of its processor time on collecting garbage of the start; GOGC=400 leaves most of that for the end.
 # The browsers come last, for they need the machine for themselves. What comes before waits more than it works, so it runs beside each other.
+test-go: export TMPDIR = $(shell scripts/test-tmp)
 test-go: deps
 	@$(MAKE) --no-print-directory -j2 -Otarget packages deadlock
-	GOGC=400 $(GO) test $(RACE) -timeout 25m -p 1 -parallel 2 $(BROWSERS)
+	GOGC=400 $(GO) test $(RACE) -timeout 60m -p 1 -parallel 2 $(BROWSERS)
 
 packages: ## the tests of all packages but those that need the machine for themselves
-	GOGC=400 $(GO) test $(RACE) -timeout 15m -p 4 $$($(GO) list ./... | grep -vFxf <($(GO) list $(BROWSERS)))
+	GOGC=400 $(GO) test $(RACE) -timeout 30m -p 4 $$($(GO) list ./... | grep -vFxf <($(GO) list $(BROWSERS)))
 
 tour: deps ## every state of the visit page in English and Arabic: axe, 320 pixels; with SHOTS=DIR a picture of each
 	HOUSECALL_TOUR=en,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 25m -run 'TestStates|TestDeskStates|TestStaffStates' ./e2e
