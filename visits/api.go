@@ -172,6 +172,14 @@ type visitPathInput struct {
 	Visit string `path:"visit" doc:"The visit's id"`
 }
 
+// visitOutput answers with a visit.
+type visitOutput struct {
+	ETag string `header:"ETag"`
+	Body visitJSON
+}
+
+func visitAnswer(v Visit) *visitOutput { return &visitOutput{v.etag(), visitOf(v, nil)} }
+
 type invitationOutput struct{ Body invitationJSON }
 
 // call describes one call about visits.
@@ -182,6 +190,7 @@ func call(id, method, path string, action auth.Action, status int, summary strin
 // API adds what programs may do with visits.
 func (s *Service) API(a *api.API) {
 	s.registerVisits(a)
+	s.registerChanges(a)
 	s.registerSearch(a)
 	s.registerInvitations(a)
 	s.registerLeading(a)
@@ -192,6 +201,7 @@ func (s *Service) registerVisits(a *api.API) {
 	type createInput struct{ Body requestJSON }
 	type createOutput struct {
 		Location string `header:"Location"`
+		ETag     string `header:"ETag"`
 		Body     visitJSON
 	}
 	api.Register(a, call("create-visit", http.MethodPost, apiPath, auth.VisitSchedule, http.StatusCreated, "Plan a visit and make a link for each person"),
@@ -200,7 +210,7 @@ func (s *Service) registerVisits(a *api.API) {
 			if err != nil {
 				return nil, err
 			}
-			return &createOutput{Location: apiPath + "/" + v.ID, Body: visitOf(v, links)}, nil
+			return &createOutput{Location: apiPath + "/" + v.ID, ETag: v.etag(), Body: visitOf(v, links)}, nil
 		})
 
 	type seriesInput struct {
@@ -268,58 +278,13 @@ func (s *Service) registerVisits(a *api.API) {
 			return &out, nil
 		})
 
-	type visitOutput struct{ Body visitJSON }
 	api.Register(a, call("show-visit", http.MethodGet, apiPath+"/{visit}", auth.VisitRead, http.StatusOK, "Show a visit"),
 		func(ctx context.Context, in *visitPathInput) (*visitOutput, error) {
 			v, err := s.Show(ctx, web.Actor(ctx), in.Visit)
 			if err != nil {
 				return nil, err
 			}
-			return &visitOutput{visitOf(v, nil)}, nil
-		})
-	type moveInput struct {
-		Visit string `path:"visit" doc:"The visit's id"`
-		Body  struct {
-			StartsAt     time.Time `json:"starts_at,omitempty" doc:"RFC 3339; whole seconds. Not there: as it is"`
-			Minutes      int       `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length. Not there: as it is"`
-			AllowOverlap bool      `json:"allow_overlap,omitempty" doc:"As in making a visit"`
-		}
-	}
-	api.Register(a, call("move-visit", http.MethodPatch, apiPath+"/{visit}", auth.VisitSchedule, http.StatusOK, "Move a visit or change its length; its links stay"),
-		func(ctx context.Context, in *moveInput) (*visitOutput, error) {
-			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, Move{StartsAt: in.Body.StartsAt, Minutes: in.Body.Minutes, AllowOverlap: in.Body.AllowOverlap})
-			if err != nil {
-				return nil, err
-			}
-			return &visitOutput{visitOf(v, nil)}, nil
-		})
-	type editInput struct {
-		Visit string `path:"visit" doc:"The visit's id"`
-		Body  struct {
-			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: as it is"`
-			Service      *string `json:"service,omitempty" doc:"Not there: the name of service_id, or as it is"`
-			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
-		}
-	}
-	api.Register(a, call("edit-visit", http.MethodPatch, apiPath+"/{visit}/booking", auth.VisitSchedule, http.StatusOK, "Change what a visit is about, and whether it is confidential"),
-		func(ctx context.Context, in *editInput) (*visitOutput, error) {
-			v, err := s.Edit(ctx, web.Actor(ctx), in.Visit, Edit(in.Body))
-			if err != nil {
-				return nil, err
-			}
-			return &visitOutput{visitOf(v, nil)}, nil
-		})
-	type cancelInput struct {
-		Visit string `path:"visit" doc:"The visit's id"`
-		Rest  bool   `query:"rest" doc:"Also all later visits of its series that have not begun"`
-	}
-	api.Register(a, call("cancel-visit", http.MethodDelete, apiPath+"/{visit}", auth.VisitRevoke, http.StatusNoContent, "Call a visit off; one that has begun ends"),
-		func(ctx context.Context, in *cancelInput) (*struct{}, error) {
-			if in.Rest {
-				_, err := s.CancelRest(ctx, web.Actor(ctx), in.Visit)
-				return nil, err
-			}
-			return nil, s.Cancel(ctx, web.Actor(ctx), in.Visit)
+			return visitAnswer(v), nil
 		})
 }
 
@@ -357,6 +322,7 @@ func (s *Service) registerInvitations(a *api.API) {
 	type mendInput struct {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
+		IfMatch    string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
 		Body       struct {
 			Name     *phi.Text `json:"name,omitempty" doc:"Not there, like the others: as it is"`
 			Language *string   `json:"language,omitempty" doc:"Empty: not known"`
@@ -367,7 +333,7 @@ func (s *Service) registerInvitations(a *api.API) {
 	api.Register(a, call("edit-invitation", http.MethodPatch, path+"/{invitation}", auth.VisitSchedule, http.StatusOK,
 		"Change how a person is called and reached; elsewhere they get another link, and the old one stops working"),
 		func(ctx context.Context, in *mendInput) (*invitationOutput, error) {
-			i, err := s.Mend(ctx, web.Actor(ctx), in.Visit, in.Invitation, Mend(in.Body))
+			i, err := s.Mend(ctx, web.Actor(ctx), in.Visit, in.Invitation, Mend{Name: in.Body.Name, Language: in.Body.Language, Email: in.Body.Email, Phone: in.Body.Phone, If: still(in.IfMatch)})
 			if err != nil {
 				return nil, err
 			}

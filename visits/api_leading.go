@@ -13,16 +13,15 @@ import (
 
 // registerLeading adds who leads visits, and what becomes of those nobody came to.
 func (s *Service) registerLeading(a *api.API) {
-	type output struct{ Body visitJSON }
-	show := func(ctx context.Context, visit string) (*output, error) {
+	show := func(ctx context.Context, visit string) (*visitOutput, error) {
 		v, err := s.Show(ctx, web.Actor(ctx), visit)
 		if err != nil {
 			return nil, err
 		}
-		return &output{visitOf(v, nil)}, nil
+		return visitAnswer(v), nil
 	}
 	api.Register(a, call("mark-no-show", http.MethodPost, apiPath+"/{visit}/no-show", auth.VisitRevoke, http.StatusOK, "Say that nobody came to a visit, after its start"),
-		func(ctx context.Context, in *visitPathInput) (*output, error) {
+		func(ctx context.Context, in *visitPathInput) (*visitOutput, error) {
 			if err := s.NoShow(ctx, web.Actor(ctx), in.Visit); err != nil {
 				return nil, err
 			}
@@ -38,7 +37,7 @@ func (s *Service) registerLeading(a *api.API) {
 		}
 	}
 	api.Register(a, call("hand-over-visit", http.MethodPost, apiPath+"/{visit}/hand-over", auth.VisitSchedule, http.StatusOK, "Give a visit to another clinician"),
-		func(ctx context.Context, in *handOverInput) (*output, error) {
+		func(ctx context.Context, in *handOverInput) (*visitOutput, error) {
 			if err := s.HandOver(ctx, web.Actor(ctx), in.Visit, HandOver(in.Body)); err != nil {
 				return nil, err
 			}

@@ -19,6 +19,8 @@ type Edit struct {
 	ServiceID    *string // of the visit's site; empty: none of those that the site knows. nil: as it is
 	Service      *string // its name; nil: that of ServiceID, or as it is
 	Confidential *bool   // nil: as it is
+
+	If func(Visit) error // judges the visit as it is, within the act; nil: it is right
 }
 
 // Edit changes what a visit that is not over is about, and whether it is confidential. What is wrong is a fault.NotValid; a visit cannot become confidential
@@ -40,6 +42,11 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 	err := s.act(ctx, actor, "visit.edit", auth.VisitSchedule, store.About("visit", visit), func(tx *store.Tx, a *store.Act) (err error) {
 		if v, err = s.visitWhole(ctx, tx, visit); err != nil {
 			return err
+		}
+		if e.If != nil {
+			if err := e.If(v); err != nil {
+				return err
+			}
 		}
 		if s.over(v) {
 			return conflict("visit_over.move", "The visit is over, so it cannot be changed.")
@@ -114,6 +121,8 @@ type Mend struct {
 	Language *string
 	Email    *phi.Text // where no contact of the patient has one; empty: none is known
 	Phone    *phi.Text // likewise
+
+	If func(Visit) error // judges the visit as it is, with its people, within the act; nil: it is right
 }
 
 // Mend changes how an invited person is called and reached. With another address or number they get another link, which is sent there: whoever got the old
@@ -128,6 +137,15 @@ func (s *Service) Mend(ctx context.Context, actor auth.Actor, visit, invitation 
 	}
 	var i Invitation
 	err := s.act(ctx, actor, "invitation.edit", auth.VisitSchedule, store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
+		if m.If != nil {
+			whole, err := s.visitWhole(ctx, tx, visit)
+			if err != nil {
+				return err
+			}
+			if err := m.If(whole); err != nil {
+				return err
+			}
+		}
 		v, old, err := s.standing(ctx, tx, visit, invitation)
 		if err != nil {
 			return err

@@ -132,7 +132,11 @@ type attempt struct {
 }
 
 func (i *Idempotency) attemptOf(keyID, key string, r *http.Request, body []byte) *attempt {
-	return &attempt{Idempotency: i, keyID: keyID, hash: digest(keyID, key), fingerprint: digest(r.Method, r.URL.RequestURI(), r.Header.Get("If-None-Exist"), string(body))}
+	asked := []string{r.Method, r.URL.RequestURI(), r.Header.Get("If-None-Exist"), string(body)}
+	if tag := r.Header.Get("If-Match"); tag != "" {
+		asked = append(asked, tag)
+	}
+	return &attempt{Idempotency: i, keyID: keyID, hash: digest(keyID, key), fingerprint: digest(asked...)}
 }
 
 // digest is a hash of several texts, none of which can pass for a part of another.

@@ -14,6 +14,7 @@ import (
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/visits"
@@ -295,7 +296,7 @@ func (s *Server) reach(ctx context.Context, r *visits.Request) error {
 func (s *Server) judge(v visits.Visit, a fhir.Appointment, version string) error {
 	now := s.appointment(v)
 	if version != "" && version != *now.Meta.VersionId {
-		return unmet()
+		return api.Unmet()
 	}
 	if a.Status == fhir.AppointmentStatusCancelled {
 		return nil

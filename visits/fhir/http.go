@@ -124,12 +124,6 @@ func malformed(detail string) error {
 // refused says that an element is not valid here.
 func refused(element, detail string) error { return fault.Invalid(element, detail) }
 
-// unmet says that a resource is not of the version that the caller has read.
-func unmet() error {
-	return &web.Fault{Code: "precondition_failed", Status: http.StatusPreconditionFailed, Title: "Changed meanwhile",
-		Detail: "The resource is not of the version in If-Match. Read it again, and change what is left to change."}
-}
-
 // ifMatch is the version that the caller has read; empty: they don't say.
 func ifMatch(r *http.Request) (string, error) {
 	tag := r.Header.Get("If-Match")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
 
+	"housecall/platform/api"
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
@@ -104,7 +105,7 @@ func (s *Server) updatePatient(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	if version != "" && version != strconv.Itoa(old.Version) {
-		return reply{}, unmet()
+		return reply{}, api.Unmet()
 	}
 	p, err := fill(old, in)
 	if err != nil {
@@ -112,7 +113,7 @@ func (s *Server) updatePatient(r *http.Request) (reply, error) {
 	}
 	p, err = s.People.Update(r.Context(), web.Actor(r.Context()), p)
 	if fault.CodeOf(err) == fault.CodeConflict && version != "" {
-		return reply{}, unmet()
+		return reply{}, api.Unmet()
 	}
 	if err != nil {
 		return reply{}, err

@@ -1,0 +1,76 @@
+package visits
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/api"
+	"housecall/platform/fault"
+	"housecall/platform/web"
+)
+
+// etag names the visit as it is, with its people, as programs read it.
+func (v Visit) etag() string { return api.ETag(visitOf(v, nil)) }
+
+// still judges within the act whether the visit is as a program has read it, which says so by an If-Match.
+func still(tag string) func(Visit) error {
+	return func(v Visit) error { return api.IfMatch(tag, v.etag()) }
+}
+
+// registerChanges adds what changes visits that are planned.
+func (s *Service) registerChanges(a *api.API) {
+	type moveInput struct {
+		Visit   string `path:"visit" doc:"The visit's id"`
+		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+		Body    struct {
+			StartsAt     time.Time `json:"starts_at,omitempty" doc:"RFC 3339; whole seconds. Not there: as it is"`
+			Minutes      int       `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length. Not there: as it is"`
+			AllowOverlap bool      `json:"allow_overlap,omitempty" doc:"As in making a visit"`
+		}
+	}
+	api.Register(a, call("move-visit", http.MethodPatch, apiPath+"/{visit}", auth.VisitSchedule, http.StatusOK, "Move a visit or change its length; its links stay"),
+		func(ctx context.Context, in *moveInput) (*visitOutput, error) {
+			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, Move{StartsAt: in.Body.StartsAt, Minutes: in.Body.Minutes, AllowOverlap: in.Body.AllowOverlap, If: still(in.IfMatch)})
+			if err != nil {
+				return nil, err
+			}
+			return visitAnswer(v), nil
+		})
+
+	type editInput struct {
+		Visit   string `path:"visit" doc:"The visit's id"`
+		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+		Body    struct {
+			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: as it is"`
+			Service      *string `json:"service,omitempty" doc:"Not there: the name of service_id, or as it is"`
+			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
+		}
+	}
+	api.Register(a, call("edit-visit", http.MethodPatch, apiPath+"/{visit}/booking", auth.VisitSchedule, http.StatusOK, "Change what a visit is about, and whether it is confidential"),
+		func(ctx context.Context, in *editInput) (*visitOutput, error) {
+			v, err := s.Edit(ctx, web.Actor(ctx), in.Visit, Edit{ServiceID: in.Body.ServiceID, Service: in.Body.Service, Confidential: in.Body.Confidential, If: still(in.IfMatch)})
+			if err != nil {
+				return nil, err
+			}
+			return visitAnswer(v), nil
+		})
+
+	type cancelInput struct {
+		Visit   string `path:"visit" doc:"The visit's id"`
+		Rest    bool   `query:"rest" doc:"Also all later visits of its series that have not begun; without If-Match"`
+		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+	}
+	api.Register(a, call("cancel-visit", http.MethodDelete, apiPath+"/{visit}", auth.VisitRevoke, http.StatusNoContent, "Call a visit off; one that has begun ends"),
+		func(ctx context.Context, in *cancelInput) (*struct{}, error) {
+			switch {
+			case !in.Rest:
+				return nil, s.CancelIf(ctx, web.Actor(ctx), in.Visit, still(in.IfMatch))
+			case in.IfMatch != "": // it names one visit, and several would go
+				return nil, fault.Invalid("If-Match", "is for one visit, so not with rest")
+			}
+			_, err := s.CancelRest(ctx, web.Actor(ctx), in.Visit)
+			return nil, err
+		})
+}
