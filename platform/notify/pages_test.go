@@ -22,7 +22,7 @@ var madeSecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/=&#;]+`)
 // TestWebhooksDesk adds an address, sees its secret once, what was sent, and turns it off and on.
 func TestWebhooksDesk(t *testing.T) {
 	o := newOffice(t, ways{})
-	hooks, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Vault: o.vault, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: o.clock.Now})
+	hooks, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Policy: policy(t), Vault: o.vault, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: o.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,8 @@ type Delivery struct {
 // WebhooksConfig is what webhooks need from outside.
 type WebhooksConfig struct {
 	DB     *store.DB
-	Jobs   *jobs.Queue    // of the same database; a handler is added to it
+	Jobs   *jobs.Queue // of the same database; a handler is added to it
+	Policy auth.Policy
 	Vault  keys.Vault     // seals addresses and secrets
 	Allow  []netip.Prefix // networks that are not of the Internet, and may be sent to all the same
 	Logger *slog.Logger
@@ -211,9 +212,6 @@ func (w *Webhooks) judgeEndpoint(p Endpoint) error {
 
 // Create makes an endpoint of URL, About and Types, and tells its secret, this once. What is wrong is fault.NotValid.
 func (w *Webhooks) Create(ctx context.Context, actor auth.Actor, p Endpoint) (made Endpoint, secret string, err error) {
-	if err := w.judgeEndpoint(p); err != nil {
-		return Endpoint{}, "", err
-	}
 	p.ID, p.Created, p.Disabled, p.Reason = store.NewID(), w.Now(), time.Time{}, ""
 	sealedURL, err := w.Vault.Seal(p.URL, endpointPlace(p.ID, "url"))
 	if err != nil {
@@ -224,11 +222,17 @@ func (w *Webhooks) Create(ctx context.Context, actor auth.Actor, p Endpoint) (ma
 		return Endpoint{}, "", err
 	}
 	err = w.act(ctx, actor, "webhook.create", p.ID, func(tx *store.Tx) error {
+		if err := w.judgeEndpoint(p); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO notify_endpoints (id, url, about, types, secret, old_secret, old_until, created_at, reason) VALUES (?, ?, ?, ?, ?, '', 0, ?, '')`,
 			p.ID, sealedURL, p.About, strings.Join(p.Types, " "), sealed, store.Millis(p.Created))
 		return err
 	})
-	return p, secret, err
+	if err != nil {
+		return Endpoint{}, "", err
+	}
+	return p, secret, nil
 }
 
 // newSecret makes a secret, as receivers want it and as it is kept.
@@ -242,14 +246,10 @@ func (w *Webhooks) newSecret(endpoint string) (secret, sealed string, err error)
 	return secret, sealed, err
 }
 
-// act runs f and audits it, in one transaction.
+// act runs f for somebody who manages webhooks, and audits it, in one transaction; also that it was refused.
 func (w *Webhooks) act(ctx context.Context, actor auth.Actor, action, id string, f func(*store.Tx) error) error {
-	return w.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := f(tx); err != nil {
-			return fmt.Errorf("%s: %w", action, err)
-		}
-		return store.Audit(ctx, tx, store.Act{At: w.Now(), Actor: actor, Action: action, Subject: store.Subject{Kind: "webhook", ID: id}, Outcome: store.Allowed})
-	})
+	act := store.Act{At: w.Now(), Actor: actor, Action: action, Subject: store.About("webhook", id)}
+	return w.DB.Do(ctx, act, w.Policy.Allows(actor, ManageWebhooks), func(tx *store.Tx, _ *store.Act) error { return f(tx) })
 }
 
 // changed runs a statement that must change the row of an endpoint or delivery.
@@ -270,9 +270,13 @@ func (w *Webhooks) Rotate(ctx context.Context, actor auth.Actor, id string) (sec
 	if err != nil {
 		return "", err
 	}
-	return secret, w.act(ctx, actor, "webhook.rotate", id, func(tx *store.Tx) error {
+	err = w.act(ctx, actor, "webhook.rotate", id, func(tx *store.Tx) error {
 		return changed(ctx, tx, `UPDATE notify_endpoints SET old_secret = secret, old_until = ?, secret = ? WHERE id = ?`, store.Millis(w.Now().Add(oldSecretFor)), sealed, id)
 	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
 }
 
 // Disable has an endpoint get nothing until it is enabled. Errors: fault.NotFound.

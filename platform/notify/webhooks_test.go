@@ -25,10 +25,20 @@ const visitID = "019d3c4e-1111-7000-8000-000000000001"
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
+// policy is who may manage webhooks.
+func policy(t *testing.T) auth.Policy {
+	t.Helper()
+	p, err := auth.NewPolicy(notify.Rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // newHooks adds webhooks to an office.
 func newHooks(t *testing.T, o *office, allow []netip.Prefix) *notify.Webhooks {
 	t.Helper()
-	w, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Vault: o.vault, Allow: allow, Now: o.clock.Now, Logger: o.logger})
+	w, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Policy: policy(t), Vault: o.vault, Allow: allow, Now: o.clock.Now, Logger: o.logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,8 +224,43 @@ func TestEndpointsComeAndGo(t *testing.T) {
 			t.Errorf("%s what is gone: %v", what, err)
 		}
 	}
-	if n := o.count(`SELECT COUNT(*) FROM audit WHERE action LIKE 'webhook.%'`); n != 8 {
+	if n := o.count(`SELECT COUNT(*) FROM audit WHERE action LIKE 'webhook.%' AND outcome = 'allowed'`); n != 8 {
 		t.Errorf("%d acts are audited", n)
+	}
+	if n := o.count(`SELECT COUNT(*) FROM audit WHERE action LIKE 'webhook.%' AND outcome = 'refused' AND detail = 'not_found'`); n != 5 {
+		t.Errorf("%d acts on what is gone are audited", n)
+	}
+}
+
+// TestWhoMayNotManageWebhooks: what is refused is told, audited, and not done.
+func TestWhoMayNotManageWebhooks(t *testing.T) {
+	o := newOffice(t, ways{})
+	w := newHooks(t, o, loopback)
+	id, _ := endpointAt(t, w, notify.Endpoint{URL: "https://register.example.org"})
+	publish(o, w, "a")
+	all, err := w.Deliveries(t.Context(), id, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheduler := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	made, secret, err := w.Create(t.Context(), scheduler, notify.Endpoint{URL: "https://elsewhere.example.org"})
+	another, errRotate := w.Rotate(t.Context(), scheduler, id)
+	_, errReplay := w.Replay(t.Context(), scheduler, id, o.clock.Now().Add(-time.Hour))
+	if made.ID+secret+another != "" {
+		t.Errorf("told: %+v, %s, %s", made, secret, another)
+	}
+	for action, err := range map[string]error{"create": err, "rotate": errRotate, "replay": errReplay, "disable": w.Disable(t.Context(), scheduler, id),
+		"enable": w.Enable(t.Context(), scheduler, id), "redeliver": w.Redeliver(t.Context(), scheduler, all[0].ID), "remove": w.Remove(t.Context(), scheduler, id)} {
+		if !errors.Is(err, fault.NotAllowed) {
+			t.Errorf("%s: %v", action, err)
+		}
+		if n := o.count(`SELECT COUNT(*) FROM audit WHERE action = ? AND outcome = 'refused' AND detail = 'not_allowed' AND actor_id = ?`, "webhook."+action, scheduler.ID); n != 1 {
+			t.Errorf("%s is audited %d times", action, n)
+		}
+	}
+	left, err := w.Endpoints(t.Context())
+	if err != nil || len(left) != 1 || !left[0].Disabled.IsZero() || deliveries(t, w, id) != "a waiting" {
+		t.Errorf("%+v, %v, %s", left, err, deliveries(t, w, id))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"housecall/auth"
 	"housecall/platform/jobs"
 	"housecall/platform/keys"
 	"housecall/platform/notify"
@@ -25,7 +26,7 @@ type post struct {
 }
 
 // openPost opens what lasts of it. Whoever adds handlers and texts does so before startPost.
-func (s *Server) openPost(ctx context.Context, db *store.DB, ring *keys.Ring) (*post, error) {
+func (s *Server) openPost(ctx context.Context, db *store.DB, ring *keys.Ring, policy auth.Policy) (*post, error) {
 	c := s.config
 	mail, err := c.Mail()
 	if err != nil {
@@ -43,7 +44,7 @@ func (s *Server) openPost(ctx context.Context, db *store.DB, ring *keys.Ring) (*
 	if err != nil {
 		return nil, err
 	}
-	p.webhooks, err = notify.NewWebhooks(ctx, notify.WebhooksConfig{DB: db, Jobs: p.queue, Vault: ring.Mail(), Allow: c.WebhookAllow, Logger: c.Logger, Now: c.Now})
+	p.webhooks, err = notify.NewWebhooks(ctx, notify.WebhooksConfig{DB: db, Jobs: p.queue, Policy: policy, Vault: ring.Mail(), Allow: c.WebhookAllow, Logger: c.Logger, Now: c.Now})
 	return p, err
 }
 

@@ -124,7 +124,7 @@ func (s *Server) openHouse(ctx context.Context) (*house, error) {
 	if h.policy, err = Policy(s.config.Modules...); err != nil {
 		return nil, err
 	}
-	h.post, err = s.openPost(ctx, h.db, h.ring)
+	h.post, err = s.openPost(ctx, h.db, h.ring, h.policy)
 	return h, err
 }
 
