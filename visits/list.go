@@ -2,6 +2,7 @@ package visits
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -74,14 +75,14 @@ func (s *Service) schedule(ctx context.Context, actor auth.Actor, q Query) (all 
 	return all, err
 }
 
-// Upcoming are the ids of visits that have not begun, in their order after the id after, up to limit.
-func (s *Service) Upcoming(ctx context.Context, after string, limit int) ([]string, error) {
-	ids, err := store.Collect(ctx, s.config.DB, scanID, `SELECT id FROM visits WHERE state IN (?, ?) AND starts_at > ? AND id > ? ORDER BY id LIMIT ?`,
+// Upcoming are visits that have not begun, without their invitations, in the order of their ids after the id after, up to limit.
+func (s *Service) Upcoming(ctx context.Context, after string, limit int) ([]Visit, error) {
+	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) }, `SELECT `+visitColumns+` FROM visits WHERE state IN (?, ?) AND starts_at > ? AND id > ? ORDER BY id LIMIT ?`,
 		string(Scheduled), string(Open), store.Millis(s.now()), after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list visits to come: %w", err)
 	}
-	return ids, nil
+	return all, nil
 }
 
 func (q Query) check() (limit int, after position, err error) {

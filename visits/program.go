@@ -3,11 +3,14 @@ package visits
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"net/mail"
 	"slices"
 
 	"housecall/auth"
+	"housecall/platform/store"
 
 	"housecall/platform/fault"
 	"housecall/platform/phi"
@@ -30,6 +33,26 @@ func (s *Service) InSeries(ctx context.Context, series string) ([]Visit, error) 
 		return nil, err
 	}
 	return all, fillInvitations(ctx, s.config.DB, all)
+}
+
+// VisitIn is Visit in a transaction.
+func (s *Service) VisitIn(ctx context.Context, tx *store.Tx, id string) (Visit, error) {
+	return s.visitWhole(ctx, tx, id)
+}
+
+// VisitsOf reads visits without their invitations, by their ids, as far as there are any: some of the ids may be of other things.
+func (s *Service) VisitsOf(ctx context.Context, ids []string) (map[string]Visit, error) {
+	list, args := store.In(ids)
+	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+		`SELECT `+visitColumns+` FROM visits WHERE id IN `+list, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read visits: %w", err)
+	}
+	found := make(map[string]Visit, len(all))
+	for _, v := range all {
+		found[v.ID] = v
+	}
+	return found, nil
 }
 
 // Reach is how somebody is written to. What is empty is not known, or must not be used.

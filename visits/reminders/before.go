@@ -2,10 +2,8 @@ package reminders
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"housecall/platform/fault"
 	"housecall/platform/jobs"
 	"housecall/platform/store"
 )
@@ -37,34 +35,28 @@ func (s *Service) PlanBefore(ctx context.Context) error {
 // planRest plans reminders of the next visits after the one in the payload. Nobody is told anything before a reminder is due: they know of their visit.
 // What was planned already stays so.
 func (s *Service) planRest(ctx context.Context, j jobs.Job) error {
-	ids, err := s.config.Visits.Upcoming(ctx, j.Payload, planAtOnce)
+	all, err := s.config.Visits.Upcoming(ctx, j.Payload, planAtOnce)
 	if err != nil {
 		return err
 	}
 	var steps []jobs.Job
-	for _, id := range ids {
-		v, err := s.config.Visits.Visit(ctx, id)
-		if errors.Is(err, fault.NotFound) {
-			continue
-		}
+	zoneOf := s.zones(ctx)
+	for _, v := range all {
+		zone, err := zoneOf(v)
 		if err != nil {
 			return err
 		}
-		site, err := s.config.Visits.SiteOf(ctx, v)
-		if err != nil {
-			return err
-		}
-		p := plan{visit: v, steps: s.config.Steps, zone: site.Zone, now: s.now()}
+		p := plan{visit: v, steps: s.config.Steps, zone: zone, now: s.now()}
 		if times := p.times(); len(times) > 0 {
-			steps = append(steps, jobs.Job{Kind: jobStep, Key: id, At: times[0]})
+			steps = append(steps, jobs.Job{Kind: jobStep, Key: v.ID, At: times[0]})
 		}
 	}
 	return s.config.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := j.Done(ctx, tx); err != nil {
 			return err
 		}
-		if len(ids) == planAtOnce {
-			steps = append(steps, jobs.Job{Kind: jobPlan, Key: planKey, Payload: ids[len(ids)-1], At: s.config.Jobs.Now()})
+		if len(all) == planAtOnce {
+			steps = append(steps, jobs.Job{Kind: jobPlan, Key: planKey, Payload: all[len(all)-1].ID, At: s.config.Jobs.Now()})
 		}
 		for _, step := range steps {
 			put := s.config.Jobs.PutNew // or a reminder whose time has just come would be put off

@@ -71,6 +71,8 @@ type house struct {
 	policy    auth.Policy
 	logs      *bytes.Buffer
 	scheduler auth.Actor
+	asked     asked
+	onNow     func() // called whenever the time is read; nil: nothing is
 
 	away    atomic.Bool // the mail server takes nothing
 	refused atomic.Bool // and says that it never will
@@ -78,6 +80,27 @@ type house struct {
 	mu      sync.Mutex
 	clock   time.Time
 	sms     map[string][]string // by number, in order
+}
+
+// asked counts what reminders ask of visits.
+type asked struct {
+	*visits.Service
+	n int
+}
+
+func (a *asked) Visit(ctx context.Context, id string) (visits.Visit, error) {
+	a.n++
+	return a.Service.Visit(ctx, id)
+}
+
+func (a *asked) VisitsOf(ctx context.Context, ids []string) (map[string]visits.Visit, error) {
+	a.n++
+	return a.Service.VisitsOf(ctx, ids)
+}
+
+func (a *asked) SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error) {
+	a.n++
+	return a.Service.SiteOf(ctx, v)
 }
 
 func newHouse(t *testing.T) *house {
@@ -117,7 +140,8 @@ func newHouse(t *testing.T) *house {
 		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Limiter: h, Now: h.now, Logger: logger,
 		Changed: changes{reminders.Changed(h.queue, h.outbox)}})
 	h.must(err)
-	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.queue, Outbox: h.outbox, Visits: h.Service, Policy: h.policy, Words: h.book, Now: h.now})
+	h.asked.Service = h.Service
+	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: h.queue, Outbox: h.outbox, Visits: &h.asked, Policy: h.policy, Words: h.book, Now: h.now})
 	t.Cleanup(func() {
 		if strings.Contains(h.logs.String(), "Canary") || strings.Contains(h.logs.String(), "@example.org") {
 			t.Errorf("health data in the log: %s", h.logs)
@@ -134,6 +158,9 @@ func (h *house) must(err error) {
 }
 
 func (h *house) now() time.Time {
+	if h.onNow != nil {
+		h.onNow()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.clock

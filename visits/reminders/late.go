@@ -43,19 +43,15 @@ func (s *Service) soon(v visits.Visit) error {
 // Late tells the people of a visit who are not the hospital's that it begins so many minutes later, also on the screens of those who wait, and says how many messages go out. The visit stays where it
 // is. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
-	var v visits.Visit
-	var all []addressee
-	var unread error
-	may := s.config.Policy.Allows(actor, Late)
-	if may { // or it would be told what there is
-		if v, unread = s.config.Visits.Visit(ctx, visit); unread == nil {
-			all, unread = s.addressees(ctx, v)
-		}
-	}
 	act := store.Act{At: s.now(), Actor: actor, Action: string(Late), Subject: store.About("visit", visit)}
-	err = s.config.DB.Do(ctx, act, may, func(tx *store.Tx, a *store.Act) error {
-		if unread != nil {
-			return unread
+	err = s.config.DB.Do(ctx, act, s.config.Policy.Allows(actor, Late), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.config.Visits.VisitIn(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		all, err := s.addressees(ctx, v)
+		if err != nil {
+			return err
 		}
 		now, notice := s.now(), store.NewID()
 		if minutes < MinLate || minutes > MaxLate {

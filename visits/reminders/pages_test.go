@@ -149,6 +149,10 @@ func TestUnsettled(t *testing.T) {
 	if strings.Contains(body, "canary@") || strings.Contains(body, guardianMail) {
 		t.Error("the list tells an address")
 	}
+	h.asked.n = 0
+	if ask(reminders.UnsettledPath, nil); h.asked.n != 2 {
+		t.Errorf("visits are asked %d times: for all of one list once, and once for their site", h.asked.n)
+	}
 	forms := againForm.FindAllStringSubmatch(body, -1)
 	if len(forms) != 4 {
 		t.Fatalf("%d messages to send again, want 4", len(forms))

@@ -69,11 +69,13 @@ type Visits interface {
 	Show(ctx context.Context, actor auth.Actor, id string) (visits.Visit, error)
 	Visit(ctx context.Context, id string) (visits.Visit, error)
 	InSeries(ctx context.Context, series string) ([]visits.Visit, error)
+	VisitIn(ctx context.Context, tx *store.Tx, id string) (visits.Visit, error)
+	VisitsOf(ctx context.Context, ids []string) (map[string]visits.Visit, error)
 	ReachOf(ctx context.Context, v visits.Visit, i visits.Invitation) (visits.Reach, error)
 	LinkToSend(v visits.Visit, i visits.Invitation) string
 	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)
 	SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error)
-	Upcoming(ctx context.Context, after string, limit int) ([]string, error)
+	Upcoming(ctx context.Context, after string, limit int) ([]visits.Visit, error)
 	KeepLate(ctx context.Context, tx *store.Tx, v visits.Visit, minutes int) error
 }
 
@@ -199,6 +201,19 @@ func (s *Service) plan(ctx context.Context, v visits.Visit) (plan, error) {
 		p.said = append(p.said, said{k, m.Kind, m.Channel, m.State, m.At, m.Part})
 	}
 	return p, nil
+}
+
+// zones looks up time zones of visits, each site's once.
+func (s *Service) zones(ctx context.Context) func(visits.Visit) (*time.Location, error) {
+	known := map[string]*time.Location{}
+	return func(v visits.Visit) (*time.Location, error) {
+		if zone, there := known[v.SiteID]; there {
+			return zone, nil
+		}
+		site, err := s.config.Visits.SiteOf(ctx, v)
+		known[v.SiteID] = site.Zone
+		return site.Zone, err
+	}
 }
 
 // now is the time as the database keeps it.

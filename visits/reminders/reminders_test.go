@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -271,6 +272,28 @@ func TestMoveWhileMailIsAway(t *testing.T) {
 	}
 }
 
+// TestLateOfWhatIsCalledOff: a visit that is called off while somebody says that it is late is not late.
+func TestLateOfWhatIsCalledOff(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	h.until(starts.Add(-5 * time.Minute))
+	asked := make(chan struct{})
+	h.onNow = sync.OnceFunc(func() { close(asked) }) // before its transaction begins
+	ended := make(chan error, 1)
+	h.must(h.db.Tx(t.Context(), func(tx *store.Tx) error {
+		go func() {
+			_, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, 20)
+			ended <- err
+		}()
+		<-asked
+		_, err := tx.ExecContext(t.Context(), `UPDATE visits SET state = 'cancelled' WHERE id = ?`, v.ID)
+		return err
+	}))
+	if err := <-ended; fault.CodeOf(err) != fault.CodeConflict {
+		t.Errorf("late all the same: %v", err)
+	}
+}
+
 // TestLate: people are told once for each time that somebody says so, and nobody of the hospital.
 func TestLate(t *testing.T) {
 	h := newHouse(t)
@@ -401,9 +424,13 @@ func TestVisitsOfBefore(t *testing.T) {
 	h.must(err)
 	_, err = h.db.ExecContext(t.Context(), `DELETE FROM jobs`)
 	h.must(err)
+	h.asked.n = 0
 	for range 2 {
 		h.must(h.reminders.PlanBefore(t.Context()))
 		h.due()
+	}
+	if h.asked.n != 2 {
+		t.Errorf("visits are asked %d times, besides for their rows: for their site once in each batch", h.asked.n)
 	}
 	if n := len(h.mailbox(childMail)); n != 0 {
 		t.Errorf("%d letters at once", n)

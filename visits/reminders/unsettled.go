@@ -2,13 +2,10 @@ package reminders
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 
 	"housecall/auth"
-	"housecall/platform/fault"
-	"housecall/platform/notify"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -67,38 +64,35 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	view := unsettledView{Path: UnsettledPath, Done: done(r, own)}
-	for _, s := range all {
-		line, err := d.unsettledLine(r, s, own)
-		if err != nil {
-			web.Problem(w, r, err)
-			return
+	abouts := make([]string, len(all))
+	for i, m := range all {
+		abouts[i] = m.About
+	}
+	about, err := d.service.config.Visits.VisitsOf(ctx, abouts)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view, zoneOf := unsettledView{Path: UnsettledPath, Done: done(r, own)}, d.service.zones(ctx)
+	for _, m := range all {
+		v, ofVisit := about[m.About]
+		zone := d.zone
+		if ofVisit {
+			if zone, err = zoneOf(v); err != nil {
+				web.Problem(w, r, err)
+				return
+			}
+		}
+		line := unsettledLine{messageView: messageOf(m, zone, own), Due: own.Moment(m.At.In(zone))}
+		if ofVisit {
+			line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when", own.Moment(v.StartsAt.In(zone))), visits.DeskPath+"/visits/"+v.ID+"/messages"
+		}
+		if !slices.Contains(kinds(), m.Kind) {
+			line.Kind = own.T("reminders.unsettled.other")
 		}
 		view.Messages = append(view.Messages, line)
 	}
 	d.pages.Render(w, r, http.StatusOK, "reminders/unsettled", web.Page{Title: own.T("reminders.unsettled.title"), Active: UnsettledPath, Body: view})
-}
-
-func (d *Desk) unsettledLine(r *http.Request, s notify.Status, own *words.Words) (unsettledLine, error) {
-	zone, c := d.zone, d.service.config
-	line := unsettledLine{}
-	v, err := c.Visits.Visit(r.Context(), s.About)
-	switch {
-	case err == nil:
-		p, err := d.service.plan(r.Context(), v)
-		if err != nil {
-			return line, err
-		}
-		zone = p.zone
-		line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when", own.Moment(v.StartsAt.In(zone))), visits.DeskPath+"/visits/"+v.ID+"/messages"
-	case !errors.Is(err, fault.NotFound):
-		return line, err
-	}
-	line.messageView, line.Due = messageOf(s, zone, own), own.Moment(s.At.In(zone))
-	if !slices.Contains(kinds(), s.Kind) {
-		line.Kind = own.T("reminders.unsettled.other")
-	}
-	return line, nil
 }
 
 // settle has one of them sent again.
