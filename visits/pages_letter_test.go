@@ -63,6 +63,19 @@ func TestDeskLetter(t *testing.T) {
 	if w := r.get(path + v.Invitations[1].ID + "/letter"); w.Code != http.StatusNotFound {
 		t.Errorf("a clinician's letter: %d", w.Code)
 	}
+	if _, err := p.db.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	w = r.get(path + v.Invitations[0].ID + "/letter")
+	wantWords(t, w, "there is no letter to print")
+	if body := w.Body.String(); w.Code != http.StatusConflict || strings.Contains(body, links[0].URL) || strings.Contains(body, `class="letter"`) {
+		t.Errorf("a letter of a confidential visit: %d", w.Code)
+	}
+	w = r.get("/desk/visits/" + v.ID + "/links")
+	wantWords(t, w, "there is no letter to print")
+	if strings.Contains(w.Body.String(), "/letter") {
+		t.Error("a letter of a confidential visit is offered")
+	}
 	open, _ := p.visit()
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/letter"), "This link does not ask for a date of birth")
 }

@@ -17,6 +17,7 @@ type linksView struct {
 	One                                bool // of one person
 	New                                bool // it has just replaced another
 	Added                              bool // the person has just been added
+	NoLetters                          bool // since the visit is confidential
 
 	visit Visit
 	zone  *time.Location
@@ -26,7 +27,7 @@ type linksView struct {
 // linkView is one person's link. It is a credential: the page that shows it is never kept (Cache-Control: no-store).
 type linkView struct {
 	ID, Name, Role, URL string
-	Letter              string       // path of a letter to print; "": there is none for people who are not of the family
+	Letter              string       // path of a letter to print; "": there is none for people who are not of the family, and of confidential visits
 	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
 	Language            *words.Words // of the message
 }
@@ -37,7 +38,7 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) linksView {
 	return linksView{
 		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
-		visit: v, zone: zone, own: own,
+		visit: v, zone: zone, own: own, NoLetters: v.Confidential,
 	}
 }
 
@@ -58,7 +59,7 @@ func (d *Desk) add(l *linksView, k Link) {
 		last = theirs.T("desk.message.birth_date") + " " + last
 	}
 	letter := ""
-	if OfFamily(k.Invitation.Role) {
+	if OfFamily(k.Invitation.Role) && !l.visit.Confidential {
 		letter = personPath(l.visit.ID, k.Invitation.ID) + "/letter"
 	}
 	l.Links = append(l.Links, linkView{Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
