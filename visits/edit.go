@@ -216,6 +216,8 @@ func (m Mend) apply(i *Invitation, known practice) {
 func (p *practice) checkMend(i, old Invitation, confidential bool, languages []string) []fault.Field {
 	q := Person{Name: i.Name, Role: i.Role, Language: i.Language, ContactID: i.ContactID, StaffID: i.StaffID, Email: i.Email, Phone: i.Phone}
 	wrong := slices.Concat(q.check("", languages), p.checkPerson(q, "", confidential))
+	// Whose contact it is does not change here: it may have been taken out since.
+	wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Field == "contact_id" && f.Key != "confidential" })
 	contact, _ := p.contact(i.ContactID)
 	if contact.Email != "" && i.Email != old.Email {
 		wrong = append(wrong, fault.Field{Field: "email", Key: "contact", Detail: "is that of the patient's contact: change it there, and renew the link"})

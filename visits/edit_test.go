@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -73,6 +74,44 @@ func TestMend(t *testing.T) {
 	}
 	_, err = mend(visits.Mend{Name: new(phi.Text("Other"))})
 	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+}
+
+// TestEditsOfWhatIsGone: a visit can be changed though its service takes no new ones any more, and a person though their contact was taken out; neither can be
+// chosen anew.
+func TestEditsOfWhatIsGone(t *testing.T) {
+	p := newPractice(t)
+	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := p.cardiology
+	closed.Active = false
+	if _, err := p.sites.UpdateService(t.Context(), auth.Operator(), closed); err != nil {
+		t.Fatal(err)
+	}
+	alone := p.patient
+	alone.Contacts = alone.Contacts[:2] // without the guardian
+	if _, err := p.people.Update(t.Context(), p.scheduler, alone); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []visits.Edit{{Service: new("Heart")}, {ServiceID: &closed.ID}, {Service: new("Heart clinic"), ServiceID: &closed.ID}} {
+		if v, err = p.Edit(t.Context(), p.scheduler, v.ID, e); err != nil || v.ServiceID != closed.ID {
+			t.Errorf("%+v: %v", v, err)
+		}
+	}
+	if v, err = p.Move(t.Context(), p.scheduler, v.ID, visits.Move{StartsAt: v.StartsAt.Add(time.Hour)}); err != nil || v.Service != "Heart clinic" {
+		t.Errorf("moved: %+v, %v", v, err)
+	}
+	if i, err := p.Mend(t.Context(), p.scheduler, v.ID, v.Invitations[2].ID, visits.Mend{Name: new(phi.Text("Sample Stepfather")), Email: new(phi.Text("new@example.org"))}); err != nil || i.Email != "new@example.org" {
+		t.Errorf("mended: %+v, %v", i, err)
+	}
+	if _, err := p.Edit(t.Context(), p.scheduler, v.ID, visits.Edit{ServiceID: new("")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Edit(t.Context(), p.scheduler, v.ID, visits.Edit{ServiceID: &closed.ID})
+	wantFields(t, err, "service_id")
+	_, err = p.Invite(t.Context(), p.scheduler, v.ID, visits.Person{Role: auth.Guardian, ContactID: p.parent.ID, Name: "Sample"})
+	wantFields(t, err, "contact_id")
 }
 
 // TestEditOverHTTP does both by the JSON API.
