@@ -126,7 +126,7 @@ func (s *Service) ReportCheck(ctx context.Context, visit, token string, c Device
 			return err
 		}
 		a.Detail = "visit " + e.Visit.ID
-		_, err = tx.ExecContext(ctx, `INSERT INTO device_checks (visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported)
+		_, err = tx.ExecContext(ctx, `INSERT INTO device_checks (`+checkColumns+`)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (visit_id, invitation_id) DO UPDATE SET at = excluded.at, camera = excluded.camera, microphone = excluded.microphone, speaker = excluded.speaker,
 			network = excluded.network, rtt_ms = excluded.rtt_ms, loss_pct = excluded.loss_pct, browser = excluded.browser, unsupported = excluded.unsupported`,
@@ -138,7 +138,9 @@ func (s *Service) ReportCheck(ctx context.Context, visit, token string, c Device
 	})
 }
 
-// scanCheck reads whose check it is, and the check.
+const checkColumns = `visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported`
+
+// scanCheck reads checkColumns.
 func scanCheck(r *sql.Rows) (c invitedCheck, err error) {
 	var at int64
 	var unsupported int
@@ -155,7 +157,7 @@ type invitedCheck struct {
 
 // fillChecks gives the invitations of visits their device checks. place says where each visit stands; ids are theirs.
 func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[string]int, ids []any) error {
-	all, err := store.Collect(ctx, q, scanCheck, `SELECT visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported
+	all, err := store.Collect(ctx, q, scanCheck, `SELECT `+checkColumns+`
 		FROM device_checks WHERE visit_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, ids...)
 	if err != nil {
 		return fmt.Errorf("read device checks: %w", err)
@@ -173,10 +175,13 @@ func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[
 
 // NeedsHelp says whether somebody invited to a visit to come needs help with their devices. The visit must have been read whole.
 func (v Visit) NeedsHelp() bool {
-	return (v.State == Scheduled || v.State == Open) && slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
+	return v.toCome() && slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
 		return !i.Revoked() && i.Check != nil && i.Check.NeedsHelp()
 	})
 }
+
+// toCome says whether nobody was admitted yet.
+func (v Visit) toCome() bool { return v.State == Scheduled || v.State == Open }
 
 // checkView is a device check in words.
 type checkView struct {
@@ -212,8 +217,10 @@ func (s *Service) helpWords(v Visit, own *words.Words) stateView {
 	if s.over(v) || !v.NeedsHelp() {
 		return stateView{}
 	}
-	return stateView{own.T("desk.check.help"), "danger"}
+	return helpState(own)
 }
+
+func helpState(own *words.Words) stateView { return stateView{own.T("desk.check.help"), "danger"} }
 
 // deviceCheckJSON is a device check as browsers say it: docs/protocol.md, section 2.
 type deviceCheckJSON struct {

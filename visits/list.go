@@ -63,18 +63,6 @@ func (s *Service) List(ctx context.Context, actor auth.Actor, q Query) (Page, er
 	return page, nil
 }
 
-// schedule returns the visits of a clinic's day or week with their invitations, up to mostShown.
-func (s *Service) schedule(ctx context.Context, actor auth.Actor, q Query) (all []Visit, err error) {
-	err = s.act(ctx, actor, "visit.list", auth.VisitRead, store.About("visit", ""), func(tx *store.Tx, a *store.Act) error {
-		if all, err = s.listRows(ctx, tx, q, position{}, mostShown); err != nil {
-			return err
-		}
-		a.Detail = "visits " + strconv.Itoa(len(all))
-		return fillInvitations(ctx, tx, all)
-	})
-	return all, err
-}
-
 // Upcoming are visits that have not begun, without their invitations, in the order of their ids after the id after, up to limit.
 func (s *Service) Upcoming(ctx context.Context, after string, limit int) ([]Visit, error) {
 	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) }, `SELECT `+visitColumns+` FROM visits WHERE state IN (?, ?) AND starts_at > ? AND id > ? ORDER BY id LIMIT ?`,

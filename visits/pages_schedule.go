@@ -244,27 +244,29 @@ func (v *scheduleView) newPath(day sites.Day, clock, clinician, service string) 
 // group is the visits of one clinician or one service.
 type group struct {
 	id, title string
-	visits    []Visit
+	visits    []scheduled
 }
 
 // groups parts visits by what the schedule is by, in the order of their titles; what has no name comes last.
-func (v *scheduleView) groups(all []Visit) []group {
-	var out []group
+func (v *scheduleView) groups(all []scheduled) []*group {
+	var out []*group
+	known := map[[2]string]*group{}
 	for _, visit := range all {
-		g := group{id: visit.ClinicianID, title: v.leader[visit.ClinicianID]}
+		id, title := visit.ClinicianID, v.leader[visit.ClinicianID]
 		if v.By == byService {
-			g = group{id: visit.ServiceID, title: visit.Service}
-		} else if g.title == "" {
-			g.title = v.own.T("desk.schedule.nobody")
+			id, title = visit.ServiceID, visit.Service
+		} else if title == "" {
+			title = v.own.T("desk.schedule.nobody")
 		}
-		at := slices.IndexFunc(out, func(o group) bool { return o.id == g.id && o.title == g.title })
-		if at < 0 {
-			at = len(out)
+		g, there := known[[2]string{id, title}]
+		if !there {
+			g = &group{id: id, title: title}
+			known[[2]string{id, title}] = g
 			out = append(out, g)
 		}
-		out[at].visits = append(out[at].visits, visit)
+		g.visits = append(g.visits, visit)
 	}
-	slices.SortStableFunc(out, func(a, b group) int {
+	slices.SortStableFunc(out, func(a, b *group) int {
 		return cmp.Or(cmp.Compare(b2i(a.id == ""), b2i(b.id == "")), cmp.Compare(a.title, b.title))
 	})
 	return out
@@ -273,7 +275,7 @@ func (v *scheduleView) groups(all []Visit) []group {
 func b2i(b bool) int { return int(number(b)) }
 
 // hours fills a day: a row for each half hour, a column for each group.
-func (v *scheduleView) hours(s *Service, groups []group) {
+func (v *scheduleView) hours(s *Service, groups []*group) {
 	from, to := dayBegins, dayEnds
 	for _, g := range groups {
 		v.Columns = append(v.Columns, g.title)
@@ -285,6 +287,7 @@ func (v *scheduleView) hours(s *Service, groups []group) {
 	if len(groups) == 0 {
 		return
 	}
+	said := v.own.DayMonth(v.day.Midnight())
 	for at := from; at < to; at += slotMinutes {
 		starts := v.day.At(time.Duration(at)*time.Minute, v.zone)
 		row := scheduleRow{Title: v.own.Clock(starts), Free: true}
@@ -300,7 +303,7 @@ func (v *scheduleView) hours(s *Service, groups []group) {
 			}
 			row.Free = row.Free && len(cell.Visits) == 0
 			if v.MaySchedule && !busy {
-				v.plan(&cell, v.day, sites.FormatClock(time.Duration(at)*time.Minute), g)
+				v.plan(&cell, v.day, said, sites.FormatClock(time.Duration(at)*time.Minute), g)
 			}
 			row.Cells = append(row.Cells, cell)
 		}
@@ -309,7 +312,7 @@ func (v *scheduleView) hours(s *Service, groups []group) {
 }
 
 // clock is when a visit begins and ends on the shown day, in minutes of its clock; what ends later ends with the day.
-func (v *scheduleView) clock(visit Visit) (begin, end int) {
+func (v *scheduleView) clock(visit scheduled) (begin, end int) {
 	starts, ends := visit.StartsAt.In(v.zone), visit.EndsAt.In(v.zone)
 	begin, end = starts.Hour()*60+starts.Minute(), ends.Hour()*60+ends.Minute()
 	if end <= begin {
@@ -319,32 +322,32 @@ func (v *scheduleView) clock(visit Visit) (begin, end int) {
 }
 
 // days fills a week, or a day of more groups than a screen has room for beside each other: a row for each group, a column for each day.
-func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []group) {
-	last := first + sites.Day(days)
+func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*group) {
 	today := sites.DayOf(s.now(), v.zone)
-	for day := first; day < last; day++ {
-		v.Columns = append(v.Columns, v.own.Day(day.Midnight()))
+	said := make([]string, days) // each day, once
+	for n := range said {
+		day := (first + sites.Day(n)).Midnight()
+		v.Columns, said[n] = append(v.Columns, v.own.Day(day)), v.own.DayMonth(day)
 	}
 	for _, g := range groups {
-		row := scheduleRow{Title: g.title}
-		for day := first; day < last; day++ {
-			cell := scheduleCell{Column: v.Columns[day-first]}
-			for _, visit := range g.visits {
-				if sites.DayOf(visit.StartsAt, v.zone) == day {
-					cell.Visits = append(cell.Visits, v.visit(s, visit))
-				}
-			}
+		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days)}
+		for _, visit := range g.visits {
+			cell := &row.Cells[sites.DayOf(visit.StartsAt, v.zone)-first]
+			cell.Visits = append(cell.Visits, v.visit(s, visit))
+		}
+		for n := range row.Cells {
+			day := first + sites.Day(n)
+			row.Cells[n].Column = v.Columns[n]
 			if v.MaySchedule && day >= today {
-				v.plan(&cell, day, "", g)
+				v.plan(&row.Cells[n], day, said[n], "", g)
 			}
-			row.Cells = append(row.Cells, cell)
 		}
 		v.Rows = append(v.Rows, row)
 	}
 }
 
 // plan leads from a cell to the form for a visit there.
-func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, clock string, g group) {
+func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock string, g *group) {
 	clinician, service := v.Clinician, v.Service
 	if v.By == byService {
 		service = g.id
@@ -352,21 +355,18 @@ func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, clock string, g g
 		clinician = g.id
 	}
 	cell.New = v.newPath(day, clock, clinician, service)
-	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", v.own.DayMonth(day.Midnight()), "time", clock)
+	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", said, "time", clock)
 }
 
-func (v *scheduleView) visit(s *Service, visit Visit) scheduleVisit {
+func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
-	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Service: visit.Service, Leader: v.leader[visit.ClinicianID],
-		StartsAt: visit.StartsAt, State: s.stateWords(visit, v.own), Help: s.helpWords(visit, v.own), Over: s.over(visit)}
+	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service, Leader: v.leader[visit.ClinicianID],
+		StartsAt: visit.StartsAt, State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
+	if visit.needsHelp && visit.toCome() && !out.Over {
+		out.Help = helpState(v.own)
+	}
 	if v.MaySchedule && !out.Over {
 		out.Move = out.Path + "/move"
-	}
-	for _, i := range visit.Invitations {
-		if i.Role == auth.Patient {
-			out.Patient = i.Name.Reveal()
-			break
-		}
 	}
 	return out
 }
