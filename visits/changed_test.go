@@ -229,6 +229,7 @@ func TestActsAreKnown(t *testing.T) {
 		"FirstOpened",
 		"GiveConsent",
 		"Holder",
+		"InSeries",
 		"KeepLate",
 		"KeepLine",
 		"KeepTold",
@@ -256,6 +257,8 @@ func TestActsAreKnown(t *testing.T) {
 		"Told",
 		"Upcoming",
 		"Visit",
+		"VisitIn",
+		"VisitsOf",
 		"Window",
 	}
 	service := reflect.TypeFor[*visits.Service]()
