@@ -79,7 +79,7 @@ type scheduleCell struct {
 
 type scheduleVisit struct {
 	Path, Move, When, Patient, Service, Leader string
-	StartsAt                                   time.Time
+	Starts                                     string    // RFC 3339
 	State, Help                                stateView // Help: somebody needs help with their devices before it; zero: nobody
 	Over                                       bool
 }
@@ -361,7 +361,7 @@ func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock strin
 func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
 	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service, Leader: v.leader[visit.ClinicianID],
-		StartsAt: visit.StartsAt, State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
+		Starts: visit.StartsAt.Format(time.RFC3339), State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
 	if visit.needsHelp && visit.toCome() && !out.Over {
 		out.Help = helpState(v.own)
 	}

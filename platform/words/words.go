@@ -226,14 +226,29 @@ func (w *Words) find(key string) (string, bool) {
 
 // fill puts values into the places of a text. What is put in is never looked at for places itself.
 func (w *Words) fill(text string, values []any) string {
-	if len(values) == 0 || !strings.Contains(text, "{") {
+	if len(values) == 0 {
 		return text
 	}
-	pairs := make([]string, 0, len(values))
-	for i := 0; i+1 < len(values); i += 2 {
-		pairs = append(pairs, fmt.Sprintf("{%v}", values[i]), w.isolate(values[i+1]))
+	var out strings.Builder
+	for {
+		before, rest, opens := strings.Cut(text, "{")
+		out.WriteString(before)
+		if !opens {
+			return out.String()
+		}
+		name, after, closes := strings.Cut(rest, "}")
+		at := 0
+		for closes && at+1 < len(values) && values[at] != name {
+			at += 2
+		}
+		if !closes || at+1 >= len(values) { // no place of ours
+			out.WriteByte('{')
+			text = rest
+			continue
+		}
+		out.WriteString(w.isolate(values[at+1]))
+		text = after
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // Around a stretch of text that runs the other way, so that what stands beside it keeps its place.
@@ -244,7 +259,10 @@ func (w *Words) isolate(value any) string {
 	if n, ok := value.(int); ok {
 		return strconv.Itoa(n)
 	}
-	text := fmt.Sprint(value)
+	text, ok := value.(string)
+	if !ok {
+		text = fmt.Sprint(value)
+	}
 	if strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://") {
 		return text // an address runs its own way anyhow, and whoever copies it must not take a sign along
 	}
@@ -260,5 +278,6 @@ func (w *Words) isolate(value any) string {
 
 // runsLeft tells whether a letter is of a script that is written from right to left.
 func runsLeft(r rune) bool {
-	return unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam)
+	const first = 0x590 // of Hebrew: no such letter is before
+	return r >= first && unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam)
 }
