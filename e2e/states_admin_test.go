@@ -100,8 +100,8 @@ func (tour *tour) counted() {
 	err := tour.server.Accounts.DB.Tx(ctx, func(tx *store.Tx) error {
 		for i := range 12 {
 			day := time.Now().AddDate(0, -i, 0).Format(time.DateOnly)
-			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, interpreter, joins, alone)
-				VALUES (?, '', '', 'es', ?, ?, ?, 2, 3, 20, 19)`, day, 40-i, i, 5); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, bad, interpreter, joins, alone)
+				VALUES (?, '', '', 'es', ?, ?, ?, 2, ?, 3, 20, 19)`, day, 40-i, i, 5, i%4); err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(ctx, `INSERT INTO figures_waits (day, site_id, service_id, quarters, visits) VALUES (?, '', '', ?, 20), (?, '', '', ?, 5)`, day, 8+i, day, 30+3*i); err != nil {
