@@ -212,6 +212,15 @@ func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkV
 	return &view
 }
 
+// CheckWords say how somebody's device check went: in short, in which tone, and what did not do well, with when it was. No check, no words.
+func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, tone, more string) {
+	view := newCheckView(c, zone, own)
+	if view == nil {
+		return "", "", ""
+	}
+	return view.State.Text, view.State.Tone, view.More
+}
+
 // helpWords says that somebody needs help before a visit.
 func (s *Service) helpWords(v Visit, own *words.Words) stateView {
 	if s.over(v) || !v.NeedsHelp() {

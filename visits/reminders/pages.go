@@ -56,7 +56,20 @@ type messagesView struct {
 type personView struct {
 	Name, Role string
 	Reach      []reachView
+	Check      checkView
 	Messages   []messageView
+}
+
+// checkView is how somebody's test of their devices went.
+type checkView struct{ State, Tone, More string }
+
+// checkOf says it of an invited person; of a family also that there was none, while there is time for one.
+func (s *Service) checkOf(v visits.Visit, i visits.Invitation, zone *time.Location, own *words.Words) (c checkView) {
+	c.State, c.Tone, c.More = visits.CheckWords(i.Check, zone, own)
+	if c.State == "" && visits.OfFamily(i.Role) && !i.Revoked() && !v.State.Over() && s.now().Before(v.StartsAt) {
+		c.State = own.T("reminders.check_none")
+	}
+	return c
 }
 
 // reachView is how somebody is written to now.
@@ -107,7 +120,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		view.Next = append(view.Next, own.Moment(at.In(p.zone)))
 	}
 	for _, i := range v.Invitations {
-		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role))}
+		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role)), Check: d.service.checkOf(v, i, p.zone, own)}
 		for _, a := range all {
 			if a.invitation.ID == i.ID && !i.Revoked() {
 				person.Reach = append(person.Reach, reachView{own.T("reminders.channel." + string(a.channel)), masked(a.to)})

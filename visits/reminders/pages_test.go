@@ -13,6 +13,7 @@ import (
 	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/visits"
 	"housecall/visits/reminders"
 )
 
@@ -74,6 +75,18 @@ func TestPages(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+	if n := strings.Count(body, "Devices not tested yet"); n != 2 {
+		t.Errorf("of %d people it says that they have not tested their devices, want 2", n)
+	}
+	for n, camera := range []string{"ok", "fault"} {
+		_, code, _ := strings.Cut(h.LinkToSend(v, v.Invitations[n]), "#")
+		e, err := h.Redeem(t.Context(), visits.Redemption{Code: code, BirthDate: v.BirthDate, Check: true})
+		h.must(err)
+		h.must(h.ReportCheck(t.Context(), v.ID, e.Token, visits.DeviceCheck{Camera: camera, Microphone: "ok", Speaker: "ok", Network: "ok", RTTMS: -1, LossPct: -1}))
+	}
+	if _, _, tested := ask(path, nil); !strings.Contains(tested, "Devices tested: fine") || !strings.Contains(tested, "Needs help with devices") || strings.Contains(tested, "Devices not tested yet") {
+		t.Errorf("after their tests: %s", tested)
 	}
 	if strings.Contains(body, "Running late?") {
 		t.Error("three weeks before somebody may say that it runs late")
