@@ -12,6 +12,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/web"
 )
@@ -97,7 +98,7 @@ type HandOver struct {
 	AllowOverlap bool   // also where the new one has another visit then
 }
 
-// HandOver gives a visit to a colleague, who is invited to it, and takes back the invitation of whoever led it, unless the visit is in progress: then
+// HandOver gives a visit to a colleague, who is invited to it and, unless they took it themselves, written to at the address of their account; and takes back the invitation of whoever led it, unless the visit is in progress: then
 // they may be in it, and it goes on.
 func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, h HandOver) error {
 	if s.config.Colleagues == nil {
@@ -134,13 +135,16 @@ func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, 
 				return err
 			}
 		}
-		_, err := s.invitedOf(ctx, tx, v.ID, to.ID)
+		if to.ID == actor.ID {
+			to.Email = ""
+		}
+		_, err := s.invitedOf(ctx, tx, v.ID, to.ID, to.Email)
 		return err
 	}))
 }
 
-// invitedOf is the invitation by which an account takes part in a visit, made where there is none.
-func (s *Service) invitedOf(ctx context.Context, tx *store.Tx, visit, account string) (Invitation, error) {
+// invitedOf is the invitation by which an account takes part in a visit, made where there is none: to be written to at an address, if they are to be.
+func (s *Service) invitedOf(ctx context.Context, tx *store.Tx, visit, account string, email phi.Text) (Invitation, error) {
 	v, err := s.visitWhole(ctx, tx, visit)
 	if err != nil {
 		return Invitation{}, err
@@ -155,7 +159,7 @@ func (s *Service) invitedOf(ctx context.Context, tx *store.Tx, visit, account st
 	if err != nil {
 		return Invitation{}, err
 	}
-	i := Person{Name: c.Name, Role: auth.Clinician, StaffID: c.ID}.invitation(v.ID, s.now())
+	i := Person{Name: c.Name, Role: auth.Clinician, StaffID: c.ID, Email: email}.invitation(v.ID, s.now())
 	if err := s.insertInvitation(ctx, tx, i); err != nil {
 		return Invitation{}, err
 	}
@@ -173,7 +177,7 @@ func (s *Service) Enter(ctx context.Context, actor auth.Actor, visit, token stri
 		if err := s.admissible(v, Invitation{}, 0); err != nil { // before anything is written
 			return err
 		}
-		i, err := s.invitedOf(ctx, tx, visit, actor.ID)
+		i, err := s.invitedOf(ctx, tx, visit, actor.ID, "")
 		if err != nil {
 			return err
 		}
@@ -202,7 +206,7 @@ func (s *Service) Speak(ctx context.Context, actor auth.Actor, visit string) (se
 		if err := s.admissible(v, Invitation{}, 0); err != nil {
 			return err
 		}
-		i, err := s.invitedOf(ctx, tx, visit, actor.ID)
+		i, err := s.invitedOf(ctx, tx, visit, actor.ID, "")
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
 )
@@ -164,6 +165,17 @@ func TestHandOver(t *testing.T) {
 	}
 	if got := c.show(v.ID); got.ClinicianID != c.ben.ID || !slices.Equal(invited(v.ID), []string{c.ben.ID}) || c.count(`visit_removals`) != 1 {
 		t.Errorf("led by %s, invited %v", got.ClinicianID, invited(v.ID))
+	}
+	reach := func(id string, account auth.Actor) (email phi.Text) {
+		for _, i := range c.show(id).Invitations {
+			if i.StaffID == account.ID && !i.Revoked() {
+				email = i.Email
+			}
+		}
+		return email
+	}
+	if ben, err := c.colleagues.Colleague(t.Context(), c.ben.ID); err != nil || ben.Email == "" || reach(v.ID, c.ben) != ben.Email {
+		t.Errorf("who got it is written to at %q, %v", reach(v.ID, c.ben).Reveal(), err)
 	}
 	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); !errors.Is(err, fault.NotAllowed) {
 		t.Errorf("who gave it away takes it back: %v", err)

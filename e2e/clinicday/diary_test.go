@@ -110,7 +110,7 @@ func (d *diary) late(at time.Time, a *appointment, minutes int) {
 	}
 }
 
-// handedOver takes a visit from whoever leads it and gives it to another clinician, who finds it in the queue.
+// handedOver takes a visit from whoever leads it and gives it to another clinician, who is told at the address of their account.
 func (d *diary) handedOver(at time.Time, a *appointment, to int) {
 	for _, r := range a.readers {
 		if r.box == doctorBox(a.clinician) {
@@ -119,6 +119,9 @@ func (d *diary) handedOver(at time.Time, a *appointment, to int) {
 		}
 	}
 	a.clinician = to
+	r := &reader{box: doctorBox(to), language: "en"}
+	a.readers = append(a.readers, r)
+	d.tell(at, a, r, "confirmed", 0)
 }
 
 // reminders are when people are reminded of a visit: three days and a day before, at the same time of day unless that is at night, and an hour before.

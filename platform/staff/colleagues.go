@@ -15,9 +15,10 @@ import (
 
 // Colleague is an account as the other parts of the house know it: who somebody is, and nothing of how they sign in.
 type Colleague struct {
-	ID   string
-	Name phi.Text
-	Role auth.Role
+	ID    string
+	Name  phi.Text
+	Email phi.Text // what they sign in with; who reads one colleague gets it, not who lists all
+	Role  auth.Role
 }
 
 // Colleague reads one account that is not switched off, for the program itself.
@@ -26,7 +27,7 @@ func (a *Accounts) Colleague(ctx context.Context, id string) (Colleague, error) 
 		return Colleague{}, fault.NotFound
 	}
 	c := Colleague{ID: id}
-	if err := a.DB.QueryRowContext(ctx, `SELECT name, role FROM staff_accounts WHERE id = ? AND disabled_at IS NULL`, id).Scan(&c.Name, &c.Role); err != nil {
+	if err := a.DB.QueryRowContext(ctx, `SELECT name, email, role FROM staff_accounts WHERE id = ? AND disabled_at IS NULL`, id).Scan(&c.Name, &c.Email, &c.Role); err != nil {
 		return Colleague{}, fmt.Errorf("read a colleague: %w", err)
 	}
 	return c, nil
