@@ -14,7 +14,7 @@ import (
 // scheduled is a visit as a day or a week shows it.
 type scheduled struct {
 	Visit              // without its invitations, and no more of it than is shown
-	patient   phi.Text // who comes
+	patient   phi.Text // who comes: the first who was invited
 	needsHelp bool     // somebody does, with their devices
 }
 
@@ -40,31 +40,19 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 	where, args := q.where()
 	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (v scheduled, err error) {
 		var starts, ends int64
-		err = r.Scan(&v.ID, &v.Service, &starts, &ends, &v.State, &v.ServiceID, &v.ClinicianID)
+		err = r.Scan(&v.ID, &v.Service, &starts, &ends, &v.State, &v.ServiceID, &v.ClinicianID, &v.patient)
 		v.StartsAt, v.EndsAt = store.Time(starts), store.Time(ends)
 		v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
 		return v, err
-	}, `SELECT id, service, starts_at, ends_at, state, service_id, clinician_id FROM visits WHERE `+where+` ORDER BY starts_at, id LIMIT ?`, append(args, mostShown)...)
+	}, `SELECT id, service, starts_at, ends_at, state, service_id, clinician_id,
+		COALESCE((SELECT i.name FROM invitations i WHERE i.visit_id = visits.id AND i.role = 'patient' ORDER BY i.id LIMIT 1), '')
+		FROM visits WHERE `+where+` ORDER BY starts_at, id LIMIT ?`, append(args, mostShown)...)
 	if err != nil {
 		return nil, fmt.Errorf("list visits: %w", err)
 	}
 	place := make(map[string]int, len(all))
 	for i, v := range all {
 		place[v.ID] = i
-	}
-	type patient struct {
-		visit string
-		name  phi.Text
-	}
-	patients, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (p patient, err error) { return p, r.Scan(&p.visit, &p.name) },
-		`SELECT visit_id, name FROM invitations WHERE visit_id IN (SELECT id FROM visits WHERE `+where+`) AND role = 'patient' ORDER BY id DESC`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read who comes: %w", err)
-	}
-	for _, p := range patients {
-		if at, shown := place[p.visit]; shown {
-			all[at].patient = p.name // in the end the first who was invited
-		}
 	}
 	checks, err := store.Collect(ctx, s.config.DB, scanCheck, `SELECT `+checkColumns+` FROM device_checks WHERE visit_id IN (SELECT id FROM visits WHERE `+where+`)
 		AND EXISTS (SELECT 1 FROM invitations i WHERE i.id = device_checks.invitation_id AND i.revoked_at = 0)`, args...)
