@@ -101,7 +101,7 @@ func (p plan) due(a addressee) (kind string, k key, ok bool) {
 	k = key{p.visit.ID, a.invitation.ID, p.visit.Sequence, p.generation(a.invitation), ""}
 	own := p.heard(a)
 	kind, k.detail = p.kind(a.invitation, own)
-	there := slices.ContainsFunc(own, func(s said) bool { return s.kind == kind && s.key == k && s.channel == a.channel })
+	there := slices.ContainsFunc(own, func(s said) bool { return s.kind == kind && s.key == k })
 	return kind, k, kind != "" && !there
 }
 

@@ -177,7 +177,7 @@ func TestSeriesByOthers(t *testing.T) {
 	for _, n := range []int{1, 3} {
 		_, err := h.Invite(t.Context(), h.scheduler, all[n].ID, visits.Person{Name: "Sample Aunt", Role: auth.Guest, Email: "aunt@example.org", Language: "en"})
 		h.must(err)
-		_, err = h.Invite(t.Context(), h.scheduler, all[n].ID, visits.Person{Name: "Sample Uncle", Role: auth.Guest, Email: "aunt@example.org", Language: "en"})
+		_, err = h.Invite(t.Context(), h.scheduler, all[n].ID, visits.Person{Name: "Sample Aunt", Role: auth.Guest, Email: "aunt@example.org", Language: "en"})
 		h.must(err)
 	}
 	h.due()
@@ -186,9 +186,9 @@ func TestSeriesByOthers(t *testing.T) {
 			t.Errorf("%s: %+v", address, letters)
 		}
 	}
-	aunt := h.wantSubjects("aunt@example.org", "Video visits", "Video visits") // two people of one address
+	aunt := h.wantSubjects("aunt@example.org", "Video visits", "Video visits") // two people of one name and address
 	if aunt[0].text == aunt[1].text || len(dated.FindAllString(aunt[0].text, -1)) != 2 {
-		t.Errorf("aunt and uncle read %q", aunt)
+		t.Errorf("the two read %q", aunt)
 	}
 	_, err = h.Invite(t.Context(), h.scheduler, all[0].ID, visits.Person{Name: "Sample Aunt", Role: auth.Guest, Email: "aunt@example.org", Phone: "+12025550199", Language: "en"})
 	h.must(err)
@@ -271,6 +271,34 @@ func TestSeriesNewAddress(t *testing.T) {
 	h.until(starts.Add(-70 * time.Hour))
 	h.wantSubjects(childMail)
 	h.wantSubjects("new@example.org", "Video visits")
+}
+
+// TestSeriesLeftOut: a visit that somebody can't be told of when their letter goes out is not in it, and they are told of it when they can be.
+func TestSeriesLeftOut(t *testing.T) {
+	h := newHouse(t)
+	h.away.Store(true)
+	p := h.patient(true)
+	all := h.series(p, 3, nil)
+	confidential := true
+	h.must(h.Withdraw(t.Context(), h.scheduler, all[1].ID, all[1].Invitations[1].ID))
+	_, err := h.Edit(t.Context(), h.scheduler, all[1].ID, visits.Edit{Confidential: &confidential})
+	h.must(err)
+	h.due()
+	private := func(is bool) { // the patient's own address
+		t.Helper()
+		p.Contacts[1].Confidential = is
+		p, err = h.people.Update(t.Context(), h.scheduler, p)
+		h.must(err)
+	}
+	private(false)
+	h.away.Store(false)
+	h.until(noon.Add(2 * time.Hour))
+	if letters := h.wantSubjects(childMail, "Video visits"); len(dated.FindAllString(letters[0].text, -1)) != 2 {
+		t.Errorf("told %q", letters[0].text)
+	}
+	private(true)
+	h.until(all[1].StartsAt.Add(-70 * time.Hour))
+	h.wantSubjects(childMail, "Video visits", "Reminder", "Reminder", "Reminder", "Video visit with")
 }
 
 // TestSeriesInAllLanguages: each language says it, and an SMS of a whole year is no longer than gateways take.
