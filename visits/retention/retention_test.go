@@ -352,6 +352,21 @@ func TestChatGoesAlone(t *testing.T) {
 	}
 }
 
+// TestLettersOfSeriesGo: what is known of a letter about a series goes with each of its visits, where it is all that is known of one.
+func TestLettersOfSeriesGo(t *testing.T) {
+	h := newHouse(t)
+	old, young := h.add(t, visits.Ended, 500*day), h.add(t, visits.Ended, 300*day)
+	if _, err := h.db.ExecContext(t.Context(), `DELETE FROM notify_messages WHERE about <> 'series'`); err != nil {
+		t.Fatal(err)
+	}
+	h.nightly(t)
+	for v, want := range map[visit]int{old: 0, young: 1} {
+		if found, _ := h.rows(t, v.ids()...); found["notify_parts"] != want {
+			t.Errorf("left: %v, want %d parts", found, want)
+		}
+	}
+}
+
 // TestManyGoInBatches: more than fit one transaction, each of which has its row.
 func TestManyGoInBatches(t *testing.T) {
 	h := newHouse(t)
