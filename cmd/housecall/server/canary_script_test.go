@@ -234,6 +234,7 @@ func (p *probe) afterwards() {
 	survey := url.Values{"worked": {"yes"}, "answered": {"no"}, "comment": {"Canary comment"}}
 	p.follow(p.family, "/v/"+visit+"/after/survey", survey)
 	p.call(p.program, "GET", "/api/v1/visits/"+visit+"/record", nil, nil)
+	p.consents()
 	p.settle() // the letters about the summary are out
 	for _, letter := range p.o.mail.Letters() {
 		_, code, there := strings.Cut(string(letter.Raw), "/after#")
@@ -251,6 +252,19 @@ func (p *probe) afterwards() {
 		}
 	}
 	p.t.Error("nobody was sent a summary")
+}
+
+// consents has a program read and publish what families are asked.
+func (p *probe) consents() {
+	path := "/api/v1/sites/" + p.column(`SELECT id FROM sites ORDER BY id`)[0] + "/consent"
+	var asked struct {
+		Now struct {
+			Version string `json:"version"`
+		} `json:"now"`
+	}
+	p.call(p.program, "GET", path, nil, &asked)
+	p.call(p.program, "POST", path, object{"seen": asked.Now.Version, "texts": []object{{"language": "en", "text": "Sample text of a program"}}}, nil)
+	p.call(p.program, "GET", "/api/v1/consents/"+asked.Now.Version, nil, nil)
 }
 
 // emergency has a clinician get emergency access, use it, and end it, and an administrator review it.
