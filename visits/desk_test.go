@@ -1,6 +1,7 @@
 package visits_test
 
 import (
+	"context"
 	"html"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/staff"
 	"housecall/platform/web"
+	catalogues "housecall/platform/words"
 	"housecall/visits"
 )
 
@@ -58,6 +60,12 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Note(func(_ context.Context, actor auth.Actor, visit string, _ *catalogues.Words) (note visits.VisitNote, err error) {
+		if actor.Role == auth.Admin {
+			note = visits.VisitNote{Text: "A note of another part", Button: "More of it", Path: "/elsewhere/" + visit}
+		}
+		return note, nil
+	})
 	routes := web.NewRoutes(accounts.Guards())
 	accounts.Routes(routes)
 	d.Routes(routes)

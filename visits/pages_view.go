@@ -51,6 +51,7 @@ type dayView struct {
 
 // visitView is one visit, in words.
 type visitView struct {
+	Note          VisitNote // of another part
 	Path          string
 	Title         string // service and time
 	Service       string

@@ -29,6 +29,9 @@ func (s *Service) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST "+Path, write, s.set)
 	routes.HandleFunc("POST "+Path+"/holds", write, s.hold)
 	routes.HandleFunc("POST "+Path+"/release", write, s.release)
+	routes.HandleFunc("GET "+Path+"/visits/{visit}", write, s.visitPage)
+	routes.HandleFunc("POST "+Path+"/visits/{visit}", write, s.holdVisit)
+	routes.HandleFunc("POST "+Path+"/visits/{visit}/release", write, s.releaseVisit)
 }
 
 // kindView is a kind with its field.

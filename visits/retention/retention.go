@@ -279,17 +279,7 @@ func (s *Service) Release(ctx context.Context, actor auth.Actor, about store.Sub
 // Holds lists what is held, the newest first.
 func (s *Service) Holds(ctx context.Context, actor auth.Actor) (all []Hold, err error) {
 	err = s.config.DB.Do(ctx, s.act(actor, "retention.read", store.About("retention", "")), s.config.Policy.Allows(actor, Write), func(tx *store.Tx, _ *store.Act) (err error) {
-		all, err = store.Collect(ctx, tx, func(r *sql.Rows) (h Hold, err error) {
-			var at int64
-			var sealed string
-			if err := r.Scan(&h.About.Kind, &h.About.ID, &sealed, &h.By, &at); err != nil {
-				return Hold{}, err
-			}
-			h.At = store.Time(at)
-			reason, err := s.config.Vault.Open(sealed, holdPlace(h.About))
-			h.Reason = phi.Text(reason)
-			return h, err
-		}, `SELECT subject_kind, subject_id, reason, held_by, held_at FROM retention_holds ORDER BY held_at DESC, subject_id`)
+		all, err = store.Collect(ctx, tx, s.scanHold, `SELECT subject_kind, subject_id, reason, held_by, held_at FROM retention_holds ORDER BY held_at DESC, subject_id`)
 		return err
 	})
 	return all, err

@@ -34,5 +34,6 @@ func (s *Server) openRetention(ctx context.Context, h *house) error {
 		return err
 	}
 	kept.Routes(h.routes)
+	h.desk.Note(kept.Note)
 	return nil
 }
