@@ -142,6 +142,20 @@ func (tour *tour) account(p *Person) {
 	other.examine("sign-in-locked")
 }
 
+// needsHelp has the patient of a visit find before it that they have no camera.
+func (tour *tour) needsHelp(visit Booked) {
+	tour.t.Helper()
+	patient := tour.takes(seat(tour.t, 1, robin, bidi.Phone, "Chromium", bidi.Missing))
+	patient.allows("status of 425", "425 to POST")
+	patient.goTo(visit.link(tour.t, robin))
+	patient.reaches("too-early")
+	patient.taps("early.test")
+	patient.reaches("check-early")
+	patient.taps("early.done")
+	patient.reaches("too-early")
+	patient.reads(patient.word("early.help"))
+}
+
 // deskVisit makes a visit and looks at all its pages.
 func (tour *tour) deskVisit(p *Person) {
 	t := tour.t
@@ -179,7 +193,7 @@ func (tour *tour) deskVisit(p *Person) {
 	tour.see(p, "/desk/visits/"+booked.ID+"/messages", "messages")
 	p.submits()
 	p.examine("late")
-	tour.book(26 * time.Hour)
+	tour.needsHelp(tour.book(26 * time.Hour))
 	person := "/desk/visits/" + booked.ID + "/people/" + booked.invited(t, noor)
 	tour.see(p, "/desk/visits/"+booked.ID+"/edit", "edit")
 	tour.see(p, person+"/edit", "mend")
@@ -191,6 +205,7 @@ func (tour *tour) deskVisit(p *Person) {
 	p.examine("revoked")
 	tour.see(p, "/desk", "list")
 	tour.see(p, "/desk?when=upcoming", "list-upcoming")
+	p.reads(p.words["desk.check.help"])
 	tour.see(p, "/desk/visits/"+booked.ID+"/cancel", "cancel-sure")
 	p.submits()
 	p.examine("cancelled")
