@@ -105,7 +105,18 @@ func (a *asked) SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error) 
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, db: storetest.Open(t, storetest.URL(t), store.Options{}), clock: noon, sms: map[string][]string{},
+	return houseAt(t, storetest.URL(t))
+}
+
+// plainHouse is one on SQLite, for tests whose SQL others have on both engines.
+func plainHouse(t *testing.T) *house {
+	t.Helper()
+	return houseAt(t, filepath.Join(t.TempDir(), "housecall.db"))
+}
+
+func houseAt(t *testing.T, database string) *house {
+	t.Helper()
+	h := &house{t: t, db: storetest.Open(t, database, store.Options{}), clock: noon, sms: map[string][]string{},
 		logs: &bytes.Buffer{}, scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
 	h.mail = mailtest.Start(t, mailtest.Options{Recipient: func(string) error {
 		if h.refused.Load() {

@@ -53,7 +53,7 @@ var dated = regexp.MustCompile(`(?m)^(.*) <https://visits\.example/v#([\w-]{22})
 
 // TestSeriesInOne: everybody gets one letter about all visits of a series, whose links and events are each visit's own. Later each visit is told of by itself.
 func TestSeriesInOne(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	all := h.series(h.patient(false), 10, nil)
 	h.due()
 	h.wantSubjects(guardianMail, "Visitas por video con Example Children's Hospital a partir del miércoles")
@@ -126,7 +126,7 @@ func TestSeriesInOne(t *testing.T) {
 
 // TestSeriesAsItIs: what changes before the letter is sent is told as it is then, in the same letter, also while no mail goes out.
 func TestSeriesAsItIs(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	h.away.Store(true)
 	all := h.series(h.patient(false), 6, nil)
 	move := func(n int) {
@@ -167,7 +167,7 @@ func TestSeriesAsItIs(t *testing.T) {
 
 // TestSeriesByOthers: who can't hear of one of the visits reads of the others; who is invited later, or to one alone, is told of that as of any visit.
 func TestSeriesByOthers(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	p := h.patient(true)
 	all := h.series(p, 4, nil)
 	confidential := true
@@ -203,7 +203,7 @@ func TestSeriesByOthers(t *testing.T) {
 
 // TestSeriesBySMS: who has but a phone gets one SMS with all dates and the first link, and one more for a visit that no reminder comes before.
 func TestSeriesBySMS(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	p := h.patient(false)
 	p.Contacts[0].Email = ""
 	p, err := h.people.Update(t.Context(), h.scheduler, p)
@@ -230,7 +230,7 @@ func TestSeriesBySMS(t *testing.T) {
 
 // TestSeriesUndelivered: where the letter of a series can't be delivered, schedulers see that with each of its visits, and the telephone is used with the next reminder at the latest.
 func TestSeriesUndelivered(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	h.refused.Store(true)
 	all := h.series(h.patient(false), 3, nil)
 	h.due()
@@ -259,7 +259,7 @@ func TestSeriesUndelivered(t *testing.T) {
 
 // TestSeriesNewAddress: who has another address before the letter goes out is told there; nothing goes to where it was to go.
 func TestSeriesNewAddress(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	h.away.Store(true)
 	p := h.patient(false)
 	h.series(p, 3, nil)
@@ -275,7 +275,7 @@ func TestSeriesNewAddress(t *testing.T) {
 
 // TestSeriesLeftOut: a visit that somebody can't be told of when their letter goes out is not in it, and they are told of it when they can be.
 func TestSeriesLeftOut(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	h.away.Store(true)
 	p := h.patient(true)
 	all := h.series(p, 3, nil)
@@ -303,7 +303,7 @@ func TestSeriesLeftOut(t *testing.T) {
 
 // TestSeriesInAllLanguages: each language says it, and an SMS of a whole year is no longer than gateways take.
 func TestSeriesInAllLanguages(t *testing.T) {
-	h := newHouse(t)
+	h := plainHouse(t)
 	for n, tag := range []string{"en", "es", "pt", "ar", "ht", "zh-Hans"} {
 		count := 3
 		if tag == "es" { // the longest
