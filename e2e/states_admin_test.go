@@ -119,7 +119,7 @@ func (tour *tour) counted() {
 	}
 }
 
-// holds holds a patient.
+// holds holds a patient, and a visit from its own page.
 func (tour *tour) holds(p *Person) {
 	one, err := tour.server.People.Create(tour.t.Context(), auth.Operator(), people.Patient{Name: "Kim Held", Language: "en"})
 	if err != nil {
@@ -135,6 +135,16 @@ func (tour *tour) holds(p *Person) {
 	p.follows("save", "#days .primary")
 	p.shows(".summary")
 	p.examine("retention-changed")
+
+	visit := tour.book(50 * time.Hour)
+	p.goTo(tour.url + "/desk/visits/" + visit.ID)
+	p.follows("go to where it is held", "main a[href*='/retention/visits/']")
+	p.submits()
+	p.examine("retention-visit-wrong")
+	p.fills("#reason", "Case 8")
+	p.submits()
+	p.shows(".notice.good")
+	p.examine("retention-visit-held")
 }
 
 // publishes writes and publishes what families consent to.

@@ -24,6 +24,8 @@ var practiceStates = []state{
 	{"retention-wrong", "days that cannot be"},
 	{"retention-held", "a patient who is held"},
 	{"retention-changed", "days that somebody else has changed"},
+	{"retention-visit-wrong", "holding a visit without a reason"},
+	{"retention-visit-held", "a visit that is held"},
 	{"patients", "before a search"},
 	{"patients-short", "a search of one letter"},
 	{"patients-nobody", "a search that finds nobody"},
