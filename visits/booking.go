@@ -237,6 +237,9 @@ func (p *practice) check(r Request) []fault.Field {
 // maxTag is as long as a language's tag gets, with all its parts (RFC 5646 section 4.4.1).
 const maxTag = 35
 
+// errConfidentialLetter says that there is no letter on paper: at home guardians open letters, and they know the date of birth too.
+var errConfidentialLetter = conflict("letter_confidential", "There are no letters of a confidential visit: a guardian may open them.")
+
 // checkPerson says what is wrong with how a filled person is known and reached. Of a confidential visit nobody hears but the patient, in a way that no guardian reads.
 func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fault.Field {
 	wrong := people.CheckReach(prefix, q.Email, q.Phone)

@@ -24,7 +24,7 @@ type letterView struct {
 	CodeName         string
 }
 
-// letter shows a letter to print, unless the visit is confidential: at home guardians open letters, and they know the date of birth too. Its link is the one that works now: it is shown by the same act as sending it again, and so audited.
+// letter shows a letter to print, unless the visit is confidential. Its link is the one that works now: it is shown by the same act as sending it again, and so audited.
 func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
@@ -37,7 +37,7 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if v.Confidential {
-		web.Problem(w, r, conflict("letter_confidential", "There are no letters of a confidential visit: a guardian may open them."))
+		web.Problem(w, r, errConfidentialLetter)
 		return
 	}
 	link, err := d.service.Resend(ctx, actor, v.ID, r.PathValue("person"), false)
