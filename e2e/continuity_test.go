@@ -179,8 +179,9 @@ func (p *Person) resumed() (worst time.Duration) {
 	return worst
 }
 
-// A network that drops for a while, and takes a websocket's bytes with it.
+// A network that drops for a while, and takes a websocket's bytes with it. It waits for most of its time, so others go on beside it.
 func TestNetworkDrops(t *testing.T) {
+	t.Parallel()
 	h, _, doctor, patient := inVisit(t)
 	for _, p := range []*Person{doctor, patient} {
 		p.followsFrames()
