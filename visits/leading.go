@@ -138,8 +138,12 @@ func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, 
 		if to.ID == actor.ID {
 			to.Email = ""
 		}
-		_, err := s.invitedOf(ctx, tx, v.ID, to.ID, to.Email)
-		return err
+		i, err := s.invitedOf(ctx, tx, v.ID, to.ID, to.Email)
+		if err != nil || i.Email != "" || to.Email == "" {
+			return err
+		}
+		i.Email = to.Email // they took part before, as who helped or led it once, and nobody wrote to them
+		return s.mended(ctx, tx, i, v, ChangeBooking)
 	}))
 }
 

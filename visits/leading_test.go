@@ -193,6 +193,16 @@ func TestHandOver(t *testing.T) {
 	if got := invited(other.ID); !slices.Equal(got, []string{c.ada.ID, c.ben.ID}) {
 		t.Errorf("invited %v", got)
 	}
+	// Who takes part already, and is not written to, is from then on.
+	if email := reach(other.ID, c.ada); email != "" {
+		t.Fatalf("whom the desk booked is written to at %q", email.Reveal())
+	}
+	if err := give(c.ben, other.ID, visits.HandOver{To: c.ada.ID, AllowOverlap: true, Keep: true}); err != nil {
+		t.Fatal(err)
+	}
+	if ada, err := c.colleagues.Colleague(t.Context(), c.ada.ID); err != nil || ada.Email == "" || reach(other.ID, c.ada) != ada.Email || len(invited(other.ID)) != 2 {
+		t.Errorf("who gets it back is written to at %q, %v", reach(other.ID, c.ada).Reveal(), err)
+	}
 
 	// A live visit goes on for whoever is in it.
 	live, _ := c.book()
