@@ -192,6 +192,9 @@ func TestActs(t *testing.T) {
 	if r := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {"Too late"}}); r.StatusCode != http.StatusConflict || !strings.Contains(r.body, "Nobody waits any more") {
 		t.Errorf("told nobody: %d", r.StatusCode)
 	}
+	if n := c.audited("visit.tell", "allowed"); n != 2 {
+		t.Errorf("%d messages in the audit, want the two that were sent", n)
+	}
 
 	// Late.
 	wants(t, text(ada.get(path+"/late").body), "20 minutes", "Send messages")

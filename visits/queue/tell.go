@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -79,13 +80,22 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 		q.showTell(w, r, http.StatusUnprocessableEntity, a, v, f)
 		return
 	}
-	err = q.say(r, a, v.ID, note)
+	err = fault.NotFound
+	if q.maybeWaits(r.Context(), v.ID) {
+		err = q.say(r, a, v.ID, note)
+	}
 	if errors.Is(err, fault.NotFound) {
 		f.Nobody = true
 		q.showTell(w, r, http.StatusConflict, a, v, f)
 		return
 	}
 	q.did(w, r, "told", err)
+}
+
+// maybeWaits says whether anybody waits in a visit, as far as is known: where nobody does, nothing is said, and the audit must not have that it was.
+func (q *Queue) maybeWaits(ctx context.Context, visit string) bool {
+	present, err := q.config.Rooms.Present(ctx)
+	return err != nil || slices.ContainsFunc(present[visit], func(p Present) bool { return p.Waiting })
 }
 
 // say has a note told.
