@@ -57,6 +57,10 @@ func TestConsentByAPI(t *testing.T) {
 	if r := publish(version, map[string]string{"tlh": "x"}); r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(r.body, `"tlh"`) {
 		t.Errorf("in a language there is not: %d %s", r.StatusCode, r.body)
 	}
+	twice := `{"seen":"` + version + `","texts":[{"language":"en","text":"x"},{"language":"en","text":"y"}]}`
+	if r := f.do(http.MethodPost, path, twice, may); r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(r.body, `"en"`) {
+		t.Errorf("two texts in one language: %d %s", r.StatusCode, r.body)
+	}
 	if r := publish(version, nil); r.StatusCode != http.StatusCreated {
 		t.Errorf("nothing any more: %d %s", r.StatusCode, r.body)
 	}

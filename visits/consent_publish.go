@@ -190,6 +190,8 @@ func (s *Service) cleanTexts(texts []ConsentText) (clean []ConsentText, err erro
 			wrong = append(wrong, fault.Field{Field: t.Language, Key: "language", Detail: "is no language there is"})
 		case problem != "":
 			wrong = append(wrong, fault.Field{Field: t.Language, Key: "text", Detail: problem})
+		case slices.ContainsFunc(clean, func(c ConsentText) bool { return c.Language == t.Language }):
+			wrong = append(wrong, fault.Field{Field: t.Language, Key: "twice", Detail: "is there twice"})
 		default:
 			clean = append(clean, ConsentText{t.Language, text})
 		}
