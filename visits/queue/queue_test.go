@@ -179,21 +179,24 @@ func TestActs(t *testing.T) {
 	if wants(t, text(long.body), "at most"); long.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(long.body, "ééé") {
 		t.Errorf("too long: %d", long.StatusCode)
 	}
-	for _, typed := range []url.Values{{"note": {note}, "text": {"Please stay."}}, {"note": {note}, "ready": {"soon"}}} {
+	for _, typed := range []url.Values{{"note": {note}, "text": {"Please stay."}}, {"note": {note}, "text": {"Please stay."}}, {"note": {note}, "ready": {"soon"}}} {
 		if r := ada.send(http.MethodPost, path+"/tell", typed); r.Header.Get("Location") != queue.Path+"?done=told" {
 			t.Errorf("%v: %d %s", typed, r.StatusCode, text(r.body))
 		}
 	}
-	want := []queue.Note{{ID: note, Text: "Please stay."}, {ID: note, Text: "We’ll be with you in a few minutes.", Ready: "soon"}}
-	if !slices.Equal(c.told, want) || c.by[0] != c.by[1] || !store.IsID(c.by[0]) {
+	if len(c.told) != 3 || c.told[0] != c.told[1] || c.told[0].ID == c.told[2].ID {
+		t.Fatalf("the same, and other words of one form: %+v", c.told)
+	}
+	want := []queue.Note{{ID: c.told[0].ID, Text: "Please stay."}, {ID: c.told[2].ID, Text: "We’ll be with you in a few minutes.", Ready: "soon"}}
+	if !slices.Equal(c.told[1:], want) || c.by[0] != c.by[2] || !store.IsID(c.by[0]) {
 		t.Errorf("told %+v by %v", c.told, c.by)
 	}
 	c.comes(v.ID, false)
 	if r := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {"Too late"}}); r.StatusCode != http.StatusConflict || !strings.Contains(r.body, "Nobody waits any more") {
 		t.Errorf("told nobody: %d", r.StatusCode)
 	}
-	if n := c.audited("visit.tell", "allowed"); n != 2 {
-		t.Errorf("%d messages in the audit, want the two that were sent", n)
+	if n := c.audited("visit.tell", "allowed"); n != 3 {
+		t.Errorf("%d messages in the audit, want the three that were sent", n)
 	}
 
 	// Late.

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -24,7 +26,7 @@ var readyWords = []string{"soon", "late", "sound"}
 // tellForm is the form by which somebody is told something.
 type tellForm struct {
 	about
-	Note    string // its id: sent twice, it is told once
+	Note    string // its own id: sent twice, it tells once
 	Text    string
 	Ready   []choice
 	Nobody  bool // waits any more
@@ -64,10 +66,11 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 	if !store.IsID(f.Note) {
 		f.Note = store.NewID()
 	}
-	note := Note{ID: f.Note, Text: phi.Text(f.Text)}
+	note := Note{Text: phi.Text(f.Text)}
 	if ready := r.PostForm.Get("ready"); slices.Contains(readyWords, ready) {
 		note.Ready, note.Text = ready, phi.Text(a.own.T("tell."+ready))
 	}
+	note.ID = noteID(f.Note, note)
 	wrong := ""
 	switch length := utf8.RuneCountInString(note.Text.Reveal()); {
 	case length == 0:
@@ -90,6 +93,13 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.did(w, r, "told", err)
+}
+
+// noteID is the id of a note that a form tells: sent twice it is the same one, and another when a browser went back to the form for other words. What is random
+// in it keeps anybody from finding the words by their hash.
+func noteID(form string, n Note) string {
+	sum := sha256.Sum256([]byte(form + "|" + n.Ready + "|" + n.Text.Reveal()))
+	return hex.EncodeToString(sum[:16])
 }
 
 // maybeWaits says whether anybody waits in a visit, as far as is known: where nobody does, nothing is said, and the audit must not have that it was.
