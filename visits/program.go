@@ -40,10 +40,10 @@ func (s *Service) VisitIn(ctx context.Context, tx *store.Tx, id string) (Visit, 
 	return s.visitWhole(ctx, tx, id)
 }
 
-// VisitsOf reads visits without their invitations, by their ids, as far as there are any: some of the ids may be of other things.
-func (s *Service) VisitsOf(ctx context.Context, ids []string) (map[string]Visit, error) {
+// VisitsOf reads visits in q without their invitations, by their ids, as far as there are any: some of the ids may be of other things.
+func (s *Service) VisitsOf(ctx context.Context, q store.Queryer, ids []string) (map[string]Visit, error) {
 	list, args := store.In(ids)
-	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
 		`SELECT `+visitColumns+` FROM visits WHERE id IN `+list, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read visits: %w", err)

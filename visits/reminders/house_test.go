@@ -85,7 +85,8 @@ type house struct {
 // asked counts what reminders ask of visits.
 type asked struct {
 	*visits.Service
-	n int
+	n         int
+	meanwhile func() // called once, when a series was read; nil: nothing is
 }
 
 func (a *asked) Visit(ctx context.Context, id string) (visits.Visit, error) {
@@ -93,9 +94,18 @@ func (a *asked) Visit(ctx context.Context, id string) (visits.Visit, error) {
 	return a.Service.Visit(ctx, id)
 }
 
-func (a *asked) VisitsOf(ctx context.Context, ids []string) (map[string]visits.Visit, error) {
+func (a *asked) VisitsOf(ctx context.Context, q store.Queryer, ids []string) (map[string]visits.Visit, error) {
 	a.n++
-	return a.Service.VisitsOf(ctx, ids)
+	return a.Service.VisitsOf(ctx, q, ids)
+}
+
+func (a *asked) InSeries(ctx context.Context, series string) ([]visits.Visit, error) {
+	all, err := a.Service.InSeries(ctx, series)
+	if meanwhile := a.meanwhile; meanwhile != nil {
+		a.meanwhile = nil
+		meanwhile()
+	}
+	return all, err
 }
 
 func (a *asked) SiteOf(ctx context.Context, v visits.Visit) (sites.Site, error) {

@@ -70,7 +70,7 @@ type Visits interface {
 	Visit(ctx context.Context, id string) (visits.Visit, error)
 	InSeries(ctx context.Context, series string) ([]visits.Visit, error)
 	VisitIn(ctx context.Context, tx *store.Tx, id string) (visits.Visit, error)
-	VisitsOf(ctx context.Context, ids []string) (map[string]visits.Visit, error)
+	VisitsOf(ctx context.Context, q store.Queryer, ids []string) (map[string]visits.Visit, error)
 	ReachOf(ctx context.Context, v visits.Visit, i visits.Invitation) (visits.Reach, error)
 	LinkToSend(v visits.Visit, i visits.Invitation) string
 	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)
@@ -151,7 +151,11 @@ func (s *Service) tell(ctx context.Context, j jobs.Job) error {
 		if err := j.Done(ctx, tx); err != nil {
 			return err
 		}
-		for _, m := range messages {
+		still, err := s.still(ctx, tx, messages)
+		if err != nil {
+			return err
+		}
+		for _, m := range still {
 			if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
 				return err
 			}
@@ -161,6 +165,40 @@ func (s *Service) tell(ctx context.Context, j jobs.Job) error {
 		}
 		return nil
 	})
+}
+
+// still leaves of messages those about visits that are as they were when somebody decided on them, and so of their parts. What has changed since is told by the
+// job that the change has put: it must not find that people are about to be told of what is so no more.
+func (s *Service) still(ctx context.Context, tx *store.Tx, all []notify.Message) (left []notify.Message, err error) {
+	var ids []string
+	for _, m := range all {
+		ids = append(ids, m.About)
+		for _, part := range m.Parts {
+			ids = append(ids, part.About)
+		}
+	}
+	now, err := s.config.Visits.VisitsOf(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	changed := func(kind, of string) bool {
+		k, err := parseKey(of)
+		v, there := now[k.visit]
+		return err != nil || !there || k.sequence != v.Sequence || v.State.Over() && kind != kindCancelled && kind != kindUninvited
+	}
+	for _, m := range all {
+		switch several := len(m.Parts) > 0; {
+		case !several && changed(m.Kind, m.Key):
+			continue
+		case several:
+			m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(part notify.Part) bool { return changed(m.Kind, part.Key) })
+			if len(m.Parts) == 0 {
+				continue
+			}
+		}
+		left = append(left, m)
+	}
+	return left, nil
 }
 
 // addressees are the people of a visit by each channel there is to them.

@@ -165,6 +165,25 @@ func TestSeriesAsItIs(t *testing.T) {
 	}
 }
 
+// TestSeriesMeanwhile: what is called off or moved while somebody decides who is told of the series is not told, so nobody hears of its end or of another time.
+func TestSeriesMeanwhile(t *testing.T) {
+	h := plainHouse(t)
+	h.away.Store(true)
+	all := h.series(h.patient(false), 4, nil)
+	h.asked.meanwhile = func() {
+		h.must(h.Cancel(t.Context(), h.scheduler, all[2].ID))
+		_, err := h.Move(t.Context(), h.scheduler, all[3].ID, visits.Move{StartsAt: all[3].StartsAt.Add(time.Hour)})
+		h.must(err)
+	}
+	h.due()
+	h.away.Store(false)
+	h.until(noon.Add(2 * time.Hour))
+	h.wantSubjects(doctorMail, "Video visits")
+	if letters := h.wantSubjects(childMail, "Video visits"); len(dated.FindAllString(letters[0].text, -1)) != 3 {
+		t.Errorf("told %q", letters[0].text)
+	}
+}
+
 // TestSeriesByOthers: who can't hear of one of the visits reads of the others; who is invited later, or to one alone, is told of that as of any visit.
 func TestSeriesByOthers(t *testing.T) {
 	h := plainHouse(t)

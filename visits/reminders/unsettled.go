@@ -68,7 +68,7 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 	for i, m := range all {
 		abouts[i] = m.About
 	}
-	about, err := d.service.config.Visits.VisitsOf(ctx, abouts)
+	about, err := d.service.config.Visits.VisitsOf(ctx, d.service.config.DB, abouts)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
