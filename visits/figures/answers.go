@@ -36,6 +36,10 @@ func (a *Answers) add(answer string, people int) {
 	}
 }
 
+func (a Answers) and(o Answers) Answers {
+	return Answers{a.Yes + o.Yes, a.Partly + o.Partly, a.No + o.No}
+}
+
 // CountAnswers counts what somebody says of their visit, by question, in the transaction that keeps it. before is what they said until then; empty: nothing.
 func (s *Service) CountAnswers(ctx context.Context, tx *store.Tx, v visits.Visit, before, now map[string]string) error {
 	day := v.StartsAt.In(s.config.Zone).Format(time.DateOnly)
@@ -59,7 +63,7 @@ func (s *Service) CountAnswers(ctx context.Context, tx *store.Tx, v visits.Visit
 }
 
 // readAnswers adds what people answered to the rows of a query.
-func (s *Service) readAnswers(ctx context.Context, q Query, rows rows, all *Row) error {
+func (s *Service) readAnswers(ctx context.Context, q Query, rows rows) error {
 	where, args := q.where()
 	type sum struct {
 		day, question, answer string
@@ -71,12 +75,10 @@ func (s *Service) readAnswers(ctx context.Context, q Query, rows rows, all *Row)
 		return err
 	}
 	for _, x := range sums {
-		for _, r := range []*Row{rows.of(x.day), all} {
-			if x.question == Worked {
-				r.Worked.add(x.answer, x.people)
-			} else {
-				r.Answered.add(x.answer, x.people)
-			}
+		if r := rows.of(x.day); x.question == Worked {
+			r.Worked.add(x.answer, x.people)
+		} else {
+			r.Answered.add(x.answer, x.people)
 		}
 	}
 	return nil

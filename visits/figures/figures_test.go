@@ -268,7 +268,22 @@ func TestFew(t *testing.T) {
 	week(0, "ended", 5)
 	week(1, "no_show", 4)
 	h.queue.RunDue(t.Context())
+	answer := func() { // six people of a visit of the second week
+		t.Helper()
+		for range 6 {
+			err := h.db.Tx(t.Context(), func(tx *store.Tx) error {
+				return h.CountAnswers(t.Context(), tx, visits.Visit{StartsAt: first.AddDate(0, 0, 7)}, nil, map[string]string{figures.Worked: "yes"})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	answer()
 	q := figures.Query{From: day("2026-11-02"), To: day("2026-11-28"), By: figures.Week}
+	if f := h.show(t, q); f.Rows[1].Worked.All() != 0 || f.All.Worked.All() != 0 {
+		t.Errorf("what people answered about few visits: %+v", f)
+	}
 	if f := h.show(t, q); f.Rows[0].TookPlace != 5 || f.Rows[1].Told() || f.Rows[1].Interpreter != 0 || f.All.Visits() != 9 || f.All.NoShow != 0 || f.All.Interpreter != 5 || f.All.Untold != 4 {
 		t.Errorf("%+v", f)
 	}
@@ -277,7 +292,8 @@ func TestFew(t *testing.T) {
 	week(1, "no_show", 4)
 	week(2, "no_show", 1)
 	h.queue.RunDue(t.Context())
-	if f := h.show(t, q); f.Rows[1].Told() || f.Rows[2].Told() || !f.Rows[3].Told() || f.All.NoShow != 5 || f.All.Interpreter != 10 || f.All.Untold != 0 {
+	answer()
+	if f := h.show(t, q); f.Rows[1].Told() || f.Rows[2].Told() || !f.Rows[3].Told() || f.Rows[1].Worked.All() != 0 || f.All.Worked.Yes != 6 || f.All.NoShow != 5 || f.All.Interpreter != 10 || f.All.Untold != 0 {
 		t.Errorf("%+v", f)
 	}
 }
@@ -333,7 +349,8 @@ func TestAnswers(t *testing.T) {
 		say("", "yes", "partly")
 	}
 	say("", "no", "no")
-	h.add(t, visit{state: "ended", starts: v.StartsAt, service: "a"})
+	one := visit{state: "ended", starts: v.StartsAt, service: "a"}
+	h.add(t, one, one, one, one, one)
 	h.queue.RunDue(t.Context())
 	q := figures.Query{From: day("2026-11-01"), To: day("2026-12-01"), By: figures.Month, ServiceID: "a"}
 	if f := h.show(t, q); f.All.Worked != (figures.Answers{Yes: 3, No: 1}) || f.Rows[0].Answered != (figures.Answers{Partly: 3, No: 1}) {

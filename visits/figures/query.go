@@ -59,7 +59,7 @@ func (r Row) Told() bool { return r.Untold == 0 || r.Untold < r.Visits() }
 
 // withhold leaves of the row how many visits there were.
 func (r *Row) withhold() {
-	*r = Row{Start: r.Start, Untold: r.Visits(), Worked: r.Worked, Answered: r.Answered}
+	*r = Row{Start: r.Start, Untold: r.Visits()}
 }
 
 // Language is how many visits had a language.
@@ -137,7 +137,7 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 		rows.of(w.day).waits[w.quarters] += int(w.visits)
 		f.All.waits[w.quarters] += int(w.visits)
 	}
-	if err := s.readAnswers(ctx, q, rows, &f.All); err != nil {
+	if err := s.readAnswers(ctx, q, rows); err != nil {
 		return Figures{}, err
 	}
 	f.All.sumWaits()
@@ -208,7 +208,7 @@ func (all rows) of(day string) *Row {
 func (all rows) withholdFew() (sum Row) {
 	var few Row
 	for i := range all {
-		if n := all[i].Visits(); n == 0 || n >= Few {
+		if all[i].Visits() >= Few {
 			sum.add(all[i])
 			continue
 		}
@@ -232,6 +232,7 @@ func (r *Row) add(o Row) {
 	r.Interpreter += o.Interpreter
 	r.Joins += o.Joins
 	r.Alone += o.Alone
+	r.Worked, r.Answered = r.Worked.and(o.Worked), r.Answered.and(o.Answered)
 }
 
 // sumWaits makes median and 90th percentile of the waits: the smallest wait that is not exceeded by so many of the visits (nearest rank).
