@@ -216,8 +216,11 @@ func place(id string) string { return "message|" + id + "|recipient" }
 
 // Stop has nothing more sent that is about something, once tx has committed: a message that tells other things too tells but these. What is on its way can't be
 // stopped.
-func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error {
-	all, err := store.Collect(ctx, tx, scanStored, selectStored+` WHERE about = ? AND state IN ('waiting', 'failed')`, about)
+func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error { return o.StopKeys(ctx, tx, about, "") }
+
+// StopKeys is Stop of what has a key that begins so.
+func (o *Outbox) StopKeys(ctx context.Context, tx *store.Tx, about, prefix string) error {
+	all, err := store.Collect(ctx, tx, scanStored, selectStored+` WHERE about = ? AND substr(key, 1, ?) = ? AND state IN ('waiting', 'failed')`, about, len(prefix), prefix)
 	if err != nil {
 		return fmt.Errorf("stop messages: %w", err)
 	}
@@ -229,7 +232,7 @@ func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error {
 			return err
 		}
 	}
-	return o.stopParts(ctx, tx, about)
+	return o.stopParts(ctx, tx, about, prefix)
 }
 
 // Forget stops what is not sent yet and deletes what is known of all messages about something, once tx has committed. One that is on its way stays.

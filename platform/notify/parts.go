@@ -76,8 +76,8 @@ func putParts(ctx context.Context, tx *store.Tx, message string, parts []Part) e
 }
 
 // takeOut takes parts out of a message that is not sent yet: its text is made anew, and where nothing is left of it, it is no message any more.
-func (o *Outbox) takeOut(ctx context.Context, tx *store.Tx, message string, channel Channel, which, of string) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM notify_parts WHERE message_id = ? AND `+which, message, of); err != nil {
+func (o *Outbox) takeOut(ctx context.Context, tx *store.Tx, message string, channel Channel, which string, of ...any) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM notify_parts WHERE message_id = ? AND `+which, append([]any{message}, of...)...); err != nil {
 		return fmt.Errorf("take parts out of a message: %w", err)
 	}
 	left, err := partsOf(ctx, tx, message)
@@ -102,15 +102,16 @@ func (o *Outbox) takeOut(ctx context.Context, tx *store.Tx, message string, chan
 	return o.Jobs.Put(ctx, tx, jobs.Job{Kind: jobKind(channel), Key: message, At: store.Time(at)}) // whoever has it in hands has what was
 }
 
-// stopParts has what is not sent yet say nothing of something any more.
-func (o *Outbox) stopParts(ctx context.Context, tx *store.Tx, about string) error {
+// stopParts has what is not sent yet say nothing of something any more, of what has a key that begins so.
+func (o *Outbox) stopParts(ctx context.Context, tx *store.Tx, about, prefix string) error {
+	const which = `about = ? AND substr(key, 1, ?) = ?`
 	all, err := store.Collect(ctx, tx, func(r *sql.Rows) (m Message, err error) { return m, r.Scan(&m.ID, &m.Channel) },
-		`SELECT id, channel FROM notify_messages WHERE state IN ('waiting', 'failed') AND id IN (SELECT message_id FROM notify_parts WHERE about = ?)`, about)
+		`SELECT id, channel FROM notify_messages WHERE state IN ('waiting', 'failed') AND id IN (SELECT message_id FROM notify_parts WHERE `+which+`)`, about, len(prefix), prefix)
 	if err != nil {
 		return fmt.Errorf("find the messages that tell something: %w", err)
 	}
 	for _, m := range all {
-		if err := o.takeOut(ctx, tx, m.ID, m.Channel, `about = ?`, about); err != nil {
+		if err := o.takeOut(ctx, tx, m.ID, m.Channel, which, about, len(prefix), prefix); err != nil {
 			return err
 		}
 	}

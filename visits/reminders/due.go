@@ -39,6 +39,9 @@ func (k key) String() string {
 	return strings.Join([]string{k.visit, k.invitation, strconv.Itoa(k.sequence), strconv.Itoa(k.generation), k.detail}, "|")
 }
 
+// person is how the keys of all that one person is told of a visit begin.
+func (k key) person() string { return k.visit + "|" + k.invitation + "|" }
+
 func parseKey(s string) (k key, err error) {
 	parts := strings.Split(s, "|")
 	if len(parts) != 5 {

@@ -59,6 +59,10 @@ func Changed(queue *jobs.Queue, outbox *notify.Outbox) func(context.Context, *st
 			if err := outbox.Stop(ctx, tx, c.VisitID); err != nil {
 				return err
 			}
+		case visits.ChangeRevoked: // who never heard of the visit needs not hear that they are out of it
+			if err := outbox.StopKeys(ctx, tx, c.VisitID, key{visit: c.VisitID, invitation: c.InvitationID}.person()); err != nil {
+				return err
+			}
 		}
 		return queue.Put(ctx, tx, jobs.Job{Kind: jobChanged, Key: c.VisitID, At: queue.Now()})
 	}

@@ -272,6 +272,27 @@ func TestMoveWhileMailIsAway(t *testing.T) {
 	}
 }
 
+// TestWithdrawnWhileMailIsAway: who never heard of a visit, or of a series, does not hear that they are out of it; whoever else waits for their letter gets it.
+func TestWithdrawnWhileMailIsAway(t *testing.T) {
+	for subject, plan := range map[string]func(h *house) []visits.Visit{
+		"Video visit":  func(h *house) []visits.Visit { return []visits.Visit{h.visit(h.patient(false), nil)} },
+		"Video visits": func(h *house) []visits.Visit { return h.series(h.patient(false), 3, nil) },
+	} {
+		h := plainHouse(t)
+		h.away.Store(true)
+		all := plan(h)
+		h.due()
+		for _, v := range all {
+			guardian := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.Role == auth.Guardian })
+			h.must(h.Withdraw(t.Context(), h.scheduler, v.ID, v.Invitations[guardian].ID))
+		}
+		h.away.Store(false)
+		h.until(noon.Add(2 * time.Hour))
+		h.wantSubjects(guardianMail)
+		h.wantSubjects(childMail, subject)
+	}
+}
+
 // TestLateOfWhatIsCalledOff: a visit that is called off while somebody says that it is late is not late.
 func TestLateOfWhatIsCalledOff(t *testing.T) {
 	h := newHouse(t)
