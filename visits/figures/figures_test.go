@@ -202,6 +202,12 @@ func TestFigures(t *testing.T) {
 	if len(f.Languages) != 1 || f.Languages[0] != (figures.Language{Tag: "es", Visits: 10}) || f.Others != 4 {
 		t.Errorf("languages %+v, others %d", f.Languages, f.Others)
 	}
+	if _, body := h.get(t, "/figures"); !strings.Contains(body, "/figures.csv?by=month&amp;from=2025-12-01&amp;of=languages&amp;") {
+		t.Error("the page leads to no table of languages")
+	}
+	if status, body := h.get(t, "/figures.csv?from=2026-11-02&to=2026-11-29&by=week&of=languages"); status != 200 || body != "language,visits\nes,10\nmul,4\n" {
+		t.Errorf("the table of languages: %d %q", status, body)
+	}
 	if f := h.show(t, figures.Query{From: q.From, To: q.To, By: figures.Month, ServiceID: "b"}); len(f.Rows) != 1 || f.All.Visits() != 4 || f.All.Told() {
 		t.Errorf("of one service %+v", f)
 	}

@@ -1,7 +1,9 @@
 package figures
 
 import (
+	"cmp"
 	"encoding/csv"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,7 +38,8 @@ type option struct {
 
 // pageView is what the page shows.
 type pageView struct {
-	From, To, CSV   string // To is the last day
+	From, To        string // To is the last day
+	CSV, CSVSpoken  string // addresses of the tables: of weeks or months, of languages
 	Periods         []option
 	Sites, Services []option
 	Problems        web.Problems
@@ -101,8 +104,11 @@ func (s *Service) page(w http.ResponseWriter, r *http.Request) {
 	own := s.config.Pages.Words(r)
 	q, wrong := s.asked(r.URL.Query(), own)
 	v := pageView{From: q.From.Format(time.DateOnly), To: q.To.AddDate(0, 0, -1).Format(time.DateOnly), Problems: wrong, Few: Few,
-		Periods: []option{{string(Month), own.T("figures.by.month"), q.By == Month}, {string(Week), own.T("figures.by.week"), q.By == Week}},
-		CSV:     Path + ".csv?" + url.Values{"from": {q.From.Format(time.DateOnly)}, "to": {q.To.AddDate(0, 0, -1).Format(time.DateOnly)}, "by": {string(q.By)}, "site": {q.SiteID}, "service": {q.ServiceID}}.Encode()}
+		Periods: []option{{string(Month), own.T("figures.by.month"), q.By == Month}, {string(Week), own.T("figures.by.week"), q.By == Week}}}
+	asked := url.Values{"from": {v.From}, "to": {v.To}, "by": {string(q.By)}, "site": {q.SiteID}, "service": {q.ServiceID}}
+	v.CSV = Path + ".csv?" + asked.Encode()
+	asked.Set("of", ofLanguages)
+	v.CSVSpoken = Path + ".csv?" + asked.Encode()
 	slices.SortFunc(v.Problems, func(a, b web.FieldProblem) int { return strings.Compare(a.Field, b.Field) })
 	status := http.StatusUnprocessableEntity
 	err := s.choices(r, &v, q, own)
@@ -221,6 +227,9 @@ func share(a Answers) string {
 // minutes says a wait in minutes.
 func minutes(d time.Duration) string { return strconv.FormatFloat(d.Minutes(), 'f', 1, 64) }
 
+// ofLanguages asks for the table of languages in place of that of weeks or months.
+const ofLanguages = "languages"
+
 // table gives the rows for spreadsheets (RFC 4180).
 func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 	q, wrong := s.asked(r.URL.Query(), s.config.Pages.Words(r))
@@ -234,6 +243,11 @@ func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	if r.URL.Query().Get("of") == ofLanguages {
+		w.Header().Set("Content-Disposition", `attachment; filename="languages.csv"`)
+		writeLanguages(w, f)
+		return
+	}
 	w.Header().Set("Content-Disposition", `attachment; filename="figures.csv"`)
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"start", "visits", "took_place", "no_show", "cancelled", "failed", "bad_connection", "interpreter", "joins", "joins_without_help", "waits", "wait_median_minutes", "wait_p90_minutes",
@@ -261,6 +275,19 @@ func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 			cells = append(cells, said...)
 		}
 		_ = out.Write(cells)
+	}
+	out.Flush() // whoever is gone gets nothing
+}
+
+// writeLanguages gives how many visits each language had, by its tag (BCP 47); "und" where it is not known, "mul" for those of too few visits together.
+func writeLanguages(w io.Writer, f Figures) {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"language", "visits"})
+	for _, l := range f.Languages {
+		_ = out.Write([]string{cmp.Or(l.Tag, "und"), strconv.Itoa(l.Visits)})
+	}
+	if f.Others > 0 {
+		_ = out.Write([]string{"mul", strconv.Itoa(f.Others)})
 	}
 	out.Flush() // whoever is gone gets nothing
 }
