@@ -306,13 +306,14 @@ func (s *Service) registerInvitations(a *api.API) {
 	type resendInput struct {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
+		IfMatch    string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
 		Body       struct {
 			NewLink bool `json:"new_link" doc:"true: another link, and the old one stops working; false: the same link again"`
 		}
 	}
 	api.Register(a, call("resend-link", http.MethodPost, path+"/{invitation}/resend", auth.VisitSchedule, http.StatusOK, "Get a person's link again, or a new one"),
 		func(ctx context.Context, in *resendInput) (*invitationOutput, error) {
-			link, err := s.Resend(ctx, web.Actor(ctx), in.Visit, in.Invitation, in.Body.NewLink)
+			link, err := s.ResendIf(ctx, web.Actor(ctx), in.Visit, in.Invitation, in.Body.NewLink, still(in.IfMatch))
 			if err != nil {
 				return nil, err
 			}
@@ -343,9 +344,10 @@ func (s *Service) registerInvitations(a *api.API) {
 	type withdrawInput struct {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
+		IfMatch    string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
 	}
 	api.Register(a, call("withdraw-invitation", http.MethodDelete, path+"/{invitation}", auth.VisitRevoke, http.StatusNoContent, "Withdraw an invitation"),
 		func(ctx context.Context, in *withdrawInput) (*struct{}, error) {
-			return nil, s.Withdraw(ctx, web.Actor(ctx), in.Visit, in.Invitation)
+			return nil, s.WithdrawIf(ctx, web.Actor(ctx), in.Visit, in.Invitation, still(in.IfMatch))
 		})
 }

@@ -1,10 +1,13 @@
 package visits_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"housecall/auth"
+	"housecall/visits"
 )
 
 // TestChangesOfWhatWasRead: a program changes a visit only as it has read it, where it says so.
@@ -25,6 +28,8 @@ func TestChangesOfWhatWasRead(t *testing.T) {
 		{"moved", http.MethodPatch, path, `{"starts_at":"2026-11-24T15:00:00+01:00","minutes":45}`, true},
 		{"edited", http.MethodPatch, path + "/booking", `{"service":"Neurology"}`, true},
 		{"mended", http.MethodPatch, person, `{"name":"Another name"}`, false},
+		{"another link", http.MethodPost, person + "/resend", `{"new_link":true}`, false},
+		{"withdrawn", http.MethodDelete, person, "", false},
 		{"called off", http.MethodDelete, path, "", false},
 	} {
 		before := read()
@@ -43,4 +48,20 @@ func TestChangesOfWhatWasRead(t *testing.T) {
 	if r := f.do(http.MethodDelete, path, "", bearer(f.key), ifMatch("*")); r.StatusCode != http.StatusNoContent {
 		t.Errorf("whatever it is: %d %s", r.StatusCode, r.body)
 	}
+}
+
+// TestLeadingOfWhatWasRead: it is the same for who leads a visit, and for a visit to which nobody came.
+func TestLeadingOfWhatWasRead(t *testing.T) {
+	c := newClinic(t)
+	v, _ := c.book()
+	changed := errors.New("changed meanwhile")
+	old := func(visits.Visit) error { return changed }
+	if err := c.HandOver(t.Context(), c.scheduler, v.ID, visits.HandOver{To: c.ben.ID, If: old}); !errors.Is(err, changed) || c.show(v.ID).ClinicianID != v.ClinicianID {
+		t.Errorf("handed over from an old page: %v", err)
+	}
+	c.clock = v.StartsAt.Add(time.Minute)
+	if err := c.NoShowIf(t.Context(), c.scheduler, v.ID, old); !errors.Is(err, changed) {
+		t.Errorf("no-show from an old page: %v", err)
+	}
+	c.state(v.ID, visits.Scheduled)
 }

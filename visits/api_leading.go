@@ -20,17 +20,22 @@ func (s *Service) registerLeading(a *api.API) {
 		}
 		return visitAnswer(v), nil
 	}
+	type noShowInput struct {
+		Visit   string `path:"visit" doc:"The visit's id"`
+		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+	}
 	api.Register(a, call("mark-no-show", http.MethodPost, apiPath+"/{visit}/no-show", auth.VisitRevoke, http.StatusOK, "Say that nobody came to a visit, after its start"),
-		func(ctx context.Context, in *visitPathInput) (*visitOutput, error) {
-			if err := s.NoShow(ctx, web.Actor(ctx), in.Visit); err != nil {
+		func(ctx context.Context, in *noShowInput) (*visitOutput, error) {
+			if err := s.NoShowIf(ctx, web.Actor(ctx), in.Visit, still(in.IfMatch)); err != nil {
 				return nil, err
 			}
 			return show(ctx, in.Visit)
 		})
 
 	type handOverInput struct {
-		Visit string `path:"visit" doc:"The visit's id"`
-		Body  struct {
+		Visit   string `path:"visit" doc:"The visit's id"`
+		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+		Body    struct {
 			To           string `json:"to" maxLength:"36" doc:"Account of the clinician who is to lead"`
 			Keep         bool   `json:"keep,omitempty" doc:"Whoever led it stays invited"`
 			AllowOverlap bool   `json:"allow_overlap,omitempty" doc:"Also where the new one has another visit then"`
@@ -38,7 +43,8 @@ func (s *Service) registerLeading(a *api.API) {
 	}
 	api.Register(a, call("hand-over-visit", http.MethodPost, apiPath+"/{visit}/hand-over", auth.VisitSchedule, http.StatusOK, "Give a visit to another clinician"),
 		func(ctx context.Context, in *handOverInput) (*visitOutput, error) {
-			if err := s.HandOver(ctx, web.Actor(ctx), in.Visit, HandOver(in.Body)); err != nil {
+			h := HandOver{To: in.Body.To, Keep: in.Body.Keep, AllowOverlap: in.Body.AllowOverlap, If: still(in.IfMatch)}
+			if err := s.HandOver(ctx, web.Actor(ctx), in.Visit, h); err != nil {
 				return nil, err
 			}
 			return show(ctx, in.Visit)

@@ -55,7 +55,15 @@ func (s *Service) lead(ctx context.Context, actor auth.Actor, action, visit stri
 // NoShow marks a visit to which nobody came, from its start on until somebody is admitted. Its links work until its window closes: when the family
 // comes after all, the visit is no no-show any more. Doing so twice changes nothing.
 func (s *Service) NoShow(ctx context.Context, actor auth.Actor, visit string) error {
+	return s.NoShowIf(ctx, actor, visit, anyVisit)
+}
+
+// NoShowIf is NoShow for a visit that is right as it is, which judge says within the act.
+func (s *Service) NoShowIf(ctx context.Context, actor auth.Actor, visit string, judge func(Visit) error) error {
 	return s.lead(ctx, actor, "visit.no_show", visit, auth.VisitRevoke, func(tx *store.Tx, a *store.Act, v Visit) error {
+		if err := judge(v); err != nil {
+			return err
+		}
 		to, ok := next(v.State, eventNoShow)
 		switch {
 		case !ok && v.State == InProgress:
@@ -96,6 +104,8 @@ type HandOver struct {
 	To           string // account of a clinician
 	Keep         bool   // whoever led it stays invited
 	AllowOverlap bool   // also where the new one has another visit then
+
+	If func(Visit) error // judges the visit as it is, within the act; nil: it is right
 }
 
 // HandOver gives a visit to a colleague, who is invited to it and, unless they took it themselves, written to at the address of their account; and takes back the invitation of whoever led it, unless the visit is in progress: then
@@ -109,6 +119,11 @@ func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, 
 		return err
 	}
 	return s.wake(s.lead(ctx, actor, "visit.hand_over", visit, auth.VisitSchedule, func(tx *store.Tx, a *store.Act, v Visit) error {
+		if h.If != nil {
+			if err := h.If(v); err != nil {
+				return err
+			}
+		}
 		switch {
 		case to.ID == "" || to.Role != auth.Clinician:
 			return fault.Invalid("to", "must be the account of a clinician")

@@ -214,8 +214,11 @@ func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Vis
 // Cancel calls a visit off: its links stop working and whoever is in it is cut off. A visit that has begun counts as ended. Cancelling twice
 // changes nothing; a visit that took place cannot be cancelled.
 func (s *Service) Cancel(ctx context.Context, actor auth.Actor, visit string) error {
-	return s.CancelIf(ctx, actor, visit, func(Visit) error { return nil })
+	return s.CancelIf(ctx, actor, visit, anyVisit)
 }
+
+// anyVisit judges that a visit is right, however it is.
+func anyVisit(Visit) error { return nil }
 
 // CancelIf is Cancel for a visit that is right as it is, which judge says within the act.
 func (s *Service) CancelIf(ctx context.Context, actor auth.Actor, visit string, judge func(Visit) error) error {
@@ -331,8 +334,20 @@ func (v Visit) invited() int {
 // Resend returns a person's link again. With newLink it is another link: the old one stops working, whoever came by it is cut off, and
 // wrong dates of birth are forgiven.
 func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitation string, newLink bool) (Link, error) {
+	return s.ResendIf(ctx, actor, visit, invitation, newLink, anyVisit)
+}
+
+// ResendIf is Resend for somebody of a visit that is right as it is, which judge says within the act.
+func (s *Service) ResendIf(ctx context.Context, actor auth.Actor, visit, invitation string, newLink bool, judge func(Visit) error) (Link, error) {
 	var i Invitation
 	err := s.act(ctx, actor, "invitation.resend", auth.VisitSchedule, store.About("invitation", invitation), func(tx *store.Tx, a *store.Act) error {
+		whole, err := s.visitWhole(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		if err := judge(whole); err != nil {
+			return err
+		}
 		v, held, err := s.standing(ctx, tx, visit, invitation)
 		if err != nil {
 			return err
@@ -363,9 +378,17 @@ func (s *Service) Resend(ctx context.Context, actor auth.Actor, visit, invitatio
 
 // Withdraw takes one invitation back: its link stops working and whoever came by it is cut off. Doing so twice changes nothing.
 func (s *Service) Withdraw(ctx context.Context, actor auth.Actor, visit, invitation string) error {
+	return s.WithdrawIf(ctx, actor, visit, invitation, anyVisit)
+}
+
+// WithdrawIf is Withdraw for somebody of a visit that is right as it is, which judge says within the act.
+func (s *Service) WithdrawIf(ctx context.Context, actor auth.Actor, visit, invitation string, judge func(Visit) error) error {
 	return s.wake(s.act(ctx, actor, "invitation.revoke", auth.VisitRevoke, store.About("invitation", invitation), func(tx *store.Tx, _ *store.Act) error {
-		v, err := s.visitRow(ctx, tx, visit)
+		v, err := s.visitWhole(ctx, tx, visit)
 		if err != nil {
+			return err
+		}
+		if err := judge(v); err != nil {
 			return err
 		}
 		return s.withdraw(ctx, tx, v, invitation)
