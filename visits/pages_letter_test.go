@@ -79,3 +79,16 @@ func TestDeskLetter(t *testing.T) {
 	open, _ := p.visit()
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/letter"), "This link does not ask for a date of birth")
 }
+
+// TestDeskLinksAreToldOf: the page of links says of whom the house writes to by itself, and never that it writes to nobody.
+func TestDeskLinksAreToldOf(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	asking, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantWords(t, r.get("/desk/visits/"+asking.ID+"/links?made"), "Families we can write to get their link in a message by itself")
+	open, _ := p.visit()
+	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/link"), "Messages that go out by themselves hold no link to this visit")
+}

@@ -18,6 +18,7 @@ type linksView struct {
 	New                                bool // it has just replaced another
 	Added                              bool // the person has just been added
 	NoLetters                          bool // since the visit is confidential
+	Written                            bool // messages that go out by themselves hold the links of families
 
 	visit Visit
 	zone  *time.Location
@@ -38,7 +39,7 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) linksView {
 	return linksView{
 		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
-		visit: v, zone: zone, own: own, NoLetters: v.Confidential,
+		visit: v, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
 	}
 }
 
