@@ -57,6 +57,14 @@ func languageWords(tag string, own *words.Words) string {
 	return cmp.Or(display.English.Tags().Name(t), tag)
 }
 
+// InterpreterWords says whether the interpreter of a visit is confirmed, and of which language; "" where none is needed.
+func InterpreterWords(v Visit, own *words.Words) string {
+	if v.Interpreter == InterpreterNone {
+		return ""
+	}
+	return own.T("desk.interpreter."+string(v.Interpreter)+"_tag", "language", languageWords(v.InterpreterLanguage, own))
+}
+
 // interpreterForm is the page that says whether a visit has an interpreter.
 type interpreterForm struct {
 	interpreterPart

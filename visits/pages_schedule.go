@@ -81,6 +81,7 @@ type scheduleVisit struct {
 	Path, Move, When, Patient, Service, Leader string
 	Starts                                     string    // RFC 3339
 	State, Help                                stateView // Help: somebody needs help with their devices before it; zero: nobody
+	Interpreted                                stateView // whether the interpreter is confirmed; zero: none is needed
 	Over                                       bool
 }
 
@@ -362,6 +363,7 @@ func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
 	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service, Leader: v.leader[visit.ClinicianID],
 		Starts: visit.StartsAt.Format(time.RFC3339), State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
+	out.Interpreted = s.interpreterState(visit.Visit, v.own)
 	if visit.needsHelp && visit.toCome() && !out.Over {
 		out.Help = helpState(v.own)
 	}

@@ -103,3 +103,33 @@ func TestDeskSchedule(t *testing.T) {
 		t.Error("who may not plan is led to the form")
 	}
 }
+
+// TestDeskShowsInterpreters: lists and the schedule say which visits have an interpreter who is not confirmed yet, until they are over.
+func TestDeskShowsInterpreters(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	q := p.request()
+	q.Interpreter, q.InterpreterLanguage = visits.InterpreterRequested, "so"
+	v, _, err := p.Create(t.Context(), p.scheduler, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := []string{"/desk", "/desk/schedule?day=2026-11-24", "/desk/schedule?day=2026-11-24&view=week&by=service"}
+	for _, page := range pages {
+		wantWords(t, r.get(page), "Interpreter requested: Somali")
+	}
+	if err := p.BookInterpreter(t.Context(), p.scheduler, v.ID, visits.InterpreterConfirmed, "so"); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		wantWords(t, r.get(page), "Interpreter confirmed: Somali")
+	}
+	if err := p.Cancel(t.Context(), p.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		if strings.Contains(words(r.get(page)), "Somali") {
+			t.Errorf("%s looks for an interpreter for a visit that was called off", page)
+		}
+	}
+}

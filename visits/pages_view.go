@@ -79,6 +79,7 @@ type visitView struct {
 	Confidential  bool
 	Series        string    // path of the page of its series; "": it belongs to none
 	Help          stateView // whether somebody needs help with their devices before it; zero: nobody, as far as is known
+	Interpreted   stateView // in lists: whether the interpreter is confirmed; zero: none is needed, or it is over
 }
 
 // stateView is a state in words, and the tone of its tag: "", brand, good, warn or danger.
@@ -180,7 +181,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 	if v.SeriesID != "" {
 		view.Series = visitPath(v.ID) + "/series"
 	}
-	view.Help = s.helpWords(v, own)
+	view.Help, view.Interpreted = s.helpWords(v, own), s.interpreterState(v, own)
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)
@@ -192,6 +193,18 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 		view.People = append(view.People, p)
 	}
 	return view
+}
+
+// interpreterState says in lists whether the interpreter of a visit to come is confirmed: whoever looks there finds what is left to arrange.
+func (s *Service) interpreterState(v Visit, own *words.Words) stateView {
+	tone := ""
+	switch {
+	case s.over(v):
+		return stateView{}
+	case v.Interpreter == InterpreterRequested:
+		tone = "warn"
+	}
+	return stateView{InterpreterWords(v, own), tone}
 }
 
 // moment says a time of day, and the day too where it is not that of the visit.

@@ -40,11 +40,11 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 	where, args := q.where()
 	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (v scheduled, err error) {
 		var starts, ends int64
-		err = r.Scan(&v.ID, &v.Service, &starts, &ends, &v.State, &v.ServiceID, &v.ClinicianID, &v.patient)
+		err = r.Scan(&v.ID, &v.Service, &starts, &ends, &v.State, &v.ServiceID, &v.ClinicianID, &v.Interpreter, &v.InterpreterLanguage, &v.patient)
 		v.StartsAt, v.EndsAt = store.Time(starts), store.Time(ends)
 		v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
 		return v, err
-	}, `SELECT id, service, starts_at, ends_at, state, service_id, clinician_id,
+	}, `SELECT id, service, starts_at, ends_at, state, service_id, clinician_id, interpreter, interpreter_language,
 		COALESCE((SELECT i.name FROM invitations i WHERE i.visit_id = visits.id AND i.role = 'patient' ORDER BY i.id LIMIT 1), '')
 		FROM visits WHERE `+where+` ORDER BY starts_at, id LIMIT ?`, append(args, mostShown)...)
 	if err != nil {

@@ -222,9 +222,7 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 	if v.ClinicianID != a.actor.ID {
 		e.Leader = a.leaders[v.ClinicianID]
 	}
-	if v.Interpreter != visits.InterpreterNone {
-		e.Interpreter = a.own.T("queue.interpreter."+string(v.Interpreter), "language", a.language(v.InterpreterLanguage))
-	}
+	e.Interpreter = visits.InterpreterWords(v, a.own)
 	if years, known := v.Age(a.zone); known && a.actor.May(auth.VisitSeeAge) {
 		e.Age = a.own.T("queue.age", "years", years)
 	}

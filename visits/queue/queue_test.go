@@ -38,7 +38,7 @@ func TestTheDay(t *testing.T) {
 	ada, ben := c.signIn("Ada Sample", auth.Clinician), c.signIn("Ben Sample", auth.Clinician)
 	sam := c.signIn("Sam Sample", auth.Scheduler)
 	soon := c.book(ada, 20, func(r *visits.Request) {
-		r.Interpreter, r.InterpreterLanguage = visits.InterpreterConfirmed, "es"
+		r.Interpreter, r.InterpreterLanguage = visits.InterpreterConfirmed, "ase"
 	})
 	late := c.book(ada, -10)
 	c.book(ada, 24*60) // another day
@@ -58,7 +58,7 @@ func TestTheDay(t *testing.T) {
 	page := ada.get(queue.Path)
 	g := page.groups()
 	wants(t, g["waiting"], "Nobody is waiting.")
-	wants(t, g["next"], "07:20–07:50", "Robin Example", "age 14", "Links work", "Cardiology · Interpreter confirmed: Español", "Kim Example Parent or guardian · English Not here yet",
+	wants(t, g["next"], "07:20–07:50", "Robin Example", "age 14", "Links work", "Cardiology · Interpreter confirmed: American Sign Language", "Kim Example Parent or guardian · English Not here yet",
 		"06:50–07:20", "Due", "Running late", "No-show : Robin Example")
 	wants(t, g["over"], "Cancelled")
 	wantsNot(t, page.body, "Lou Example", "Max Example", "Ada Sample</b>", "2025550", "202-555-0")
