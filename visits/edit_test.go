@@ -3,6 +3,7 @@ package visits_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -133,7 +134,7 @@ func TestDeskEdits(t *testing.T) {
 	r := d.signIn(auth.Scheduler)
 	v, links := d.visit(func(q *visits.Request) { q.People[2].Email = "wrong@example.org" })
 	page := "/desk/visits/" + v.ID
-	wantWords(t, r.get(page+"/edit"), "Change service", "Confidential visit")
+	wantWords(t, r.get(page+"/edit"), "Change service or clinician", "Confidential visit")
 	wantWords(t, r.post(page+"/edit", url.Values{"service": {"Neurology"}, "confidential": {"yes"}}), "Parents and guardians get no message about a confidential visit")
 	if got := r.post(page+"/edit", url.Values{"service": {"Neurology"}, "confidential": {"no"}}).Header().Get("Location"); got != page+"?done=edited" {
 		t.Errorf("edited: to %q", got)
@@ -180,4 +181,38 @@ func TestDeskEditsOfOldPages(t *testing.T) {
 			t.Errorf("%q is written to at %q", p.Name.Reveal(), p.Email.Reveal())
 		}
 	}
+}
+
+// TestDeskGivesVisitsAway: a scheduler gives a visit to another clinician, who may have another one then if that is said, and never from an old page.
+func TestDeskGivesVisitsAway(t *testing.T) {
+	c := newClinic(t)
+	r := newDeskOf(t, c.hospital).signIn(auth.Scheduler)
+	v, _ := c.book()
+	page := "/desk/visits/" + v.ID + "/edit"
+	wantWords(t, r.get(page), "Canary Clinicianname doctor Canary Clinicianname nurse", "Whoever led it before is invited no more")
+	give := func(from, to string, more ...string) *httptest.ResponseRecorder {
+		t.Helper()
+		form := url.Values{"service": {v.Service}, "confidential": {"no"}, "clinician": {to}, "was_clinician": {from}}
+		for _, name := range more {
+			form.Set(name, "yes")
+		}
+		return r.post(page, form)
+	}
+	led := func(w *httptest.ResponseRecorder, status int, by string) {
+		t.Helper()
+		if got := c.show(v.ID).ClinicianID; w.Code != status || got != by {
+			t.Errorf("%d, led by %s: want %d, %s\n%s", w.Code, got, status, by, words(w))
+		}
+	}
+	led(give(c.ada.ID, c.ben.ID), http.StatusSeeOther, c.ben.ID)
+	led(give(c.ben.ID, c.ben.ID), http.StatusSeeOther, c.ben.ID)
+	led(give(c.ada.ID, c.scheduler.ID), http.StatusConflict, c.ben.ID)
+	w := give(c.ben.ID, c.scheduler.ID)
+	led(w, http.StatusUnprocessableEntity, c.ben.ID)
+	wantWords(t, w, "Choose a clinician who works here")
+	c.book()
+	w = give(c.ben.ID, c.ada.ID)
+	led(w, http.StatusUnprocessableEntity, c.ben.ID)
+	wantWords(t, w, "has another visit at this time", "Plan it all the same")
+	led(give(c.ben.ID, c.ada.ID, "allow_overlap"), http.StatusSeeOther, c.ada.ID)
 }

@@ -1,10 +1,12 @@
 package visits
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
@@ -15,8 +17,10 @@ import (
 type editForm struct {
 	Service      string
 	Confidential bool
+	Clinician    string            // account of who leads it; empty: nobody who has one
 	Was          map[string]string // what the fields held when the page was drawn
 	Services     []string          // the names of those that the visit's site knows
+	Clinicians   []choice          // who may lead it, and who does
 	Action, Back string
 	About        []fact
 	Problems     web.Problems
@@ -28,12 +32,12 @@ func (d *Desk) editForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	d.showEdit(w, r, http.StatusOK, v, editForm{Service: v.Service, Confidential: v.Confidential, Was: editFields(v)})
+	d.showEdit(w, r, http.StatusOK, v, editForm{Service: v.Service, Confidential: v.Confidential, Clinician: v.ClinicianID, Was: editFields(v)})
 }
 
 // editFields are what the fields hold of a visit as it is.
 func editFields(v Visit) map[string]string {
-	return map[string]string{"service": v.Service, "confidential": map[bool]string{true: "yes", false: "no"}[v.Confidential]}
+	return map[string]string{"service": v.Service, "confidential": map[bool]string{true: "yes", false: "no"}[v.Confidential], "clinician": v.ClinicianID}
 }
 
 // wasOf is what the fields of a form held when it was drawn, which comes along in hidden fields; what does not is as it is now. Only what differs from it is
@@ -57,9 +61,35 @@ func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Vi
 	for _, s := range services {
 		f.Services = append(f.Services, s.Text)
 	}
+	if f.Clinicians, err = d.mayLead(r, v); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	f.Action, f.Back = visitPath(v.ID)+"/edit", visitPath(v.ID)
 	f.About = asked{visit: v, service: d.service, zone: d.readerZone(r), own: own}.aboutVisit()
 	d.pages.Render(w, r, status, "desk/edit", web.Page{Title: own.T("desk.edit.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+}
+
+// mayLead are the clinicians with an account, and whoever leads the visit: ids and names. There are none where nobody can be chosen.
+func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
+	if d.service.config.Colleagues == nil {
+		return nil, nil
+	}
+	colleagues, err := d.service.config.Colleagues.Colleagues(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	known := false
+	for _, c := range colleagues {
+		if c.Role == auth.Clinician || c.ID == v.ClinicianID {
+			known = known || c.ID == v.ClinicianID
+			all = append(all, choice{c.ID, c.Name.Reveal()})
+		}
+	}
+	if len(all) > 0 && !known { // nobody with an account leads it, or somebody who has none any more
+		all = slices.Insert(all, 0, choice{v.ClinicianID, d.pages.Words(r).T("desk.schedule.nobody")})
+	}
+	return all, nil
 }
 
 // mayBe are the services that a visit may be of instead: ids and names.
@@ -93,7 +123,10 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	f := editForm{Service: strings.TrimSpace(r.PostForm.Get("service")), Confidential: r.PostForm.Get("confidential") == "yes", Was: wasOf(r, editFields(v))}
+	f := editForm{Service: strings.TrimSpace(r.PostForm.Get("service")), Confidential: r.PostForm.Get("confidential") == "yes", Clinician: v.ClinicianID, Was: wasOf(r, editFields(v))}
+	if r.PostForm.Has("clinician") {
+		f.Clinician = r.PostForm.Get("clinician")
+	}
 	services, err := d.mayBe(r, v)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -112,23 +145,44 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		e.ServiceID = &id
 	}
 	_, err = d.service.Edit(ctx, actor, v.ID, e)
+	if was := f.Was["clinician"]; err == nil && f.Clinician != was {
+		err = d.service.HandOver(ctx, actor, v.ID, HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
+	}
 	if err == nil {
 		web.Redirect(w, r, visitPath(v.ID)+"?done=edited")
 		return
 	}
+	var p *fault.Problem
 	fields, ok := fault.FieldsOf(err)
-	if !ok {
+	switch {
+	case ok:
+		f.Problems = editProblems(fields, d.pages.Words(r))
+	case errors.As(err, &p) && p.Key == overlapKey:
+		f.Problems = web.Problems{{Field: "allow_overlap", Text: d.pages.Words(r).T("problem." + overlapKey)}}
+	default:
 		web.Problem(w, r, err)
 		return
 	}
-	f.Problems = editProblems(fields, d.pages.Words(r))
 	d.showEdit(w, r, http.StatusUnprocessableEntity, v, f)
+}
+
+// ifLedBy refuses to give a visit to somebody else that a colleague has given away since the form was shown.
+func ifLedBy(account string) func(Visit) error {
+	return func(v Visit) error {
+		if v.ClinicianID != account {
+			return fault.Changed()
+		}
+		return nil
+	}
 }
 
 // editProblems says in words what is wrong with a visit that was edited, each thing once.
 func editProblems(fields []fault.Field, own *words.Words) (all web.Problems) {
 	for _, e := range fields {
 		p := web.FieldProblem{Field: "service", Text: own.T("desk.wrong.service.empty")} // also one that was closed a moment ago
+		if e.Field == "to" {
+			p = web.FieldProblem{Field: "clinician", Text: own.T("desk.edit.wrong.clinician")}
+		}
 		switch e.Key {
 		case "plain", "long":
 			p.Text = own.T("desk.wrong.service."+e.Key, "max", maxTextRunes)
