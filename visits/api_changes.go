@@ -46,11 +46,15 @@ func (s *Service) registerChanges(a *api.API) {
 			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: as it is"`
 			Service      *string `json:"service,omitempty" doc:"Not there: the name of service_id, or as it is"`
 			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
+
+			Interpreter         *Interpreter `json:"interpreter,omitempty" doc:"requested or confirmed; empty: none is needed. Not there: as it is"`
+			InterpreterLanguage *string      `json:"interpreter_language,omitempty" maxLength:"35" doc:"BCP 47; needed with interpreter. Not there: as it is" example:"ase"`
 		}
 	}
-	api.Register(a, call("edit-visit", http.MethodPatch, apiPath+"/{visit}/booking", auth.VisitSchedule, http.StatusOK, "Change what a visit is about, and whether it is confidential"),
+	api.Register(a, call("edit-visit", http.MethodPatch, apiPath+"/{visit}/booking", auth.VisitSchedule, http.StatusOK, "Change what a visit is about, whether it is confidential, and whether it has an interpreter"),
 		func(ctx context.Context, in *editInput) (*visitOutput, error) {
-			v, err := s.Edit(ctx, web.Actor(ctx), in.Visit, Edit{ServiceID: in.Body.ServiceID, Service: in.Body.Service, Confidential: in.Body.Confidential, If: still(in.IfMatch)})
+			v, err := s.Edit(ctx, web.Actor(ctx), in.Visit, Edit{ServiceID: in.Body.ServiceID, Service: in.Body.Service, Confidential: in.Body.Confidential,
+				Interpreter: in.Body.Interpreter, InterpreterLanguage: in.Body.InterpreterLanguage, If: still(in.IfMatch)})
 			if err != nil {
 				return nil, err
 			}

@@ -20,10 +20,13 @@ type Edit struct {
 	Service      *string // its name; nil: that of ServiceID, or as it is
 	Confidential *bool   // nil: as it is
 
+	Interpreter         *Interpreter // whether there is one; nil: as it is
+	InterpreterLanguage *string      // of which language (BCP 47); nil: as it is, and none where there is no interpreter
+
 	If func(Visit) error // judges the visit as it is, within the act; nil: it is right
 }
 
-// Edit changes what a visit that is not over is about, and whether it is confidential. What is wrong is a fault.NotValid; a visit cannot become confidential
+// Edit changes what a visit that is not over is about, whether it is confidential, and whether it has an interpreter. What is wrong is a fault.NotValid; a visit cannot become confidential
 // while somebody is invited who must not hear of it.
 func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Edit) (Visit, error) {
 	var known practice
@@ -59,11 +62,13 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 		if err := fault.InvalidAll(known.checkEdit(v, old)...); err != nil {
 			return err
 		}
-		if v.Service == old.Service && v.ServiceID == old.ServiceID && v.Confidential == old.Confidential {
+		if v.Service == old.Service && v.ServiceID == old.ServiceID && v.Confidential == old.Confidential && v.Interpreter == old.Interpreter && v.InterpreterLanguage == old.InterpreterLanguage {
 			return nil
 		}
-		a.Detail = fmt.Sprintf("service %t, confidential %t", v.Service != old.Service || v.ServiceID != old.ServiceID, v.Confidential)
-		if _, err := tx.ExecContext(ctx, `UPDATE visits SET service = ?, service_id = ?, confidential = ? WHERE id = ?`, v.Service, v.ServiceID, number(v.Confidential), v.ID); err != nil {
+		a.Detail = fmt.Sprintf("service %t, confidential %t, interpreter from %s to %s", v.Service != old.Service || v.ServiceID != old.ServiceID, v.Confidential,
+			wordOf(old.Interpreter), wordOf(v.Interpreter))
+		if _, err := tx.ExecContext(ctx, `UPDATE visits SET service = ?, service_id = ?, confidential = ?, interpreter = ?, interpreter_language = ? WHERE id = ?`,
+			v.Service, v.ServiceID, number(v.Confidential), string(v.Interpreter), v.InterpreterLanguage, v.ID); err != nil {
 			return fmt.Errorf("edit a visit: %w", err)
 		}
 		return s.changed(ctx, tx, ChangeBooking, v, "")
@@ -88,11 +93,22 @@ func (e Edit) apply(v *Visit, known practice) {
 	if e.Confidential != nil {
 		v.Confidential = *e.Confidential
 	}
+	if e.Interpreter != nil {
+		if v.Interpreter = *e.Interpreter; v.Interpreter == InterpreterNone {
+			v.InterpreterLanguage = ""
+		}
+	}
+	if e.InterpreterLanguage != nil {
+		v.InterpreterLanguage = tidyTag(*e.InterpreterLanguage)
+	}
 }
 
 // checkEdit says what is wrong with a visit that was edited.
 func (p *practice) checkEdit(v, old Visit) []fault.Field {
 	wrong := slices.Clone(p.wrong)
+	if v.Interpreter != old.Interpreter || v.InterpreterLanguage != old.InterpreterLanguage {
+		wrong = append(wrong, checkInterpreter(v.Interpreter, v.InterpreterLanguage)...)
+	}
 	if key, detail := checkLine(v.Service); key != "" {
 		wrong = append(wrong, fault.Field{Field: "service", Key: key, Detail: detail})
 	}

@@ -122,6 +122,23 @@ func TestEditOverHTTP(t *testing.T) {
 	if r := f.do(http.MethodPatch, "/api/v1/visits/"+v.ID+"/booking", `{"service":"Neurology"}`, bearer(f.key)); r.StatusCode != http.StatusOK || r.json(t)["service"] != "Neurology" {
 		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
+	for _, c := range []struct {
+		body, interpreter, tag string
+		status                 int
+	}{
+		{`{"interpreter":"requested"}`, "", "", http.StatusUnprocessableEntity},
+		{`{"interpreter":"requested","interpreter_language":"so"}`, "requested", "so", http.StatusOK},
+		{`{"interpreter":"perhaps"}`, "requested", "so", http.StatusUnprocessableEntity},
+		{`{"interpreter":"confirmed"}`, "confirmed", "so", http.StatusOK},
+		{`{"interpreter_language":"zh-hans"}`, "confirmed", "zh-Hans", http.StatusOK},
+		{`{"service":"Cardiology"}`, "confirmed", "zh-Hans", http.StatusOK},
+		{`{"interpreter":""}`, "", "", http.StatusOK},
+	} {
+		r := f.do(http.MethodPatch, "/api/v1/visits/"+v.ID+"/booking", c.body, bearer(f.key))
+		if now := f.show(v.ID); r.StatusCode != c.status || string(now.Interpreter) != c.interpreter || now.InterpreterLanguage != c.tag {
+			t.Errorf("%s: %d %s; the interpreter is %q of %q", c.body, r.StatusCode, r.body, now.Interpreter, now.InterpreterLanguage)
+		}
+	}
 	path := "/api/v1/visits/" + v.ID + "/invitations/" + links[2].Invitation.ID
 	if r := f.do(http.MethodPatch, path, `{"email":"right@example.org"}`, bearer(f.key)); r.StatusCode != http.StatusOK || r.json(t)["email"] != "right@example.org" || r.json(t)["generation"] != 2.0 {
 		t.Errorf("%d %s", r.StatusCode, r.body)

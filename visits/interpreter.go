@@ -13,9 +13,7 @@ import (
 
 // BookInterpreter says whether a visit that is not over has an interpreter, and of which language (BCP 47; empty with none). What is wrong is a fault.NotValid.
 func (s *Service) BookInterpreter(ctx context.Context, actor auth.Actor, visit string, i Interpreter, tag string) error {
-	if t, err := language.Parse(tag); err == nil && tag != "" {
-		tag = t.String()
-	}
+	tag = tidyTag(tag)
 	return s.act(ctx, actor, "visit.interpreter", auth.VisitSchedule, store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, visit)
 		if err != nil {
@@ -37,6 +35,14 @@ func (s *Service) BookInterpreter(ctx context.Context, actor auth.Actor, visit s
 		}
 		return s.changed(ctx, tx, ChangeBooking, v, "")
 	})
+}
+
+// tidyTag writes the tag of a language as it is written.
+func tidyTag(tag string) string {
+	if t, err := language.Parse(tag); err == nil && tag != "" {
+		return t.String()
+	}
+	return tag
 }
 
 func wordOf(i Interpreter) string {
