@@ -255,7 +255,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}{
 		{map[int]string{0: "MRN-1"}, "Patient number Another patient has this number"},
 		{map[int]string{1: ""}, "Patient name Enter the patient’s name"},
-		{map[int]string{2: "31.5.2012"}, "Birth date Enter a real date of birth"},
+		{map[int]string{2: "31.5.2012"}, "Birth date Enter a real date of birth as in 2012-05-31"},
 		{map[int]string{3: "klingon"}, "Language Choose one of the languages"},
 		{map[int]string{4: "12"}, "Patient phone Enter a telephone number"},
 		{map[int]string{5: "Somebody"}, "Guardian email Enter a telephone number or an email address"},

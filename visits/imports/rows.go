@@ -298,6 +298,10 @@ func (r *reader) invite(l *Line, known, p people.Patient) {
 // takePatient says what is wrong with a new patient by the columns they come from.
 func (r *reader) takePatient(line int, p people.Patient, e fault.Field) {
 	columns := map[string]Column{"name": PatientName, "birth_date": BirthDate, "language": Language, "number": PatientNumber}
+	if e.Field == "birth_date" && e.Key == "odd" { // forms ask for it in another way
+		r.add(line, BirthDate, "imports.wrong.birth_date")
+		return
+	}
 	if c, ok := columns[e.Field]; ok {
 		most := people.MaxName
 		if c == PatientNumber {
@@ -332,6 +336,9 @@ func (r *reader) takeVisit(line int, e fault.Field) {
 		return
 	case e.Field == "minutes":
 		r.add(line, c, "desk.wrong.minutes.range", "min", visits.MinMinutes, "max", visits.MaxMinutes)
+		return
+	case e.Field == "birth_date" && e.Key == "odd":
+		r.add(line, c, "imports.wrong.birth_date")
 		return
 	case e.Field == "interpreter_language":
 		r.add(line, c, "imports.wrong.interpreter")
