@@ -22,6 +22,7 @@ const (
 	MaxQuery  = 100 // characters
 	MaxWords  = 12
 	leastTold = 2 // letters and digits; of Chinese characters one
+	leastBare = 3 // digits of a number without its zeros: what begins with one or two of them is the birth date of most
 )
 
 // part is one word of a search, in each of its spellings.
@@ -52,7 +53,7 @@ func parseSearch(query string) ([]part, error) {
 		if bare, ok := strings.CutPrefix(word, article); ok && utf8.RuneCountInString(bare) > 1 {
 			p = append(p, bare)
 		}
-		if bare := strings.TrimLeft(word, "0"); bare != "" && bare != word {
+		if bare := strings.TrimLeft(word, "0"); len(bare) >= leastBare && bare != word {
 			p = append(p, bare)
 		}
 		letters += utf8.RuneCountInString(word)

@@ -67,6 +67,8 @@ func TestNumbersAndDatesAreFound(t *testing.T) {
 		"mrn0012345":        "One",
 		"12345":             "One",
 		"0012345":           "One",
+		"00012345":          "One",
+		"0020":              "", // not who was born in 2009 or 2012
 		"123":               "One",
 		"345":               "",
 		"2012-04-03":        "One",
