@@ -3,6 +3,7 @@ package visits_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/calendar"
 )
 
 // clinic is a practice with two clinicians who can sign in.
@@ -329,5 +331,37 @@ func TestLeading(t *testing.T) {
 	}
 	if all, err := c.Leading(t.Context(), c.db, noon.Add(time.Second), noon.Add(time.Hour), c.ada.ID, nil); err != nil || len(all) != 0 {
 		t.Errorf("outside of the time: %v, %v", all, err)
+	}
+}
+
+// TestWayOfClinicians: letters tell clinicians with an account to come from their queue, for no link was sent to them; everybody else comes by a link.
+func TestWayOfClinicians(t *testing.T) {
+	c := newClinic(t)
+	v, _ := c.book()
+	if err := c.HandOver(t.Context(), c.ada, v.ID, visits.HandOver{To: c.ben.ID}); err != nil {
+		t.Fatal(err)
+	}
+	v = c.show(v.ID)
+	for _, i := range v.Invitations {
+		e, err := c.CalendarEvent(t.Context(), v, i, book(t).In("en"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := strings.ReplaceAll(string(e.File(calendar.Save, c.now())), "\r\n ", "")
+		byQueue := strings.Contains(file, "open the visit from your queue:\\n"+e.Queue)
+		if want := i.Role == auth.Clinician; byQueue != want || strings.HasSuffix(e.Queue, "/queue") != want || strings.Contains(e.OwnWay(), "the link that the hospital sent") == want {
+			t.Errorf("%s: %q\n%s", i.Role, e.OwnWay(), file)
+		}
+	}
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(auth.Coordinator), c.ben.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range v.Invitations {
+		if i.StaffID == c.ada.ID { // who is a clinician still
+			continue
+		}
+		if e, err := c.CalendarEvent(t.Context(), v, i, book(t).In("en")); err != nil || e.Queue != "" {
+			t.Errorf("%s: %q, %v", i.Role, e.Queue, err)
+		}
 	}
 }

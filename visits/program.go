@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/mail"
 	"slices"
+	"strings"
 
 	"housecall/auth"
 	"housecall/platform/store"
@@ -132,6 +133,24 @@ func (s *Service) LinkToSend(v Visit, i Invitation) string {
 	return s.linkURL(i.ID, i.Generation)
 }
 
+// QueuePath is the page from which clinicians with an account come into their visits.
+const QueuePath = "/queue"
+
+// queueOf is the address of the page from which somebody comes into a visit; "": who has no clinician's account comes by a link.
+func (s *Service) queueOf(ctx context.Context, i Invitation) (string, error) {
+	if i.Role != auth.Clinician || i.StaffID == "" || s.config.Colleagues == nil {
+		return "", nil
+	}
+	c, err := s.config.Colleagues.Colleague(ctx, i.StaffID)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return "", err
+	}
+	if c.Role != auth.Clinician {
+		return "", nil
+	}
+	return strings.TrimSuffix(s.config.PublicURL, "/") + QueuePath, nil
+}
+
 // CalendarEvent is a visit as one person's calendar shows it. The service is not named there: it may tell why somebody comes.
 func (s *Service) CalendarEvent(ctx context.Context, v Visit, i Invitation, own *words.Words) (calendar.Event, error) {
 	site, err := s.SiteOf(ctx, v)
@@ -142,10 +161,14 @@ func (s *Service) CalendarEvent(ctx context.Context, v Visit, i Invitation, own 
 	if from, err := mail.ParseAddress(s.config.MailFrom); err == nil {
 		organizer = from.Address
 	}
+	queue, err := s.queueOf(ctx, i)
+	if err != nil {
+		return calendar.Event{}, err
+	}
 	return calendar.Event{
 		UID: v.ID, Sequence: v.Sequence, Starts: v.StartsAt, Ends: v.EndsAt, Zone: site.Zone, Created: v.CreatedAt,
 		Site: site.Name, Phone: site.Phone, Organizer: organizer,
 		Reader: calendar.Person{Name: i.Name, Email: i.Email, Role: i.Role}, Words: own,
-		Link: s.linkURL(i.ID, i.Generation), AsksBirthDate: v.AskBirthDate && OfFamily(i.Role),
+		Link: s.linkURL(i.ID, i.Generation), AsksBirthDate: v.AskBirthDate && OfFamily(i.Role), Queue: queue,
 	}, nil
 }

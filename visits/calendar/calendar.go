@@ -69,6 +69,7 @@ type Event struct {
 	// Link is the reader's own. It stands in the file only when it AsksBirthDate: whoever sees the calendar could open it otherwise.
 	Link          string
 	AsksBirthDate bool
+	Queue         string // address of the page from which the reader comes in, signed in; empty: they come by a link
 }
 
 // Person is whose calendar it is.
@@ -210,8 +211,16 @@ func (e Event) showsLink(p Purpose) bool {
 	return e.Link != "" && e.AsksBirthDate && (p == Invite || p == Save)
 }
 
+// OwnWay says how the reader comes in where no link is told.
+func (e Event) OwnWay() string {
+	if e.Queue != "" {
+		return e.Words.T("calendar.own_queue") + "\n" + e.Queue
+	}
+	return e.Words.T("calendar.own_link")
+}
+
 func (e Event) description(p Purpose) string {
-	text, phone := e.Words.T("calendar.own_link"), "calendar.phone"
+	text, phone := e.OwnWay(), "calendar.phone"
 	switch {
 	case p == CallOff:
 		text, phone = e.Words.T("calendar.cancelled"), "calendar.questions"

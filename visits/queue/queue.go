@@ -40,7 +40,7 @@ var Rules = []auth.Rule{
 }
 
 // Path is where the queue is. Its pages live below.
-const Path = "/queue"
+const Path = visits.QueuePath
 
 // Links is the entry of the navigation of clinicians, who come home to it, and DeskLinks that of everybody else.
 func Links() []web.Link { return []web.Link{{Path: Path, Words: "queue.nav", Action: Lead}} }

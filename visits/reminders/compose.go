@@ -154,7 +154,7 @@ func (l letter) paragraphs() []string {
 // way says how to come in.
 func (l letter) way() []string {
 	if l.link == "" {
-		return []string{l.T("calendar.own_link")}
+		return []string{l.event.OwnWay()}
 	}
 	return []string{l.T("calendar.open") + "\n" + l.link, l.T("desk.message.birth_date") + " " + l.T("desk.message.only")}
 }

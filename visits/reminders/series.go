@@ -191,7 +191,7 @@ func (all letters) paragraphs() []string {
 	reminded := !slices.ContainsFunc(all[1:], func(l letter) bool { return !l.reminded })
 	switch {
 	case first.link == "":
-		said = append(said, first.T("calendar.own_link"))
+		said = append(said, first.event.OwnWay())
 	case first.sms:
 		said = append(said, first.T("reminders.series_first")+"\n"+first.link)
 	default:
