@@ -60,11 +60,17 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Note(func(context.Context, auth.Actor, string, *catalogues.Words) (note visits.VisitNote, err error) {
+		return note, nil
+	})
 	d.Note(func(_ context.Context, actor auth.Actor, visit string, _ *catalogues.Words) (note visits.VisitNote, err error) {
 		if actor.Role == auth.Admin {
 			note = visits.VisitNote{Text: "A note of another part", Button: "More of it", Path: "/elsewhere/" + visit}
 		}
 		return note, nil
+	})
+	d.Note(func(_ context.Context, _ auth.Actor, visit string, _ *catalogues.Words) (visits.VisitNote, error) {
+		return visits.VisitNote{Button: "Of a third part", Path: "/third/" + visit}, nil
 	})
 	routes := web.NewRoutes(accounts.Guards())
 	accounts.Routes(routes)

@@ -39,7 +39,7 @@ type Desk struct {
 	zone    *time.Location
 	beside  []web.Link
 	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
-	note    func(context.Context, auth.Actor, string, *words.Words) (VisitNote, error)     // likewise
+	notes   []func(context.Context, auth.Actor, string, *words.Words) (VisitNote, error)
 }
 
 // VisitNote is what another part says on a visit's page, with a button that leads to more of it. No path: it says nothing.
@@ -47,7 +47,7 @@ type VisitNote struct{ Text, Button, Path string }
 
 // Note has a visit's page say what another part has to say of the visit to whoever reads it. Call it before the desk is open.
 func (d *Desk) Note(note func(ctx context.Context, actor auth.Actor, visit string, own *words.Words) (VisitNote, error)) {
-	d.note = note
+	d.notes = append(d.notes, note)
 }
 
 // Attend has the list say what somebody must look at, with the path of where; an empty text: nothing. Call it before the desk is open.
@@ -193,11 +193,13 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 		}
 		view.People[i].Consent = d.consentView(texts, v.Invitations[i], consents, zone, own)
 	}
-	if d.note != nil {
-		if view.Note, err = d.note(r.Context(), actor, v.ID, own); err != nil {
+	for _, note := range d.notes {
+		n, err := note(r.Context(), actor, v.ID, own)
+		if err != nil {
 			web.Problem(w, r, err)
 			return
 		}
+		view.Notes = append(view.Notes, n)
 	}
 	view.Invite = f
 	switch done := r.URL.Query().Get("done"); done {

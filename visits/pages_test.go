@@ -223,7 +223,7 @@ func TestDeskRoutesByRole(t *testing.T) {
 	for _, role := range []auth.Role{"", auth.Scheduler, auth.Admin, auth.Coordinator, auth.Observer} {
 		readers[role] = d.signIn(role)
 	}
-	wantWords(t, readers[auth.Admin].get(path), "A note of another part", "More of it")
+	wantWords(t, readers[auth.Admin].get(path), "A note of another part", "More of it", "Of a third part")
 	if page := readers[auth.Scheduler].get(path).Body.String(); strings.Contains(page, "/elsewhere/") {
 		t.Error("a scheduler is shown what another part says to administrators alone")
 	}

@@ -51,7 +51,7 @@ type dayView struct {
 
 // visitView is one visit, in words.
 type visitView struct {
-	Note          VisitNote // of another part
+	Notes         []VisitNote // of other parts
 	Path          string
 	Title         string // service and time
 	Service       string

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/api"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -33,6 +34,18 @@ type attendanceView struct {
 }
 
 type eventView struct{ At, Text string }
+
+// Note leads from a visit's page to its record, once somebody has come, whoever may read those of all visits.
+func (s *Service) Note(ctx context.Context, actor auth.Actor, visit string, said *words.Words) (visits.VisitNote, error) {
+	if actor.Role == auth.Clinician || !s.config.Policy.Allows(actor, RecordRead) {
+		return visits.VisitNote{}, nil
+	}
+	v, err := s.config.Visits.Visit(ctx, visit)
+	if err != nil || v.State == visits.Scheduled || v.State == visits.Cancelled {
+		return visits.VisitNote{}, err
+	}
+	return visits.VisitNote{Button: said.T("record.title"), Path: recordPath(visit)}, nil
+}
 
 func (s *Service) serveRecord(w http.ResponseWriter, r *http.Request) {
 	record, err := s.Record(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))

@@ -44,6 +44,15 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	planned := c.visit(doctor)
+	for role, want := range map[auth.Role]string{auth.Coordinator: "/desk/visits/" + v.ID + "/record", auth.Admin: "/desk/visits/" + v.ID + "/record", auth.Scheduler: "", auth.Clinician: ""} {
+		who := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role}
+		n, err := c.Note(t.Context(), who, v.ID, c.book.In("en"))
+		before, errBefore := c.Note(t.Context(), who, planned.ID, c.book.In("en"))
+		if err != nil || errBefore != nil || n.Path != want || before.Path != "" {
+			t.Errorf("the page of a visit leads a %s to %q, and before it to %q: %v, %v", role, n.Path, before.Path, err, errBefore)
+		}
+	}
 	if len(r.Events) != 7 || !r.Began.Equal(at(3)) || !r.Ended.Equal(at(21)) {
 		t.Errorf("%d events, from %v to %v", len(r.Events), r.Began, r.Ended)
 	}

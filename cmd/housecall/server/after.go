@@ -27,6 +27,7 @@ func (s *Server) openAfter(ctx context.Context, h *house) error {
 	}
 	service.Routes(h.routes)
 	service.API(h.calls)
+	h.desk.Note(service.Note)
 	s.after = service
 	s.measure()
 	return nil
