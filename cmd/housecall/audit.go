@@ -55,8 +55,7 @@ func (o *deskOptions) verifyAudit(ctx context.Context, db *store.DB, path string
 	}
 	checkpoints, err := audit.OpenCheckpoints(path)
 	switch {
-	case own && errors.Is(err, fs.ErrNotExist):
-		o.warn("there is no file of checkpoints at " + path + ": whoever can write to the database could have cut off what it says at its end")
+	case own && errors.Is(err, fs.ErrNotExist): // the report says that nothing was in it
 	case err != nil:
 		return err
 	default:
@@ -73,8 +72,13 @@ func (o *deskOptions) verifyAudit(ctx context.Context, db *store.DB, path string
 	if err := o.tellAudit(report); err != nil {
 		return err
 	}
-	if !report.Whole() {
+	switch {
+	case !report.Whole():
 		return errChanged
+	case report.InFile == 0 && report.Checkpoints > 0: // whoever cut the log off would remove what tells so, and a nightly check looks at nothing but how this ends
+		return errors.New("there is no checkpoint in a file at " + path + ", so nobody can say that nothing was cut off at the end: name your copy with --checkpoints")
+	case report.InFile == 0:
+		o.warn("nothing is sealed yet")
 	}
 	return nil
 }

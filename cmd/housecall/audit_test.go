@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,13 +42,32 @@ func TestAuditVerify(t *testing.T) {
 	d.do(0, create()...)
 	d.do(0, create()...)
 	out, warned := d.do(0, "audit", "verify")
-	if !strings.Contains(out, "2 rows are not sealed yet") || !strings.Contains(warned, "no file of checkpoints") {
+	if !strings.Contains(out, "2 rows are not sealed yet") || !strings.Contains(warned, "nothing is sealed yet") {
 		t.Errorf("before the seal: %s%s", out, warned)
 	}
 	db := storetest.Open(t, d.database, store.Options{})
 	d.seal(db)
 	if out, warned := d.do(0, "audit", "verify"); out != "2 rows; 2 sealed by 1 checkpoints\nThe audit log is as it was sealed.\n" || warned != "" {
 		t.Errorf("sealed: %s%s", out, warned)
+	}
+	file := filepath.Join(d.data, "audit-checkpoints")
+	if err := os.Rename(file, file+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if _, told := d.do(1, "audit", "verify"); !strings.Contains(told, "nobody can say that nothing was cut off at the end") {
+		t.Errorf("without the file: %s", told)
+	}
+	if _, told := d.do(0, "audit", "verify", "--checkpoints", file+".moved"); told != "" {
+		t.Errorf("with a copy of it: %s", told)
+	}
+	if err := os.WriteFile(file, []byte("housecall\n"), 0o600); err != nil { // half of one
+		t.Fatal(err)
+	}
+	if _, told := d.do(1, "audit", "verify"); !strings.Contains(told, "nobody can say that nothing was cut off at the end") {
+		t.Errorf("with a file that was emptied: %s", told)
+	}
+	if err := os.Rename(file+".moved", file); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := db.ExecContext(t.Context(), `UPDATE audit SET actor_id = 'somebody' WHERE seq = 2`); err != nil {
 		t.Fatal(err)

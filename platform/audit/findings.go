@@ -38,6 +38,7 @@ type Report struct {
 	Rows        int64     `json:"rows"`        // there now
 	Sealed      int64     `json:"sealed"`      // places up to the newest checkpoint that is truly ours
 	Checkpoints int64     `json:"checkpoints"` // that are ours
+	InFile      int64     `json:"in_file"`     // places up to the newest checkpoint of the file; 0: there is none of ours in it, or no file
 	Unsealed    Waiting   `json:"-"`
 	Findings    []Finding `json:"findings"` // in the order of places
 	More        int64     `json:"more"`     // further places that differ, beyond those that are named

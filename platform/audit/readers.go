@@ -196,6 +196,7 @@ func (c *checkpointReader) nextInFile() error {
 			c.report.find(CheckpointForged, tree.N, tree.N, "the file of checkpoints is not in order: %d rows after %d", tree.N, c.fileSize)
 		default:
 			c.fileSize, c.inFile = tree.N, &checkpoint{Tree: tree}
+			c.report.InFile = tree.N
 		}
 	}
 	return nil

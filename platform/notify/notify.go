@@ -216,7 +216,9 @@ func place(id string) string { return "message|" + id + "|recipient" }
 
 // Stop has nothing more sent that is about something, once tx has committed: a message that tells other things too tells but these. What is on its way can't be
 // stopped.
-func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error { return o.StopKeys(ctx, tx, about, "") }
+func (o *Outbox) Stop(ctx context.Context, tx *store.Tx, about string) error {
+	return o.StopKeys(ctx, tx, about, "")
+}
 
 // StopKeys is Stop of what has a key that begins so.
 func (o *Outbox) StopKeys(ctx context.Context, tx *store.Tx, about, prefix string) error {
