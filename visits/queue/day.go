@@ -235,6 +235,9 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 			e.Patient = i.Name.Reveal()
 		}
 		p, at := q.person(a, i, present, now)
+		if over && at.Session == "" { // nobody is expected any more
+			p.Place = tag{}
+		}
 		inVisit = inVisit || at.Session != "" && !at.Waiting
 		if !p.Since.IsZero() && i.StaffID != a.actor.ID && (e.waits.IsZero() || p.Since.Before(e.waits)) {
 			e.waits, e.Waiting = p.Since, true

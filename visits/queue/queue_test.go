@@ -61,6 +61,7 @@ func TestTheDay(t *testing.T) {
 	wants(t, g["next"], "07:20–07:50", "Robin Example", "age 14", "Links work", "Cardiology · Interpreter confirmed: American Sign Language", "Kim Example Parent or guardian · English Not here yet",
 		"06:50–07:20", "Due", "Running late", "No-show : Robin Example")
 	wants(t, g["over"], "Cancelled")
+	wantsNot(t, g["over"], "Not here yet")
 	wantsNot(t, page.body, "Lou Example", "Max Example", "Ada Sample</b>", "2025550", "202-555-0")
 	wants(t, text(page.body), "Times are in America/New_York.")
 
