@@ -213,7 +213,7 @@ func (s *Service) count(ctx context.Context, tx *store.Tx, v *visit) error {
 		return 0
 	}
 	failed := v.state != visits.Cancelled && !v.came.IsZero() && v.in.IsZero()
-	bad := v.bad && !failed && v.state != visits.Cancelled
+	bad := v.bad && !v.in.IsZero() && v.state != visits.Cancelled
 	_, err := tx.ExecContext(ctx, `INSERT INTO figures_days (day, site_id, service_id, language, took_place, no_show, cancelled, failed, bad, interpreter, joins, alone)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (day, site_id, service_id, language) DO UPDATE SET took_place = figures_days.took_place + excluded.took_place,
