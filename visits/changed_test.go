@@ -206,12 +206,15 @@ func TestActsAreKnown(t *testing.T) {
 		"Mend",
 		"Move",
 		"NoShow",
+		"NoShowIf",
 		"NotNoShow",
 		"OnRoomEvent",
 		"Resend",
+		"ResendIf",
 		"Speak",
 		"Watch",
 		"Withdraw",
+		"WithdrawIf",
 	}
 	other := []string{
 		"API",
