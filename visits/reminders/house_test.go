@@ -240,9 +240,8 @@ func (h *house) patient(confidential bool) people.Patient {
 // starts is when visits start: 15:00 in New York, three days after the clocks went back there.
 var starts = time.Date(2026, 11, 4, 20, 0, 0, 0, time.UTC)
 
-// visit makes a visit of a patient, whose contacts are given by their places.
-func (h *house) visit(p people.Patient, change func(*visits.Request)) visits.Visit {
-	h.t.Helper()
+// request is of a visit of a patient, whose contacts are given by their places, with what change makes of it; nil: nothing.
+func request(p people.Patient, change func(*visits.Request)) visits.Request {
 	r := visits.Request{Service: serviceName, StartsAt: starts, Minutes: 30, AskBirthDate: true, PatientID: p.ID, People: []visits.Person{
 		{Role: auth.Patient, ContactID: p.Contacts[1].ID},
 		{Role: auth.Guardian, ContactID: p.Contacts[0].ID},
@@ -251,7 +250,13 @@ func (h *house) visit(p people.Patient, change func(*visits.Request)) visits.Vis
 	if change != nil {
 		change(&r)
 	}
-	v, _, err := h.Create(h.t.Context(), h.scheduler, r)
+	return r
+}
+
+// visit makes a visit of a patient, and has people told.
+func (h *house) visit(p people.Patient, change func(*visits.Request)) visits.Visit {
+	h.t.Helper()
+	v, _, err := h.Create(h.t.Context(), h.scheduler, request(p, change))
 	h.must(err)
 	h.due()
 	return v

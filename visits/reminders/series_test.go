@@ -20,15 +20,7 @@ import (
 // series makes weekly visits of a patient, and has nobody told yet.
 func (h *house) series(p people.Patient, count int, change func(*visits.Request)) (all []visits.Visit) {
 	h.t.Helper()
-	r := visits.Request{Service: serviceName, StartsAt: starts, Minutes: 30, AskBirthDate: true, PatientID: p.ID, People: []visits.Person{
-		{Role: auth.Patient, ContactID: p.Contacts[1].ID},
-		{Role: auth.Guardian, ContactID: p.Contacts[0].ID},
-		{Role: auth.Clinician, Name: "Canary Doctorname", Email: doctorMail},
-	}}
-	if change != nil {
-		change(&r)
-	}
-	made, err := h.CreateSeries(h.t.Context(), h.scheduler, r, visits.Repeat{Weeks: 1, Count: count})
+	made, err := h.CreateSeries(h.t.Context(), h.scheduler, request(p, change), visits.Repeat{Weeks: 1, Count: count})
 	h.must(err)
 	for _, m := range made {
 		all = append(all, m.Visit)
