@@ -306,8 +306,8 @@ func (s *Service) registerInvitations(a *api.API) {
 	type resendInput struct {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
-		IfMatch    string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
-		Body       struct {
+		IfRead
+		Body struct {
 			NewLink bool `json:"new_link" doc:"true: another link, and the old one stops working; false: the same link again"`
 		}
 	}
@@ -323,8 +323,8 @@ func (s *Service) registerInvitations(a *api.API) {
 	type mendInput struct {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
-		IfMatch    string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
-		Body       struct {
+		IfRead
+		Body struct {
 			Name     *phi.Text `json:"name,omitempty" doc:"Not there, like the others: as it is"`
 			Language *string   `json:"language,omitempty" doc:"Empty: not known"`
 			Email    *phi.Text `json:"email,omitempty" doc:"Empty: none is known. What the patient's contact has is changed there"`
@@ -344,7 +344,7 @@ func (s *Service) registerInvitations(a *api.API) {
 	type withdrawInput struct {
 		Visit      string `path:"visit" doc:"The visit's id"`
 		Invitation string `path:"invitation" doc:"The invitation's id"`
-		IfMatch    string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+		IfRead
 	}
 	api.Register(a, call("withdraw-invitation", http.MethodDelete, path+"/{invitation}", auth.VisitRevoke, http.StatusNoContent, "Withdraw an invitation"),
 		func(ctx context.Context, in *withdrawInput) (*struct{}, error) {

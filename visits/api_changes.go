@@ -14,6 +14,11 @@ import (
 // etag names the visit as it is, with its people, as programs read it.
 func (v Visit) etag() string { return api.ETag(visitOf(v, nil)) }
 
+// IfRead is the part of a call by which a program changes a visit only as it has read it.
+type IfRead struct {
+	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+}
+
 // still judges within the act whether the visit is as a program has read it, which says so by an If-Match.
 func still(tag string) func(Visit) error {
 	return func(v Visit) error { return api.IfMatch(tag, v.etag()) }
@@ -22,9 +27,9 @@ func still(tag string) func(Visit) error {
 // registerChanges adds what changes visits that are planned.
 func (s *Service) registerChanges(a *api.API) {
 	type moveInput struct {
-		Visit   string `path:"visit" doc:"The visit's id"`
-		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
-		Body    struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		IfRead
+		Body struct {
 			StartsAt     time.Time `json:"starts_at,omitempty" doc:"RFC 3339; whole seconds. Not there: as it is"`
 			Minutes      int       `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length. Not there: as it is"`
 			AllowOverlap bool      `json:"allow_overlap,omitempty" doc:"As in making a visit"`
@@ -40,9 +45,9 @@ func (s *Service) registerChanges(a *api.API) {
 		})
 
 	type editInput struct {
-		Visit   string `path:"visit" doc:"The visit's id"`
-		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
-		Body    struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		IfRead
+		Body struct {
 			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: as it is"`
 			Service      *string `json:"service,omitempty" doc:"Not there: the name of service_id, or as it is"`
 			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
@@ -62,9 +67,9 @@ func (s *Service) registerChanges(a *api.API) {
 		})
 
 	type cancelInput struct {
-		Visit   string `path:"visit" doc:"The visit's id"`
-		Rest    bool   `query:"rest" doc:"Also all later visits of its series that have not begun; without If-Match"`
-		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+		Visit string `path:"visit" doc:"The visit's id"`
+		Rest  bool   `query:"rest" doc:"Also all later visits of its series that have not begun; without If-Match"`
+		IfRead
 	}
 	api.Register(a, call("cancel-visit", http.MethodDelete, apiPath+"/{visit}", auth.VisitRevoke, http.StatusNoContent, "Call a visit off; one that has begun ends"),
 		func(ctx context.Context, in *cancelInput) (*struct{}, error) {

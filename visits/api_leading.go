@@ -21,8 +21,8 @@ func (s *Service) registerLeading(a *api.API) {
 		return visitAnswer(v), nil
 	}
 	type noShowInput struct {
-		Visit   string `path:"visit" doc:"The visit's id"`
-		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
+		Visit string `path:"visit" doc:"The visit's id"`
+		IfRead
 	}
 	api.Register(a, call("mark-no-show", http.MethodPost, apiPath+"/{visit}/no-show", auth.VisitRevoke, http.StatusOK, "Say that nobody came to a visit, after its start"),
 		func(ctx context.Context, in *noShowInput) (*visitOutput, error) {
@@ -33,9 +33,9 @@ func (s *Service) registerLeading(a *api.API) {
 		})
 
 	type handOverInput struct {
-		Visit   string `path:"visit" doc:"The visit's id"`
-		IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
-		Body    struct {
+		Visit string `path:"visit" doc:"The visit's id"`
+		IfRead
+		Body struct {
 			To           string `json:"to" maxLength:"36" doc:"Account of the clinician who is to lead"`
 			Keep         bool   `json:"keep,omitempty" doc:"Whoever led it stays invited"`
 			AllowOverlap bool   `json:"allow_overlap,omitempty" doc:"Also where the new one has another visit then"`
