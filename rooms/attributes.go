@@ -84,6 +84,25 @@ type Check struct {
 	Browser    string
 }
 
+// completedBy is the check with what it does not know as an earlier one on the same browser found it.
+func (c Check) completedBy(earlier Check) Check {
+	if c.Browser != earlier.Browser {
+		return c
+	}
+	for _, f := range []struct {
+		own  *Finding
+		then Finding
+	}{{&c.Camera, earlier.Camera}, {&c.Microphone, earlier.Microphone}, {&c.Speaker, earlier.Speaker}} {
+		if *f.own == FindingUnknown {
+			*f.own = f.then
+		}
+	}
+	if c.Network == NetworkUnknown {
+		c.Network, c.RTTMS, c.LossPct = earlier.Network, earlier.RTTMS, earlier.LossPct
+	}
+	return c
+}
+
 // Finding says how a device did.
 type Finding string
 

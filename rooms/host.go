@@ -82,6 +82,7 @@ const (
 	EventDeclined                            // somebody who waited was sent away
 	EventRemoved                             // somebody is shown out, and their invitation is to be withdrawn
 	EventHandedOver                          // somebody was given the lead
+	EventChecked                             // somebody waits no more whose devices were checked
 )
 
 // Event is something that moves an appointment along. It carries no names.
@@ -94,6 +95,7 @@ type Event struct {
 	Invitation string    //
 	Role       auth.Role //
 	By         string    // the invitation of whoever did it; empty: by right, or from the desk
+	Check      *Check    // of EventChecked, else nil. Never changed.
 }
 
 // endedMemory is how long an ended visit is remembered: longer than any link lives on after it.

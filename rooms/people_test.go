@@ -211,6 +211,63 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestLastCheck: who comes as another session has the devices that they had before, and whoever keeps the appointment hears of a check when its session waits no more.
+func TestLastCheck(t *testing.T) {
+	h := newHouse(t, Limits{})
+	doctor := h.join("doctor", how{role: auth.Clinician})
+	seen := func() Check {
+		t.Helper()
+		c := latest[Changed](doctor).Member.Check
+		if c == nil {
+			t.Fatal("the clinician sees no check")
+		}
+		return *c
+	}
+	unknown := Check{Camera: FindingUnknown, Microphone: FindingUnknown, Speaker: FindingUnknown, RTTMS: -1, LossPct: -1, Network: NetworkUnknown, Browser: "Firefox"}
+	failed := unknown
+	failed.Camera, failed.Network, failed.RTTMS, failed.LossPct = FindingFault, NetworkPoor, 300, 4
+	first := h.join("first", how{role: auth.Patient, invitation: "teen"})
+	must2(t, first.seat.SetCheck(h.ctx, failed), nil)
+	must2(t, first.seat.SetCheck(h.ctx, unknown), nil) // the page was loaded again
+	if got := seen(); got != failed {
+		t.Errorf("after a reload %+v", got)
+	}
+	if got := h.seenEvents(EventChecked); len(got) != 0 {
+		t.Errorf("told of %+v while the session waits", got)
+	}
+	first.seat.Leave()
+	h.settle()
+	events := h.seenEvents(EventChecked)
+	if len(events) != 1 || *events[0].Check != failed || events[0].Invitation != "teen" || events[0].Role != auth.Patient || events[0].At.IsZero() {
+		t.Fatalf("told of %+v", events)
+	}
+	second := h.join("second", how{role: auth.Patient, invitation: "teen"})
+	heard := unknown
+	heard.Microphone = FindingOK
+	must2(t, second.seat.SetCheck(h.ctx, heard), nil)
+	want := failed
+	want.Microphone = FindingOK
+	if got := seen(); got != want {
+		t.Errorf("as another session %+v", got)
+	}
+	stranger := h.join("stranger", how{role: auth.Guest})
+	must2(t, stranger.seat.SetCheck(h.ctx, unknown), nil)
+	if got := seen(); got != unknown {
+		t.Errorf("somebody else's %+v", got)
+	}
+	elsewhere := unknown
+	elsewhere.Browser = "Safari"
+	third := h.join("third", how{role: auth.Patient, invitation: "teen"})
+	must2(t, third.seat.SetCheck(h.ctx, elsewhere), nil)
+	if got := seen(); got != elsewhere {
+		t.Errorf("on another browser %+v", got)
+	}
+	doctor.admit(second)
+	if got := h.seenEvents(EventChecked); len(got) != 2 || *got[1].Check != want {
+		t.Errorf("told of %+v", got)
+	}
+}
+
 // leads says whom a viewer believes to lead.
 func leads(g *guest) string {
 	lead := ""

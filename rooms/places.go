@@ -101,6 +101,7 @@ func (r *Room) settleIn(m *member, by string) {
 		}
 	}
 	r.forget(func(a admission) bool { return a.session != m.id && a.invitation == m.invitation })
+	r.keepCheck(m)
 	r.forgetWaiter(m.id)
 	if a := r.admission(m.id); a != nil {
 		a.cameBack(m)
@@ -242,6 +243,7 @@ func (r *Room) letIn() {
 
 // takeOut takes a member out of the room, in silence. Whoever calls tells the others and points their slots anew.
 func (r *Room) takeOut(m *member, reason Reason) {
+	r.keepCheck(m)
 	r.members = slices.DeleteFunc(r.members, func(o *member) bool { return o == m })
 	m.showNothing()
 	if reason != 0 {

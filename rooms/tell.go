@@ -18,10 +18,12 @@ const (
 
 // waiter is what a room remembers of a session until it comes into the visit, also while it is gone for a moment.
 type waiter struct {
-	session  string
-	told     []Notice // oldest first
-	returned bool     // was moved back from the visit
-	check    *Check   // nil: none came
+	session    string
+	told       []Notice // oldest first
+	returned   bool     // was moved back from the visit
+	check      *Check   // nil: none came
+	invitation string   // whose it is, where there is a check
+	kept       *Check   // the check that whoever keeps the appointment was told of
 }
 
 // Notice is something a waiting person is told, and the session that says it.
@@ -191,9 +193,33 @@ func (r *Room) toldBefore(session string) []Told {
 	return list
 }
 
-// setCheck takes in how a member's device check went. It says something of those who wait alone.
+// setCheck takes in how a member's device check went. It says something of those who wait alone. What it does not know, since the page was loaded again or the
+// link opened once more, is as it was found before.
 func (r *Room) setCheck(m *member, check Check) {
-	if m.place == Waiting {
-		r.waiterOf(m.id).check = &check
+	if m.place != Waiting {
+		return
 	}
+	own := r.waiterOf(m.id)
+	if own.check != nil {
+		check = check.completedBy(*own.check)
+	}
+	for _, w := range slices.Backward(r.waiters) {
+		if w != own && w.check != nil && w.invitation == m.invitation {
+			check = check.completedBy(*w.check)
+		}
+	}
+	if own.check == nil || *own.check != check {
+		own.check = &check
+	}
+	own.invitation = m.invitation
+}
+
+// keepCheck tells whoever keeps the appointment what was found of a member that is about to wait no more: it may come back as another session.
+func (r *Room) keepCheck(m *member) {
+	w := r.waiter(m.id)
+	if w == nil || w.check == nil || w.check == w.kept {
+		return
+	}
+	w.kept = w.check
+	r.emit(Event{Kind: EventChecked, Session: m.id, Invitation: m.invitation, Role: m.role, Check: w.check})
 }

@@ -33,7 +33,7 @@ const (
 	maxRoundTrip = 60_000 // milliseconds
 )
 
-// DeviceCheck is how the devices and the line of somebody did when they tried them before their visit.
+// DeviceCheck is how the devices and the line of somebody did when they tried them, before their visit or while they waited.
 type DeviceCheck struct {
 	At          time.Time
 	Camera      string // ok, fault or unknown
@@ -71,6 +71,32 @@ func (c DeviceCheck) NeedsHelp() bool {
 // Passed says whether a visit will do: nothing needs help, and what a visit needs was seen to work.
 func (c DeviceCheck) Passed() bool {
 	return !c.NeedsHelp() && c.Camera == checkOK && c.Microphone == checkOK && c.Network != checkUnknown
+}
+
+// says whether anything was found at all.
+func (c DeviceCheck) says() bool {
+	return c.Unsupported || c.Camera != checkUnknown || c.Microphone != checkUnknown || c.Speaker != checkUnknown || c.Network != checkUnknown
+}
+
+// CompletedBy is a check with what it does not know as an earlier one found it, and whether anything is from there.
+func (c DeviceCheck) CompletedBy(earlier DeviceCheck) (all DeviceCheck, older bool) {
+	take := func(own *string, then string) {
+		if *own == checkUnknown && then != checkUnknown {
+			*own, older = then, true
+		}
+	}
+	take(&c.Camera, earlier.Camera)
+	take(&c.Microphone, earlier.Microphone)
+	take(&c.Speaker, earlier.Speaker)
+	if c.Network == checkUnknown && earlier.Network != checkUnknown {
+		c.Network, c.RTTMS, c.LossPct, older = earlier.Network, earlier.RTTMS, earlier.LossPct, true
+	}
+	return c, older
+}
+
+// Works says whether camera and microphone were seen to work, and nothing else does not.
+func (c DeviceCheck) Works() bool {
+	return c.Camera == checkOK && c.Microphone == checkOK && len(c.Faults()) == 0
 }
 
 // check says what is wrong with what a browser says.
@@ -126,16 +152,46 @@ func (s *Service) ReportCheck(ctx context.Context, visit, token string, c Device
 			return err
 		}
 		a.Detail = "visit " + e.Visit.ID
-		_, err = tx.ExecContext(ctx, `INSERT INTO device_checks (`+checkColumns+`)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (visit_id, invitation_id) DO UPDATE SET at = excluded.at, camera = excluded.camera, microphone = excluded.microphone, speaker = excluded.speaker,
-			network = excluded.network, rtt_ms = excluded.rtt_ms, loss_pct = excluded.loss_pct, browser = excluded.browser, unsupported = excluded.unsupported`,
-			e.Visit.ID, e.You.ID, store.Millis(s.now()), c.Camera, c.Microphone, c.Speaker, c.Network, c.RTTMS, c.LossPct, c.Browser, number(c.Unsupported))
-		if err != nil {
-			return fmt.Errorf("keep a device check: %w", err)
-		}
-		return nil
+		c.At = s.now()
+		return putCheck(ctx, tx, e.Visit.ID, e.You.ID, c)
 	})
+}
+
+// KeepCheck keeps how the devices of somebody did who waited in a visit's room until c.At, in the place of what was kept of them before: that stays of it which
+// was found on the same browser and not looked for again. A check that found nothing out changes nothing.
+func (s *Service) KeepCheck(ctx context.Context, visit string, of auth.Actor, c DeviceCheck) error {
+	if !c.says() {
+		return nil
+	}
+	return s.act(ctx, of, "device_check.report", "", store.About("invitation", of.ID), func(tx *store.Tx, a *store.Act) error {
+		if _, err := invitationRow(ctx, tx, visit, of.ID); err != nil {
+			return err
+		}
+		before, err := store.Collect(ctx, tx, scanCheck, `SELECT `+checkColumns+` FROM device_checks WHERE visit_id = ? AND invitation_id = ?`, visit, of.ID)
+		if err != nil {
+			return fmt.Errorf("read a device check: %w", err)
+		}
+		for _, b := range before {
+			if b.Browser == c.Browser {
+				c, _ = c.CompletedBy(b.DeviceCheck)
+			}
+		}
+		a.Detail = "visit " + visit
+		return putCheck(ctx, tx, visit, of.ID, c)
+	})
+}
+
+// putCheck writes a check in the place of the one before.
+func putCheck(ctx context.Context, tx *store.Tx, visit, invitation string, c DeviceCheck) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO device_checks (`+checkColumns+`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (visit_id, invitation_id) DO UPDATE SET at = excluded.at, camera = excluded.camera, microphone = excluded.microphone, speaker = excluded.speaker,
+		network = excluded.network, rtt_ms = excluded.rtt_ms, loss_pct = excluded.loss_pct, browser = excluded.browser, unsupported = excluded.unsupported`,
+		visit, invitation, store.Millis(c.At), c.Camera, c.Microphone, c.Speaker, c.Network, c.RTTMS, c.LossPct, c.Browser, number(c.Unsupported))
+	if err != nil {
+		return fmt.Errorf("keep a device check: %w", err)
+	}
+	return nil
 }
 
 const checkColumns = `visit_id, invitation_id, at, camera, microphone, speaker, network, rtt_ms, loss_pct, browser, unsupported`

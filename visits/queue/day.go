@@ -163,6 +163,7 @@ type person struct {
 	Clock                     string
 	Minutes                   int `json:"-"` // that they wait
 	Checks                    []tag
+	Tried                     string // when that was; empty: now, or never
 }
 
 // draw makes the page of visits and who is in them.
@@ -299,7 +300,9 @@ func (q *Queue) person(a asked, i visits.Invitation, present []Present, now time
 	switch {
 	case at.Session == "":
 		p.Place = tag{a.own.T("queue.place.none"), ""}
-		p.Checks = a.before(i.Check)
+		if c := i.Check; c != nil {
+			p.Checks, p.Tried = a.checks(*c), a.tried(*c, now)
+		}
 		return p, at
 	case at.Away:
 		p.Place = tag{a.own.T("queue.place.away"), "warn"}
@@ -316,32 +319,52 @@ func (q *Queue) person(a asked, i visits.Invitation, present []Present, now time
 	}
 	p.Since, p.Clock = at.Since, a.own.Clock(at.Since.In(a.zone))
 	p.Minutes = max(0, int(now.Sub(at.Since)/time.Minute))
-	if c := at.Check; c != nil {
-		for _, f := range c.Faults {
-			p.Checks = append(p.Checks, tag{a.own.T("checked." + f), "warn"})
-		}
-		if c.Good && len(c.Faults) == 0 {
-			p.Checks = []tag{{a.own.T("checked.good"), "good"}}
-		}
-	}
-	if len(p.Checks) == 0 {
-		p.Checks = []tag{{a.own.T("checked.unknown"), ""}}
-	}
+	p.Checks, p.Tried = a.found(at.Check, i.Check, now)
 	return p, at
 }
 
-// before says how somebody's devices did before the visit, where that says something.
-func (a asked) before(c *visits.DeviceCheck) (all []tag) {
-	if c == nil {
-		return nil
+// found says how the devices of somebody who waits did. What they have not tried since they came is as it was when they last did, and then it is said when that
+// was, and in which browser if that was another.
+func (a asked) found(own, before *visits.DeviceCheck, now time.Time) (all []tag, tried string) {
+	switch {
+	case own == nil && before == nil:
+	case before == nil:
+		all = a.checks(*own)
+	case own == nil:
+		all, tried = a.checks(*before), a.tried(*before, now)
+	default:
+		c, older := own.CompletedBy(*before)
+		if all = a.checks(c); older && !slices.Equal(all, a.checks(*own)) {
+			tried = a.tried(*before, now)
+			if before.Browser != own.Browser && before.Browser != "" {
+				tried += " · " + before.Browser
+			}
+		}
 	}
+	if len(all) == 0 {
+		return []tag{{a.own.T("checked.unknown"), ""}}, ""
+	}
+	return all, tried
+}
+
+// checks says how somebody's devices did, where that says something.
+func (a asked) checks(c visits.DeviceCheck) (all []tag) {
 	for _, f := range c.Faults() {
 		all = append(all, tag{a.own.T("checked." + f), "warn"})
 	}
-	if c.Passed() && len(all) == 0 {
+	if c.Works() {
 		all = []tag{{a.own.T("checked.good"), "good"}}
 	}
 	return all
+}
+
+// tried says when somebody tried their devices.
+func (a asked) tried(c visits.DeviceCheck, now time.Time) string {
+	at := c.At.In(a.zone)
+	if sites.DayOf(c.At, a.zone) == sites.DayOf(now, a.zone) {
+		return a.own.T("queue.tried", "time", a.own.Clock(at))
+	}
+	return a.own.T("queue.tried", "time", a.own.Moment(at))
 }
 
 // language is the name of a language by its tag, in itself; of one the house does not speak the tag.

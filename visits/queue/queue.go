@@ -55,15 +55,9 @@ type Present struct {
 	Session, Invitation string
 	Waiting             bool // or in the visit
 	Since               time.Time
-	Away                bool   // the connection is lost, and they are expected back
-	Way                 string // by which they are connected: udp, tcp, relay; empty: not known yet
-	Check               *Check // of their devices; nil: none was made
-}
-
-// Check is how a device check went.
-type Check struct {
-	Good   bool     // camera and microphone work
-	Faults []string // names of words: camera, microphone, speaker, poor, blocked
+	Away                bool                // the connection is lost, and they are expected back
+	Way                 string              // by which they are connected: udp, tcp, relay; empty: not known yet
+	Check               *visits.DeviceCheck // of who waits; nil: none was made
 }
 
 // Rooms knows who is in live visits, on whichever node.

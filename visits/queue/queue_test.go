@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
@@ -67,9 +68,9 @@ func TestTheDay(t *testing.T) {
 
 	// Who waits longest comes first.
 	guardian := soon.Invitations[2].ID
-	c.comes(soon.ID, false, queue.Present{Session: "one", Invitation: guardian, Waiting: true, Since: noon.Add(-7 * time.Minute), Way: "relay", Check: &queue.Check{Faults: []string{"camera", "poor"}}},
+	c.comes(soon.ID, false, queue.Present{Session: "one", Invitation: guardian, Waiting: true, Since: noon.Add(-7 * time.Minute), Way: "relay", Check: &visits.DeviceCheck{Camera: "fault", Microphone: "ok", Speaker: "unknown", Network: "poor"}},
 		queue.Present{Session: "two", Invitation: soon.Invitations[1].ID, Since: noon})
-	c.comes(late.ID, false, queue.Present{Session: "three", Invitation: late.Invitations[0].ID, Waiting: true, Since: noon.Add(-9 * time.Minute), Check: &queue.Check{Good: true}, Away: true})
+	c.comes(late.ID, false, queue.Present{Session: "three", Invitation: late.Invitations[0].ID, Waiting: true, Since: noon.Add(-9 * time.Minute), Check: &visits.DeviceCheck{Camera: "ok", Microphone: "ok", Speaker: "unknown", Network: "unknown"}, Away: true})
 	page = ada.get(queue.Path)
 	g = page.groups()
 	wants(t, g["waiting"], "Kim Example Parent or guardian · English Waiting since 06:53 7 min No camera Weak line Connected by relay", "Connection lost since 06:51 9 min Devices work", "Join and admit")
@@ -108,6 +109,62 @@ func TestTheDay(t *testing.T) {
 	c.at(noon.Add(19 * time.Hour))
 	if page := ada.get(queue.Path); strings.Contains(page.body, "Cancelled") {
 		t.Error("the day before is shown")
+	}
+}
+
+// TestLastDeviceCheck: how somebody's devices did last stays in sight when they come anew, with when that was, until they try them again.
+func TestLastDeviceCheck(t *testing.T) {
+	c := newClinic(t)
+	ada := c.signIn("Ada Sample", auth.Clinician)
+	v := c.book(ada, 10)
+	guardian := v.Invitations[2].ID
+	of := auth.Actor{Kind: auth.KindInvitation, ID: guardian, Role: auth.Guardian}
+	keep := func(d visits.DeviceCheck) {
+		t.Helper()
+		if err := c.KeepCheck(t.Context(), v.ID, of, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unknown := visits.DeviceCheck{Camera: "unknown", Microphone: "unknown", Speaker: "unknown", Network: "unknown", RTTMS: -1, LossPct: -1, Browser: "Firefox 140, Android"}
+	waits := func(own *visits.DeviceCheck) string {
+		t.Helper()
+		c.comes(v.ID, false, queue.Present{Session: store.NewID(), Invitation: guardian, Waiting: true, Since: noon, Check: own})
+		return ada.get(queue.Path).groups()["waiting"]
+	}
+	wants(t, waits(nil), "Devices not checked")
+	failed := unknown
+	failed.Camera, failed.At = "fault", noon.Add(-4*time.Minute)
+	keep(failed)
+	unknown.At = noon
+	keep(unknown) // found nothing out
+	wants(t, waits(nil), "No camera tried 06:56")
+	wants(t, waits(&unknown), "No camera tried 06:56")
+	wantsNot(t, waits(&unknown), "Devices not checked", "Firefox")
+	other := unknown
+	other.Browser = "Chrome 126, Windows"
+	wants(t, waits(&other), "No camera tried 06:56 · Firefox 140, Android")
+	well := unknown
+	well.Camera, well.Microphone = "ok", "ok"
+	wants(t, waits(&well), "Devices work")
+	wantsNot(t, waits(&well), "No camera", "tried")
+
+	// On the same browser what was not looked for again stays, and on another nothing does.
+	heard := unknown
+	heard.Microphone = "ok"
+	keep(heard)
+	c.comes(v.ID, false)
+	wants(t, ada.get(queue.Path).groups()["next"], "Not here yet No camera tried 07:00")
+	c.at(noon.Add(-24 * time.Hour))
+	heard.Browser = other.Browser
+	keep(heard)
+	c.at(noon)
+	wants(t, waits(&unknown), "Devices not checked")
+	if n := c.audited("device_check.report", "allowed"); n != 3 {
+		t.Errorf("%d reports in the audit", n)
+	}
+	err := c.KeepCheck(t.Context(), v.ID, auth.Actor{Kind: auth.KindInvitation, ID: store.NewID(), Role: auth.Guest}, failed)
+	if !errors.Is(err, fault.NotFound) {
+		t.Errorf("a stranger's check: %v", err)
 	}
 }
 
@@ -240,7 +297,7 @@ func TestStream(t *testing.T) {
 	}
 	l.tells(one, 1)
 	// On another node, of which no bell tells; and from the desk.
-	waits.Check = &queue.Check{Good: true}
+	waits.Check = &visits.DeviceCheck{Camera: "ok", Microphone: "ok", Speaker: "ok", Network: "ok"}
 	c.comes(v.ID, false, waits)
 	l.tells(page(), 1)
 	other := c.book(ada, 50)

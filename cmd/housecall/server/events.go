@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/rooms"
 	"housecall/visits"
@@ -91,12 +93,12 @@ func (q *eventQueue) close(ctx context.Context) error {
 // write hands one event over, again and again while the database is away, but only once after close.
 func (q *eventQueue) write(service *visits.Service, e rooms.Event) {
 	for {
-		err := service.OnRoomEvent(q.ctx, eventOf(e))
+		err := write(q.ctx, service, e)
 		if err == nil {
 			return
 		}
 		if !errors.Is(err, fault.TryAgain) || q.isOver() {
-			q.log.Error("what happened in a room could not be written", "visit", e.Visit, "kind", kinds[e.Kind], "error", err)
+			q.log.Error("what happened in a room could not be written", "visit", e.Visit, "kind", cmp.Or(kinds[e.Kind], "checked"), "error", err)
 			return
 		}
 		select {
@@ -104,6 +106,15 @@ func (q *eventQueue) write(service *visits.Service, e rooms.Event) {
 		case <-q.over:
 		}
 	}
+}
+
+func write(ctx context.Context, service *visits.Service, e rooms.Event) error {
+	if e.Kind == rooms.EventChecked {
+		c := *checkOf(e.Check)
+		c.At = e.At
+		return service.KeepCheck(ctx, e.Visit, auth.Actor{Kind: auth.KindInvitation, ID: e.Invitation, Role: e.Role}, c)
+	}
+	return service.OnRoomEvent(ctx, eventOf(e))
 }
 
 func (q *eventQueue) isOver() bool {

@@ -66,22 +66,11 @@ func (p present) Tell(ctx context.Context, visit, by string, note queue.Note) er
 	return p.cluster.host.Tell(ctx, visit, by, n)
 }
 
-// checkOf says what a device check found, in the queue's words.
-func checkOf(c *rooms.Check) *queue.Check {
+// checkOf is a device check made in a room as visits know it, without when it was; nil: none was made.
+func checkOf(c *rooms.Check) *visits.DeviceCheck {
 	if c == nil {
 		return nil
 	}
-	check := queue.Check{Good: c.Camera == rooms.FindingOK && c.Microphone == rooms.FindingOK}
-	for _, f := range []struct {
-		name    string
-		finding rooms.Finding
-	}{{"camera", c.Camera}, {"microphone", c.Microphone}, {"speaker", c.Speaker}} {
-		if f.finding == rooms.FindingFault {
-			check.Faults = append(check.Faults, f.name)
-		}
-	}
-	if c.Network == rooms.NetworkPoor || c.Network == rooms.NetworkBlocked {
-		check.Faults = append(check.Faults, string(c.Network))
-	}
-	return &check
+	return &visits.DeviceCheck{Camera: string(c.Camera), Microphone: string(c.Microphone), Speaker: string(c.Speaker), Network: string(c.Network),
+		RTTMS: c.RTTMS, LossPct: c.LossPct, Browser: c.Browser}
 }
