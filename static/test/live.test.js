@@ -29,13 +29,14 @@ Object.assign(globalThis, {
 const { Live } = await import("../js/ui/live.js");
 
 test("what is said in one moment is said whole: private time is over, and who came back", (t) => {
-  t.mock.timers.enable({ apis: ["Date", "setTimeout"], now: 1000 });
+  let now = 1000;
+  t.mock.method(Date, "now", () => now);
   const live = new Live();
   const said = () => page.places.polite.textContent.trim();
   live.toast("Private time is over.");
   live.polite("Kit is here now.");
   assert.equal(said(), "Private time is over. Kit is here now.");
-  t.mock.timers.tick(2000);
+  now += 2000;
   live.polite("Kit left.");
   assert.equal(said(), "Kit left.");
   live.forget();

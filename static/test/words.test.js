@@ -158,7 +158,9 @@ test("when a visit opens and starts is told in one style", () => {
   const [opens, starts] = [Date.parse("2026-11-24T23:30:00Z"), Date.parse("2026-11-25T00:00:00Z")];
   const hours = 3600_000;
   const at = (time) => words.time(time);
-  assert.deepEqual(words.opening(opens, starts, opens - 24 * hours), { open: `Tuesday 24 November at ${at(opens)}`, start: `Wednesday 25 November at ${at(starts)}` });
+  // Whether English puts a comma after the weekday depends on the engine's age.
+  const later = words.opening(opens, starts, opens - 24 * hours);
+  assert.deepEqual({ open: later.open.replace(",", ""), start: later.start.replace(",", "") }, { open: `Tuesday 24 November at ${at(opens)}`, start: `Wednesday 25 November at ${at(starts)}` });
   assert.deepEqual(words.opening(opens, starts, opens - hours), { open: `today at ${at(opens)}`, start: `tomorrow at ${at(starts)}` });
   assert.deepEqual(words.opening(starts, starts + hours, opens), { open: at(starts), start: `tomorrow at ${at(starts + hours)}` });
 });
