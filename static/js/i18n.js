@@ -109,7 +109,7 @@ export class Words {
 
   /** Whether two times fall on one day of the reader's. @param {number} a milliseconds @param {number} b milliseconds */
   sameDay(a, b) {
-    return this.#day(a) === this.#day(b);
+    return String(this.#day(a)) === String(this.#day(b));
   }
 
   /** Words as they begin a sentence. @param {string} text */
@@ -147,14 +147,15 @@ export class Words {
     return this.t("time.and", { first, second: this.n(`time.${units[at + 1][0]}`, rest) });
   }
 
-  /** @param {number} at */
+  /** The reader's year, month and day of a time, by parts: the order in which a language writes them changes with the browser's age. @param {number} at */
   #day(at) {
-    return new Intl.DateTimeFormat("en-CA", { timeZone: this.zone, year: "numeric", month: "2-digit", day: "2-digit" }).format(at);
+    const parts = new Intl.DateTimeFormat("en", { timeZone: this.zone, calendar: "gregory", year: "numeric", month: "numeric", day: "numeric" }).formatToParts(at);
+    return ["year", "month", "day"].map((type) => Number(parts.find((part) => part.type === type)?.value));
   }
 
   /** A day in a language whose dates the browser does not know: by the catalogue's names and patterns. @param {string} pattern a key @param {number} at */
   #named(pattern, at) {
-    const [year, month, day] = this.#day(at).split("-").map(Number);
+    const [year, month, day] = this.#day(at);
     const weekday = this.t(`date.weekday.${new Date(Date.UTC(year, month - 1, day)).getUTCDay()}`);
     return this.t(pattern, { weekday, day, month: this.t(`date.month.${month}`), year: String(year) });
   }
