@@ -239,6 +239,12 @@ func (s *Service) hold(w http.ResponseWriter, r *http.Request) {
 		web.Redirect(w, r, Path+"?done=held")
 		return
 	}
+	var held *heldError
+	if errors.As(err, &held) {
+		in.problems = web.Problems{s.heldWords(own, held.hold)}
+		s.show(w, r, http.StatusConflict, "", in)
+		return
+	}
 	fields, ok := fault.FieldsOf(err)
 	if !ok {
 		web.Problem(w, r, err)
@@ -248,6 +254,11 @@ func (s *Service) hold(w http.ResponseWriter, r *http.Request) {
 		in.problems = append(in.problems, web.FieldProblem{Field: f.Field, Text: own.T("retention.wrong."+f.Field, "most", MaxReason)})
 	}
 	s.show(w, r, http.StatusUnprocessableEntity, "", in)
+}
+
+// heldWords say that something is held already, since when and why: a second reason is not kept.
+func (s *Service) heldWords(own *words.Words, h Hold) web.FieldProblem {
+	return web.FieldProblem{Field: "reason", Text: own.T("retention.wrong.held", "day", own.Date(h.At.In(s.config.Zone)), "reason", h.Reason.Reveal())}
 }
 
 // subjectOf finds what the address of a page is about: /desk/visits/ID or /desk/patients/ID, with whatever stands before and after.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/retention"
@@ -52,6 +53,20 @@ func TestHoldOfAVisit(t *testing.T) {
 	if code, page := h.ask(t, "GET", path+"?done=held", nil); code != 200 || !strings.Contains(page, "Case 7") || !strings.Contains(page, "It is held") || strings.Contains(page, `name="reason"`) {
 		t.Errorf("its page: %d %s", code, page)
 	}
+	if code, _ := h.ask(t, "POST", path, url.Values{"reason": {" Case 7 "}}); code != http.StatusSeeOther { // sent twice
+		t.Errorf("held twice for one reason: %d", code)
+	}
+	code, page := h.ask(t, "POST", path, url.Values{"reason": {"Case 9"}})
+	if code != http.StatusConflict || !strings.Contains(page, "It is held already since 28 November 2026, for this reason: Case 7.") || !strings.Contains(page, "You typed: Case 9") {
+		t.Errorf("held for another reason: %d %s", code, page)
+	}
+	code, page = h.ask(t, "POST", retention.Path+"/holds", url.Values{"address": {"/desk/visits/" + v.id}, "reason": {"Case 9"}})
+	if code != http.StatusConflict || !strings.Contains(page, "for this reason: Case 7.") || !strings.Contains(page, `value="Case 9"`) {
+		t.Errorf("held for another reason by its address: %d %s", code, page)
+	}
+	if err := h.Hold(t.Context(), admin, store.About("visit", v.id), "Case 9"); fault.CodeOf(err) != fault.CodeConflict {
+		t.Errorf("held for another reason: %v", err)
+	}
 	if n := note(auth.Admin); !strings.HasPrefix(n.Text, "This visit is held since 28 November 2026") || strings.Contains(n.Text+n.Button, "Case") {
 		t.Errorf("while it is held: %+v", n)
 	}
@@ -82,7 +97,7 @@ func TestHoldOfAVisit(t *testing.T) {
 	var held, released int
 	err := h.db.QueryRowContext(t.Context(), `SELECT (SELECT COUNT(*) FROM audit WHERE action = 'retention.hold' AND outcome = 'allowed' AND subject_id = ?),
 		(SELECT COUNT(*) FROM audit WHERE action = 'retention.release' AND outcome = 'allowed' AND subject_id = ?)`, v.id, v.id).Scan(&held, &released)
-	if err != nil || held != 1 || released != 1 {
+	if err != nil || held != 2 || released != 1 {
 		t.Errorf("audited %d and %d times, %v", held, released, err)
 	}
 }

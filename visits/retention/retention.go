@@ -233,7 +233,15 @@ const MaxReason = 200
 
 func holdPlace(about store.Subject) string { return "hold|" + about.Kind + "|" + about.ID }
 
-// Hold has a visit, or all visits of a patient, stay until it is released. Holding twice keeps the first.
+// heldError says that something is held already, for another reason.
+type heldError struct{ hold Hold }
+
+func (*heldError) Error() string { return "it is held already, for another reason" }
+func (*heldError) Unwrap() error {
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "held", Detail: "It is held already, for another reason."}
+}
+
+// Hold has a visit, or all visits of a patient, stay until it is released. What is held already for another reason is a heldError: the first reason stays.
 func (s *Service) Hold(ctx context.Context, actor auth.Actor, about store.Subject, reason phi.Text) error {
 	reason = phi.Text(typed.Line(reason.Reveal()))
 	return s.config.DB.Do(ctx, s.act(actor, "retention.hold", about), s.config.Policy.Allows(actor, Write), func(tx *store.Tx, _ *store.Act) error {
@@ -249,11 +257,21 @@ func (s *Service) Hold(ctx context.Context, actor auth.Actor, about store.Subjec
 		case err != nil:
 			return err
 		}
+		held, err := store.Collect(ctx, tx, s.scanHold, `SELECT subject_kind, subject_id, reason, held_by, held_at FROM retention_holds WHERE subject_kind = ? AND subject_id = ?`,
+			about.Kind, about.ID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("read a hold: %w", err)
+		case len(held) > 0 && held[0].Reason != reason:
+			return &heldError{held[0]}
+		case len(held) > 0: // sent twice
+			return nil
+		}
 		sealed, err := s.config.Vault.Seal(reason.Reveal(), holdPlace(about))
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO retention_holds (subject_kind, subject_id, reason, held_by, held_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO retention_holds (subject_kind, subject_id, reason, held_by, held_at) VALUES (?, ?, ?, ?, ?)`,
 			about.Kind, about.ID, sealed, actor.ID, store.Millis(s.now()))
 		if err != nil {
 			return fmt.Errorf("hold something: %w", err)

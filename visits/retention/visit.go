@@ -122,12 +122,18 @@ func (s *Service) holdVisit(w http.ResponseWriter, r *http.Request) {
 		web.Redirect(w, r, visitPath(visit)+"?done=held")
 		return
 	}
+	v := visitView{Reason: reason}
+	var held *heldError
+	if errors.As(err, &held) {
+		v.Problems = web.Problems{s.heldWords(s.config.Pages.Words(r), held.hold)}
+		s.showVisit(w, r, http.StatusConflict, v)
+		return
+	}
 	fields, ok := fault.FieldsOf(err)
 	if !ok {
 		web.Problem(w, r, err)
 		return
 	}
-	v := visitView{Reason: reason}
 	for _, f := range fields {
 		v.Problems = append(v.Problems, web.FieldProblem{Field: f.Field, Text: s.config.Pages.Words(r).T("retention.wrong."+f.Field, "most", MaxReason)})
 	}
