@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"testing"
 	"time"
 
@@ -93,6 +94,29 @@ func TestPresent(t *testing.T) {
 		}
 	}
 
+	// Nobody waits in a room that is there; and a room that is not where it was said to be is looked for again.
+	note := rooms.Note{ID: "moved", Text: phi.Text("still here")}
+	if _, err := a.config.Host.Room(t.Context(), "visit-4"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Tell(t.Context(), "visit-4", "speaker", note); !errors.Is(err, fault.NotFound) {
+		t.Errorf("said where nobody waits: %v", err)
+	}
+	c := openNode(t, leases, "node-c")
+	late := &stale{MemoryLeases: leases, before: "visit-2"}
+	c.config.Nodes = late
+	if err := c.Tell(t.Context(), "visit-1", "speaker", note); err != nil || late.asked < 2 {
+		t.Errorf("said to a room that moved, after %d looks: %v", late.asked, err)
+	}
+	if got := <-heard; got.Note != note {
+		t.Errorf("told %+v", got)
+	}
+	for _, status := range []int{http.StatusNotFound, http.StatusServiceUnavailable} { // of a version without the route; of one whose database is away
+		if err := tellError("node-a", status); !errors.Is(err, fault.TryAgain) || errors.Is(err, fault.NotFound) || errors.Is(err, rooms.ErrNotHere) {
+			t.Errorf("%d is %v", status, err)
+		}
+	}
+
 	// A node that lives and does not answer counts as it did.
 	real := b.config.Nodes
 	b.config.Nodes = silent{leases}
@@ -108,6 +132,20 @@ func TestPresent(t *testing.T) {
 
 	a.stop()
 	until(t, "those of a dead node are gone", func() bool { return knows(b, "two") })
+}
+
+// stale says at first that a room is where another one is.
+type stale struct {
+	*rooms.MemoryLeases
+	before string // that other room's visit
+	asked  int
+}
+
+func (s *stale) HostOf(ctx context.Context, visit string) (rooms.Node, bool, error) {
+	if s.asked++; s.asked == 1 {
+		visit = s.before
+	}
+	return s.MemoryLeases.HostOf(ctx, visit)
 }
 
 // silent nodes live where nobody answers.

@@ -82,8 +82,8 @@ func TestTellFromOutside(t *testing.T) {
 	}
 	s.actor.seat.Leave()
 	s.waiting.seat.Leave()
-	for _, visit := range []string{visitID, "another"} {
-		if err := s.host.Tell(s.ctx, visit, "of the queue", Note{ID: "2", Text: "x"}); !errors.Is(err, fault.NotFound) {
+	for visit, want := range map[string]error{visitID: fault.NotFound, "another": ErrNotHere} {
+		if err := s.host.Tell(s.ctx, visit, "of the queue", Note{ID: "2", Text: "x"}); !errors.Is(err, want) {
 			t.Errorf("telling nobody in %s: %v", visit, err)
 		}
 	}

@@ -34,6 +34,8 @@ var (
 	ErrNotKept = fmt.Errorf("what must last cannot be kept now: %w", fault.TryAgain)
 	// ErrMoved says that the room lives on another node by now, or soon.
 	ErrMoved = fmt.Errorf("the room lives elsewhere: %w", fault.TryAgain)
+	// ErrNotHere says that this node hosts no room of the visit.
+	ErrNotHere = fmt.Errorf("the room is not on this node: %w", fault.TryAgain)
 	// ErrDraining says that this node takes no new rooms.
 	ErrDraining = fmt.Errorf("the node takes no new rooms: %w", fault.TryAgain)
 	// ErrClosed says that the room, or this seat in it, is closed.

@@ -86,14 +86,19 @@ func (s *Seat) tell(ctx context.Context, to string, note Note) error {
 }
 
 // Tell says something to all who wait in a visit, as far as this node hosts it, for somebody who is not there: by is a session of theirs, and whether they
-// may is for the caller to judge. What is said lasts as what a Seat tells does. Errors: fault.NotFound when nobody waits; ErrNotKept; those of a room that is
-// asked, of kind fault.TryAgain.
+// may is for the caller to judge. What is said lasts as what a Seat tells does. Errors: fault.NotFound when nobody waits; ErrNotHere and ErrMoved, after which
+// another node may know better; ErrNotKept; those of a room that is asked, of kind fault.TryAgain.
 func (h *Host) Tell(ctx context.Context, visit, by string, note Note) error {
 	r := h.hostedRoom(visit)
 	if r == nil {
-		return fmt.Errorf("telling who waits: %w", fault.NotFound)
+		return fmt.Errorf("telling who waits: %w", ErrNotHere)
 	}
-	notices, err := ask(ctx, r, func() ([]Notice, error) { return r.toTell(by, "", note) })
+	notices, err := ask(ctx, r, func() ([]Notice, error) {
+		if r.leaving() {
+			return nil, ErrMoved
+		}
+		return r.toTell(by, "", note)
+	})
 	if err != nil {
 		return err
 	}

@@ -218,17 +218,29 @@ func (s *Service) Enter(ctx context.Context, actor auth.Actor, visit, token stri
 	return e, nil
 }
 
+// How much somebody may say to those who wait: each message is written, with rows of the audit, and shown at once.
+const (
+	speakLimit  = 30
+	speakWindow = 10 * time.Minute
+)
+
 // Speak gives a session by which somebody who leads a visit says something to those who wait without being there: the latest of theirs, or else one that no
-// browser has. Errors: as Enter.
+// browser has. Spoke has to follow. Errors: as Enter.
 func (s *Service) Speak(ctx context.Context, actor auth.Actor, visit string) (session string, err error) {
-	err = s.lead(ctx, actor, "visit.tell", visit, "", func(tx *store.Tx, a *store.Act, v Visit) error {
+	if err := web.Allow(ctx, s.config.Limiter, "speak:"+actor.ID, speakLimit, speakWindow); err != nil {
+		return "", err
+	}
+	err = s.lead(ctx, actor, "visit.speak", visit, "", func(tx *store.Tx, a *store.Act, v Visit) error {
 		if err := s.admissible(v, Invitation{}, 0); err != nil {
 			return err
 		}
+		_, invited := v.own(actor.ID)
+		a.GoesOn = invited // Spoke has the row; but an invitation that is made here needs one
 		i, err := s.invitedOf(ctx, tx, visit, actor.ID, "")
 		if err != nil {
 			return err
 		}
+		a.Detail = "invitation " + i.ID
 		err = tx.QueryRowContext(ctx, `SELECT id FROM visit_sessions WHERE invitation_id = ? ORDER BY id DESC LIMIT 1`, i.ID).Scan(&session)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -238,12 +250,27 @@ func (s *Service) Speak(ctx context.Context, actor auth.Actor, visit string) (se
 			return err
 		}
 		session = store.NewID()
-		return s.insertSession(ctx, tx, Entry{Visit: v, You: i, Session: session}, device)
+		if err := s.insertSession(ctx, tx, Entry{Visit: v, You: i, Session: session}, device); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE visit_sessions SET spoken = 1 WHERE id = ?`, session); err != nil {
+			return fmt.Errorf("mark a session that no browser has: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return "", err
 	}
 	return session, nil
+}
+
+// Spoke audits what became of something that was said by a session of Speak: nil, that those who wait were told; fault.NotFound, that nobody waits. What may have
+// become of it otherwise stands in the rows of each who was told. It gives the error back.
+func (s *Service) Spoke(ctx context.Context, actor auth.Actor, visit, session string, said error) error {
+	return s.act(context.WithoutCancel(ctx), actor, "visit.tell", "", store.About("visit", visit), func(_ *store.Tx, a *store.Act) error {
+		a.Detail = "session " + session
+		return said
+	})
 }
 
 // ServicesLed are those of which an account leads visits that start from one time to another.

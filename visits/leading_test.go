@@ -272,6 +272,10 @@ func TestEnter(t *testing.T) {
 		t.Errorf("who does not lead speaks: %v", err)
 	}
 
+	if n := c.audited("visit.speak", store.Allowed); n != 0 {
+		t.Errorf("%d rows of what nobody said yet", n)
+	}
+
 	// Who leads without an invitation gets one.
 	if err := c.Withdraw(t.Context(), c.scheduler, v.ID, e.You.ID); err != nil {
 		t.Fatal(err)
@@ -283,6 +287,45 @@ func TestEnter(t *testing.T) {
 	c.at(v.ClosesAt)
 	_, err = c.Enter(t.Context(), c.ada, v.ID, fresh.Token)
 	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+}
+
+// TestSpeakOpensNothing: who says something from the queue has opened no link by it, and the audit has what became of it.
+func TestSpeakOpensNothing(t *testing.T) {
+	c := newClinic(t)
+	v, links := c.book()
+	by, err := c.Speak(t.Context(), c.ada, v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.Speak(t.Context(), c.ada, v.ID); err != nil || again != by {
+		t.Errorf("speaks by %s, then by %s: %v", by, again, err)
+	}
+	opened := func() map[string]time.Time {
+		t.Helper()
+		first, err := c.FirstOpened(t.Context(), c.db, v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return first
+	}
+	if first := opened(); len(first) != 0 {
+		t.Errorf("opened their link: %v", first)
+	}
+	for said, want := range map[error]store.Outcome{nil: store.Allowed, fault.NotFound: store.Refused, fault.TryAgain: ""} {
+		if err := c.Spoke(t.Context(), c.ada, v.ID, by, said); !errors.Is(err, said) {
+			t.Errorf("%v became %v", said, err)
+		}
+		if n := c.audited("visit.tell", want); want != "" && n != 1 {
+			t.Errorf("%d rows of %v", n, said)
+		}
+	}
+	c.at(noon.Add(time.Minute))
+	if _, err := c.Enter(t.Context(), c.ada, v.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if at := opened()[links[1].Invitation.ID]; !at.Equal(noon.Add(time.Minute)) {
+		t.Errorf("came in at %v", at)
+	}
 }
 
 func TestLeading(t *testing.T) {

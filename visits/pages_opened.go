@@ -31,7 +31,7 @@ func (s *Service) opened(ctx context.Context, actor auth.Actor, visits []Visit) 
 	}
 	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (o opening, err error) { return o, r.Scan(&o.invitation, &o.at) },
 		`SELECT i.id, MIN(s.created_at) FROM visit_sessions s JOIN invitations i ON i.id = s.invitation_id AND i.generation = s.generation
-		WHERE s.visit_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`) GROUP BY i.id`, ids...)
+		WHERE s.spoken = 0 AND s.visit_id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`) GROUP BY i.id`, ids...)
 	if err != nil {
 		return nil, fmt.Errorf("read who opened their link: %w", err)
 	}

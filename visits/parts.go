@@ -50,7 +50,7 @@ func (s *Service) FirstOpened(ctx context.Context, q store.Queryer, visit string
 		err := r.Scan(&id, &at)
 		first[id] = store.Time(at)
 		return struct{}{}, err
-	}, `SELECT invitation_id, MIN(created_at) FROM visit_sessions WHERE visit_id = ? GROUP BY invitation_id`, visit)
+	}, `SELECT invitation_id, MIN(created_at) FROM visit_sessions WHERE visit_id = ? AND spoken = 0 GROUP BY invitation_id`, visit)
 	if err != nil {
 		return nil, fmt.Errorf("read when links were opened: %w", err)
 	}

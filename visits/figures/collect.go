@@ -121,7 +121,7 @@ func (s *Service) fillVisits(ctx context.Context, tx *store.Tx, all []*visit) er
 	family, err := store.Collect(ctx, tx, func(r *sql.Rows) (p person, err error) {
 		return p, r.Scan(&p.visit, &p.id, &p.role, &p.language, &p.came)
 	},
-		`SELECT i.visit_id, i.id, i.role, i.language, COALESCE((SELECT MIN(s.created_at) FROM visit_sessions s WHERE s.invitation_id = i.id), 0)
+		`SELECT i.visit_id, i.id, i.role, i.language, COALESCE((SELECT MIN(s.created_at) FROM visit_sessions s WHERE s.invitation_id = i.id AND s.spoken = 0), 0)
 		FROM invitations i WHERE i.visit_id IN `+in+` AND i.role IN ('patient', 'guardian') ORDER BY i.id`, args...)
 	if err != nil {
 		return err

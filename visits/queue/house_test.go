@@ -67,6 +67,7 @@ type clinic struct {
 	late    []int // minutes that were told
 	told    []queue.Note
 	by      []string // sessions that told them
+	tooMany string   // what somebody has done too often
 }
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -133,8 +134,10 @@ func (c *clinic) at(t time.Time) {
 }
 
 // Allow fills web.Limiter.
-func (c *clinic) Allow(context.Context, string, int, time.Duration) (bool, time.Duration, error) {
-	return true, 0, nil
+func (c *clinic) Allow(_ context.Context, key string, _ int, _ time.Duration) (bool, time.Duration, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return key != c.tooMany, 90 * time.Second, nil
 }
 
 // Present fills queue.Rooms.

@@ -253,9 +253,19 @@ func TestActs(t *testing.T) {
 	if r := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {"Too late"}}); r.StatusCode != http.StatusConflict || !strings.Contains(r.body, "Nobody waits any more") {
 		t.Errorf("told nobody: %d", r.StatusCode)
 	}
-	if n := c.audited("visit.tell", "allowed"); n != 3 {
-		t.Errorf("%d messages in the audit, want the three that were sent", n)
+	if n, none := c.audited("visit.tell", "allowed"), c.audited("visit.tell", "refused"); n != 3 || none != 1 {
+		t.Errorf("%d messages in the audit, want the three that were sent, and %d to nobody", n, none)
 	}
+	c.mu.Lock()
+	c.tooMany = "speak:" + ada.id
+	c.mu.Unlock()
+	c.comes(v.ID, false, queue.Present{Session: "one", Invitation: v.Invitations[0].ID, Waiting: true, Since: noon})
+	often := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {"Once more"}})
+	wants(t, text(often.body), "Send this one in 2 minutes.", "Once more")
+	if often.StatusCode != http.StatusTooManyRequests || often.Header.Get("Retry-After") != "90" || len(c.told) != 3 {
+		t.Errorf("too many: %d, again after %q", often.StatusCode, often.Header.Get("Retry-After"))
+	}
+	c.comes(v.ID, false)
 
 	// Late.
 	wants(t, text(ada.get(path+"/late").body), "20 minutes", "Send messages")

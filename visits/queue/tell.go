@@ -1,13 +1,14 @@
 package queue
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"housecall/platform/fault"
@@ -83,16 +84,21 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 		q.showTell(w, r, http.StatusUnprocessableEntity, a, v, f)
 		return
 	}
-	err = fault.NotFound
-	if q.maybeWaits(r.Context(), v.ID) {
-		err = q.say(r, a, v.ID, note)
-	}
-	if errors.Is(err, fault.NotFound) {
+	err = q.say(r, a, v.ID, note)
+	var p *fault.Problem
+	switch {
+	case errors.Is(err, fault.NotFound):
 		f.Nobody = true
 		q.showTell(w, r, http.StatusConflict, a, v, f)
-		return
+	case errors.As(err, &p) && p.Key == "too_often":
+		f.Text = note.Text.Reveal()
+		minutes := int((p.RetryAfter + time.Minute - 1) / time.Minute)
+		f.Problems = web.Problems{{Field: "text", Text: a.own.N("queue.tell.often", minutes)}}
+		w.Header().Set("Retry-After", strconv.Itoa(int(p.RetryAfter/time.Second)))
+		q.showTell(w, r, http.StatusTooManyRequests, a, v, f)
+	default:
+		q.did(w, r, "told", err)
 	}
-	q.did(w, r, "told", err)
 }
 
 // noteID is the id of a note that a form tells: sent twice it is the same one, and another when a browser went back to the form for other words. What is random
@@ -102,17 +108,12 @@ func noteID(form string, n Note) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// maybeWaits says whether anybody waits in a visit, as far as is known: where nobody does, nothing is said, and the audit must not have that it was.
-func (q *Queue) maybeWaits(ctx context.Context, visit string) bool {
-	present, err := q.config.Rooms.Present(ctx)
-	return err != nil || slices.ContainsFunc(present[visit], func(p Present) bool { return p.Waiting })
-}
-
-// say has a note told.
+// say has a note told, and the audit has whether it was.
 func (q *Queue) say(r *http.Request, a asked, visit string, note Note) error {
-	by, err := q.config.Visits.Speak(r.Context(), a.actor, visit)
+	ctx := r.Context()
+	by, err := q.config.Visits.Speak(ctx, a.actor, visit)
 	if err != nil {
 		return err
 	}
-	return q.config.Rooms.Tell(r.Context(), visit, by, note)
+	return q.config.Visits.Spoke(ctx, a.actor, visit, by, q.config.Rooms.Tell(ctx, visit, by, note))
 }

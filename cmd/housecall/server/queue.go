@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"errors"
 
+	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/rooms"
 	"housecall/visits"
@@ -63,7 +65,11 @@ func (p present) Tell(ctx context.Context, visit, by string, note queue.Note) er
 	if p.cluster.router != nil {
 		return p.cluster.router.Tell(ctx, visit, by, n)
 	}
-	return p.cluster.host.Tell(ctx, visit, by, n)
+	err := p.cluster.host.Tell(ctx, visit, by, n)
+	if errors.Is(err, rooms.ErrNotHere) { // there is no other node
+		return fault.NotFound
+	}
+	return err
 }
 
 // checkOf is a device check made in a room as visits know it, without when it was; nil: none was made.
