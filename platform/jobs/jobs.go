@@ -84,8 +84,9 @@ type Config struct {
 // Queue is the jobs of a database, and runs those of them that it has handlers for. Safe for use by many goroutines once all handlers are in.
 type Queue struct {
 	Config
-	kinds []kind
-	away  atomic.Bool // the database was, when last looked
+	kinds    []kind
+	away     atomic.Bool // the database was, when last looked
+	outgrown atomic.Bool // a newer version of the program is at it
 }
 
 type kind struct {

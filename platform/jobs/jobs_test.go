@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -301,6 +302,42 @@ func TestHandlersSayWhen(t *testing.T) {
 	}
 	if s := log.String(); !strings.Contains(s, "panic in a job") || strings.Contains(s, "canary") {
 		t.Errorf("logged %s", s)
+	}
+}
+
+// TestOutgrown: once a newer version has brought the database up to date, it alone does the jobs, whatever their kind.
+func TestOutgrown(t *testing.T) {
+	c, url := newClock(), storetest.URL(t)
+	var log bytes.Buffer
+	old := newNode(t, url, jobs.Config{Now: c.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	old.Handle("remind", old.effect)
+	tables := fstest.MapFS{"00001_first.sql": {Data: []byte("-- +goose Up\nCREATE TABLE letters (id TEXT PRIMARY KEY);\n")}}
+	migrate := func(n node) {
+		t.Helper()
+		if err := n.db.Migrate(t.Context(), "letters", tables); err != nil {
+			t.Fatal(err)
+		}
+	}
+	migrate(old)
+	old.put(jobs.Job{Kind: "remind", Key: "before", At: c.Now()})
+	old.due(1)
+	fresh := newNode(t, url, jobs.Config{Now: c.Now})
+	fresh.Handle("remind", fresh.effect)
+	migrate(fresh)
+	old.put(jobs.Job{Kind: "remind", Key: "of one version", At: c.Now()})
+	old.due(1)
+	tables["00002_second.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nALTER TABLE letters ADD COLUMN parts TEXT NOT NULL DEFAULT '';\n")}
+	migrate(fresh)
+	for _, key := range []string{"a", "b"} {
+		old.put(jobs.Job{Kind: "remind", Key: key, At: c.Now()})
+		old.due(0)
+	}
+	fresh.due(2)
+	if fresh.effects("a") != 1 || fresh.effects("b") != 1 {
+		t.Error("the newer version did not do what it was left")
+	}
+	if n := strings.Count(log.String(), "jobs are left to its nodes"); n != 1 {
+		t.Errorf("said %d times: %s", n, log.String())
 	}
 }
 

@@ -83,6 +83,19 @@ func (q *Queue) next(ctx context.Context, k *kind) (Job, bool) {
 	return job, found && err == nil
 }
 
+// outgrows says whether a newer version of the program has brought the database up to date. From then on it alone does the jobs: this one may not know what they
+// are by now, as a message that tells several things. The first time is logged.
+func (q *Queue) outgrows(ctx context.Context) (bool, error) {
+	if q.outgrown.Load() {
+		return true, nil
+	}
+	outgrown, err := q.DB.Outgrown(ctx)
+	if outgrown && !q.outgrown.Swap(true) {
+		q.Logger.WarnContext(ctx, "a newer version has brought the database up to date: jobs are left to its nodes")
+	}
+	return outgrown, err
+}
+
 // claim gives the job that has been due for longest and that nobody has.
 func (q *Queue) claim(ctx context.Context, k *kind) (job Job, found bool, err error) {
 	const due = `FROM jobs WHERE kind = ? AND state IN ('waiting', 'cancelled') AND next_at <= ? AND claimed_until <= ?`
@@ -92,7 +105,10 @@ func (q *Queue) claim(ctx context.Context, k *kind) (job Job, found bool, err er
 		if err := q.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 `+due+`)`, k.name, now, now).Scan(&some); err != nil || !some {
 			return Job{}, false, err
 		}
-		err = q.DB.Tx(ctx, func(tx *store.Tx) error {
+		if outgrown, err := q.outgrows(ctx); err != nil || outgrown {
+			return Job{}, false, err
+		}
+		err := q.DB.Tx(ctx, func(tx *store.Tx) error {
 			all, err := store.Collect(ctx, tx, scanClaimable, `SELECT id, key, payload, state, put_at, fence, puts, tries `+due+
 				` ORDER BY next_at, id LIMIT 1`, k.name, now, now)
 			if again = len(all) > 0; err != nil || !again {

@@ -203,10 +203,11 @@ func (o *Outbox) Put(ctx context.Context, tx *store.Tx, m Message) error {
 	if err != nil {
 		return fmt.Errorf("put a message: %w", err)
 	}
-	if len(m.Parts) > 0 {
-		if err := putParts(ctx, tx, m.ID, left); err != nil {
-			return err
-		}
+	if len(m.Parts) == 0 {
+		left = nil
+	}
+	if err := putParts(ctx, tx, m.ID, left); err != nil {
+		return err
 	}
 	return o.Jobs.Put(ctx, tx, jobs.Job{Kind: jobKind(m.Channel), Key: m.ID, At: m.At})
 }

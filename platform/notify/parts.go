@@ -63,8 +63,15 @@ func (o *Outbox) untold(ctx context.Context, tx *store.Tx, m Message) ([]Part, e
 	return left, nil
 }
 
-// putParts writes what a message tells in one, in its order.
+// putParts writes what a message tells in one, in its order, in the place of what it told before; nothing, where it tells one thing.
 func putParts(ctx context.Context, tx *store.Tx, message string, parts []Part) error {
+	keys := make([]string, len(parts))
+	for i, p := range parts {
+		keys[i] = p.Key
+	}
+	if err := keepTold(ctx, tx, message, keys); err != nil {
+		return err
+	}
 	for place, p := range parts {
 		_, err := tx.ExecContext(ctx, `INSERT INTO notify_parts (message_id, key, about, place) VALUES (?, ?, ?, ?)
 			ON CONFLICT (message_id, key) DO UPDATE SET place = excluded.place`, message, p.Key, p.About, place)

@@ -91,6 +91,17 @@ func TestParts(t *testing.T) {
 	expect("fifth: g")
 	o.clock.Pass(time.Hour)
 	expect("h: ")
+
+	waits := o.several("sixth", "i", "j")
+	waits.At = o.clock.Now().Add(time.Hour)
+	o.put(waits)
+	o.put(o.several("sixth", "j", "k")) // put anew, it tells what it says now
+	expect("sixth: j k")
+	waits.Key = "seventh"
+	waits.Parts = o.several("seventh", "l", "m").Parts
+	o.put(waits)
+	o.put(o.message("seventh"))
+	expect("seventh: ")
 }
 
 // TestPartsAreForgotten: a message goes with the last of what it told, whatever became of it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 )
@@ -55,5 +56,30 @@ func (db *DB) MigrateTo(ctx context.Context, name string, fsys fs.FS, version in
 	if _, err := p.UpTo(ctx, version); err != nil {
 		return fmt.Errorf("migrations of %s: %w", name, mapped(err))
 	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.known == nil {
+		db.known = map[string]int64{}
+	}
+	db.known[name] = newest
 	return nil
+}
+
+// Outgrown says whether a newer program has brought the tables of this one up to date since it started: there may be rows whose meaning it does not know.
+func (db *DB) Outgrown(ctx context.Context) (bool, error) {
+	var newer []string
+	var args []any
+	db.mu.Lock()
+	for name, version := range db.known {
+		newer, args = append(newer, `EXISTS (SELECT 1 FROM `+quoted(versionsPrefix+name)+` WHERE version_id > ?)`), append(args, version)
+	}
+	db.mu.Unlock()
+	if len(newer) == 0 {
+		return false, nil
+	}
+	var outgrown bool
+	if err := db.QueryRowContext(ctx, `SELECT `+strings.Join(newer, ` OR `), args...).Scan(&outgrown); err != nil {
+		return false, fmt.Errorf("look whether the tables are newer: %w", err)
+	}
+	return outgrown, nil
 }

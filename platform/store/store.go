@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -51,6 +52,9 @@ type DB struct {
 	lock           string             // takes the write lock; empty: beginning a transaction does
 	within         time.Duration      // bounds a reading query, and the beginning of a transaction; zero: the engine does
 	lockMigrations func(context.Context) (unlock func(), err error)
+
+	mu    sync.Mutex
+	known map[string]int64 // the newest version of each package's tables that this program knows
 }
 
 // Open opens the database at url: "postgres://USER:PASSWORD@HOST/NAME", "sqlite:PATH", or a bare path. A file is made when it is not there,
