@@ -222,7 +222,7 @@ func (tour *tour) deskSeries(p *Person) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := sites.Service{SiteID: site.ID, Name: "Cardiology", Minutes: 40, AskBirthDate: true, Active: true}
+	service := sites.Service{SiteID: site.ID, Name: "Dermatology", Minutes: 40, AskBirthDate: true, Active: true}
 	if _, err := tour.server.Sites.CreateService(ctx, auth.Operator(), service); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func (tour *tour) deskSeries(p *Person) {
 	booked := tour.book(0)
 	tour.see(p, "/desk/visits/"+booked.ID+"/people/"+booked.invited(t, robin)+"/letter", "letter")
 	tour.see(p, "/desk/import", "import")
-	file := "patient_name,service,clinician,date,time\nSample Patient,Cardiology,Sam Scheduler," + time.Now().UTC().AddDate(0, 0, 2).Format(time.DateOnly)
+	file := "patient_name,service,clinician,date,time\nSample Patient,Dermatology,Sam Scheduler," + time.Now().UTC().AddDate(0, 0, 2).Format(time.DateOnly)
 	p.takesFile("#file", file+",9 am\n")
 	p.submits()
 	p.shows(".error-message")

@@ -48,7 +48,7 @@ func (s *Service) registerChanges(a *api.API) {
 		Visit string `path:"visit" doc:"The visit's id"`
 		IfRead
 		Body struct {
-			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: as it is"`
+			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: the one with the name in service, or as it is"`
 			Service      *string `json:"service,omitempty" doc:"Not there: the name of service_id, or as it is"`
 			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
 

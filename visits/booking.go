@@ -16,6 +16,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 // Interpreter says whether a visit has an interpreter.
@@ -137,6 +138,36 @@ func (s *Service) practiceOf(ctx context.Context, b Booking, fresh *people.Patie
 	return p
 }
 
+// find has a visit be of a service of its site that takes new visits and has one of these names, the first that any has. There may be none: a visit can be
+// of words alone.
+func (s *Service) find(ctx context.Context, p *practice, names ...string) {
+	if s.config.Sites == nil || p.site.ID == "" {
+		return
+	}
+	all, err := s.config.Sites.ServicesOf(ctx, p.site.ID)
+	p.problems = errors.Join(p.problems, err)
+	for _, name := range names {
+		if at := slices.IndexFunc(all, func(known sites.Service) bool { return known.Active && SameService(known.Name, name) }); at >= 0 {
+			p.service = all[at]
+			return
+		}
+	}
+}
+
+// SameService says whether two names are of one service of a site.
+func SameService(name, other string) bool {
+	return strings.EqualFold(typed.Line(name), typed.Line(other))
+}
+
+// ServiceOf is the service that a request is for: that of its id, or else the first with one of these names. The zero Service: none that the site knows.
+func (s *Service) ServiceOf(ctx context.Context, r Request, names ...string) (sites.Service, error) {
+	p := s.practiceOf(ctx, r.booking(), nil, nil, nil)
+	if r.ServiceID == "" {
+		s.find(ctx, &p, names...)
+	}
+	return p.service, p.problems
+}
+
 func (p *practice) colleague(ctx context.Context, field, id string, get func(context.Context, string) (staff.Colleague, error)) {
 	if _, known := p.staff[id]; !known {
 		if c := named(ctx, p, field, id, get); c.ID != "" {
@@ -149,7 +180,8 @@ func (p *practice) colleague(ctx context.Context, field, id string, get func(con
 func (p *practice) fill(r Request) Request {
 	r.SiteID = p.site.ID
 	if p.service.ID != "" {
-		if r.Service == "" {
+		r.ServiceID = p.service.ID
+		if r.Service == "" || SameService(r.Service, p.service.Name) {
 			r.Service = p.service.Name
 		}
 		if r.Minutes == 0 {

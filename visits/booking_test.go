@@ -181,3 +181,53 @@ func TestBookingRefuses(t *testing.T) {
 	_, _, err = p.Create(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Observer}, visits.Request{PatientID: "x"})
 	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
 }
+
+// TestServiceByName: who names a service of the site names it, by whatever case and blanks; other words are no service.
+func TestServiceByName(t *testing.T) {
+	p := newPractice(t)
+	other := must[sites.Site](t)(p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Other", Country: "US", Languages: []string{"en"}, Calendar: p.site.Calendar}))
+	must[sites.Service](t)(p.sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: other.ID, Name: "Dental", Minutes: 20, Active: true}))
+	closed := must[sites.Service](t)(p.sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: p.site.ID, Name: "Closed", Minutes: 20}))
+	named := func(name string) visits.Visit {
+		t.Helper()
+		r := p.request()
+		r.ServiceID, r.Service, r.AllowOverlap, r.Minutes = "", name, true, 30
+		r.People = r.People[:2]
+		r.People[0].ContactID = p.secret.ID
+		v, _, err := p.Create(t.Context(), p.scheduler, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := named(" cardio\u200bLOGY"); v.ServiceID != p.cardiology.ID || v.Service != "Cardiology" || !v.AskBirthDate || v.EndsAt.Sub(v.StartsAt) != 30*time.Minute {
+		t.Errorf("cardiology: %+v", v)
+	}
+	if v := named("Adolescents"); v.ServiceID != p.private.ID || !v.Confidential {
+		t.Errorf("adolescents: %+v", v)
+	}
+	for _, words := range []string{"Dental", "Closed", "Cardiology clinic"} {
+		v := named(words)
+		if v.ServiceID != "" || v.Service != words || v.AskBirthDate || v.Confidential {
+			t.Errorf("%s: %+v", words, v)
+		}
+	}
+	v := named("Nutrition")
+	for _, e := range []struct {
+		visits.Edit
+		id, words string
+	}{
+		{visits.Edit{Service: new("cardiology ")}, p.cardiology.ID, "Cardiology"},
+		{visits.Edit{Service: new("Heart")}, p.cardiology.ID, "Heart"}, // other words for the same
+		{visits.Edit{Service: new("Closed")}, p.cardiology.ID, "Closed"},
+		{visits.Edit{Service: new("Heart"), ServiceID: new("")}, "", "Heart"},
+		{visits.Edit{Service: new("Adolescents")}, p.private.ID, "Adolescents"},
+	} {
+		edited, err := p.Edit(t.Context(), p.scheduler, v.ID, e.Edit)
+		if err != nil || edited.ServiceID != e.id || edited.Service != e.words || p.show(v.ID).ServiceID != e.id {
+			t.Errorf("%s: %+v, %v", e.words, edited, err)
+		}
+	}
+	_, err := p.Edit(t.Context(), p.scheduler, v.ID, visits.Edit{ServiceID: &closed.ID})
+	wantFields(t, err, "service_id")
+}

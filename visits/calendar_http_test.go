@@ -63,7 +63,7 @@ func TestCalendarDownload(t *testing.T) {
 // TestCalendarOfSite keeps the times in the zone of the visit's own site.
 func TestCalendarOfSite(t *testing.T) {
 	f := newFront(t, "", func(h *hospital) { (&practice{hospital: h}).know() })
-	v, links := f.visit()
+	v, links := f.visit(noService)
 	in := f.do("POST", "/api/v1/join", `{"code":"`+codeOf(links[0])+`"}`)
 	r := f.do("GET", "/v/"+v.ID+"/calendar.ics", "", withCookie("housecall_visit", in.cookie("housecall_visit").Value))
 	if r.StatusCode != 200 || !strings.Contains(r.body, "DTSTART;TZID=America/New_York:20261124T070000\r\n") || !strings.Contains(r.body, "TZID:America/New_York\r\n") {

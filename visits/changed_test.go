@@ -254,6 +254,7 @@ func TestActsAreKnown(t *testing.T) {
 		"Search",
 		"Series",
 		"ServeEnter",
+		"ServiceOf",
 		"ServicesLed",
 		"Session",
 		"Show",

@@ -16,7 +16,7 @@ import (
 
 // Edit says what a visit is about instead. When it is, Move changes; who leads it, HandOver.
 type Edit struct {
-	ServiceID    *string // of the visit's site; empty: none of those that the site knows. nil: as it is
+	ServiceID    *string // of the visit's site; empty: none of those that the site knows. nil: the one with the name in Service, or as it is
 	Service      *string // its name; nil: that of ServiceID, or as it is
 	Confidential *bool   // nil: as it is
 
@@ -40,6 +40,9 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 			b.ServiceID = *e.ServiceID
 		}
 		known = s.practiceOf(ctx, b, nil, nil, nil)
+		if e.ServiceID == nil && e.Service != nil {
+			s.find(ctx, &known, *e.Service)
+		}
 	}
 	var v Visit
 	err := s.act(ctx, actor, "visit.edit", auth.VisitSchedule, store.About("visit", visit), func(tx *store.Tx, a *store.Act) (err error) {
@@ -83,12 +86,15 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 func (e Edit) apply(v *Visit, known practice) {
 	if e.ServiceID != nil {
 		v.ServiceID = *e.ServiceID
-		if known.service.ID != "" {
-			v.Service = known.service.Name
-		}
 	}
 	if e.Service != nil {
 		v.Service = strings.TrimSpace(*e.Service)
+	}
+	if known.service.ID != "" {
+		v.ServiceID = known.service.ID
+		if e.Service == nil || SameService(v.Service, known.service.Name) {
+			v.Service = known.service.Name
+		}
 	}
 	if e.Confidential != nil {
 		v.Confidential = *e.Confidential

@@ -76,7 +76,7 @@ func TestDeskLetter(t *testing.T) {
 	if strings.Contains(w.Body.String(), "/letter") {
 		t.Error("a letter of a confidential visit is offered")
 	}
-	open, _ := p.visit()
+	open, _ := p.visit(noService)
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/letter"), "This link does not ask for a date of birth")
 }
 
@@ -89,6 +89,6 @@ func TestDeskLinksAreToldOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantWords(t, r.get("/desk/visits/"+asking.ID+"/links?made"), "Families we can write to get their link in a message by itself")
-	open, _ := p.visit()
+	open, _ := p.visit(noService)
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/link"), "Messages that go out by themselves hold no link to this visit")
 }

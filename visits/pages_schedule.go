@@ -248,6 +248,17 @@ type group struct {
 	visits    []scheduled
 }
 
+// serviceOf is what a visit stands under where the schedule is by service: its service, by whatever words it is called, or else its words, which may be those of
+// a service that the site has got since.
+func (v *scheduleView) serviceOf(visit scheduled) (id, title string) {
+	for _, s := range v.Services {
+		if s.Value == visit.ServiceID || visit.ServiceID == "" && SameService(s.Text, visit.Service) {
+			return s.Value, s.Text
+		}
+	}
+	return visit.ServiceID, visit.Service
+}
+
 // groups parts visits by what the schedule is by, in the order of their titles; what has no name comes last.
 func (v *scheduleView) groups(all []scheduled) []*group {
 	var out []*group
@@ -255,7 +266,7 @@ func (v *scheduleView) groups(all []scheduled) []*group {
 	for _, visit := range all {
 		id, title := visit.ClinicianID, v.leader[visit.ClinicianID]
 		if v.By == byService {
-			id, title = visit.ServiceID, visit.Service
+			id, title = v.serviceOf(visit)
 		} else if title == "" {
 			title = v.own.T("desk.schedule.nobody")
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/sites"
 	"housecall/visits"
 )
 
@@ -132,4 +133,32 @@ func TestDeskShowsInterpreters(t *testing.T) {
 			t.Errorf("%s looks for an interpreter for a visit that was called off", page)
 		}
 	}
+}
+
+// TestDeskScheduleByService has one row of a service, whatever its visits are called, and whether or not they were made before the site had it.
+func TestDeskScheduleByService(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	for _, name := range []string{"Nutrition", "nutrition", "Heart clinic", ""} {
+		q := p.request()
+		q.AllowOverlap, q.Service, q.Minutes = true, name, 30
+		if strings.EqualFold(name, "Nutrition") {
+			q.ServiceID = ""
+		}
+		if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: p.site.ID, Name: "Nutrition", Minutes: 20, Active: true}); err != nil {
+		t.Fatal(err)
+	}
+	page := r.get("/desk/schedule?day=2026-11-24&by=service&view=week")
+	var rows []string
+	for _, m := range regexp.MustCompile(`<th scope="row"[^>]*>([^<]*)<`).FindAllStringSubmatch(page.Body.String(), -1) {
+		rows = append(rows, strings.TrimSpace(m[1]))
+	}
+	if got := strings.Join(rows, ", "); got != "Cardiology, Nutrition" {
+		t.Errorf("rows %s", got)
+	}
+	wantWords(t, page, "Heart clinic")
 }

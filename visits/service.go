@@ -142,10 +142,13 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 	return v, links, nil
 }
 
-// dress tidies a request and fills it with what the hospital knows.
+// dress tidies a request and fills it with what the hospital knows. A service that is named by its name alone is that service.
 func (s *Service) dress(ctx context.Context, r Request) (Request, practice) {
 	r = r.tidy()
 	p := s.practiceOf(ctx, r.booking(), r.NewPatient, r.People, func(i int) string { return fmt.Sprintf("people[%d].", i) })
+	if r.ServiceID == "" {
+		s.find(ctx, &p, r.Service)
+	}
 	return p.fill(r), p
 }
 

@@ -163,7 +163,7 @@ type Person struct {
 }
 
 // Request asks for a new visit. What it leaves empty is taken from what it names: names, language and birth date from the patient, the contacts and the
-// accounts, the rest from the service.
+// accounts, the rest from the service, which its name names as its id does.
 type Request struct {
 	Service      string
 	StartsAt     time.Time

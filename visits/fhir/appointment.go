@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"housecall/platform/api"
 	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
 	"housecall/visits"
 )
 
@@ -144,7 +146,8 @@ func (s *Server) request(ctx context.Context, a fhir.Appointment) (visits.Reques
 	if r.Identifier, err = identifierOf(a); err != nil {
 		return r, err
 	}
-	if r.Service, r.ServiceID, err = s.serviceOf(a); err != nil {
+	what, err := s.serviceTypeOf(a)
+	if err != nil {
 		return r, err
 	}
 	if a.Meta != nil && slices.ContainsFunc(a.Meta.Security, func(c fhir.Coding) bool { return isCode(c, confidentiality, restricted) }) {
@@ -155,7 +158,11 @@ func (s *Server) request(ctx context.Context, a fhir.Appointment) (visits.Reques
 			return r, refused(fmt.Sprintf("Appointment.participant[%d]", n), err.Error())
 		}
 	}
-	return r, s.reach(ctx, &r)
+	service, err := s.book(ctx, &r, what)
+	if err != nil {
+		return r, err
+	}
+	return r, s.reach(ctx, &r, service)
 }
 
 // times are when an Appointment is. No minutes: it does not say how long.
@@ -195,20 +202,52 @@ func identifierOf(a fhir.Appointment) (visits.Identifier, error) {
 	return visits.Identifier{}, refused("Appointment.identifier", "must be one at most")
 }
 
-// serviceOf is what an Appointment is for: one of the hospital's services, or words.
-func (s *Server) serviceOf(a fhir.Appointment) (words, id string, err error) {
+// serviceType is what an Appointment is for.
+type serviceType struct {
+	id    string   // of one of the hospital's services; empty: none is named by its id
+	text  string   // that people read; empty: the name of the service, or words
+	words string   // where no service is known; empty: none
+	names []string // one of which may be that of a service: the text, then what codings say, and last their codes
+}
+
+// serviceTypeOf reads what an Appointment is for.
+func (s *Server) serviceTypeOf(a fhir.Appointment) (serviceType, error) {
 	if len(a.ServiceType) != 1 {
-		return "", "", refused("Appointment.serviceType", "must be one")
+		return serviceType{}, refused("Appointment.serviceType", "must be one")
 	}
-	words = text(a.ServiceType[0].Text)
+	out := serviceType{text: text(a.ServiceType[0].Text)}
+	shown, codes := []string{out.text}, []string{}
 	for _, c := range a.ServiceType[0].Coding {
 		if text(c.System) == s.serviceSystem() {
-			id = text(c.Code)
-		} else if words == "" {
-			words = text(c.Display)
+			out.id = text(c.Code)
+		} else {
+			codes = append(codes, text(c.Code))
 		}
+		shown = append(shown, text(c.Display))
 	}
-	return words, id, nil
+	out.names = slices.DeleteFunc(slices.Concat(shown, codes), func(name string) bool { return name == "" })
+	out.words = cmp.Or(shown...)
+	return out, nil
+}
+
+// isOf says whether a visit is of what an Appointment is for.
+func (t serviceType) isOf(v visits.Visit) bool {
+	if t.id != "" {
+		return t.id == v.ServiceID
+	}
+	return slices.ContainsFunc(t.names, func(name string) bool { return visits.SameService(name, v.Service) })
+}
+
+// book has a request be of what an Appointment is for, and returns the service that this is, as the visit will be of: a name is as good as an id.
+func (s *Server) book(ctx context.Context, r *visits.Request, t serviceType) (sites.Service, error) {
+	r.Service, r.ServiceID = t.text, t.id
+	service, err := s.Visits.ServiceOf(ctx, *r, t.names...)
+	if service.ID == "" {
+		r.Service = t.words
+	} else {
+		r.ServiceID = service.ID
+	}
+	return service, err
 }
 
 // invite adds a participant to a request. Errors say what is wrong with them.
@@ -264,8 +303,8 @@ func (s *Server) roleOf(p fhir.AppointmentParticipant) (role auth.Role, lead boo
 }
 
 // reach has the patient reached by their own contact: the confidential one where there is one, for it may hear of every visit; else the first, unless the
-// visit is confidential.
-func (s *Server) reach(ctx context.Context, r *visits.Request) error {
+// visit is confidential, as visits of its service may be.
+func (s *Server) reach(ctx context.Context, r *visits.Request, service sites.Service) error {
 	at := slices.IndexFunc(r.People, func(p visits.Person) bool { return p.Role == auth.Patient })
 	if r.PatientID == "" || at < 0 {
 		return nil
@@ -276,14 +315,7 @@ func (s *Server) reach(ctx context.Context, r *visits.Request) error {
 	} else if err != nil {
 		return err
 	}
-	secret := r.Confidential != nil && *r.Confidential
-	if r.ServiceID != "" && !secret {
-		service, err := s.Sites.Service(ctx, r.ServiceID)
-		if err != nil && !isMissing(err) {
-			return err
-		}
-		secret = service.Confidential
-	}
+	secret := r.Confidential != nil && *r.Confidential || service.Confidential
 	for _, c := range patient.Contacts {
 		if c.Kind == people.Self && (c.Confidential || !secret && r.People[at].ContactID == "") {
 			r.People[at].ContactID = c.ID
@@ -307,7 +339,7 @@ func (s *Server) judge(v visits.Visit, a fhir.Appointment, version string) error
 	if identifier, err := identifierOf(a); err != nil || identifier != v.Identifier {
 		return refused("Appointment.identifier", "cannot be changed")
 	}
-	if words, id, err := s.serviceOf(a); err != nil || id != v.ServiceID || id == "" && words != v.Service {
+	if what, err := s.serviceTypeOf(a); err != nil || !what.isOf(v) {
 		return refused("Appointment.serviceType", "cannot be changed")
 	}
 	if !slices.Equal(s.actors(a), s.actors(now)) {

@@ -3,11 +3,13 @@ package fhir_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/visits/fhir"
 )
@@ -134,6 +136,61 @@ func TestAppointmentRefused(t *testing.T) {
 		}
 		if a := h.do("POST", "Appointment", changed); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != what {
 			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
+}
+
+// TestAppointmentOfService: the name of a service, in words or in a coding of another system, is that service with all that holds for its visits.
+func TestAppointmentOfService(t *testing.T) {
+	h := open(t)
+	site, err := h.Sites.Default(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := h.Sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: site.ID, Name: "Sleep clinic", Minutes: 25, AskBirthDate: true, Confidential: true, Active: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	patient := h.patient()
+	p, err := h.People.Show(t.Context(), auth.Operator(), patient.text("id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := p.Contacts[0]
+	own.ID, own.Email, own.Phone, own.Confidential = "", "own@example.org", "", true
+	p.Contacts = append(p.Contacts, own)
+	if p, err = h.People.Update(t.Context(), auth.Operator(), p); err != nil {
+		t.Fatal(err)
+	}
+	body := h.appointment(patient, tomorrow(), "number")
+	body = body[:strings.Index(body, `,{"actor":{"identifier"`)] + body[strings.Index(body, `],"resourceType"`):] // without the guardian, who must not hear of it
+	for n, one := range []struct{ said, id, words string }{
+		{`{"text":" sleep CLINIC"}`, service.ID, "Sleep clinic"},
+		{`{"text":"Sleep study at night","coding":[{"system":"urn:other","code":"1","display":"Sleep clinic"}]}`, service.ID, "Sleep study at night"},
+		{`{"coding":[{"system":"urn:other","code":"1","display":"Somnology (qualifier value)"},{"system":"urn:local","code":"SLEEP CLINIC"}]}`, service.ID, "Sleep clinic"},
+		{`{"coding":[{"system":"` + h.URL() + fhir.Path + `/CodeSystem/service","code":"` + service.ID + `"}]}`, service.ID, "Sleep clinic"},
+		{`{"text":"Snoring"}`, "", "Snoring"},
+		{`{"coding":[{"system":"urn:other","code":"1","display":"Somnology"}]}`, "", "Somnology"},
+	} {
+		asked := strings.Replace(strings.Replace(body, `{"text":"Cardiology"}`, one.said, 1), `"number"`, `"S-`+strconv.Itoa(n)+`"`, 1)
+		starts := tomorrow().AddDate(0, 0, n)
+		asked = strings.ReplaceAll(asked, tomorrow().Format(time.DateOnly), starts.Format(time.DateOnly))
+		made := h.want(h.do("POST", "Appointment", asked), http.StatusCreated)
+		v := h.visit(made.text("id"))
+		known := one.id != ""
+		if v.ServiceID != one.id || v.Service != one.words || v.AskBirthDate != known || v.Confidential != known || known && v.Invitations[0].ContactID != p.Contacts[len(p.Contacts)-1].ID {
+			t.Errorf("%s: %+v", one.said, v)
+		}
+		// Who sent it can move it as they have sent it.
+		moved := strings.ReplaceAll(strings.Replace(asked, `"resourceType"`, `"id":"`+v.ID+`","resourceType"`, 1), starts.Format("2006-01-02T15"), starts.Add(time.Hour).Format("2006-01-02T15"))
+		if a := h.do("PUT", "Appointment/"+v.ID, moved); a.status != http.StatusOK {
+			t.Errorf("%s moved: %d %s", one.said, a.status, a.body)
+		}
+	}
+	for _, said := range []string{`{"coding":[{"system":"urn:other","code":"1"}]}`, `{"coding":[{"system":"` + h.URL() + fhir.Path + `/CodeSystem/service","code":"` + store.NewID() + `","display":"Sleep clinic"}]}`} {
+		a := h.do("POST", "Appointment", strings.Replace(body, `{"text":"Cardiology"}`, said, 1))
+		if a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Appointment.serviceType" {
+			t.Errorf("%s: %d %s", said, a.status, a.body)
 		}
 	}
 }

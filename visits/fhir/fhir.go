@@ -22,7 +22,6 @@ type Config struct {
 	Visits     *visits.Service
 	People     *people.Service
 	Colleagues visits.Colleagues
-	Sites      visits.Sites
 	PublicURL  string // where people reach the server, as in https://visits.example.org
 	Version    string // of the program
 	Zone       *time.Location

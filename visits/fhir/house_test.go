@@ -22,6 +22,7 @@ import (
 	"housecall/cmd/housecall/server"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/visits"
 	"housecall/visits/fhir"
 )
 
@@ -241,6 +242,16 @@ func (h *hospital) want(a answer, status int) answer {
 		h.t.Fatalf("%d, want %d: %s", a.status, status, a.body)
 	}
 	return a
+}
+
+// visit reads a visit past FHIR.
+func (h *hospital) visit(id string) visits.Visit {
+	h.t.Helper()
+	v, err := h.Visits.Show(h.t.Context(), auth.Operator(), id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return v
 }
 
 // child is a patient whose number is NUMBER.
