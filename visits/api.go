@@ -253,8 +253,8 @@ func (s *Service) registerVisits(a *api.API) {
 		ServiceID   string `query:"service_id" maxLength:"36"`
 		PatientID   string `query:"patient_id" maxLength:"36"`
 
-		IdentifierSystem string   `query:"identifier_system" maxLength:"200"`
-		IdentifierValue  phi.Text `query:"identifier_value" maxLength:"80" doc:"With identifier_system"`
+		IdentifierSystem string   `query:"identifier_system" maxLength:"200" doc:"With identifier_value"`
+		IdentifierValue  phi.Text `query:"identifier_value" maxLength:"80" doc:"Of any system without identifier_system"`
 	}
 	type listOutput struct {
 		Body struct {

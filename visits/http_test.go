@@ -292,6 +292,14 @@ func TestAPIBadRequests(t *testing.T) {
 			t.Errorf("%s: %s", query, r.body)
 		}
 	}
+	// Without what it was narrowed by, a list would be of everybody.
+	for query, field := range map[string]string{"Canary=1": "query", "limit=5&patient=Canary": "query", "identifier_system=urn:x": "identifier_value"} {
+		r := f.do("GET", "/api/v1/visits?"+query, "", bearer(f.key))
+		wantProblem(t, query, r, 422, "not_valid")
+		if !strings.Contains(r.body, `"field":"`+field+`"`) || strings.Contains(r.body, "Canary") {
+			t.Errorf("%s: %s", query, r.body)
+		}
+	}
 }
 
 func TestAPIDescription(t *testing.T) {

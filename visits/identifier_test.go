@@ -29,6 +29,11 @@ func TestIdentifier(t *testing.T) {
 	if err != nil || len(page.Visits) != 1 || page.Visits[0].ID != v.ID || page.Visits[0].Identifier != (visits.Identifier{System: "https://hospital.example/appointments", Value: "A-1"}) {
 		t.Errorf("%+v, %v", page, err)
 	}
+	if page, err = h.List(t.Context(), h.scheduler, visits.Query{Identifier: visits.Identifier{Value: "A-1"}}); err != nil || len(page.Visits) != 2 {
+		t.Errorf("of any system: %+v, %v", page, err)
+	}
+	_, err = h.List(t.Context(), h.scheduler, visits.Query{Identifier: visits.Identifier{System: "urn:other"}})
+	wantFields(t, err, "identifier_value")
 	_, _, err = h.Create(t.Context(), h.scheduler, r)
 	var p *fault.Problem
 	if !errors.As(err, &p) || p.Code != fault.CodeConflict || p.Fields["visit"] != v.ID {

@@ -22,8 +22,8 @@ type Query struct {
 	Limit    int       // visits a page, up to 100; 0: 50
 	Cursor   string    // Page.Next of the page before; empty: the first page
 
-	ID, SiteID, ClinicianID, ServiceID, PatientID string // empty: any
-	Identifier                                    Identifier
+	ID, SiteID, ClinicianID, ServiceID, PatientID string     // empty: any
+	Identifier                                    Identifier // with a value alone: of any system
 }
 
 // Page is one page of a list.
@@ -84,6 +84,9 @@ func (q Query) check() (limit int, after position, err error) {
 	}
 	if slices.ContainsFunc(q.States, func(s State) bool { return !s.known() }) {
 		wrong = append(wrong, fault.Field{Field: "state", Detail: "is none of the states of a visit"})
+	}
+	if q.Identifier.System != "" && q.Identifier.Value == "" {
+		wrong = append(wrong, fault.Field{Field: "identifier_value", Detail: "is needed with identifier_system"})
 	}
 	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
 		wrong = append(wrong, fault.Field{Field: "to", Detail: "must be after from"})

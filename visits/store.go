@@ -210,7 +210,10 @@ func (q Query) where() (where string, args []any) {
 		}
 	}
 	if q.Identifier.Value != "" {
-		where, args = where+` AND identifier_system = ? AND identifier_value = ? AND identifier_value <> ''`, append(args, q.Identifier.System, q.Identifier.Value)
+		where, args = where+` AND identifier_value = ? AND identifier_value <> ''`, append(args, q.Identifier.Value)
+	}
+	if q.Identifier.System != "" {
+		where, args = where+` AND identifier_system = ?`, append(args, q.Identifier.System)
 	}
 	return where, args
 }

@@ -51,6 +51,7 @@ func New(routes *web.Routes, version string, keyed *Idempotency) *API {
 	config := huma.DefaultConfig("Housecall", version)
 	config.Info.Description = "Visits and the links people come by, and what belongs to them. Errors are problem+json (RFC 9457) with a `code` for programs."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = describedAt, "", "", nil
+	config.RejectUnknownQueryParameters = true // a list would be longer than was meant
 	config.Transformers = []huma.Transformer{describeRefusal}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key: hc_…"}}
 	mux := &guarded{Routes: routes, access: web.Public("programs read how to call the API")}

@@ -60,6 +60,9 @@ func (r refusal) MarshalJSON() ([]byte, error) {
 	return json.Marshal(body)
 }
 
+// unknownParameter is what huma says of a parameter that a call does not have.
+const unknownParameter = "unknown query parameter"
+
 // describeRefusal turns what huma itself finds wrong with a request into a problem of ours. What was sent is left out: it may be health data.
 func describeRefusal(_ huma.Context, _ string, v any) (any, error) {
 	m, ok := v.(*huma.ErrorModel)
@@ -78,6 +81,10 @@ func describeRefusal(_ huma.Context, _ string, v any) (any, error) {
 			where := strings.TrimPrefix(strings.TrimPrefix(e.Location, "body."), "path.")
 			if parameter, ok := strings.CutPrefix(e.Location, "query."); ok {
 				where, _, _ = strings.Cut(parameter, "[") // whichever of several values it is
+			}
+			if e.Message == unknownParameter {
+				wrong = []fault.Field{{Field: "query", Detail: "has a parameter that is not known here"}} // without its name, which was sent
+				break
 			}
 			wrong = append(wrong, fault.Field{Field: where, Detail: plainMessage(e.Message)})
 		}

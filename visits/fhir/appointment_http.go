@@ -66,16 +66,11 @@ func (s *Server) onlyIdentifier(condition string) (visits.Identifier, error) {
 	if err != nil || len(values) != 1 || len(values["identifier"]) != 1 {
 		return visits.Identifier{}, malformed("If-None-Exist takes identifier=system|value alone.")
 	}
-	return token(values.Get("identifier"))
-}
-
-// token is an identifier in a search.
-func token(value string) (visits.Identifier, error) {
-	system, number, ok := strings.Cut(value, "|")
-	if !ok || system == "" || number == "" {
-		return visits.Identifier{}, malformed("identifier must be system|value.")
+	t, err := tokenOf("identifier", values.Get("identifier"))
+	if err == nil && t.system == "" {
+		err = malformed("If-None-Exist takes identifier=system|value alone.")
 	}
-	return visits.Identifier{System: system, Value: phi.Text(number)}, nil
+	return visits.Identifier{System: t.system, Value: phi.Text(t.value)}, err
 }
 
 // withIdentifier is the answer with the appointment of an identifier; nil: there is none.
@@ -157,13 +152,17 @@ func statesOf[S comparable](table map[visits.State]S, status S) (all []visits.St
 func (s *Server) searchVisits(r *http.Request, q query, states []visits.State, id string, entry func(visits.Visit) (string, json.RawMessage)) (reply, error) {
 	find := visits.Query{ID: id, States: states, Limit: q.count, Cursor: q.cursor}
 	var err error
+	nowhere := false
 	if find.From, find.To, err = s.span(q.values["date"]); err != nil {
 		return reply{}, err
 	}
 	if q.values.Has("identifier") {
-		if find.Identifier, err = token(q.get("identifier")); err != nil {
+		number, err := tokenOf("identifier", q.get("identifier"))
+		if err != nil {
 			return reply{}, err
 		}
+		nowhere = number.bare // identifiers of visits have a system
+		find.Identifier = visits.Identifier{System: number.system, Value: phi.Text(number.value)}
 	}
 	for _, ref := range []struct {
 		name, kind string
@@ -173,11 +172,11 @@ func (s *Server) searchVisits(r *http.Request, q query, states []visits.State, i
 			continue
 		}
 		known := false
-		if *ref.id, known = s.idOf(q.get(ref.name), ref.kind, true); !known || *ref.id == "" {
+		if *ref.id, known = s.idOf(q.get(ref.name), ref.kind, true); !known {
 			return reply{}, malformed(ref.name + " must refer to a " + ref.kind + " of this server.")
 		}
 	}
-	empty := q.values.Has("status") && len(states) == 0 || q.values.Has("_id") && id == "" || !find.To.IsZero() && !find.From.Before(find.To)
+	empty := nowhere || q.values.Has("status") && len(states) == 0 || !find.To.IsZero() && !find.From.Before(find.To)
 	if empty {
 		return s.bundle(q, nil, ""), nil
 	}

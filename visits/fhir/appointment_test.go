@@ -212,13 +212,14 @@ func TestSearchesForAppointments(t *testing.T) {
 		"": 3, "status=booked": 2, "status=cancelled,booked": 3, "status=proposed": 0, "patient=" + patient.text("id"): 3, "patient=Patient/" + store.NewID(): 0,
 		"identifier=https://hospital.example/appointments%7CD-2": 1, "identifier=urn:x%7CD-2": 0,
 		"date=" + day: 1, "date=ge" + day: 2, "date=gt" + day: 1, "date=lt" + day: 1, "date=le" + day: 2, "date=ge" + day + "&date=le" + day: 1, "date=gt" + day + "&date=lt" + day: 0,
+		"identifier=D-2": 1, "identifier=%7CD-2": 0, `identifier=D\-2`: 1, "_pretty=true": 3,
 		"_id=" + ids[0]: 1, "_id=" + ids[0] + "&status=cancelled": 0, "date=ge2020": 3, "date=lt2020-05": 0, "date=" + tomorrow().Format("2006-01-02T15:04:05Z"): 1,
 	} {
 		if a := h.do("GET", "Appointment?practitioner="+h.clinician+"&"+query, ""); a.status != http.StatusOK || a.count("entry") != found {
 			t.Errorf("%s: %d, %d found: %s", query, a.status, a.count("entry"), a.body)
 		}
 	}
-	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "identifier=D-2", "date=soon", "date=ne2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
+	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "patient=Patient/", "identifier=", "identifier=urn:x%7C", "identifier=urn:x%7C1%7C2", "identifier=urn:x%7CD-1,urn:x%7CD-2", "identifier=x%5C", "_id=" + ids[0] + "," + ids[1], "subject=1", "patient:Patient=1", "_sort=date", "date=", "date=soon", "date=ne2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
 		if a := h.do("GET", "Appointment?"+odd, ""); a.status != http.StatusBadRequest && a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", odd, a.status)
 		}
@@ -227,6 +228,17 @@ func TestSearchesForAppointments(t *testing.T) {
 		if a := h.do("GET", "Encounter?practitioner="+h.URL()+fhir.Path+"/Practitioner/"+h.clinician+"&"+query, ""); a.status != http.StatusOK || a.count("entry") != found {
 			t.Errorf("Encounter %s: %d, %d found", query, a.status, a.count("entry"))
 		}
+	}
+	for _, odd := range []string{"appointment=Appointment/", "appointment=Group/1"} {
+		if a := h.do("GET", "Encounter?"+odd, ""); a.status != http.StatusBadRequest {
+			t.Errorf("Encounter %s: %d", odd, a.status)
+		}
+	}
+	// Who asks for it has what is not known left out, and is told so.
+	a := h.want(h.do("GET", "Appointment?patient="+patient.text("id")+"&subject=odd&status=", "", "Prefer", "handling=lenient"), http.StatusOK)
+	if a.count("entry") != 4 || a.text("entry", 3, "search", "mode") != "outcome" || a.text("entry", 3, "resource", "issue", 0, "code") != "not-supported" ||
+		a.text("link", 0, "url") != h.URL()+fhir.Path+"/Appointment?_count=50&patient="+patient.text("id") {
+		t.Errorf("%s", a.body)
 	}
 	var seen []string
 	for a := h.find("Appointment", url.Values{"_count": {"1"}, "patient": {"Patient/" + patient.text("id")}}); ; a = h.do("GET", a.text("link", 1, "url"), "") {

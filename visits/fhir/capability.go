@@ -27,7 +27,8 @@ var (
 // capabilities says what the server can do: http://hl7.org/fhir/R4/capabilitystatement.html.
 func (s *Server) capabilities(*http.Request) (reply, error) {
 	rest := fhir.CapabilityStatementRest{Mode: fhir.RestfulCapabilityModeServer, Security: &fhir.CapabilityStatementRestSecurity{
-		Description: new("An API key in each request but this: Authorization: Bearer hc_…")}}
+		Description: new("An API key in each request but this: Authorization: Bearer hc_…")},
+		Documentation: new("A search by what is not listed here, or by nothing, is refused with 400. With Prefer: handling=lenient it is left out, and the answer says so.")}
 	for _, r := range resources {
 		out := fhir.CapabilityStatementRestResource{Type: r.kind, Documentation: &r.says, Versioning: new(fhir.ResourceVersionPolicyNoVersion)}
 		for _, i := range r.interactions {

@@ -91,7 +91,10 @@ func (s *Server) searchEncounters(r *http.Request, q query) (reply, error) {
 	id := q.get("_id")
 	if q.values.Has("appointment") {
 		appointment, known := s.idOf(q.get("appointment"), "Appointment", true)
-		if !known || id != "" && id != appointment {
+		if !known {
+			return reply{}, malformed("appointment must refer to an Appointment of this server.")
+		}
+		if id != "" && id != appointment {
 			return s.bundle(q, nil, ""), nil
 		}
 		id = appointment

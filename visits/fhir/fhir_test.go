@@ -139,7 +139,8 @@ func TestSearchesForPatients(t *testing.T) {
 	for query, found := range map[string]int{
 		"name=wanted": 1, "family=Want&given=ana": 1, "birthdate=2012-02-29": 1, "birthdate=eq2012-02-29&name=canary": 1, "name=nobody": 0, "birthdate=2012-02-28": 0,
 		"identifier=" + strings.ReplaceAll(strings.ToLower(number), "-", ""): 1, "identifier=https://hospital.example/mrn%7C" + number: 1, "identifier=" + number[:5]: 0,
-		"_id=" + id: 1, "_id=" + store.NewID(): 0, "_id=" + store.NewID() + "&name=wanted": 0, "name=guardianname": 0, "name=wanted&odd=1": 1,
+		"_id=" + id: 1, "_id=" + store.NewID(): 0, "_id=" + store.NewID() + "&name=wanted": 0, "name=guardianname": 0,
+		"identifier=%7C" + number: 1, "identifier=" + number + "&name=wanted": 1, "identifier=" + number + "&name=nobody": 0,
 	} {
 		values, err := url.ParseQuery(query)
 		if err != nil {
@@ -157,11 +158,13 @@ func TestSearchesForPatients(t *testing.T) {
 	if a := h.do("GET", "Patient?_id="+id, ""); a.count("entry") != 1 {
 		t.Errorf("by id: %s", a.body)
 	}
-	if a := h.find("Patient", url.Values{"name": {"canary"}, "odd": {"1"}}, "Prefer", "handling=strict"); a.status != http.StatusBadRequest {
-		t.Errorf("strict: %d", a.status)
+	for _, odd := range []url.Values{{"name": {"canary"}, "odd": {"1"}}, {"name": {"canary"}, "birthdate": {""}}, {"birthdate": {"2012"}}, {"identifier": {"urn:x|"}}, {"name": {"canary"}, "identifier": {"1,2"}}} {
+		if a := h.find("Patient", odd); a.status != http.StatusBadRequest {
+			t.Errorf("%v: %d", odd, a.status)
+		}
 	}
-	if a := h.find("Patient", url.Values{"birthdate": {"2012"}}); a.status != http.StatusBadRequest {
-		t.Errorf("a year: %d", a.status)
+	if a := h.find("Patient", url.Values{"name": {"wanted"}, "odd": {"1"}}, "Prefer", `handling="lenient"`); a.status != http.StatusOK || a.count("entry") != 2 {
+		t.Errorf("lenient: %d %s", a.status, a.body)
 	}
 }
 

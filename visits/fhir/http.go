@@ -85,7 +85,7 @@ func takesJSON(r *http.Request) bool {
 // preferences are what the caller would like (RFC 7240).
 func preferences(r *http.Request) (all []string) {
 	for one := range strings.SplitSeq(strings.Join(r.Header.Values("Prefer"), ","), ",") {
-		all = append(all, strings.TrimSpace(one))
+		all = append(all, strings.ToLower(strings.ReplaceAll(strings.TrimSpace(one), `"`, "")))
 	}
 	return all
 }

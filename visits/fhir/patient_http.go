@@ -43,7 +43,10 @@ func (s *Server) createPatient(r *http.Request) (reply, error) {
 	unless := r.Header.Get("If-None-Exist")
 	if unless != "" {
 		values, err := url.ParseQuery(strings.TrimPrefix(unless, "?"))
-		if err != nil || len(values) != 1 || len(values["identifier"]) != 1 || !people.SameNumber(number(values.Get("identifier")), p.Number) {
+		if err != nil || len(values) != 1 || len(values["identifier"]) != 1 {
+			return reply{}, malformed("If-None-Exist takes identifier alone.")
+		}
+		if own, err := tokenOf("identifier", values.Get("identifier")); err != nil || !people.SameNumber(phi.Text(own.value), p.Number) {
 			return reply{}, malformed("If-None-Exist takes identifier alone, which must be that of the patient.")
 		}
 		if there, err := s.withNumber(r, p.Number); err != nil || there != nil {
@@ -62,9 +65,6 @@ func (s *Server) createPatient(r *http.Request) (reply, error) {
 	out.status, out.location = http.StatusCreated, "Patient/"+made.ID
 	return out, nil
 }
-
-// number is the hospital's number in a search, without its system.
-func number(token string) phi.Text { return phi.Text(token[strings.LastIndex(token, "|")+1:]) }
 
 // withNumber is the answer with the patient of a number; nil: there is none.
 func (s *Server) withNumber(r *http.Request, number phi.Text) (*reply, error) {
@@ -141,12 +141,19 @@ func (s *Server) searchPatients(r *http.Request, q query) (reply, error) {
 	if len(q.values["birthdate"]) > 1 || q.values.Has("birthdate") && !isDay(born) {
 		return reply{}, malformed("birthdate must be one day as in 2012-05-31.")
 	}
-	if names+born+q.get("identifier") == "" {
+	var number token
+	if q.values.Has("identifier") {
+		var err error
+		if number, err = tokenOf("identifier", q.get("identifier")); err != nil {
+			return reply{}, err
+		}
+	}
+	if names+born+number.value == "" {
 		return reply{}, malformed("Search by name, family, given, birthdate or identifier.")
 	}
-	found, err := s.findPatients(r, strings.Join([]string{names, born, number(q.get("identifier")).Reveal()}, " "), func(p people.Patient) bool {
+	found, err := s.findPatients(r, strings.Join([]string{names, born, number.value}, " "), func(p people.Patient) bool {
 		return people.Named(p.Name, names) && (born == "" || p.BirthDate.Reveal() == born) &&
-			(!q.values.Has("identifier") || people.SameNumber(p.Number, number(q.get("identifier")))) && (!q.values.Has("_id") || p.ID == q.get("_id"))
+			(number.value == "" || people.SameNumber(p.Number, phi.Text(number.value))) && (!q.values.Has("_id") || p.ID == q.get("_id"))
 	})
 	if err != nil {
 		return reply{}, err

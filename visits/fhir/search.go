@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,7 +29,7 @@ var searches = map[string][]parameter{
 		{"patient", fhir.SearchParamTypeReference, false, ""},
 		{"practitioner", fhir.SearchParamTypeReference, false, "who leads"},
 		{"status", fhir.SearchParamTypeToken, false, "several with commas between"},
-		{"identifier", fhir.SearchParamTypeToken, false, "system|value"},
+		{"identifier", fhir.SearchParamTypeToken, false, "system|value, or value in any system; |value finds nothing, for all have a system"},
 	},
 	"Encounter": {
 		{"_id", fhir.SearchParamTypeToken, false, ""},
@@ -44,7 +45,7 @@ var searches = map[string][]parameter{
 		{"family", fhir.SearchParamTypeString, true, "as name"},
 		{"given", fhir.SearchParamTypeString, true, "as name"},
 		{"birthdate", fhir.SearchParamTypeDate, true, ""},
-		{"identifier", fhir.SearchParamTypeToken, true, "the hospital's number, whatever system stands before it"},
+		{"identifier", fhir.SearchParamTypeToken, true, "the hospital's number: value, |value or system|value, whatever the system"},
 	},
 	"Practitioner": {
 		{"_id", fhir.SearchParamTypeToken, false, ""},
@@ -65,6 +66,8 @@ type query struct {
 	values url.Values // of known parameters
 	count  int
 	cursor string // of the page; empty: the first
+
+	ignored bool // something was asked for that the search takes no notice of
 }
 
 func (q query) get(name string) string { return q.values.Get(name) }
@@ -72,10 +75,12 @@ func (q query) get(name string) string { return q.values.Get(name) }
 // query reads what is searched for. What is private is taken from the body of a POST alone, for addresses are written down by whatever they pass.
 func (s *Server) query(r *http.Request, kind string) (query, error) {
 	q := query{kind: kind, values: url.Values{}, count: defaultCount}
-	if err := r.ParseForm(); err != nil {
+	if err := r.ParseForm(); errors.As(err, new(*http.MaxBytesError)) {
+		return query{}, err
+	} else if err != nil {
 		return query{}, malformed("Send parameters as application/x-www-form-urlencoded.")
 	}
-	known := searches[kind]
+	known, lenient := searches[kind], slices.Contains(preferences(r), "handling=lenient")
 	for name, values := range r.Form {
 		at := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
 		switch {
@@ -89,14 +94,19 @@ func (s *Server) query(r *http.Request, kind string) (query, error) {
 			q.count = min(max(n, 1), maxCount)
 		case name == "_cursor":
 			q.cursor = values[0]
-		case name == "_format":
-		case at < 0 && slices.Contains(preferences(r), "handling=strict"):
-			return query{}, malformed("There is a parameter that " + kind + " cannot be searched by. /metadata says which there are.")
-		case at < 0:
+		case name == "_format" || name == "_pretty": // of the answer, not of what is searched for
+		case at < 0 || slices.Contains(values, ""):
+			// Without it the search would find more than was meant, perhaps other people's visits.
+			if !lenient {
+				return query{}, malformed("There is a parameter without a value, or one that " + kind + " cannot be searched by. /metadata says which there are. With Prefer: handling=lenient they are left out.")
+			}
+			q.ignored = true
 		case known[at].private && r.URL.Query().Has(name):
 			return query{}, malformed("Search by " + name + " with POST " + Path + "/" + kind + "/_search, for addresses are written into logs.")
 		case len(values) > 1 && known[at].kind != fhir.SearchParamTypeDate && known[at].kind != fhir.SearchParamTypeString:
 			return query{}, malformed("Name " + name + " once.")
+		case (name == "_id" || known[at].kind == fhir.SearchParamTypeReference) && strings.Contains(values[0], ","):
+			return query{}, malformed("Name one " + name + ".")
 		default:
 			q.values[name] = values
 		}
@@ -106,6 +116,9 @@ func (s *Server) query(r *http.Request, kind string) (query, error) {
 
 // bundle is what was found. next is the cursor of the next page; empty: this is the last.
 func (s *Server) bundle(q query, entries []fhir.BundleEntry, next string) reply {
+	if q.ignored {
+		entries = append(entries, told(fhir.IssueTypeNotSupported, "There was a parameter that was left out, so this may be more than was asked for. The self link says what counted."))
+	}
 	b := fhir.Bundle{Type: fhir.BundleTypeSearchset, Entry: entries, Link: []fhir.BundleLink{{Relation: "self", Url: s.pageURL(q, q.cursor)}}}
 	if next != "" {
 		b.Link = append(b.Link, fhir.BundleLink{Relation: "next", Url: s.pageURL(q, next)})
@@ -141,10 +154,42 @@ func told(code fhir.IssueType, words string) fhir.BundleEntry {
 // idOf is the id in a reference to one of our resources of a kind: of that kind, relative or absolute; with bare also the id alone.
 func (s *Server) idOf(reference, kind string, bare bool) (string, bool) {
 	reference = strings.TrimPrefix(reference, s.base+"/")
-	if id, ok := strings.CutPrefix(reference, kind+"/"); ok {
-		return id, !strings.Contains(id, "/")
+	id, whole := strings.CutPrefix(reference, kind+"/")
+	return id, (whole || bare) && id != "" && !strings.Contains(id, "/")
+}
+
+// token is an identifier in a search: http://hl7.org/fhir/R4/search.html#token.
+type token struct {
+	system, value string // no system: any
+	bare          bool   // it must have no system
+}
+
+// tokenOf reads a token: value, |value or system|value. In these a backslash stands before what would mean something else.
+func tokenOf(name, s string) (t token, err error) {
+	parts := []string{""}
+	escaped := false
+	for _, r := range s {
+		switch {
+		case !escaped && r == '\\':
+			escaped = true
+			continue
+		case !escaped && r == ',':
+			return token{}, malformed("Name one " + name + ".")
+		case !escaped && r == '|':
+			parts = append(parts, "")
+		default:
+			parts[len(parts)-1] += string(r)
+		}
+		escaped = false
 	}
-	return reference, bare && !strings.Contains(reference, "/")
+	t.value = parts[len(parts)-1]
+	if len(parts) == 2 {
+		t.system, t.bare = parts[0], parts[0] == ""
+	}
+	if len(parts) > 2 || t.value == "" || escaped {
+		return token{}, malformed(name + " must be value, |value or system|value.")
+	}
+	return t, nil
 }
 
 // span is the time that a search for dates means: from the first instant (included) to the last (excluded). Days without a zone are those where the
