@@ -292,11 +292,12 @@ func (s *Service) registerInvitations(a *api.API) {
 	path := apiPath + "/{visit}/invitations"
 	type inviteInput struct {
 		Visit string `path:"visit" doc:"The visit's id"`
-		Body  personJSON
+		IfRead
+		Body personJSON
 	}
 	api.Register(a, call("invite", http.MethodPost, path, auth.VisitSchedule, http.StatusCreated, "Invite one more person"),
 		func(ctx context.Context, in *inviteInput) (*invitationOutput, error) {
-			link, err := s.Invite(ctx, web.Actor(ctx), in.Visit, Person(in.Body))
+			link, err := s.InviteIf(ctx, web.Actor(ctx), in.Visit, Person(in.Body), in.Holds)
 			if err != nil {
 				return nil, err
 			}

@@ -19,6 +19,9 @@ type IfRead struct {
 	IfMatch string `header:"If-Match" maxLength:"200" doc:"The ETag of the visit, as you have read it. Where it or anybody in it was changed since, the answer is 412; not there: it is changed as it is"`
 }
 
+// Holds judges within an act whether the visit is as the program has read it.
+func (i IfRead) Holds(v Visit) error { return still(i.IfMatch)(v) }
+
 // still judges within the act whether the visit is as a program has read it, which says so by an If-Match.
 func still(tag string) func(Visit) error {
 	return func(v Visit) error { return api.IfMatch(tag, v.etag()) }

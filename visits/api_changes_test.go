@@ -27,6 +27,7 @@ func TestChangesOfWhatWasRead(t *testing.T) {
 	}{
 		{"moved", http.MethodPatch, path, `{"starts_at":"2026-11-24T15:00:00+01:00","minutes":45}`, true},
 		{"edited", http.MethodPatch, path + "/booking", `{"service":"Neurology"}`, true},
+		{"invited", http.MethodPost, path + "/invitations", `{"name":"Sample Guest","role":"guest"}`, false},
 		{"mended", http.MethodPatch, person, `{"name":"Another name"}`, false},
 		{"another link", http.MethodPost, person + "/resend", `{"new_link":true}`, false},
 		{"withdrawn", http.MethodDelete, person, "", false},

@@ -202,6 +202,7 @@ func TestActsAreKnown(t *testing.T) {
 		"Enter",
 		"HandOver",
 		"Invite",
+		"InviteIf",
 		"InviteFrom",
 		"Mend",
 		"Move",

@@ -262,6 +262,11 @@ func (s *Service) cancel(ctx context.Context, tx *store.Tx, a *store.Act, visit 
 
 // Invite adds a person to a visit that is not over, up to ten in all.
 func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p Person) (Link, error) {
+	return s.InviteIf(ctx, actor, visit, p, anyVisit)
+}
+
+// InviteIf is Invite to a visit that is right as it is, which judge says within the act.
+func (s *Service) InviteIf(ctx context.Context, actor auth.Actor, visit string, p Person, judge func(Visit) error) (Link, error) {
 	p = p.tidy()
 	var known practice
 	if actor.May(auth.VisitSchedule) {
@@ -272,6 +277,13 @@ func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p 
 	}
 	i := p.invitation(visit, s.now())
 	err := s.act(ctx, actor, "invitation.create", auth.VisitSchedule, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
+		v, err := s.visitWhole(ctx, tx, visit)
+		if err != nil {
+			return err
+		}
+		if err := judge(v); err != nil {
+			return err
+		}
 		return s.addPerson(ctx, tx, a, p, known, i)
 	})
 	if err != nil {

@@ -43,10 +43,18 @@ func (s *Service) soon(v visits.Visit) error {
 // Late tells the people of a visit who are not the hospital's that it begins so many minutes later, also on the screens of those who wait, and says how many messages go out. The visit stays where it
 // is. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
+	return s.LateIf(ctx, actor, visit, minutes, func(visits.Visit) error { return nil })
+}
+
+// LateIf is Late for a visit that is right as it is, which judge says within the act.
+func (s *Service) LateIf(ctx context.Context, actor auth.Actor, visit string, minutes int, judge func(visits.Visit) error) (messages int, err error) {
 	act := store.Act{At: s.now(), Actor: actor, Action: string(Late), Subject: store.About("visit", visit)}
 	err = s.config.DB.Do(ctx, act, s.config.Policy.Allows(actor, Late), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.config.Visits.VisitIn(ctx, tx, visit)
 		if err != nil {
+			return err
+		}
+		if err := judge(v); err != nil {
 			return err
 		}
 		all, err := s.addressees(ctx, v)

@@ -57,6 +57,7 @@ func (s *Server) openReminders(ctx context.Context, h *house) error {
 		return err
 	}
 	desk.Routes(h.routes)
+	s.Reminders.API(h.calls)
 	h.desk.Attend(desk.Notice)
 	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.config.TimeZone, webhookTypes())
 	if err != nil {

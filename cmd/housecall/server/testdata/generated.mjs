@@ -59,6 +59,18 @@ const invited = await api.invite({ path: visit, body: { name: "Sample Guest", ro
 assert.equal(invited.data.role, "guest");
 const found = await api.listVisits({ query: { state: ["scheduled", "open"], identifier_system: body.identifier.system, identifier_value: "G-1" } });
 assert.deepEqual(found.data.visits.map((v) => v.id), [made.data.id]);
+const soon = await api.createVisit({ body: { ...body, starts_at: new Date(Math.ceil(Date.now() / 60_000) * 60_000 + 1_800_000).toISOString(), identifier: undefined } });
+// Nobody of it has an address: no message goes out.
+const late = { body: { minutes: 20 }, headers: { "Idempotency-Key": "late once" } };
+for (const replayed of [null, "true"]) {
+  const told = await api.sayVisitLate({ path: { visit: soon.data.id }, ...late });
+  assert.deepEqual(told.data, { messages: 0 }, JSON.stringify(told.error));
+  assert.equal(told.response.headers.get("Idempotency-Replayed"), replayed);
+}
+const old = { "If-Match": '"as it was"' };
+assert.equal((await api.sayVisitLate({ path: { visit: soon.data.id }, body: { minutes: 30 }, headers: old })).error.code, "precondition_failed");
+assert.equal((await api.sayVisitLate({ path: visit, body: { minutes: 30 } })).error.code, "conflict");
+assert.equal((await api.invite({ path: visit, body: { name: "Sample Observer", role: "observer" }, headers: old })).error.code, "precondition_failed");
 const refused = await api.moveVisit({ path: visit, body: { minutes: 1 } });
 assert.equal(refused.error.code, "not_valid");
 assert.equal(refused.error.errors[0].field, "minutes");
