@@ -61,8 +61,18 @@ func (w *Webhooks) one(ctx context.Context, id string) (Endpoint, error) {
 	return all[at], nil
 }
 
-// API adds what programs may do with webhooks: what the administrators' pages do.
+// signed are the headers of what is sent, by the Standard Webhooks specification.
+var signed = []api.Value{
+	{Name: "webhook-id", Means: "The event's id, the same however often it is sent", Format: "uuid", Always: true},
+	{Name: "webhook-timestamp", Means: "When it was sent, in seconds since 1970", Pattern: `^\d+$`, Always: true},
+	{Name: "webhook-signature", Means: "v1, a comma, and in base64 the HMAC-SHA256 of id, timestamp and body with dots between; two of them with a blank between while a secret is being changed", Always: true},
+}
+
+// API adds what programs may do with webhooks, which is what the administrators' pages do, and what events there are.
 func (w *Webhooks) API(a *api.API) {
+	for _, k := range w.Kinds {
+		a.Tell(api.Event{Type: k.Type, Means: k.Means, Part: "webhooks", Headers: signed, Data: k.Data})
+	}
 	type endpointInput struct {
 		Endpoint string `path:"endpoint" doc:"The endpoint's id"`
 	}

@@ -45,12 +45,11 @@ type WebhooksDesk struct {
 	webhooks *Webhooks
 	pages    *web.Pages
 	zone     *time.Location // of the times it shows
-	types    []string       // of the events there are
 }
 
-// NewWebhooksDesk parses the pages. types are those of the events that endpoints can choose from.
-func NewWebhooksDesk(w *Webhooks, pages *web.Pages, zone *time.Location, types []string) (*WebhooksDesk, error) {
-	return &WebhooksDesk{w, pages, zone, types}, pages.Add("webhooks", store.Folder(pageFiles, "pages"))
+// NewWebhooksDesk parses the pages.
+func NewWebhooksDesk(w *Webhooks, pages *web.Pages, zone *time.Location) (*WebhooksDesk, error) {
+	return &WebhooksDesk{w, pages, zone}, pages.Add("webhooks", store.Folder(pageFiles, "pages"))
 }
 
 // Routes adds the pages.
@@ -120,8 +119,8 @@ func (d *WebhooksDesk) showList(w http.ResponseWriter, r *http.Request, status i
 	for _, p := range all {
 		v.Endpoints = append(v.Endpoints, d.endpointView(p, own))
 	}
-	for _, t := range d.types {
-		v.Types = append(v.Types, typeView{t, slices.Contains(chosen, t)})
+	for _, k := range d.webhooks.Kinds {
+		v.Types = append(v.Types, typeView{k.Type, slices.Contains(chosen, k.Type)})
 	}
 	d.pages.Render(w, r, status, "webhooks/list", web.Page{Title: own.T("webhooks.title"), Error: len(v.Problems) > 0, Wide: true, Active: WebhooksPath, Body: v})
 }

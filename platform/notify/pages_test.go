@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -22,7 +23,8 @@ var madeSecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/=&#;]+`)
 // TestWebhooksDesk adds an address, sees its secret once, what was sent, and turns it off and on.
 func TestWebhooksDesk(t *testing.T) {
 	o := newOffice(t, ways{})
-	hooks, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Policy: policy(t), Vault: o.vault, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: o.clock.Now})
+	hooks, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: o.queue, Policy: policy(t), Vault: o.vault, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: o.clock.Now,
+		Kinds: []notify.EventKind{{Type: "visit.created"}, {Type: "visit.moved", Data: []api.Value{{Name: "visit", Always: true}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +39,7 @@ func TestWebhooksDesk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := notify.NewWebhooksDesk(hooks, pages, o.clock.Now().Location(), []string{"visit.created", "visit.moved"})
+	desk, err := notify.NewWebhooksDesk(hooks, pages, o.clock.Now().Location())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/fault"
 	"housecall/platform/jobs"
 	"housecall/platform/keys"
@@ -50,6 +51,31 @@ type Event struct {
 	Data map[string]string
 }
 
+// EventKind is what events there are of a type. It is what programs are told of them, too.
+type EventKind struct {
+	Type  string // "visit.created", …
+	Means string // when it happens, in words
+	Data  []api.Value
+}
+
+// check says what is wrong with an event of the kind.
+func (k EventKind) check(e Event) error {
+	known := 0
+	for _, v := range k.Data {
+		_, there := e.Data[v.Name]
+		if v.Always && !there {
+			return fmt.Errorf("publish %s: it has no %s", e.Type, v.Name)
+		}
+		if there {
+			known++
+		}
+	}
+	if known < len(e.Data) {
+		return fmt.Errorf("publish %s: it has more than is described", e.Type)
+	}
+	return nil
+}
+
 // Endpoint is where events are sent.
 type Endpoint struct {
 	ID       string
@@ -76,6 +102,7 @@ type WebhooksConfig struct {
 	Jobs   *jobs.Queue // of the same database; a handler is added to it
 	Policy auth.Policy
 	Vault  keys.Vault     // seals addresses and secrets
+	Kinds  []EventKind    // of the events there are: no other can be published, nor asked for. nil: any can
 	Allow  []netip.Prefix // networks that are not of the Internet, and may be sent to all the same
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
@@ -111,6 +138,11 @@ func NewWebhooks(ctx context.Context, c WebhooksConfig) (*Webhooks, error) {
 	return w, nil
 }
 
+// kind is the place of a type in Kinds; -1: it has none.
+func (w *Webhooks) kind(eventType string) int {
+	return slices.IndexFunc(w.Kinds, func(k EventKind) bool { return k.Type == eventType })
+}
+
 // What an event may hold: ids, times, numbers and words of ours.
 var (
 	eventType  = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`)
@@ -126,6 +158,13 @@ func (w *Webhooks) Publish(ctx context.Context, tx *store.Tx, e Event) error {
 		if !eventType.MatchString(name) || !eventValue.MatchString(value) {
 			return fmt.Errorf("publish %s: %s is no id, time, number or fixed word", e.Type, name)
 		}
+	}
+	if at := w.kind(e.Type); at >= 0 {
+		if err := w.Kinds[at].check(e); err != nil {
+			return err
+		}
+	} else if w.Kinds != nil {
+		return fmt.Errorf("publish %s: there is no such event", e.Type)
 	}
 	endpoints, err := store.Collect(ctx, tx, scanEndpoint, selectEndpoint+` WHERE disabled_at IS NULL`)
 	if err != nil {
@@ -204,7 +243,7 @@ func (w *Webhooks) judgeEndpoint(p Endpoint) error {
 	if len(p.About) > maxAbout || !store.Keeps(p.About) {
 		wrong = append(wrong, fault.Field{Field: "about", Key: "long", Detail: fmt.Sprintf("must have at most %d bytes", maxAbout)})
 	}
-	if slices.ContainsFunc(p.Types, func(t string) bool { return !eventType.MatchString(t) }) {
+	if slices.ContainsFunc(p.Types, func(t string) bool { return !eventType.MatchString(t) || w.Kinds != nil && w.kind(t) < 0 }) {
 		wrong = append(wrong, fault.Field{Field: "types", Key: "odd", Detail: "must be types of events, as visit.created"})
 	}
 	return fault.InvalidAll(wrong...)

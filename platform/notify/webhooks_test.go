@@ -15,6 +15,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/fault"
 	"housecall/platform/notify"
 	"housecall/platform/store"
@@ -277,6 +278,23 @@ func TestEventsHoldNoHealthData(t *testing.T) {
 		if err := o.db.Tx(t.Context(), func(tx *store.Tx) error { return w.Publish(t.Context(), tx, e) }); err == nil || strings.Contains(err.Error(), "Canary") && e.Data["Ana Canary"] == "" {
 			t.Errorf("published %+v: %v", e, err)
 		}
+	}
+	w.Kinds = []notify.EventKind{{Type: "visit.moved", Data: []api.Value{{Name: "visit", Always: true}, {Name: "invitation"}}}}
+	for what, data := range map[string]map[string]string{"more": {"visit": visitID, "status": "booked"}, "less": {"invitation": visitID}, "": {"visit": visitID}, " ": {"visit": visitID, "invitation": visitID}} {
+		err := o.db.Tx(t.Context(), func(tx *store.Tx) error {
+			return w.Publish(t.Context(), tx, notify.Event{Type: "visit.moved", At: o.clock.Now(), Data: data})
+		})
+		if (err == nil) != (strings.TrimSpace(what) == "") {
+			t.Errorf("with %s than is described: %v", what, err)
+		}
+	}
+	if err := o.db.Tx(t.Context(), func(tx *store.Tx) error {
+		return w.Publish(t.Context(), tx, notify.Event{Type: "visit.created", At: o.clock.Now(), Data: map[string]string{"visit": visitID}})
+	}); err == nil {
+		t.Error("published what is not described")
+	}
+	if _, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: "https://example.org", Types: []string{"visit.created"}}); !errors.Is(err, fault.NotValid) {
+		t.Errorf("asked for what there is not: %v", err)
 	}
 	for _, p := range []notify.Endpoint{{}, {URL: "http://example.org"}, {URL: "ftp://example.org"}, {URL: "https://user:pass@example.org"}, {URL: "https:///x"}, {URL: "https://example.org", Types: []string{"a b"}},
 		{URL: "https://example.org", About: strings.Repeat("x", 201)}, {URL: "https://example.org/" + strings.Repeat("x", 2000)}} {

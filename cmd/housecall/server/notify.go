@@ -44,7 +44,8 @@ func (s *Server) openPost(ctx context.Context, db *store.DB, ring *keys.Ring, po
 	if err != nil {
 		return nil, err
 	}
-	p.webhooks, err = notify.NewWebhooks(ctx, notify.WebhooksConfig{DB: db, Jobs: p.queue, Policy: policy, Vault: ring.Mail(), Allow: c.WebhookAllow, Logger: c.Logger, Now: c.Now})
+	p.webhooks, err = notify.NewWebhooks(ctx, notify.WebhooksConfig{DB: db, Jobs: p.queue, Policy: policy, Vault: ring.Mail(), Allow: c.WebhookAllow, Kinds: eventKinds(), Logger: c.Logger,
+		Now: c.Now})
 	return p, err
 }
 

@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
+	"housecall/platform/api"
 	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -32,18 +34,37 @@ func eventOfChange(c visits.Change) notify.Event {
 	return notify.Event{Type: eventType(c.Kind), At: c.At, Data: data}
 }
 
-// webhookTypes are the events that other programs can be told of.
-func webhookTypes() (all []string) {
-	for _, kind := range visits.ChangeKinds() {
-		if kind != visits.ChangeLinkShown {
-			all = append(all, eventType(kind))
-		}
+// eventType is a kind of change as other programs know it.
+func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
+
+// eventKinds are what events there are, each with what it holds: the description of the API is made of it, and nothing else is published.
+func eventKinds() (all []notify.EventKind) {
+	visit := []api.Value{{Name: "visit", Means: "Its id: read the rest of it by GET /api/v1/visits/{visit}", Format: "uuid", Always: true},
+		{Name: "sequence", Means: "Of its calendar entry, from now on", Pattern: `^\d+$`, Always: true}}
+	invitation := api.Value{Name: "invitation", Means: "The id of the person's invitation", Format: "uuid", Always: true}
+	person, somebody := slices.Concat(visit, []api.Value{invitation}), invitation
+	somebody.Always, somebody.Means = false, "The id of the invitation of whom it is about; not there: the whole visit"
+	for _, k := range []struct {
+		kind  visits.ChangeKind
+		means string
+		data  []api.Value
+	}{
+		{visits.ChangeCreated, "A visit was planned", visit},
+		{visits.ChangeMoved, "A visit begins or ends at another time", visit},
+		{visits.ChangeBooking, "A visit has another clinician, service or interpreter, or a person of it is called or reached otherwise", slices.Concat(visit, []api.Value{somebody})},
+		{visits.ChangeOpened, "Somebody came into a visit's room", visit},
+		{visits.ChangeStarted, "A visit is in progress", visit},
+		{visits.ChangeEnded, "A visit took place and is over", visit},
+		{visits.ChangeCancelled, "A visit was called off", visit},
+		{visits.ChangeNoShow, "A visit is over, and nobody was admitted to it", visit},
+		{visits.ChangeInvited, "A person was invited to a visit", person},
+		{visits.ChangeLinkRenewed, "A person of a visit got another link", person},
+		{visits.ChangeRevoked, "A person is not invited to a visit any more", person},
+	} {
+		all = append(all, notify.EventKind{Type: eventType(k.kind), Means: k.means, Data: k.data})
 	}
 	return all
 }
-
-// eventType is a kind of change as other programs know it.
-func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
 
 // openReminders has people of visits told and reminded of them, and adds the pages of that and of webhooks.
 func (s *Server) openReminders(ctx context.Context, h *house) error {
@@ -59,7 +80,7 @@ func (s *Server) openReminders(ctx context.Context, h *house) error {
 	desk.Routes(h.routes)
 	s.Reminders.API(h.calls)
 	h.desk.Attend(desk.Notice)
-	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.config.TimeZone, webhookTypes())
+	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.config.TimeZone)
 	if err != nil {
 		return err
 	}

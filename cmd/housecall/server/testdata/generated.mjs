@@ -33,6 +33,11 @@ const api = await import(join(folder, "made/index.js"));
 const { client } = await import(join(folder, "made/client.gen.js"));
 client.setConfig({ baseUrl, auth: key });
 
+// Of an address that nothing is sent to: what is told is looked at where it waits.
+const hook = await api.createWebhook({ body: { url: "https://127.0.0.1/" } });
+assert.equal(hook.response.status, 201, JSON.stringify(hook.error));
+assert.equal((await api.createWebhook({ body: { url: "https://127.0.0.1/", types: ["visit.forgotten"] } })).error.errors[0].field, "types");
+
 const starts = new Date(Math.ceil(Date.now() / 60_000) * 60_000 + 86_400_000);
 const headers = { "Idempotency-Key": "made by a generated client" };
 const body = {
@@ -53,6 +58,7 @@ const again = await api.createVisit({ body, headers });
 assert.deepEqual(again.data, made.data);
 assert.equal(again.response.headers.get("Idempotency-Replayed"), "true");
 
+assert.deepEqual((await api.editVisit({ path: visit, body: { service: "Neurology" } })).data.service, "Neurology");
 const moved = await api.moveVisit({ path: visit, body: { minutes: 45 } });
 assert.equal(Date.parse(moved.data.ends_at) - starts.getTime(), 45 * 60_000);
 const invited = await api.invite({ path: visit, body: { name: "Sample Guest", role: "guest" } });
