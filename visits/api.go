@@ -119,7 +119,7 @@ type visitJSON struct {
 	InterpreterLanguage string      `json:"interpreter_language,omitempty"`
 	SeriesID            string      `json:"series_id,omitempty" doc:"Visits that were made together by repeating one have the same"`
 	Identifier          *Identifier `json:"identifier,omitempty" doc:"The number that another program gave the appointment"`
-	Sequence            int         `json:"sequence" doc:"Of its calendar entry (RFC 5545): one more with each move and with the cancellation"`
+	Sequence            int         `json:"sequence" doc:"One more with each move and with the cancellation. SEQUENCE in calendar files (RFC 5545) grows with it, and with each person who is withdrawn"`
 }
 
 // checkJSON is a device check.

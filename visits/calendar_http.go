@@ -12,12 +12,16 @@ import (
 
 // serveCalendar gives who holds a visit's cookie its calendar file, to keep by themself.
 func (s *Service) serveCalendar(w http.ResponseWriter, r *http.Request) {
-	e, err := s.ownAct(r.Context(), "calendar.read", r.PathValue("visit"), sessionOf(r), func(*store.Tx, Entry, *store.Act) error { return nil })
+	var whole Visit
+	e, err := s.ownAct(r.Context(), "calendar.read", r.PathValue("visit"), sessionOf(r), func(tx *store.Tx, e Entry, _ *store.Act) (err error) {
+		whole, err = s.visitWhole(r.Context(), tx, e.Visit.ID)
+		return err
+	})
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	event, err := s.CalendarEvent(r.Context(), e.Visit, e.You, s.wordsOf(r, e.You))
+	event, err := s.CalendarEvent(r.Context(), whole, e.You, s.wordsOf(r, e.You))
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -151,7 +151,18 @@ func (s *Service) queueOf(ctx context.Context, i Invitation) (string, error) {
 	return strings.TrimSuffix(s.config.PublicURL, "/") + QueuePath, nil
 }
 
-// CalendarEvent is a visit as one person's calendar shows it. The service is not named there: it may tell why somebody comes.
+// entry is the SEQUENCE of a visit's entry in a person's calendar. Who is withdrawn gets a file that takes the visit out: it must be newer than all that they had,
+// and older than what they get when they are invited again (RFC 5546, section 2.1.4). So the numbers go up by two with each person who is withdrawn, the visit
+// itself stands as it is, and nobody else is written to for that. The visit must have been read whole.
+func (v Visit) entry(i Invitation) int {
+	n := v.Sequence + 2*(len(v.Invitations)-v.invited())
+	if i.Revoked() {
+		n--
+	}
+	return n
+}
+
+// CalendarEvent is a visit that was read whole as one person's calendar shows it. The service is not named there: it may tell why somebody comes.
 func (s *Service) CalendarEvent(ctx context.Context, v Visit, i Invitation, own *words.Words) (calendar.Event, error) {
 	site, err := s.SiteOf(ctx, v)
 	if err != nil {
@@ -166,7 +177,7 @@ func (s *Service) CalendarEvent(ctx context.Context, v Visit, i Invitation, own 
 		return calendar.Event{}, err
 	}
 	return calendar.Event{
-		UID: v.ID, Sequence: v.Sequence, Starts: v.StartsAt, Ends: v.EndsAt, Zone: site.Zone, Created: v.CreatedAt,
+		UID: v.ID, Sequence: v.entry(i), Starts: v.StartsAt, Ends: v.EndsAt, Zone: site.Zone, Created: v.CreatedAt,
 		Site: site.Name, Phone: site.Phone, Organizer: organizer,
 		Reader: calendar.Person{Name: i.Name, Email: i.Email, Role: i.Role}, Words: own,
 		Link: s.linkURL(i.ID, i.Generation), AsksBirthDate: v.AskBirthDate && OfFamily(i.Role), Queue: queue,

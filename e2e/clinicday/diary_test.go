@@ -13,6 +13,7 @@ type reader struct {
 	reminded      bool // the hospital's own people are not
 	told          time.Time
 	gone          bool // is not invited any more
+	entry         int  // sequence of what their calendar has of it
 }
 
 // appointment is a visit as the script knows it.
@@ -29,6 +30,20 @@ type appointment struct {
 	guests        []guest
 
 	id string // what the server calls it
+}
+
+// entry is the sequence of the visit in somebody's calendar: in between of two that others get when they are withdrawn.
+func (a *appointment) entry(r *reader) int {
+	n := a.sequence
+	for _, other := range a.readers {
+		if other.gone {
+			n += 2
+		}
+	}
+	if r.gone {
+		n--
+	}
+	return n
 }
 
 // note is a letter that somebody should get.
@@ -56,6 +71,9 @@ var methods = map[string]string{"confirmed": "REQUEST", "series": "PUBLISH", "mo
 
 func (d *diary) tell(at time.Time, a *appointment, r *reader, kind string, minutes int) {
 	d.notes = append(d.notes, note{at, r.box, kind, r.language, a.starts, minutes, methods[kind], nil, a})
+	if methods[kind] != "" {
+		r.entry = a.entry(r)
+	}
 	if methods[kind] == "REQUEST" {
 		r.told = at
 	}
@@ -82,7 +100,7 @@ func (d *diary) repeated(at time.Time, all []*appointment) {
 	for _, a := range all {
 		starts = append(starts, a.starts)
 		for _, r := range a.readers {
-			r.told = at
+			r.told, r.entry = at, a.entry(r)
 		}
 	}
 	for _, r := range all[0].readers {
@@ -227,7 +245,7 @@ func (h *house) compareCalendars() {
 				want[r.box] = map[string]event{}
 				boxes = append(boxes, r.box)
 			}
-			e := event{UID: a.id, Status: "CONFIRMED", Sequence: a.sequence, Starts: a.starts, Ends: a.starts.Add(length)}
+			e := event{UID: a.id, Status: "CONFIRMED", Sequence: r.entry, Starts: a.starts, Ends: a.starts.Add(length)}
 			switch {
 			case a.called:
 				e.Status = "CANCELLED"

@@ -52,7 +52,7 @@ const alarmBefore = 15 * time.Minute
 // Event is a visit as one person's calendar shows it.
 type Event struct {
 	UID      string // the visit's id: the same for everybody, for ever
-	Sequence int    // of the visit, from 0; of two files with the same one the later counts (RFC 5546, section 2.1.5)
+	Sequence int    // of this entry, from 0; of two files with the same one the later counts (RFC 5546, section 2.1.5)
 	Starts   time.Time
 	Ends     time.Time
 	Zone     *time.Location // in which the calendar keeps the times; nil, or one without a name of its own: UTC

@@ -177,10 +177,10 @@ func TestCalledOff(t *testing.T) {
 	h.until(starts.Add(3 * time.Hour))
 	child := h.wantSubjects(childMail, "Video visit", "Cancelled")
 	guardian := h.wantSubjects(guardianMail, "Visita", "Ya sin invitación")
-	if e := h.calendar(child); len(e) != 1 || e[0].Status != "CANCELLED" || e[0].Sequence != 2 {
+	if e := h.calendar(child); len(e) != 1 || e[0].Status != "CANCELLED" || e[0].Sequence != 4 {
 		t.Errorf("a calendar after a cancellation: %+v", e)
 	}
-	if e := h.calendar(guardian); len(e) != 1 || e[0].Status != "UNINVITED" {
+	if e := h.calendar(guardian); len(e) != 1 || e[0].Status != "UNINVITED" || e[0].Sequence != 1 {
 		t.Errorf("a calendar after a withdrawal: %+v", e)
 	}
 	other, _, err := h.Create(t.Context(), h.scheduler, visits.Request{Service: serviceName, StartsAt: h.now().Add(48 * time.Hour), Minutes: 30, People: []visits.Person{
@@ -189,6 +189,39 @@ func TestCalledOff(t *testing.T) {
 	h.must(h.Cancel(t.Context(), h.scheduler, other.ID))
 	h.due()
 	h.wantSubjects("other@example.org")
+}
+
+// TestInvitedAgain: who is withdrawn and invited again has the visit in their calendar once more, in whatever order the letters come; nobody else is written to.
+func TestInvitedAgain(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	again := visits.Person{Role: auth.Guardian, ContactID: v.Invitations[1].ContactID}
+	gone := v.Invitations[1].ID
+	for range 2 {
+		h.must(h.Withdraw(t.Context(), h.scheduler, v.ID, gone))
+		h.due()
+		link, err := h.Invite(t.Context(), h.scheduler, v.ID, again)
+		h.must(err)
+		h.due()
+		gone = link.Invitation.ID
+	}
+	letters := h.wantSubjects(guardianMail, "Visita", "Ya sin invitación", "Visita", "Ya sin invitación", "Visita")
+	for n, want := range []held{{Status: "CONFIRMED", Sequence: 0}, {Status: "UNINVITED", Sequence: 1}, {Status: "CONFIRMED", Sequence: 2}, {Status: "UNINVITED", Sequence: 3}, {Status: "CONFIRMED", Sequence: 4}} {
+		if e := h.calendar(letters[:n+1]); len(e) != 1 || e[0].UID != v.ID || e[0].Status != want.Status || e[0].Sequence != want.Sequence {
+			t.Errorf("after %d letters: %+v, want %+v", n+1, e, want)
+		}
+	}
+	if e := h.calendar([]letter{letters[2], letters[4], letters[3], letters[1]}); len(e) != 1 || e[0].Status != "CONFIRMED" || e[0].Sequence != 4 {
+		t.Errorf("in another order: %+v", e)
+	}
+	h.wantSubjects(childMail, "Video visit")
+	moved, err := h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: starts.Add(time.Hour)})
+	h.must(err)
+	h.due()
+	child := h.wantSubjects(childMail, "Video visit", "New time")
+	if e := h.calendar(child); len(e) != 1 || e[0].Sequence != 5 || moved.Sequence != 1 {
+		t.Errorf("moved: %+v, %d", e, moved.Sequence)
+	}
 }
 
 // TestConfidential: of a confidential visit nobody hears but the patient by their own confidential contact, and nobody when there is none any more.

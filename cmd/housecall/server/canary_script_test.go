@@ -124,13 +124,16 @@ func (p *probe) appointments(patient string) (links []string) {
 	question["starts_at"] = time.Now().UTC().Truncate(time.Second)
 	p.call(p.program, "POST", "/api/v1/series", object{"visit": question, "repeat": object{"weeks": 1, "count": 2}}, &series)
 	p.call(p.program, "POST", "/api/v1/visits", question, &made)
+	p.call(p.program, "POST", "/api/v1/visits/"+made.ID+"/late", object{"minutes": 20}, nil)
 	p.call(p.program, "POST", "/api/v1/visits/"+made.ID+"/no-show", nil, nil)
 	question["starts_at"] = time.Now().UTC().Truncate(time.Hour).Add(20 * 24 * time.Hour)
 	p.call(p.program, "POST", "/api/v1/visits", question, &made)
 	last := "/api/v1/visits/" + made.ID
 	p.visits = append(p.visits, series.Visits[0].ID)
 	var guest struct{ ID string }
-	p.call(p.program, "GET", "/api/v1/visits", nil, nil)
+	for _, list := range []string{"visits", "colleagues", "sites", "services"} {
+		p.call(p.program, "GET", "/api/v1/"+list, nil, nil)
+	}
 	p.call(p.program, "POST", "/api/v1/visits/search", object{"query": "canary pat"}, nil)
 	p.call(p.program, "GET", last, nil, nil)
 	p.call(p.program, "PATCH", last, object{"minutes": 45, "allow_overlap": true}, nil)

@@ -40,7 +40,7 @@ func eventType(kind visits.ChangeKind) string { return "visit." + string(kind) }
 // eventKinds are what events there are, each with what it holds: the description of the API is made of it, and nothing else is published.
 func eventKinds() (all []notify.EventKind) {
 	visit := []api.Value{{Name: "visit", Means: "Its id: read the rest of it by GET /api/v1/visits/{visit}", Format: "uuid", Always: true},
-		{Name: "sequence", Means: "Of its calendar entry, from now on", Pattern: `^\d+$`, Always: true}}
+		{Name: "sequence", Means: "How often it was moved or called off, from now on", Pattern: `^\d+$`, Always: true}}
 	invitation := api.Value{Name: "invitation", Means: "The id of the person's invitation", Format: "uuid", Always: true}
 	person, somebody := slices.Concat(visit, []api.Value{invitation}), invitation
 	somebody.Always, somebody.Means = false, "The id of the invitation of whom it is about; not there: the whole visit"
