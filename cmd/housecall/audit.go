@@ -170,7 +170,7 @@ func (o *deskOptions) showAudit(ctx context.Context, db *store.DB, q audit.Query
 	if err != nil {
 		return err
 	}
-	reader := audit.Reader{DB: db, Policy: policy, Now: time.Now, Of: visits.OfPatient}
+	reader := audit.Reader{DB: db, Policy: policy, Now: time.Now, Of: visits.BelongTo}
 	all, rows := []entryJSON{}, []string{"WHEN\tWHO\tROLE\tACTION\tTO\tOUTCOME\tDETAIL"}
 	for {
 		page, err := reader.Show(ctx, auth.Operator(), q)

@@ -55,8 +55,8 @@ type Reader struct {
 	DB     *store.DB
 	Policy auth.Policy
 	Now    func() time.Time
-	// Of gives what belongs to a patient (visits, and the invitations to them): what is asked of a patient is answered with what was done to these too. Nil: nothing.
-	Of func(ctx context.Context, q store.Queryer, patient string) ([]store.Subject, error)
+	// Of gives what belongs to a patient (visits, and the invitations to them) or to a visit: what is asked of these is answered with what was done to it too. Nil: nothing.
+	Of func(ctx context.Context, q store.Queryer, about store.Subject) ([]store.Subject, error)
 }
 
 // Show gives a page of acts. That somebody looked, and at what, is an act itself.
@@ -74,8 +74,8 @@ func (r Reader) Show(ctx context.Context, actor auth.Actor, q Query) (page Page,
 	a := store.Act{At: r.Now(), Actor: actor, Action: string(Read), Subject: about}
 	err = r.DB.Do(ctx, a, r.Policy.Allows(actor, Read), func(tx *store.Tx, a *store.Act) (err error) {
 		var also []store.Subject
-		if q.Subject.Kind == patientKind && store.IsID(q.Subject.ID) && r.Of != nil {
-			if also, err = r.Of(ctx, tx, q.Subject.ID); err != nil {
+		if (q.Subject.Kind == patientKind || q.Subject.Kind == visitKind) && store.IsID(q.Subject.ID) && r.Of != nil {
+			if also, err = r.Of(ctx, tx, q.Subject); err != nil {
 				return err
 			}
 		}
@@ -93,10 +93,13 @@ func orElse(s, other string) string {
 	return s
 }
 
-const patientKind = "patient"
+const (
+	patientKind = "patient"
+	visitKind   = "visit"
+)
 
 // kinds are what acts are done to, as the page offers them.
-var kinds = []string{patientKind, "visit", "invitation", "staff_account"}
+var kinds = []string{patientKind, visitKind, "invitation", "staff_account"}
 
 // mostOf bounds how many things that belong to a patient a question is about: the newest. Databases bound the parameters of a query.
 const mostOf = 10_000

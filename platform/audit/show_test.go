@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"housecall/platform/audit"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -75,8 +77,8 @@ func TestWhoSawAPatient(t *testing.T) {
 		}
 	}
 	related := r
-	related.Of = func(_ context.Context, _ store.Queryer, patient string) ([]store.Subject, error) {
-		if patient != patID2 {
+	related.Of = func(_ context.Context, _ store.Queryer, about store.Subject) ([]store.Subject, error) {
+		if about != store.About("patient", patID2) {
 			return nil, nil
 		}
 		return []store.Subject{{Kind: "visit", ID: patID}, {Kind: "patient", ID: patID}}, nil
@@ -128,9 +130,9 @@ func TestOnlyAdministratorsRead(t *testing.T) {
 }
 
 // page serves the page to an administrator.
-func (h *hospital) page(r audit.Reader) func(query string) (status int, body string) {
+func (h *hospital) page(r audit.Reader) func(query string, form url.Values) (status int, to, body string) {
 	h.Helper()
-	book, err := words.Load(static.Locales(), web.Locales(), audit.Locales())
+	book, err := words.Load(static.Locales(), web.Locales(), audit.Locales(), staff.Locales())
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -146,18 +148,87 @@ func (h *hospital) page(r audit.Reader) func(query string) (status int, body str
 	zone := time.FixedZone("UTC+3", 3*3600)
 	err = audit.Desk{Reader: r, Pages: pages, Zone: zone, Names: func(context.Context, auth.Actor) (map[string]phi.Text, error) {
 		return map[string]phi.Text{samID: "Sam Sample"}, nil
+	}, Named: func(_ context.Context, _ auth.Actor, about store.Subject, _ *words.Words) (n audit.Named, err error) {
+		if about == store.About("patient", patID) {
+			n = robin
+		}
+		return n, nil
+	}, Find: func(_ context.Context, _ auth.Actor, query string, _ *words.Words) ([]audit.Named, error) {
+		switch query {
+		case "r":
+			return nil, fault.Invalid("query", "must have at least 2 letters or digits")
+		case "robin":
+			return []audit.Named{robin}, nil
+		case "ro":
+			return []audit.Named{robin, {ID: patID2, Name: "Rory Sample"}}, nil
+		}
+		return nil, nil
 	}}.Routes(routes)
 	if err != nil {
 		h.Fatal(err)
 	}
-	return func(query string) (int, string) {
+	return func(query string, form url.Values) (int, string, string) {
 		w := httptest.NewRecorder()
-		routes.ServeHTTP(w, httptest.NewRequestWithContext(h.Context(), http.MethodGet, audit.Path+query, nil))
+		r := httptest.NewRequestWithContext(h.Context(), http.MethodGet, audit.Path+query, nil)
+		if form != nil {
+			r = httptest.NewRequestWithContext(h.Context(), http.MethodPost, audit.Path, strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		routes.ServeHTTP(w, r)
 		body, err := io.ReadAll(w.Body)
 		if err != nil {
 			h.Fatal(err)
 		}
-		return w.Code, string(body)
+		return w.Code, w.Header().Get("Location"), string(body)
+	}
+}
+
+var robin = audit.Named{ID: patID, Name: "Robin Example", More: "31 May 2010 · MRN-1", Path: "/desk/patients/" + patID}
+
+// TestAPatientIsFoundByName: who asks who saw a patient types a name, and no id.
+func TestAPatientIsFoundByName(t *testing.T) {
+	h := open(t)
+	page := h.page(h.reader())
+	for _, c := range []struct {
+		query  string
+		status int
+		to     string
+		has    string
+	}{
+		{"robin", 303, "/admin/audit?id=" + patID + "&kind=patient", ""},
+		{"ro", 200, "", "<h2 role=\"status\">Which of them?"},
+		{"ro", 200, "", `<a href="/admin/audit?id=` + patID2 + `&amp;kind=patient"><span class="desk-name" dir="auto">Rory Sample`},
+		{"r", 422, "", "Enter at least two letters"},
+		{"nobody", 422, "", "Nobody is found."},
+	} {
+		status, to, body := page("", url.Values{"query": {c.query}})
+		if status != c.status || to != c.to || !strings.Contains(body, c.has) || strings.Contains(body, "<table>") {
+			t.Errorf("%s: %d to %q\n%s", c.query, status, to, body)
+		}
+	}
+	_, _, body := page("?kind=patient&id="+patID, nil)
+	if want := `<dt>Patient</dt><dd><a href="/desk/patients/` + patID + `"><bdi>Robin Example</bdi></a> <span class="soft">31 May 2010 · MRN-1`; !strings.Contains(body, want) {
+		t.Errorf("no %s in\n%s", want, body)
+	}
+	_, _, body = page("?kind=patient&id="+patID2, nil)
+	if want := `<dt>Patient</dt><dd><code dir="ltr">…` + patID2[24:]; !strings.Contains(body, want) {
+		t.Errorf("no %s in\n%s", want, body)
+	}
+}
+
+// TestWhoIsShownTheWay leads those to the audit who may read it.
+func TestWhoIsShownTheWay(t *testing.T) {
+	h := open(t)
+	r := h.reader()
+	book, err := words.Load(static.Locales(), audit.Locales())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range auth.Roles() {
+		button, path := r.Link(auth.Actor{Kind: auth.KindStaff, ID: samID, Role: role}, store.About("visit", patID), book.In("en"))
+		if want := "/admin/audit?id=" + patID + "&kind=visit"; role == auth.Admin && (button != "Who saw this visit" || path != want) || role != auth.Admin && path != "" {
+			t.Errorf("%s: %q, %q", role, button, path)
+		}
 	}
 }
 
@@ -171,7 +242,7 @@ func TestThePageOfTheAudit(t *testing.T) {
 		hasNot []string
 		rows   int
 	}{
-		{"?kind=patient&id=" + patID, 200, []string{"Sam Sample", "Somebody who works here", "patient.show", ">refused<", "21 November 2026 02:30:00", "?actor=" + samID, "/admin/audit\">Show everything"}, nil, 3},
+		{"?kind=patient&id=" + patID, 200, []string{"Sam Sample", "Somebody who works here", "patient.show", "Scheduler", ">refused<", "21 November 2026 02:30:00", "?actor=" + samID, "/admin/audit\">Show everything"}, nil, 3},
 		{"?day=2026-11-22&kind=patient", 200, []string{"value=\"2026-11-22\""}, []string{"Sam Sample"}, 2}, // in the hospital's time zone
 		{"?actor=" + samID, 200, nil, []string{"Somebody who works here"}, 2},
 		{"?id=" + alexID, 200, []string{"Nothing was done that fits this."}, nil, 0},
@@ -179,7 +250,7 @@ func TestThePageOfTheAudit(t *testing.T) {
 		{"?day=soon", 422, []string{"Enter a day"}, nil, 0},
 		{"?kind=odd&before=odd", 200, nil, []string{"Back to the newest"}, 8},
 	} {
-		status, body := page(c.query)
+		status, _, body := page(c.query, nil)
 		if rows := strings.Count(body, "<tr>\n<td>"); status != c.status || rows != c.rows {
 			t.Errorf("%s: %d, %d rows, want %d, %d\n%s", c.query, status, rows, c.status, c.rows, body)
 		}
@@ -195,7 +266,7 @@ func TestThePageOfTheAudit(t *testing.T) {
 		}
 	}
 	h.acts(60)
-	_, body := page("?kind=visit")
+	_, _, body := page("?kind=visit", nil)
 	if !strings.Contains(body, `href="/admin/audit?before=`) || !strings.Contains(body, "&amp;kind=visit\">Older") || strings.Count(body, "<tr>\n<td>") != 50 {
 		t.Errorf("the first of two pages:\n%s", body)
 	}

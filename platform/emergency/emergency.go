@@ -97,7 +97,11 @@ type Patient struct {
 }
 
 // Contact is a way to reach somebody about a patient.
-type Contact struct{ Name, Phone phi.Text }
+type Contact struct {
+	Name  phi.Text
+	Phone phi.Text // E.164
+	Shown phi.Text // the same as people read it
+}
 
 // Visit is a visit that a grant opens, as its page shows it.
 type Visit struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -142,6 +143,7 @@ func (s *Service) missed(ctx context.Context, actor auth.Actor) error {
 type showView struct {
 	grantView
 	Patient *Patient // nil: it is about a visit
+	Born    string   // the patient's birth date
 	Visits  []visitView
 }
 
@@ -178,7 +180,10 @@ func (s *Service) fill(ctx context.Context, actor auth.Actor, g Grant, v *showVi
 		if err != nil {
 			return err
 		}
-		v.Patient = &p
+		v.Patient, v.Born = &p, "–"
+		if born, err := time.Parse(time.DateOnly, p.BirthDate.Reveal()); err == nil {
+			v.Born = own.Date(born)
+		}
 	}
 	all, err := s.config.Records.Visits(ctx, actor, g.About)
 	if err != nil {

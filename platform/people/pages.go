@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -31,11 +32,20 @@ func Links() []web.Link { return []web.Link{{Path: Path, Words: "patients.nav", 
 type Desk struct {
 	service *Service
 	pages   *web.Pages
+	notes   []func(auth.Actor, string, *words.Words) Note
+}
+
+// Note is a button of another part on a patient's page. No path: there is none.
+type Note struct{ Button, Path string }
+
+// Note has a patient's page show what another part has of the patient for whoever reads it. Call it before the pages are open.
+func (d *Desk) Note(note func(actor auth.Actor, patient string, own *words.Words) Note) {
+	d.notes = append(d.notes, note)
 }
 
 // NewDesk parses the pages.
 func NewDesk(s *Service, pages *web.Pages) (*Desk, error) {
-	return &Desk{s, pages}, pages.Add("people", store.Folder(pageFiles, "pages"))
+	return &Desk{service: s, pages: pages}, pages.Add("people", store.Folder(pageFiles, "pages"))
 }
 
 // Routes adds the pages.
@@ -148,6 +158,7 @@ type patientView struct {
 	NoneQuiet  bool // nobody hears of confidential visits
 	MayWrite   bool
 	Edit, Done string
+	Notes      []Note
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
@@ -174,6 +185,9 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 		contacts = append(contacts, v)
 	}
 	view := patientView{foundLine: line, Site: site.Name, Contacts: contacts, NoneQuiet: len(p.Recipients(true)) == 0, MayWrite: d.may(r), Edit: line.Path + "/edit"}
+	for _, note := range d.notes {
+		view.Notes = append(view.Notes, note(web.Actor(r.Context()), p.ID, own))
+	}
 	switch done := r.URL.Query().Get("done"); done {
 	case "made", "changed":
 		view.Done = own.T("patients.done." + done)

@@ -2,14 +2,20 @@ package server
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"housecall/auth"
 	"housecall/platform/audit"
+	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/words"
 	"housecall/visits"
 )
 
@@ -43,7 +49,59 @@ func (s *Server) sealAudit(_ context.Context, h *house) error {
 
 // routeAudit adds the page on which administrators read the audit.
 func (s *Server) routeAudit(_ context.Context, h *house) error {
-	return audit.Desk{Reader: audit.Reader{DB: h.db, Policy: h.policy, Now: s.config.Now, Of: visits.OfPatient}, Pages: h.pages, Zone: s.config.TimeZone, Names: s.staffNames}.Routes(h.routes)
+	reader := audit.Reader{DB: h.db, Policy: h.policy, Now: s.config.Now, Of: visits.BelongTo}
+	h.desk.Note(func(_ context.Context, actor auth.Actor, visit string, own *words.Words) (note visits.VisitNote, _ error) {
+		note.Button, note.Path = reader.Link(actor, store.About("visit", visit), own)
+		return note, nil
+	})
+	h.patients.Note(func(actor auth.Actor, patient string, own *words.Words) (note people.Note) {
+		note.Button, note.Path = reader.Link(actor, store.About("patient", patient), own)
+		return note
+	})
+	return audit.Desk{Reader: reader, Pages: h.pages, Zone: s.config.TimeZone, Names: s.staffNames, Named: s.named, Find: s.findPatients}.Routes(h.routes)
+}
+
+// named is what a patient or a visit is called, for the page of the audit. That the name was shown is an act of its own; of who is gone there is no name.
+func (s *Server) named(ctx context.Context, actor auth.Actor, about store.Subject, own *words.Words) (audit.Named, error) {
+	action := people.Read
+	if about.Kind == "visit" {
+		action = auth.VisitRead
+	}
+	err := emergencyRecords{s}.Exists(ctx, about)
+	if errors.Is(err, fault.NotFound) || !s.Accounts.Policy.Allows(actor, action) {
+		return audit.Named{}, nil
+	}
+	if err != nil {
+		return audit.Named{}, err
+	}
+	if about.Kind == "visit" {
+		v, err := s.Visits.Show(ctx, actor, about.ID)
+		return audit.Named{ID: v.ID, Name: phi.Text(v.Service), More: phi.Text(own.Moment(v.StartsAt.In(s.config.TimeZone))), Path: "/desk/visits/" + v.ID}, err
+	}
+	p, err := s.People.Show(ctx, actor, about.ID)
+	return patientNamed(p, own), err
+}
+
+// findPatients finds patients for the page of the audit.
+func (s *Server) findPatients(ctx context.Context, actor auth.Actor, query string, own *words.Words) (all []audit.Named, err error) {
+	found, err := s.People.Search(ctx, actor, query)
+	for _, p := range found.Patients {
+		all = append(all, patientNamed(p, own))
+	}
+	return all, err
+}
+
+func patientNamed(p people.Patient, own *words.Words) audit.Named {
+	n := audit.Named{ID: p.ID, Name: p.Name, Path: people.Path + "/" + p.ID}
+	var more []string
+	if born, err := time.Parse(time.DateOnly, p.BirthDate.Reveal()); err == nil {
+		more = append(more, own.Date(born))
+	}
+	if number := p.Number.Reveal(); number != "" {
+		more = append(more, number)
+	}
+	n.More = phi.Text(strings.Join(more, " · "))
+	return n
 }
 
 // staffNames are the names of who works here, by the ids of their accounts.

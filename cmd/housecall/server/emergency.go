@@ -7,6 +7,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/emergency"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/words"
@@ -56,7 +57,7 @@ func (r emergencyRecords) Patient(ctx context.Context, id string) (emergency.Pat
 	p, err := r.server.People.Patient(ctx, id)
 	out := emergency.Patient{ID: p.ID, Name: p.Name, BirthDate: p.BirthDate}
 	for _, c := range p.Contacts {
-		out.Contacts = append(out.Contacts, emergency.Contact{Name: c.Name, Phone: c.Phone})
+		out.Contacts = append(out.Contacts, emergency.Contact{Name: c.Name, Phone: c.Phone, Shown: people.PhoneWords(c.Phone)})
 	}
 	return out, err
 }

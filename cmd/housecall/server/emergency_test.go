@@ -51,7 +51,7 @@ func TestEmergencyAccess(t *testing.T) {
 	if !strings.HasPrefix(page, "/emergency/") {
 		t.Fatalf("led to %q", page)
 	}
-	if status, body := clinician.try(t, s, "GET "+page); status != http.StatusOK || !strings.Contains(body, "Canary Sample") || !strings.Contains(body, "12125550123") || !strings.Contains(body, page+"/visits/"+visit.ID) {
+	if status, body := clinician.try(t, s, "GET "+page); status != http.StatusOK || !strings.Contains(body, "Canary Sample") || !strings.Contains(body, "31 May 2012") || !strings.Contains(body, "&#43;1 212-555-0123") || !strings.Contains(body, page+"/visits/"+visit.ID) {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, _ := coordinator.try(t, s, "GET "+page); status != http.StatusNotFound {
@@ -110,6 +110,8 @@ func TestEmergencyAccess(t *testing.T) {
 		t.Error("the banner stays")
 	}
 
+	whoSaw(t, s, admin, coordinator, patient, visit)
+
 	ahead.Store(int64(61 * time.Minute))
 	if _, body := clinician.try(t, s, "GET "+page); strings.Contains(body, "Canary") {
 		t.Error("seen after the hour")
@@ -128,6 +130,40 @@ func TestEmergencyAccess(t *testing.T) {
 		for _, i := range v.Invitations {
 			withdrawn = withdrawn || i.StaffID != "" && i.Revoked()
 		}
+	}
+}
+
+// whoSaw goes from the pages of a patient and a visit to who saw them, as those find it who may read that.
+func whoSaw(t *testing.T, s *server.Server, admin, coordinator caller, patient people.Patient, visit visits.Visit) {
+	t.Helper()
+	for _, c := range []struct{ page, about, button, named string }{
+		{"/desk/patients/" + patient.ID, "?id=" + patient.ID + "&kind=patient", "Who saw this patient", `href="/desk/patients/` + patient.ID + `"><bdi>Canary Sample</bdi></a> <span class="soft">31 May 2012`},
+		{"/desk/visits/" + visit.ID, "?id=" + visit.ID + "&kind=visit", "Who saw this visit", `href="/desk/visits/` + visit.ID + `"><bdi>Cardiology</bdi>`},
+	} {
+		link := `href="/admin/audit` + strings.ReplaceAll(c.about, "&", "&amp;") + `">` + c.button
+		if _, body := admin.try(t, s, "GET "+c.page); !strings.Contains(body, link) {
+			t.Errorf("%s does not lead to who saw it: %s", c.page, body)
+		}
+		if _, body := coordinator.try(t, s, "GET "+c.page); strings.Contains(body, c.button) {
+			t.Errorf("%s leads those there who may not read it", c.page)
+		}
+		status, body := admin.try(t, s, "GET /admin/audit"+c.about)
+		if status != http.StatusOK || !strings.Contains(body, c.named) || !strings.Contains(body, "<code dir=\"ltr\">invitation.") {
+			t.Errorf("%d: no %s in %s", status, c.named, body)
+		}
+	}
+	if to := admin.sent(t, s, "/admin/audit", url.Values{"query": {"sample canary"}}); to != "/admin/audit?id="+patient.ID+"&kind=patient" {
+		t.Errorf("a name leads to %q", to)
+	}
+	if status := admin.send(t, s, "/admin/audit", url.Values{"query": {"x"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("one letter: %d", status)
+	}
+	if status, body := admin.try(t, s, "GET /admin/audit?kind=patient&id="+store.NewID()); status != http.StatusOK || !strings.Contains(body, "Nothing was done") {
+		t.Errorf("nobody: %d %s", status, body)
+	}
+	var searched int
+	if err := s.Accounts.DB.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM audit WHERE action = 'patient.found' AND actor_role = 'admin' AND subject_id = ?`, patient.ID).Scan(&searched); err != nil || searched != 1 {
+		t.Errorf("the audit has %d searches, %v", searched, err)
 	}
 }
 

@@ -169,14 +169,14 @@ func (s *Server) routePractice(_ context.Context, h *house) error {
 	if err != nil {
 		return err
 	}
-	desk, err := people.NewDesk(s.People, h.pages)
+	h.patients, err = people.NewDesk(s.People, h.pages)
 	if err != nil {
 		return err
 	}
 	hub.Routes(h.routes)
 	places.Routes(h.routes)
 	texts.Routes(h.routes)
-	desk.Routes(h.routes)
+	h.patients.Routes(h.routes)
 	return nil
 }
 

@@ -38,21 +38,22 @@ import (
 
 // house is what every part of the server stands on, and adds its routes to.
 type house struct {
-	db      *store.DB
-	ring    *keys.Ring
-	files   *bucket.Bucket
-	book    *words.Book
-	pages   *web.Pages
-	policy  auth.Policy
-	post    *post
-	leases  rooms.Leases
-	limiter rooms.Once
-	redis   *rooms.Redis // nil: nodes agree in this one's memory
-	routes  *web.Routes
-	audit   *audit.Log
-	keyed   *api.Idempotency
-	calls   *api.API
-	desk    *visits.Desk
+	db       *store.DB
+	ring     *keys.Ring
+	files    *bucket.Bucket
+	book     *words.Book
+	pages    *web.Pages
+	policy   auth.Policy
+	post     *post
+	leases   rooms.Leases
+	limiter  rooms.Once
+	redis    *rooms.Redis // nil: nodes agree in this one's memory
+	routes   *web.Routes
+	audit    *audit.Log
+	keyed    *api.Idempotency
+	calls    *api.API
+	desk     *visits.Desk
+	patients *people.Desk
 }
 
 // media is what carries sound and pictures, and the rooms in which that happens.
@@ -88,7 +89,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openRoutes(ctx, h); err != nil {
 		return err
 	}
-	for _, open := range []func(context.Context, *house) error{s.openDesk, s.openReminders, s.routeAudit, s.routePractice, s.openImports, s.openAfter, s.routeFHIR,
+	for _, open := range []func(context.Context, *house) error{s.openDesk, s.openReminders, s.routePractice, s.routeAudit, s.openImports, s.openAfter, s.routeFHIR,
 		s.openQueue, s.openFigures, s.openRetention, s.openModules} {
 		if err := open(ctx, h); err != nil {
 			return err
