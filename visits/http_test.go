@@ -34,7 +34,7 @@ func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 		c(f.hospital)
 	}
 	var err error
-	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.db, Limiter: f, Policy: policy(t), Now: f.now}); err != nil {
+	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.db, Limiter: f, Policy: policy(t), Now: f.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	config := f.config(f.db)

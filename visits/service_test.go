@@ -10,7 +10,12 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/fault"
+	"housecall/platform/keys"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
@@ -20,7 +25,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(crashEnv) != "" {
 		os.Exit(createUntilKilled())
 	}
-	goleak.VerifyTestMain(storetest.Both(m))
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "staff", Files: staff.Migrations()},
+		storetest.Tables{Name: "sites", Files: sites.Migrations()},
+		storetest.Tables{Name: "people", Files: people.Migrations()},
+		storetest.Tables{Name: "visits", Files: visits.Migrations()},
+		storetest.Tables{Name: "api", Files: api.Migrations()},
+		storetest.Tables{Name: "keys", Files: keys.Migrations()}))
 }
 
 func TestCreate(t *testing.T) {

@@ -14,35 +14,12 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
-	"housecall/platform/api"
 	"housecall/platform/backup"
 	"housecall/platform/bucket"
-	"housecall/platform/certs"
-	"housecall/platform/emergency"
-	"housecall/platform/jobs"
 	"housecall/platform/keys"
 	"housecall/platform/notify"
-	"housecall/platform/people"
-	"housecall/platform/sites"
-	"housecall/platform/staff"
 	"housecall/platform/store"
-	"housecall/visits"
-	"housecall/visits/after"
-	"housecall/visits/figures"
-	"housecall/visits/imports"
-	"housecall/visits/reminders"
-	"housecall/visits/retention"
 )
-
-// schemas are the tables of every package, in the order in which they are made.
-func schemas() []backup.Schema {
-	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
-		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
-		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()},
-		{Name: "emergency", Files: emergency.Migrations()}, {Name: "visits_after", Files: after.Migrations()}, {Name: "visits_imports", Files: imports.Migrations()},
-		{Name: "visits_reminders", Files: reminders.Migrations()}, {Name: "visits_retention", Files: retention.Migrations()},
-		{Name: "figures", Files: figures.Migrations()}}
-}
 
 // backupJSON is a backup as programs read it.
 type backupJSON struct {
@@ -217,7 +194,7 @@ func (o *deskOptions) restore(ctx context.Context, from, blobs, identity string)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	err = file.Restore(ctx, db, files, schemas())
+	err = file.Restore(ctx, db, files, server.Schemas())
 	if errors.Is(err, backup.ErrNotEmpty) {
 		return fmt.Errorf("%w; a backup goes into an empty place only: say where with --data or --database", err)
 	}

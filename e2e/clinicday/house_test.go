@@ -55,7 +55,7 @@ func open(t *testing.T) *house {
 	h.http = &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	h.clock.Store(h.at(planningDay, "09:00").UnixMilli())
 	data := t.TempDir()
-	h.server, err = server.New(t.Context(), server.Config{Listen: "127.0.0.1:0", Data: data, Database: filepath.Join(data, "housecall.db"), Site: hospital, TimeZone: zone,
+	h.server, err = server.New(t.Context(), server.Config{Listen: "127.0.0.1:0", Data: data, Database: filepath.Join(data, "housecall.db"), Site: hospital, TimeZone: zone, Staff: server.Staff{Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}},
 		Phone: "+1 617 555 0100", SMTP: h.mail.URL(), MailFrom: hospital + " <visits@hospital.example>", JobsEvery: look, Now: h.now})
 	h.must(err)
 	t.Cleanup(func() {

@@ -25,7 +25,9 @@ import (
 	"housecall/platform/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m, storetest.Tables{Name: "api", Files: api.Migrations()}))
+}
 
 // secret stands for a link in an answer.
 const secret = "Canary-link-in-an-answer"

@@ -19,7 +19,9 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m, storetest.Tables{Name: "store", Files: store.Migrations()}))
+}
 
 // hospital is a database with a log, and the file of its checkpoints.
 type hospital struct {

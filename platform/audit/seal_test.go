@@ -95,7 +95,7 @@ func TestPlaces(t *testing.T) {
 
 // TestRowsOfTheVersionBefore: they get places when the tables are brought up to date, and when a node of that version still writes.
 func TestRowsOfTheVersionBefore(t *testing.T) {
-	url := storetest.URL(t)
+	url := storetest.Empty(t)
 	db := storetest.Open(t, url, store.Options{AsIs: true})
 	if err := db.MigrateTo(t.Context(), "store", store.Migrations(), 1); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,13 @@ import (
 	"housecall/static"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
+		storetest.Tables{Name: "notify", Files: notify.Migrations()},
+		storetest.Tables{Name: "emergency", Files: emergency.Migrations()}))
+}
 
 const reason = "Canary-reason: the mother called, nobody else is here"
 

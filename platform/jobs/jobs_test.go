@@ -20,7 +20,9 @@ import (
 	"housecall/platform/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m, storetest.Tables{Name: "jobs", Files: jobs.Migrations()}))
+}
 
 const lease = time.Minute
 

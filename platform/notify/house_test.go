@@ -30,7 +30,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	trustTestServers()
-	goleak.VerifyTestMain(storetest.Both(m))
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
+		storetest.Tables{Name: "notify", Files: notify.Migrations()}))
 }
 
 // trustTestServers has this process take httptest's certificate for a right one, as if an authority had signed it.

@@ -17,7 +17,11 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "sites", Files: sites.Migrations()},
+		storetest.Tables{Name: "people", Files: people.Migrations()}))
+}
 
 var (
 	languages = []string{"en", "es", "ar"}

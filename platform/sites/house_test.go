@@ -18,7 +18,9 @@ import (
 	"housecall/platform/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m, storetest.Tables{Name: "sites", Files: sites.Migrations()}))
+}
 
 var (
 	languages = []string{"en", "es", "ar"}

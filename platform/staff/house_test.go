@@ -28,7 +28,9 @@ import (
 	"housecall/static"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m, storetest.Tables{Name: "staff", Files: staff.Migrations()}))
+}
 
 const (
 	name     = "Sam Canary-Scheduler"

@@ -134,7 +134,7 @@ func TestKeysEnd(t *testing.T) {
 // TestKeysOfBefore: keys from before there were scopes can do what they could.
 func TestKeysOfBefore(t *testing.T) {
 	ctx := t.Context()
-	db := storetest.Open(t, storetest.URL(t), store.Options{})
+	db := storetest.Open(t, storetest.Empty(t), store.Options{})
 	if err := db.MigrateTo(ctx, "staff", staff.Migrations(), 4); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestKeysOfBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := staff.New(ctx, staff.Config{DB: db, Policy: policy})
+	a, err := staff.New(ctx, staff.Config{DB: db, Policy: policy, Cost: cheap})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/emergency"
 	"housecall/platform/fault"
 	"housecall/platform/jobs"
 	"housecall/platform/keys"
@@ -32,7 +33,16 @@ import (
 	"housecall/visits/after"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "sites", Files: sites.Migrations()},
+		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
+		storetest.Tables{Name: "notify", Files: notify.Migrations()},
+		storetest.Tables{Name: "visits", Files: visits.Migrations()},
+		storetest.Tables{Name: "visits_after", Files: after.Migrations()},
+		storetest.Tables{Name: "emergency", Files: emergency.Migrations()}))
+}
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 

@@ -127,7 +127,7 @@ func open(t *testing.T) *hospital {
 		if the.folder, err = os.MkdirTemp("", "fhir"); err != nil {
 			t.Fatal(err)
 		}
-		if the.server, err = server.New(ctx, server.Config{Listen: "127.0.0.1:0", Data: the.folder, Phone: "+1 617 555 0100"}); err != nil {
+		if the.server, err = server.New(ctx, server.Config{Listen: "127.0.0.1:0", Data: the.folder, Phone: "+1 617 555 0100", Staff: server.Staff{Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}}); err != nil {
 			t.Fatal(err)
 		}
 		if the.key, _, err = the.server.Accounts.CreateKey(ctx, auth.Operator(), staff.NewKey{Name: "a hospital's own program", Scopes: the.server.Accounts.Policy.Grantable()}); err != nil {

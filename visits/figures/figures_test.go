@@ -23,10 +23,17 @@ import (
 	"housecall/platform/words"
 	"housecall/static"
 	"housecall/visits"
+	"housecall/visits/after"
 	"housecall/visits/figures"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
+		storetest.Tables{Name: "visits", Files: visits.Migrations()},
+		storetest.Tables{Name: "visits_after", Files: after.Migrations()},
+		storetest.Tables{Name: "figures", Files: figures.Migrations()}))
+}
 
 var (
 	coordinator = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}

@@ -14,6 +14,10 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/keys"
+	"housecall/platform/people"
+	"housecall/platform/sites"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
@@ -23,7 +27,14 @@ import (
 // noteID is that of what a form tells.
 var noteID = regexp.MustCompile(`name="note" value="([^"]+)"`)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "sites", Files: sites.Migrations()},
+		storetest.Tables{Name: "people", Files: people.Migrations()},
+		storetest.Tables{Name: "staff", Files: staff.Migrations()},
+		storetest.Tables{Name: "visits", Files: visits.Migrations()}))
+}
 
 func (c *clinic) audited(action, outcome string) (n int) {
 	c.t.Helper()

@@ -42,7 +42,16 @@ import (
 	"housecall/visits/reminders"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "sites", Files: sites.Migrations()},
+		storetest.Tables{Name: "people", Files: people.Migrations()},
+		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
+		storetest.Tables{Name: "notify", Files: notify.Migrations()},
+		storetest.Tables{Name: "visits", Files: visits.Migrations()},
+		storetest.Tables{Name: "visits_reminders", Files: reminders.Migrations()}))
+}
 
 // Fake people, whose names may stand in no message.
 const (

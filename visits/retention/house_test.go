@@ -28,7 +28,17 @@ import (
 	"housecall/visits/retention"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(storetest.Both(m)) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(storetest.Both(m,
+		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
+		storetest.Tables{Name: "notify", Files: notify.Migrations()},
+		storetest.Tables{Name: "visits", Files: visits.Migrations()},
+		storetest.Tables{Name: "visits_after", Files: after.Migrations()},
+		storetest.Tables{Name: "figures", Files: figures.Migrations()},
+		storetest.Tables{Name: "emergency", Files: emergency.Migrations()},
+		storetest.Tables{Name: "visits_retention", Files: retention.Migrations()}))
+}
 
 var (
 	admin = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Admin}

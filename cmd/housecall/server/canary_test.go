@@ -26,6 +26,7 @@ import (
 
 	"housecall/cmd/housecall/server"
 	"housecall/platform/notify/mailtest"
+	"housecall/platform/store/storetest"
 )
 
 // What is put in as health data: everything has this word in it, or is this day of birth or this number.
@@ -190,7 +191,7 @@ func watched(t *testing.T) (*server.Server, *outside) {
 	}
 	o.data = filepath.Join(t.TempDir(), "data")
 	s := open(t, server.Config{AdminListen: "127.0.0.1:0", Redis: redis, SMTP: o.mail.URL(), MailFrom: "visits@example.org", WebhookAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Database: filepath.Join(t.TempDir(), "h.db"), Blobs: filepath.Join(o.data, "blobs"), AuditFile: filepath.Join(o.data, "audit"), Consent: consent,
+		Database: storetest.File(t), Blobs: filepath.Join(o.data, "blobs"), AuditFile: filepath.Join(o.data, "audit"), Consent: consent,
 		Logger: slog.New(slog.NewJSONHandler(o.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	return s, o
 }

@@ -101,6 +101,7 @@ type Staff struct {
 	KeyLife       time.Duration // the longest an API key may work, in whole days; 0: staff.DefaultKeyLife
 	RequireSecond []auth.Role   // who must show a second factor
 	SignOn        staff.SignOn  // the hospital's own sign-on; without an Issuer there is none
+	Cost          staff.Cost    // of a hash of a password; zero: staff.DefaultCost. Tests in which nobody guesses passwords need not pay it
 }
 
 func (s Staff) check() error {

@@ -37,7 +37,7 @@ const (
 
 // serveUntilKilled is that server.
 func serveUntilKilled() error {
-	s, err := server.New(context.Background(), server.Config{Listen: os.Getenv(childListen), Data: os.Getenv(childData), Database: os.Getenv(childDatabase)})
+	s, err := server.New(context.Background(), server.Config{Listen: os.Getenv(childListen), Data: os.Getenv(childData), Database: os.Getenv(childDatabase), Staff: server.Staff{Cost: cheap}})
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func TestNotesSurviveKills(t *testing.T) {
 // clinicians makes visits that are open now, and returns the links of their clinicians.
 func (m *mortal) clinicians(n int) (links []visits.Link) {
 	m.t.Helper()
-	s, err := server.New(m.t.Context(), server.Config{Listen: "127.0.0.1:0", Data: m.data, Database: m.database})
+	s, err := server.New(m.t.Context(), server.Config{Listen: "127.0.0.1:0", Data: m.data, Database: m.database, Staff: server.Staff{Cost: cheap}})
 	if err != nil {
 		m.t.Fatal(err)
 	}

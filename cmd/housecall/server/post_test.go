@@ -61,7 +61,7 @@ func TestPostOptions(t *testing.T) {
 		"no server":      {SMTP: "mail.example.org", MailFrom: "visits@example.org"},
 		"no file":        {SMS: filepath.Join(t.TempDir(), "none.json")},
 	} {
-		c.Listen, c.Data, c.Database = "127.0.0.1:0", t.TempDir(), filepath.Join(t.TempDir(), "housecall.db")
+		c.Listen, c.Data, c.Database = "127.0.0.1:0", t.TempDir(), storetest.File(t)
 		if s, err := server.New(t.Context(), c); err == nil {
 			t.Errorf("%s: it starts", name)
 			_ = s.Close()

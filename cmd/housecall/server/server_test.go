@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +14,7 @@ import (
 
 	"housecall/cmd/housecall/server"
 	"housecall/platform/bucket/buckettest"
+	"housecall/platform/staff"
 	"housecall/platform/store/storetest"
 )
 
@@ -23,8 +23,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serveUntilKilled())
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(storetest.Both(m))
+	var tables []storetest.Tables
+	for _, schema := range server.Schemas() {
+		tables = append(tables, storetest.Tables(schema))
+	}
+	goleak.VerifyTestMain(storetest.Both(m, tables...))
 }
+
+// cheap keeps tests quick; what a password costs in earnest is staff.DefaultCost.
+var cheap = staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
 
 // open starts a server on free loopback ports that ends with the test. It keeps everything in SQLite unless the configuration says otherwise, for a start
 // takes seconds: what the engine makes a difference to asks storetest for a database, and is played on both.
@@ -32,8 +39,9 @@ func open(t *testing.T, c server.Config) *server.Server {
 	t.Helper()
 	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
 	if c.Database == "" {
-		c.Database = filepath.Join(t.TempDir(), "housecall.db")
+		c.Database = storetest.File(t)
 	}
+	c.Staff.Cost = cheap
 	s, err := server.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +66,7 @@ func get(t *testing.T, url string) (status int, header http.Header) {
 }
 
 func TestRoutes(t *testing.T) {
-	s := open(t, server.Config{Database: storetest.URL(t)})
+	s := open(t, server.Config{Database: storetest.Empty(t)}) // as a hospital has it when it starts for the first time
 	for path, want := range map[string]int{
 		"/livez":               200,
 		"/readyz":              200,

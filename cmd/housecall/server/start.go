@@ -163,7 +163,7 @@ func (s *Server) openAccounts(ctx context.Context, h *house) (err error) {
 		emergency.Links(), notify.Links(), figures.Links(), consents.Links(), retention.Links(), module.Links(s.config.Modules))
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: h.db, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Home: "/", Links: links, Policy: h.policy,
 		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.config.TimeZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner,
-		RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Now: s.config.Now})
+		RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Cost: s.config.Staff.Cost, Now: s.config.Now})
 	return err
 }
 

@@ -35,6 +35,7 @@ type Cluster struct {
 	process  *exec.Cmd
 	ended    chan struct{} // closed when process has ended
 	made     atomic.Int64  // databases
+	template template      // that databases of tests are copies of
 }
 
 // NewCluster starts a server that is one test's alone, with these settings, as in "fsync=off". Its end ends the server.
@@ -251,8 +252,13 @@ func (c *Cluster) Exec(t testing.TB, url, statement string) {
 // URL gives the address of a new, empty database, which lasts as long as the test.
 func (c *Cluster) URL(t testing.TB) string {
 	t.Helper()
-	name := "test_" + strconv.FormatInt(c.made.Add(1), 10)
-	if err := c.exec("postgres", "CREATE DATABASE "+name); err != nil {
+	return c.make(t, "test_"+strconv.FormatInt(c.made.Add(1), 10), "")
+}
+
+// make makes a database, which lasts as long as the test.
+func (c *Cluster) make(t testing.TB, name, how string) string {
+	t.Helper()
+	if err := c.exec("postgres", "CREATE DATABASE "+name+how); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

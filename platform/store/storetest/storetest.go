@@ -30,6 +30,8 @@ type house struct {
 	asked      map[string]bool // the tests that asked for a database
 	cluster    *Cluster        // of all tests; nil: none asked
 	failed     error           // why there is none
+	tables     []Tables        // of every database that a test asks for
+	file       template
 }
 
 var the = house{asked: map[string]bool{}}
@@ -37,8 +39,12 @@ var the = house{asked: map[string]bool{}}
 // runner runs the tests of a package on both engines.
 type runner struct{ m interface{ Run() int } }
 
-// Both has the tests of m run on SQLite, and those that asked for a database once more on PostgreSQL. Hand it to goleak.VerifyTestMain.
-func Both(m *testing.M) interface{ Run() int } { return runner{m} }
+// Both has the tests of m run on SQLite, and those that asked for a database once more on PostgreSQL. Hand it to goleak.VerifyTestMain. The databases that tests ask for
+// have these tables, in this order, if any are given.
+func Both(m *testing.M, tables ...Tables) interface{ Run() int } {
+	the.tables = tables
+	return runner{m}
+}
 
 // Run implements goleak.TestingM.
 func (r runner) Run() int {
@@ -70,17 +76,22 @@ func OnPostgres() bool {
 	return the.onPostgres
 }
 
-// URL gives the address of a new, empty database, which lasts as long as the test.
+// URL gives the address of a new database with the tables that Both was given and nothing in them, which lasts as long as the test.
 func URL(t testing.TB) string {
 	t.Helper()
+	ask(t)
+	if !OnPostgres() {
+		return "sqlite:" + File(t)
+	}
+	return the.postgres(t).ready(t) + "&" + patient
+}
+
+// ask notes that a test needs a database.
+func ask(t testing.TB) {
 	name, _, _ := strings.Cut(t.Name(), "/")
 	the.mu.Lock()
+	defer the.mu.Unlock()
 	the.asked[name] = true
-	the.mu.Unlock()
-	if !OnPostgres() {
-		return "sqlite:" + filepath.Join(t.TempDir(), "a b?c%20", "h.db")
-	}
-	return the.postgres(t).URL(t) + "&" + patient
 }
 
 // patient are settings of an address under which nothing is given up soon.
@@ -107,6 +118,9 @@ func (h *house) close() {
 	if h.cluster != nil {
 		h.cluster.close()
 		h.cluster = nil
+	}
+	if h.file.at != "" {
+		_ = os.RemoveAll(filepath.Dir(h.file.at))
 	}
 }
 
