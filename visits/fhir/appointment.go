@@ -52,14 +52,11 @@ func (s *Server) appointment(v visits.Visit) fhir.Appointment {
 		Id:              &v.ID,
 		Meta:            &fhir.Meta{},
 		Status:          appointmentStatus[v.State],
-		ServiceType:     []fhir.CodeableConcept{{Text: &v.Service}},
+		ServiceType:     []fhir.CodeableConcept{s.serviceType(v)},
 		Start:           new(v.StartsAt.Format(time.RFC3339)),
 		End:             new(v.EndsAt.Format(time.RFC3339)),
 		MinutesDuration: new(int(v.EndsAt.Sub(v.StartsAt) / time.Minute)),
 		Created:         new(v.CreatedAt.Format(time.RFC3339)),
-	}
-	if v.ServiceID != "" {
-		a.ServiceType[0].Coding = []fhir.Coding{{System: new(s.serviceSystem()), Code: &v.ServiceID}}
 	}
 	if v.Identifier.Value != "" {
 		a.Identifier = []fhir.Identifier{{System: &v.Identifier.System, Value: new(v.Identifier.Value.Reveal())}}
@@ -75,6 +72,15 @@ func (s *Server) appointment(v visits.Visit) fhir.Appointment {
 	a.Extension = []fhir.Extension{virtualServiceAt(s.PublicURL + "/v")}
 	a.Meta.VersionId = new(versionOf(a))
 	return a
+}
+
+// serviceType is what a visit is for.
+func (s *Server) serviceType(v visits.Visit) fhir.CodeableConcept {
+	out := fhir.CodeableConcept{Text: &v.Service}
+	if v.ServiceID != "" {
+		out.Coding = []fhir.Coding{{System: new(s.serviceSystem()), Code: &v.ServiceID}}
+	}
+	return out
 }
 
 // versionOf is the version of a resource that keeps none: a hash of what it says.
@@ -150,8 +156,11 @@ func (s *Server) request(ctx context.Context, a fhir.Appointment) (visits.Reques
 	if err != nil {
 		return r, err
 	}
-	if a.Meta != nil && slices.ContainsFunc(a.Meta.Security, func(c fhir.Coding) bool { return isCode(c, confidentiality, restricted) }) {
+	if isRestricted(a) {
 		r.Confidential = new(true)
+	}
+	if len(a.Participant) > visits.MaxPeople {
+		return r, refused("Appointment.participant", fmt.Sprintf("must be %d at most", visits.MaxPeople))
 	}
 	for n, p := range a.Participant {
 		if err := s.invite(&r, p); err != nil {
@@ -342,6 +351,9 @@ func (s *Server) judge(v visits.Visit, a fhir.Appointment, version string) error
 	if what, err := s.serviceTypeOf(a); err != nil || !what.isOf(v) {
 		return refused("Appointment.serviceType", "cannot be changed")
 	}
+	if isRestricted(a) && !v.Confidential {
+		return refused("Appointment.meta.security", "cannot be changed here")
+	}
 	if !slices.Equal(s.actors(a), s.actors(now)) {
 		return refused("Appointment.participant", "cannot be changed here")
 	}
@@ -373,6 +385,11 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// isRestricted says whether an Appointment asks to be kept from guardians.
+func isRestricted(a fhir.Appointment) bool {
+	return a.Meta != nil && slices.ContainsFunc(a.Meta.Security, func(c fhir.Coding) bool { return isCode(c, confidentiality, restricted) })
 }
 
 func isCode(c fhir.Coding, system, code string) bool {

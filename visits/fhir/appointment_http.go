@@ -100,10 +100,7 @@ func (s *Server) updateAppointment(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	id := r.PathValue("visit")
-	if text(a.Id) != id {
-		return reply{}, malformed("The id must be that of the address.")
-	}
-	version, err := ifMatch(r)
+	version, err := replaces(r, a.Id, id)
 	if err != nil {
 		return reply{}, err
 	}
@@ -125,27 +122,33 @@ func (s *Server) updateAppointment(r *http.Request) (reply, error) {
 }
 
 func (s *Server) searchAppointments(r *http.Request, q query) (reply, error) {
-	var states []visits.State
-	if q.values.Has("status") {
-		for code := range strings.SplitSeq(q.get("status"), ",") {
-			var status fhir.AppointmentStatus
-			if status.UnmarshalJSON([]byte(code)) != nil {
-				return reply{}, malformed("status must be a status of an Appointment.")
-			}
-			states = append(states, statesOf(appointmentStatus, status)...)
-		}
+	states, err := statesOf(q, appointmentStatus)
+	if err != nil {
+		return reply{}, err
 	}
 	return s.searchVisits(r, q, states, q.get("_id"), s.appointmentEntry)
 }
 
-// statesOf are the states of visits that are told as a status.
-func statesOf[S comparable](table map[visits.State]S, status S) (all []visits.State) {
-	for _, state := range visits.States() {
-		if table[state] == status {
-			all = append(all, state)
+// statesOf are the states of visits that are told as one of the statuses that are searched for, by the table of a kind of resource.
+func statesOf[S comparable, P interface {
+	*S
+	json.Unmarshaler
+}](q query, table map[visits.State]S) (all []visits.State, err error) {
+	if !q.values.Has("status") {
+		return nil, nil
+	}
+	for code := range strings.SplitSeq(q.get("status"), ",") {
+		var status S
+		if P(&status).UnmarshalJSON([]byte(code)) != nil {
+			return nil, malformed("status must be a status of " + q.kind + ".")
+		}
+		for _, state := range visits.States() {
+			if table[state] == status {
+				all = append(all, state)
+			}
 		}
 	}
-	return all
+	return all, nil
 }
 
 // searchVisits finds visits, and tells each as entry does.

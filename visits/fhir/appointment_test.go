@@ -63,10 +63,14 @@ func TestAppointment(t *testing.T) {
 	}
 	for what, change := range map[string][2]string{
 		"serviceType": {"Cardiology", "Neurology"}, "participant": {"Practitioner/" + h.clinician, "Practitioner/" + store.NewID()}, "identifier": {"A-1", "A-2"}, "status": {`"booked"`, `"noshow"`},
+		"meta.security": {`"meta":{`, `"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}],`},
 	} {
 		if a := h.do("PUT", at, strings.Replace(moved, change[0], change[1], 1)); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Appointment."+what {
 			t.Errorf("another %s: %d %s", what, a.status, a.body)
 		}
+	}
+	if a := h.do("PUT", at, string(now.body), "If-Match", "*"); a.status != http.StatusOK || a.header.Get("ETag") != now.header.Get("ETag") {
+		t.Errorf("as it is, whatever it is: %d %s", a.status, a.body)
 	}
 	off := strings.Replace(string(now.body), `"booked"`, `"cancelled"`, 1)
 	if a := h.do("PUT", at, off, "If-Match", read.header.Get("ETag")); a.status != http.StatusPreconditionFailed {
@@ -138,6 +142,10 @@ func TestAppointmentRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", what, a.status, a.body)
 		}
 	}
+	crowd := strings.Replace(body, `"participant":[`, `"participant":[`+strings.Repeat(`{"actor":{"reference":"Practitioner/`+store.NewID()+`"},"status":"accepted"},`, 8), 1)
+	if a := h.do("POST", "Appointment", crowd); a.status != http.StatusUnprocessableEntity || a.count("issue") != 1 || a.text("issue", 0, "diagnostics") != "must be 10 at most" {
+		t.Errorf("eleven people: %d %s", a.status, a.body)
+	}
 }
 
 // TestAppointmentOfService: the name of a service, in words or in a coding of another system, is that service with all that holds for its visits.
@@ -181,6 +189,9 @@ func TestAppointmentOfService(t *testing.T) {
 		if v.ServiceID != one.id || v.Service != one.words || v.AskBirthDate != known || v.Confidential != known || known && v.Invitations[0].ContactID != p.Contacts[len(p.Contacts)-1].ID {
 			t.Errorf("%s: %+v", one.said, v)
 		}
+		if told := h.want(h.do("GET", "Encounter/"+v.ID, ""), http.StatusOK); told.text("serviceType", "text") != one.words || told.text("serviceType", "coding", 0, "code") != one.id {
+			t.Errorf("%s: %s", one.said, told.body)
+		}
 		// Who sent it can move it as they have sent it.
 		moved := strings.ReplaceAll(strings.Replace(asked, `"resourceType"`, `"id":"`+v.ID+`","resourceType"`, 1), starts.Format("2006-01-02T15"), starts.Add(time.Hour).Format("2006-01-02T15"))
 		if a := h.do("PUT", "Appointment/"+v.ID, moved); a.status != http.StatusOK {
@@ -219,7 +230,7 @@ func TestSearchesForAppointments(t *testing.T) {
 			t.Errorf("%s: %d, %d found: %s", query, a.status, a.count("entry"), a.body)
 		}
 	}
-	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "patient=Patient/", "identifier=", "identifier=urn:x%7C", "identifier=urn:x%7C1%7C2", "identifier=urn:x%7CD-1,urn:x%7CD-2", "identifier=x%5C", "_id=" + ids[0] + "," + ids[1], "subject=1", "patient:Patient=1", "_sort=date", "date=", "date=soon", "date=ne2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
+	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "patient=Patient/", "identifier=", "identifier=urn:x%7C", "identifier=urn:x%7C1%7C2", "identifier=urn:x%7CD-1,urn:x%7CD-2", "identifier=x%5C", "_id=" + ids[0] + "," + ids[1], "subject=1", "patient:Patient=1", "_sort=date", "date=", "_count=0", "_count=-1", "date=soon", "date=ne2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
 		if a := h.do("GET", "Appointment?"+odd, ""); a.status != http.StatusBadRequest && a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", odd, a.status)
 		}

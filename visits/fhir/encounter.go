@@ -3,7 +3,6 @@ package fhir
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
@@ -32,7 +31,7 @@ func (s *Server) encounter(v visits.Visit) fhir.Encounter {
 		Meta:        &fhir.Meta{},
 		Status:      encounterStatus[v.State],
 		Class:       fhir.Coding{System: new(actCode), Code: new("VR"), Display: new("virtual")},
-		ServiceType: &fhir.CodeableConcept{Text: &v.Service},
+		ServiceType: new(s.serviceType(v)),
 		Appointment: []fhir.Reference{{Reference: new("Appointment/" + v.ID)}},
 		Period:      periodOf(v),
 	}
@@ -78,15 +77,9 @@ func (s *Server) readEncounter(r *http.Request) (reply, error) {
 }
 
 func (s *Server) searchEncounters(r *http.Request, q query) (reply, error) {
-	var states []visits.State
-	if q.values.Has("status") {
-		for code := range strings.SplitSeq(q.get("status"), ",") {
-			var status fhir.EncounterStatus
-			if status.UnmarshalJSON([]byte(code)) != nil {
-				return reply{}, malformed("status must be a status of an Encounter.")
-			}
-			states = append(states, statesOf(encounterStatus, status)...)
-		}
+	states, err := statesOf(q, encounterStatus)
+	if err != nil {
+		return reply{}, err
 	}
 	id := q.get("_id")
 	if q.values.Has("appointment") {

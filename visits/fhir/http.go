@@ -124,10 +124,13 @@ func malformed(detail string) error {
 // refused says that an element is not valid here.
 func refused(element, detail string) error { return fault.Invalid(element, detail) }
 
-// ifMatch is the version that the caller has read; empty: they don't say.
-func ifMatch(r *http.Request) (string, error) {
+// replaces says of a resource that is to take the place of the one at an address which version the caller has read; empty: they don't say. Its id must be there.
+func replaces(r *http.Request, id *string, at string) (string, error) {
+	if text(id) != at {
+		return "", malformed("The id must be that of the address.")
+	}
 	tag := r.Header.Get("If-Match")
-	if tag == "" {
+	if tag == "" || tag == "*" {
 		return "", nil
 	}
 	version, err := strconv.Unquote(strings.TrimPrefix(tag, "W/"))

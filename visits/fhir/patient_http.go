@@ -93,10 +93,7 @@ func (s *Server) updatePatient(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	id := r.PathValue("patient")
-	if text(in.Id) != id {
-		return reply{}, malformed("The id must be that of the address.")
-	}
-	version, err := ifMatch(r)
+	version, err := replaces(r, in.Id, id)
 	if err != nil {
 		return reply{}, err
 	}

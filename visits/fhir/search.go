@@ -88,10 +88,10 @@ func (s *Server) query(r *http.Request, kind string) (query, error) {
 			return query{}, malformed("A parameter is too long.")
 		case name == "_count":
 			n, err := strconv.Atoi(values[0])
-			if err != nil || n < 0 {
-				return query{}, malformed("_count must be a number.")
+			if err != nil || n < 1 {
+				return query{}, malformed("_count must be a number from 1.")
 			}
-			q.count = min(max(n, 1), maxCount)
+			q.count = min(n, maxCount)
 		case name == "_cursor":
 			q.cursor = values[0]
 		case name == "_format" || name == "_pretty": // of the answer, not of what is searched for
