@@ -259,6 +259,7 @@ func TestActsAreKnown(t *testing.T) {
 		"ServicesLed",
 		"Session",
 		"Show",
+		"ShowIf",
 		"SiteOf",
 		"Spoke",
 		"Told",

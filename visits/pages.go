@@ -212,7 +212,12 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 // links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
 func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	v, err := d.service.ShowIf(ctx, actor, r.PathValue("visit"), func(v Visit) error {
+		if d.service.over(v) {
+			return linksOver()
+		}
+		return nil
+	})
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -239,12 +244,12 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	link, err := d.service.Resend(ctx, actor, r.PathValue("visit"), r.PathValue("person"), false)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	link, err := d.service.Resend(ctx, actor, v.ID, r.PathValue("person"), false)
+	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -285,19 +290,15 @@ func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 // confirm asks before something that cannot be undone, on a page of its own: without a script, with the browser's back button as "no".
 func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+		var person Invitation
+		judge := anyVisit
+		if id := r.PathValue("person"); id != "" {
+			judge = has(id, func(_ Visit, i Invitation) error { person = i; return nil })
+		}
+		v, err := d.service.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), judge)
 		if err != nil {
 			web.Problem(w, r, err)
 			return
-		}
-		var person Invitation
-		if id := r.PathValue("person"); id != "" {
-			at := slices.IndexFunc(v.Invitations, func(i Invitation) bool { return i.ID == id })
-			if at < 0 {
-				web.NotFound(w, r)
-				return
-			}
-			person = v.Invitations[at]
 		}
 		q := ask(asked{v, person, d.service, d.readerZone(r), d.pages.Words(r)})
 		q.Action, q.Back = r.URL.Path, visitPath(v.ID)

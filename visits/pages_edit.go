@@ -118,7 +118,7 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	v, err := d.service.Read(ctx, d.service.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -160,6 +160,10 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &p) && p.Key == overlapKey:
 		f.Problems = web.Problems{{Field: "allow_overlap", Text: d.pages.Words(r).T("problem." + overlapKey)}}
 	default:
+		web.Problem(w, r, err)
+		return
+	}
+	if v, err = d.service.Show(ctx, actor, v.ID); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -218,19 +222,16 @@ func mendFields(i Invitation) map[string]string {
 	return map[string]string{"name": i.Name.Reveal(), "language": i.Language, "email": i.Email.Reveal(), "phone": i.Phone.Reveal()}
 }
 
-// person reads a visit and the person of it whom a path names; not ok: that was answered.
+// person shows a visit and the person of it whom a path names; not ok: that was answered.
 func (d *Desk) person(w http.ResponseWriter, r *http.Request) (v Visit, i Invitation, ok bool) {
-	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	v, err := d.service.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), has(r.PathValue("person"), func(_ Visit, own Invitation) error {
+		i = own
+		return nil
+	}))
 	if err != nil {
 		web.Problem(w, r, err)
-		return v, i, false
 	}
-	at := slices.IndexFunc(v.Invitations, func(i Invitation) bool { return i.ID == r.PathValue("person") })
-	if at < 0 {
-		web.NotFound(w, r)
-		return v, i, false
-	}
-	return v, v.Invitations[at], true
+	return v, i, err == nil
 }
 
 func (d *Desk) showMend(w http.ResponseWriter, r *http.Request, status int, v Visit, i Invitation, f mendForm) {
@@ -246,8 +247,13 @@ func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	v, i, ok := d.person(w, r)
-	if !ok {
+	v, err := d.service.Read(r.Context(), d.service.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
+	var i Invitation
+	if err == nil {
+		err = has(r.PathValue("person"), func(_ Visit, own Invitation) error { i = own; return nil })(v)
+	}
+	if err != nil {
+		web.Problem(w, r, err)
 		return
 	}
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
@@ -269,7 +275,9 @@ func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 		web.Redirect(w, r, visitPath(v.ID)+"?done=edited")
 	case wrong:
 		f.Problems = mendProblems(fields, d.pages.Words(r))
-		d.showMend(w, r, http.StatusUnprocessableEntity, v, i, f)
+		if v, i, ok := d.person(w, r); ok {
+			d.showMend(w, r, http.StatusUnprocessableEntity, v, i, f)
+		}
 	default:
 		web.Problem(w, r, err)
 	}

@@ -3,8 +3,8 @@ package visits
 import (
 	"html/template"
 	"net/http"
-	"slices"
 
+	"housecall/platform/fault"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -27,20 +27,21 @@ type letterView struct {
 // letter shows a letter to print, unless the visit is confidential. Its link is the one that works now: it is shown by the same act as sending it again, and so audited.
 func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	visit, person := r.PathValue("visit"), r.PathValue("person")
+	link, err := d.service.ResendIf(ctx, actor, visit, person, false, has(person, func(v Visit, i Invitation) error {
+		switch {
+		case !OfFamily(i.Role):
+			return fault.NotFound
+		case v.Confidential:
+			return errConfidentialLetter
+		}
+		return nil
+	}))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	if !slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.ID == r.PathValue("person") && OfFamily(i.Role) }) {
-		web.NotFound(w, r)
-		return
-	}
-	if v.Confidential {
-		web.Problem(w, r, errConfidentialLetter)
-		return
-	}
-	link, err := d.service.Resend(ctx, actor, v.ID, r.PathValue("person"), false)
+	v, err := d.service.Show(ctx, actor, visit)
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -206,12 +206,34 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, actor auth.Actor, v 
 
 // Show returns one visit with its invitations.
 func (s *Service) Show(ctx context.Context, actor auth.Actor, visit string) (Visit, error) {
+	return s.ShowIf(ctx, actor, visit, anyVisit)
+}
+
+// ShowIf is Show of a visit that is right as it is, which judge says within the act: what is refused then is not read.
+func (s *Service) ShowIf(ctx context.Context, actor auth.Actor, visit string, judge func(Visit) error) (Visit, error) {
 	var v Visit
-	err := s.act(ctx, actor, "visit.read", auth.VisitRead, store.About("visit", visit), func(tx *store.Tx, _ *store.Act) (err error) {
-		v, err = s.visitWhole(ctx, tx, visit)
+	err := s.act(ctx, actor, "visit.read", auth.VisitRead, store.About("visit", visit), func(tx *store.Tx, _ *store.Act) error {
+		read, err := s.visitWhole(ctx, tx, visit)
+		if err == nil {
+			err = judge(read)
+		}
+		if err == nil {
+			v = read
+		}
 		return err
 	})
 	return v, err
+}
+
+// has judges that somebody is invited to a visit, and right as they are.
+func has(person string, judge func(Visit, Invitation) error) func(Visit) error {
+	return func(v Visit) error {
+		at := slices.IndexFunc(v.Invitations, func(i Invitation) bool { return i.ID == person })
+		if at < 0 {
+			return fault.NotFound
+		}
+		return judge(v, v.Invitations[at])
+	}
 }
 
 // Cancel calls a visit off: its links stop working and whoever is in it is cut off. A visit that has begun counts as ended. Cancelling twice

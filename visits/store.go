@@ -122,6 +122,11 @@ func invitationRow(ctx context.Context, q store.Queryer, visit, id string) (Invi
 	return i, nil
 }
 
+// linksOver says that links work no more.
+func linksOver() error {
+	return conflict("visit_over.links", "The visit is over, so its links work no more.")
+}
+
 // standing reads an invitation whose link works, and its visit.
 func (s *Service) standing(ctx context.Context, tx *store.Tx, visit, invitation string) (Visit, Invitation, error) {
 	v, err := s.visitRow(ctx, tx, visit)
@@ -135,7 +140,7 @@ func (s *Service) standing(ctx context.Context, tx *store.Tx, visit, invitation 
 	case i.Revoked():
 		return Visit{}, Invitation{}, conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
 	case s.over(v):
-		return Visit{}, Invitation{}, conflict("visit_over.links", "The visit is over, so its links work no more.")
+		return Visit{}, Invitation{}, linksOver()
 	}
 	return v, i, nil
 }

@@ -80,14 +80,34 @@ func done(r *http.Request, own *words.Words) string {
 // toQueue leads on who opens the address of what is only ever sent.
 func (q *Queue) toQueue(w http.ResponseWriter, r *http.Request) { web.Redirect(w, r, Path) }
 
-// one reads a visit that the reader leads, with an audit row. A refusal is told as nothing is.
+// one reads a visit that the reader leads and is shown, with an audit row. A refusal is told as nothing is.
 func (q *Queue) one(r *http.Request, action string) (v visits.Visit, a asked, err error) {
+	return q.led(r, action, false)
+}
+
+// toDo reads a visit that the reader leads and does something with: that has a row of its own, and here only a refusal has.
+func (q *Queue) toDo(r *http.Request) (v visits.Visit, a asked, err error) {
+	return q.led(r, "queue.visit", true)
+}
+
+// again shows a visit after all, of which something could not be done.
+func (q *Queue) again(w http.ResponseWriter, r *http.Request, show func(asked, visits.Visit)) {
+	v, a, err := q.one(r, "queue.visit")
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	show(a, v)
+}
+
+func (q *Queue) led(r *http.Request, action string, goesOn bool) (v visits.Visit, a asked, err error) {
 	ctx := r.Context()
 	if a, err = q.ask(ctx, r); err != nil {
 		return v, a, err
 	}
 	visit := web.PathID(r, "visit")
-	err = q.act(ctx, a.actor, Lead, action, store.About("visit", visit), func(tx *store.Tx, _ *store.Act) error {
+	err = q.act(ctx, a.actor, Lead, action, store.About("visit", visit), func(tx *store.Tx, act *store.Act) error {
+		act.GoesOn = goesOn
 		if v, err = q.config.Visits.Read(ctx, tx, visit); err != nil {
 			return err
 		}
@@ -182,7 +202,7 @@ func (q *Queue) askNoShow(w http.ResponseWriter, r *http.Request) {
 
 // noShow marks a visit to which nobody came, unless somebody of the family waits this very moment.
 func (q *Queue) noShow(w http.ResponseWriter, r *http.Request) {
-	v, a, err := q.one(r, "queue.visit")
+	v, a, err := q.toDo(r)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -193,7 +213,9 @@ func (q *Queue) noShow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if e, _ := q.entry(a, v, present[v.ID]); e.Family {
-		q.page(w, r, http.StatusConflict, "no-show", "queue.no_show.title", a, v, about{})
+		q.again(w, r, func(a asked, v visits.Visit) {
+			q.page(w, r, http.StatusConflict, "no-show", "queue.no_show.title", a, v, about{})
+		})
 		return
 	}
 	q.did(w, r, "no-show", q.config.Visits.NoShow(r.Context(), a.actor, v.ID))
@@ -236,7 +258,7 @@ func (q *Queue) late(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	v, a, err := q.one(r, "queue.visit")
+	v, a, err := q.toDo(r)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -245,7 +267,7 @@ func (q *Queue) late(w http.ResponseWriter, r *http.Request) {
 	messages, err := q.config.Lateness.Late(r.Context(), a.actor, v.ID, minutes)
 	switch {
 	case fault.CodeOf(err) == fault.CodeConflict:
-		q.showLate(w, r, http.StatusConflict, a, v)
+		q.again(w, r, func(a asked, v visits.Visit) { q.showLate(w, r, http.StatusConflict, a, v) })
 	case err == nil && messages == 0:
 		q.did(w, r, "late-none", nil)
 	default:
@@ -281,7 +303,7 @@ func (q *Queue) handOver(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	v, a, err := q.one(r, "queue.visit")
+	v, a, err := q.toDo(r)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -299,5 +321,5 @@ func (q *Queue) handOver(w http.ResponseWriter, r *http.Request) {
 		q.did(w, r, "handed", err)
 		return
 	}
-	q.showHandOver(w, r, http.StatusUnprocessableEntity, a, v, b)
+	q.again(w, r, func(a asked, v visits.Visit) { q.showHandOver(w, r, http.StatusUnprocessableEntity, a, v, b) })
 }

@@ -220,16 +220,30 @@ func TestActs(t *testing.T) {
 		t.Fatalf("led to %d %s with %v", in.StatusCode, in.Header.Get("Location"), in.Cookies())
 	}
 
-	// Nobody came, unless somebody waits.
+	// Nobody came, unless somebody waits. What is done has its own row, and no other that it was read; what is shown again has.
+	seen := c.audited("queue.visit", "allowed")
+	reads := func(more int) {
+		t.Helper()
+		if n := c.audited("queue.visit", "allowed"); n != seen+more {
+			t.Errorf("read %d times, want %d", n-seen, more)
+		}
+		seen = c.audited("queue.visit", "allowed")
+	}
+	if r := ada.send(http.MethodPost, path+"/hand-over", url.Values{"to": {ben.id[:8]}}); r.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("handed to nobody: %d", r.StatusCode)
+	}
+	reads(1)
 	wants(t, text(ada.get(path+"/no-show").body), "Did nobody come?", "Mark as no-show")
 	c.comes(v.ID, false, queue.Present{Session: "one", Invitation: v.Invitations[0].ID, Waiting: true, Since: noon})
 	if r := ada.send(http.MethodPost, path+"/no-show", url.Values{}); r.StatusCode != http.StatusConflict || !strings.Contains(r.body, "Somebody is waiting") {
 		t.Errorf("no-show of who waits: %d", r.StatusCode)
 	}
 	c.comes(v.ID, false)
+	seen = c.audited("queue.visit", "allowed")
 	if r := ada.send(http.MethodPost, path+"/no-show", url.Values{}); r.Header.Get("Location") != queue.Path+"?done=no-show" {
 		t.Fatalf("no-show: %d %s", r.StatusCode, text(r.body))
 	}
+	reads(0)
 	page := ada.get(queue.Path + "?done=no-show")
 	wants(t, page.groups()["over"], "No-show", "They came after all", "Call-back number")
 	wants(t, text(page.body), "The visit is marked as a no-show.")

@@ -58,7 +58,7 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	v, a, err := q.one(r, "queue.visit")
+	v, a, err := q.toDo(r)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -81,7 +81,7 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 	}
 	if wrong != "" {
 		f.Problems = web.Problems{{Field: "text", Text: wrong}}
-		q.showTell(w, r, http.StatusUnprocessableEntity, a, v, f)
+		q.again(w, r, func(a asked, v visits.Visit) { q.showTell(w, r, http.StatusUnprocessableEntity, a, v, f) })
 		return
 	}
 	err = q.say(r, a, v.ID, note)
@@ -89,13 +89,13 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, fault.NotFound):
 		f.Nobody = true
-		q.showTell(w, r, http.StatusConflict, a, v, f)
+		q.again(w, r, func(a asked, v visits.Visit) { q.showTell(w, r, http.StatusConflict, a, v, f) })
 	case errors.As(err, &p) && p.Key == "too_often":
 		f.Text = note.Text.Reveal()
 		minutes := int((p.RetryAfter + time.Minute - 1) / time.Minute)
 		f.Problems = web.Problems{{Field: "text", Text: a.own.N("queue.tell.often", minutes)}}
 		w.Header().Set("Retry-After", strconv.Itoa(int(p.RetryAfter/time.Second)))
-		q.showTell(w, r, http.StatusTooManyRequests, a, v, f)
+		q.again(w, r, func(a asked, v visits.Visit) { q.showTell(w, r, http.StatusTooManyRequests, a, v, f) })
 	default:
 		q.did(w, r, "told", err)
 	}
