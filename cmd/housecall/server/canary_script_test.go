@@ -35,7 +35,7 @@ func (p *probe) script() {
 	p.imports()
 	p.afterwards()
 	p.emergency()
-	p.follow(p.as(auth.Admin), "/admin/audit", url.Values{"query": {"Canary"}})
+	p.form(p.as(auth.Admin), "/admin/audit", url.Values{"query": {"Canary"}})
 	p.follow(p.as(auth.Admin), "/admin/retention/holds", url.Values{"address": {p.s.URL() + "/desk/patients/" + patient}, "reason": {"Canary case"}})
 }
 
