@@ -56,6 +56,7 @@ var practiceStates = []state{
 	{"keys", "API keys that work, end soon and are revoked"},
 	{"audit", "the audit"},
 	{"audit-wrong", "a question that cannot be"},
+	{"audit-patient", "who saw a patient"},
 	{"emergency-none", "no emergency access waits for review"},
 	{"emergency-review", "emergency access that does"},
 	{"figures-none", "no visit was counted"},

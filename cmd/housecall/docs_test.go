@@ -51,6 +51,42 @@ func TestEveryCommandIsDocumented(t *testing.T) {
 	}
 }
 
+var madeTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+
+// TestEveryTableSaysHowLongItsRowsStay: who adds a table says in docs/operating.md who deletes from it, and when.
+func TestEveryTableSaysHowLongItsRowsStay(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, filepath.Join(root, "docs", "operating.md")), "\n## Retention\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	said := map[string]int{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[a-z_`, ]+`) \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(section, -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			said[strings.Trim(name, "`")]++
+		}
+	}
+	for _, schema := range server.Schemas() {
+		files, err := fs.Glob(schema.Files, "*.sql")
+		if err != nil || len(files) == 0 {
+			t.Fatal(schema.Name, files, err)
+		}
+		for _, name := range files {
+			b, err := fs.ReadFile(schema.Files, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			up, _, _ := strings.Cut(string(b), "-- +goose Down")
+			for _, made := range madeTable.FindAllStringSubmatch(up, -1) {
+				if said[made[1]] != 1 {
+					t.Errorf("docs/operating.md says %d times how long rows of %s stay", said[made[1]], made[1])
+				}
+				delete(said, made[1])
+			}
+		}
+	}
+	for name := range said {
+		t.Errorf("docs/operating.md says how long rows of %s stay, which is no table", name)
+	}
+}
+
 var markdownLink = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)\s]*)?\)`)
 
 // TestLinksOfTheDocsResolve looks at links to files; those to other sites are not asked.

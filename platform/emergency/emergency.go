@@ -358,7 +358,26 @@ func (s *Service) do(ctx context.Context, actor auth.Actor, right auth.Action, a
 // now is the time as the database keeps it.
 func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }
 
-// ForgetVisits deletes by which invitations somebody came into visits that are deleted. The grants stay, as the audit does.
-func ForgetVisits(ctx context.Context, tx *store.Tx, visits []string) error {
-	return store.DeleteWhere(ctx, tx, visits, "emergency_guests.visit_id")
+// Forget gives what deletes all that is kept of emergency access to visits, or patients (the kind of a subject), that are deleted: why it was needed, what was thought
+// of that, the letters about it, and by which invitations somebody came into the visits. The audit keeps who had access to what. What nobody has reviewed stays for that.
+func Forget(outbox *notify.Outbox, kind string) func(ctx context.Context, tx *store.Tx, ids []string) error {
+	return func(ctx context.Context, tx *store.Tx, ids []string) error {
+		if kind == visitKind {
+			if err := store.DeleteWhere(ctx, tx, ids, "emergency_guests.visit_id"); err != nil {
+				return err
+			}
+		}
+		in, args := store.In(ids)
+		grants, err := store.Collect(ctx, tx, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) },
+			`SELECT id FROM emergency_grants WHERE subject_kind = ? AND reviewed_at <> 0 AND subject_id IN `+in, append([]any{kind}, args...)...)
+		if err != nil || len(grants) == 0 {
+			return err
+		}
+		for _, grant := range grants {
+			if err := outbox.Forget(ctx, tx, grant); err != nil {
+				return err
+			}
+		}
+		return store.DeleteWhere(ctx, tx, grants, "emergency_guests.grant_id", "emergency_grants.id")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"housecall/platform/jobs"
 	"housecall/platform/keys"
 	"housecall/platform/notify"
+	"housecall/platform/people"
 	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
@@ -31,6 +33,7 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(storetest.Both(m,
 		storetest.Tables{Name: "keys", Files: keys.Migrations()},
+		storetest.Tables{Name: "people", Files: people.Migrations()},
 		storetest.Tables{Name: "jobs", Files: jobs.Migrations()},
 		storetest.Tables{Name: "notify", Files: notify.Migrations()},
 		storetest.Tables{Name: "visits", Files: visits.Migrations()},
@@ -105,7 +108,8 @@ func newHouse(t *testing.T) *house {
 		Sites:  hospital{sites.Site{ID: h.site, Name: "Main campus", Calendar: sites.Calendar{Zone: time.UTC}}},
 		Exists: h.exists,
 		Forgets: map[string][]retention.Forget{
-			retention.KindVisits:   {emergency.ForgetVisits, after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindVisits:   {emergency.Forget(outbox, "visit"), after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindPatients: {emergency.Forget(outbox, "patient"), people.Forget},
 			retention.KindChat:     {visits.ForgetChat},
 			retention.KindChecks:   {visits.ForgetChecks},
 			retention.KindMessages: {messages},
@@ -208,6 +212,21 @@ func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit
 		t.Fatal(err)
 	}
 	return v
+}
+
+// patient is a row with something of it in every table that has anything of patients.
+func (h *house) patient(t *testing.T, id string, changed time.Time) {
+	t.Helper()
+	for _, insert := range []string{
+		`INSERT INTO patients (id, site_id, name, birth_date, language, number, number_key, folded, created_at, changed_at, version) VALUES (PATIENT, '` + h.site + `', 'Robin Example', '', '', '', '', '', 0, ` +
+			strconv.FormatInt(store.Millis(changed), 10) + `, 1)`,
+		`INSERT INTO patient_terms (patient_id, term) VALUES (PATIENT, 1)`,
+		`INSERT INTO patient_contacts (id, patient_id, place, kind, name, relation, email, phone, language, confidential) VALUES ('c ' || PATIENT, PATIENT, 0, 'self', '', '', '', '', '', 0)`,
+	} {
+		if _, err := h.db.ExecContext(t.Context(), strings.ReplaceAll(insert, "PATIENT", "'"+id+"'")); err != nil {
+			t.Fatalf("%s: %v", insert, err)
+		}
+	}
 }
 
 // rows counts the rows of each table that hold any of these texts, also as a part of a longer one; the audit's apart.

@@ -145,8 +145,11 @@ func (s *Service) view(r *http.Request, site string, in typedIn) (v pageView, er
 		}
 		if n, asked := would[k.Name]; asked {
 			view.Would = own.T("retention.would.none")
-			if n.Visits > 0 {
-				view.Would = own.N("retention.would", n.Visits, "day", own.Date(n.Oldest.In(p.Zone)))
+			switch day := own.Date(n.Oldest.In(p.Zone)); {
+			case n.Number > 0 && k.ofPatients:
+				view.Would = own.T("retention.would_patients", "count", n.Number, "day", day)
+			case n.Number > 0:
+				view.Would = own.N("retention.would", n.Number, "day", day)
 			}
 		}
 		v.Kinds = append(v.Kinds, view)

@@ -109,12 +109,12 @@ func TestPage(t *testing.T) {
 		t.Helper()
 		return h.ask(t, method, path, form)
 	}
-	const first = "visits 0, chat 0, checks 400, messages 400"
+	const first = "visits 0, patients 0, chat 0, checks 400, messages 400"
 	if code, page := ask("GET", retention.Path, nil); code != 200 || !strings.Contains(page, `name="messages" inputmode="numeric" dir="ltr" value="400"`) || strings.Contains(page, "Would be deleted") ||
 		!strings.Contains(page, `name="seen" value="`+first+`"`) {
 		t.Errorf("as it is at first: %d %s", code, page)
 	}
-	form := url.Values{"site": {h.site}, "seen": {first}, "visits": {"365"}, "chat": {""}, "checks": {"30"}, "messages": {"30"}}
+	form := url.Values{"site": {h.site}, "seen": {first}, "visits": {"365"}, "patients": {""}, "chat": {""}, "checks": {"30"}, "messages": {"30"}}
 	form.Set("preview", "yes")
 	if code, page := ask("POST", retention.Path, form); code != 200 || !strings.Contains(page, "Would be deleted now: of 1 visit") ||
 		!strings.Contains(page, `name="seen" value="`+first+`"`) {
@@ -130,10 +130,10 @@ func TestPage(t *testing.T) {
 	stale := maps.Clone(form)
 	stale.Set("chat", "31")
 	if code, page := ask("POST", retention.Path, stale); code != http.StatusConflict || !strings.Contains(page, "What you typed was not saved") || strings.Contains(page, `value="31"`) ||
-		!strings.Contains(page, `name="seen" value="visits 365, chat 0, checks 30, messages 30"`) || !strings.Contains(page, `name="visits" inputmode="numeric" dir="ltr" value="365"`) {
+		!strings.Contains(page, `name="seen" value="visits 365, patients 0, chat 0, checks 30, messages 30"`) || !strings.Contains(page, `name="visits" inputmode="numeric" dir="ltr" value="365"`) {
 		t.Errorf("a page of before: %d %s", code, page)
 	}
-	form.Set("seen", "visits 365, chat 0, checks 30, messages 30")
+	form.Set("seen", "visits 365, patients 0, chat 0, checks 30, messages 30")
 	cut := maps.Clone(form)
 	cut.Del("visits")
 	if code, page := ask("POST", retention.Path, cut); code != 422 || !strings.Contains(page, `id="visits-wrong"`) {

@@ -68,13 +68,21 @@ func (s *Service) purge(ctx context.Context, j jobs.Job) error {
 	})
 }
 
-// cursor is the last visit of a batch.
+// cursor is the last visit or patient of a batch.
 type cursor struct {
-	ends int64
-	id   string
+	at int64
+	id string
 }
 
-// some deletes a batch of one kind in a transaction, after the visits up to a cursor. How long the site keeps it and what is held is read in that transaction.
+// rows are what a kind is of, in SQL, and the column from which days count: the planned end of a visit, the last change of a patient.
+func (k Kind) rows() (table, at string) {
+	if k.ofPatients {
+		return "patients v", "v.changed_at"
+	}
+	return "visits v", "v.ends_at"
+}
+
+// some deletes a batch of one kind in a transaction, after those up to a cursor. How long the site keeps it and what is held is read in that transaction.
 func (s *Service) some(ctx context.Context, j jobs.Job, p place, k Kind, after cursor) (last cursor, more bool, err error) {
 	err = s.config.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := j.Held(ctx, tx); err != nil {
@@ -85,10 +93,11 @@ func (s *Service) some(ctx context.Context, j jobs.Job, p place, k Kind, after c
 			return err
 		}
 		before := s.before(p, days[k.Name])
+		table, at := k.rows()
 		where, args := due(p, k, before)
-		found, err := store.Collect(ctx, tx, func(r *sql.Rows) (c cursor, err error) { return c, r.Scan(&c.ends, &c.id) },
-			`SELECT v.ends_at, v.id FROM visits v WHERE `+where+` AND (v.ends_at > ? OR v.ends_at = ? AND v.id > ?) ORDER BY v.ends_at, v.id LIMIT ?`,
-			append(args, after.ends, after.ends, after.id, batch)...)
+		found, err := store.Collect(ctx, tx, func(r *sql.Rows) (c cursor, err error) { return c, r.Scan(&c.at, &c.id) },
+			`SELECT `+at+`, v.id FROM `+table+` WHERE `+where+` AND (`+at+` > ? OR `+at+` = ? AND v.id > ?) ORDER BY `+at+`, v.id LIMIT ?`,
+			append(args, after.at, after.at, after.id, batch)...)
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -102,17 +111,26 @@ func (s *Service) some(ctx context.Context, j jobs.Job, p place, k Kind, after c
 				return err
 			}
 		}
+		what := fmt.Sprintf("%s of %d visits", k.Name, len(ids))
+		if k.ofPatients {
+			what = fmt.Sprintf("%d patients", len(ids))
+		}
 		return store.Audit(ctx, tx, store.Act{At: s.now(), Actor: system, Action: "retention.purge", Subject: store.About("site", p.ID),
-			Detail: fmt.Sprintf("%s of %d visits of before %s", k.Name, len(ids), before.Format(time.DateOnly)), Outcome: store.Allowed})
+			Detail: what + " of before " + before.Format(time.DateOnly), Outcome: store.Allowed})
 	})
 	return last, more, err
 }
 
-// due says in SQL which visits v of a site are over, older than a time, not held, and have anything of a kind.
+// due says in SQL which visits v of a site are over, older than a time, not held, and have anything of a kind; or which patients v were last changed before it, are
+// not held and have no visits.
 func due(p place, k Kind, before time.Time) (where string, args []any) {
 	none := p.ID // of visits that name no site
 	if p.first {
 		none = ""
+	}
+	if k.ofPatients {
+		return `v.site_id IN (?, ?) AND v.changed_at < ? AND ` + k.has + `
+			AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'patient' AND h.subject_id = v.id)`, []any{p.ID, none, store.Millis(before)}
 	}
 	return `v.site_id IN (?, ?) AND v.state IN (?, ?, ?) AND v.ends_at < ? AND ` + k.has + `
 		AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'visit' AND h.subject_id = v.id)
@@ -122,8 +140,8 @@ func due(p place, k Kind, before time.Time) (where string, args []any) {
 
 // Would is what would be deleted of a kind.
 type Would struct {
-	Visits int
-	Oldest time.Time // the planned end of the oldest; zero: there is none
+	Number int       // of visits, or patients
+	Oldest time.Time // the planned end of the oldest visit, or the last change of the patient who was not changed for longest; zero: there is none
 }
 
 // Preview says what would be deleted now if a site kept things for so many days. It changes nothing.
@@ -137,13 +155,14 @@ func (s *Service) Preview(ctx context.Context, site string, days map[string]int)
 		if days[k.Name] == 0 {
 			continue
 		}
+		table, at := k.rows()
 		where, args := due(p, k, s.before(p, days[k.Name]))
 		var w Would
 		var oldest int64
-		if err := s.config.DB.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(MIN(v.ends_at), 0) FROM visits v WHERE `+where, args...).Scan(&w.Visits, &oldest); err != nil {
+		if err := s.config.DB.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(MIN(`+at+`), 0) FROM `+table+` WHERE `+where, args...).Scan(&w.Number, &oldest); err != nil {
 			return nil, fmt.Errorf("count what would be deleted: %w", err)
 		}
-		if w.Visits > 0 {
+		if w.Number > 0 {
 			w.Oldest = store.Time(oldest)
 		}
 		all[k.Name] = w

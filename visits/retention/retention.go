@@ -1,5 +1,5 @@
-// Package retention deletes what a hospital need not keep any longer: visits with everything in them, what was written in them, and what is known of messages
-// about them. Its tables own how long each site keeps what, and what is held because it must stay. A job deletes once a night, in small transactions, each
+// Package retention deletes what a hospital need not keep any longer: visits with everything in them, what was written in them, what is known of messages
+// about them, and patients who have none. Its tables own how long each site keeps what, and what is held because it must stay. A job deletes once a night, in small transactions, each
 // with its audit row.
 // It must never delete a visit that is not over, one that is held, anything of the audit, or the sums of figures.
 package retention
@@ -31,7 +31,7 @@ const Write auth.Action = "retention.write"
 
 // Rules are this package's rows of the table of who may do what.
 var Rules = []auth.Rule{
-	{Action: Write, Meaning: "say how long visits and messages are kept, and hold what must stay", Roles: []auth.Role{auth.Admin}},
+	{Action: Write, Meaning: "say how long visits, patients and messages are kept, and hold what must stay", Roles: []auth.Role{auth.Admin}},
 }
 
 //go:embed migrations/*.sql
@@ -55,11 +55,14 @@ type Kind struct {
 	Least int // days that it is kept at least
 	Usual int // where a site says nothing; 0: for good
 	has   string
+
+	ofPatients bool // not of visits
 }
 
 // The kinds. Health records stay until the hospital says otherwise.
 const (
 	KindVisits   = "visits"
+	KindPatients = "patients"
 	KindChat     = "chat"
 	KindMessages = "messages"
 	KindChecks   = "checks"
@@ -68,18 +71,20 @@ const (
 // MostDays is the longest time that can be set: a hundred years.
 const MostDays = 36_500
 
-// Kinds are all kinds. has says in SQL whether there is anything of it of a visit v.
+// Kinds are all kinds, in the order in which they are deleted: patients go when their visits have. has says in SQL whether there is anything of it of a visit v, or
+// that a patient v may go.
 func Kinds() []Kind {
 	return []Kind{
-		{KindVisits, 365, 0, `1 = 1`},
-		{KindChat, 30, 0, `(EXISTS (SELECT 1 FROM visit_chat c WHERE c.visit_id = v.id) OR EXISTS (SELECT 1 FROM visit_told c WHERE c.visit_id = v.id))`},
-		{KindChecks, 30, 400, `EXISTS (SELECT 1 FROM device_checks d WHERE d.visit_id = v.id)`},
-		{KindMessages, 30, 400, `(EXISTS (SELECT 1 FROM notify_messages m WHERE m.about IN (v.id, 'summary ' || v.id)) OR EXISTS (SELECT 1 FROM notify_parts p WHERE p.about = v.id))`},
+		{Name: KindVisits, Least: 365, has: `1 = 1`},
+		{Name: KindPatients, Least: 365, has: `NOT EXISTS (SELECT 1 FROM visits o WHERE o.patient_id = v.id)`, ofPatients: true},
+		{Name: KindChat, Least: 30, has: `(EXISTS (SELECT 1 FROM visit_chat c WHERE c.visit_id = v.id) OR EXISTS (SELECT 1 FROM visit_told c WHERE c.visit_id = v.id))`},
+		{Name: KindChecks, Least: 30, Usual: 400, has: `EXISTS (SELECT 1 FROM device_checks d WHERE d.visit_id = v.id)`},
+		{Name: KindMessages, Least: 30, Usual: 400, has: `(EXISTS (SELECT 1 FROM notify_messages m WHERE m.about IN (v.id, 'summary ' || v.id)) OR EXISTS (SELECT 1 FROM notify_parts p WHERE p.about = v.id))`},
 	}
 }
 
-// Forget deletes what a part of the house keeps of visits.
-type Forget func(ctx context.Context, tx *store.Tx, visits []string) error
+// Forget deletes what a part of the house keeps of visits, or of patients.
+type Forget func(ctx context.Context, tx *store.Tx, ids []string) error
 
 // Sites knows the hospital's places.
 type Sites interface {

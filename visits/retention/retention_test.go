@@ -3,6 +3,7 @@ package retention_test
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
@@ -47,7 +48,7 @@ func TestVisitsGoWhole(t *testing.T) {
 	}
 	h.keep(t, map[string]int{retention.KindVisits: 365, retention.KindMessages: 400})
 	would, err := h.Preview(t.Context(), h.site, map[string]int{retention.KindVisits: 365})
-	if err != nil || would[retention.KindVisits].Visits != 3 || !would[retention.KindVisits].Oldest.Equal(now.Add(-500*day)) {
+	if err != nil || would[retention.KindVisits].Number != 3 || !would[retention.KindVisits].Oldest.Equal(now.Add(-500*day)) {
 		t.Errorf("preview: %+v, %v", would, err)
 	}
 	h.nightly(t)
@@ -78,6 +79,56 @@ func TestVisitsGoWhole(t *testing.T) {
 	h.nightly(t)
 	if found, _ := h.rows(t, held.ids()...); len(found) != 0 {
 		t.Errorf("left of a visit that was let go: %v", found)
+	}
+}
+
+// TestPatientsGoAfterTheirVisits: who has no visits left goes with contacts and all, and why somebody needed emergency access to them; who has one, is held, or
+// was changed since, stays.
+func TestPatientsGoAfterTheirVisits(t *testing.T) {
+	h := newHouse(t)
+	gone, without := h.add(t, visits.Ended, 400*day), store.NewID()
+	kept, held, changed := h.add(t, visits.Ended, 300*day), h.add(t, visits.Ended, 400*day), h.add(t, visits.Ended, 400*day)
+	for patient, age := range map[string]time.Duration{gone.patient: 500 * day, without: 500 * day, kept.patient: 500 * day, held.patient: 500 * day, changed.patient: 100 * day} {
+		h.patient(t, patient, now.Add(-age))
+	}
+	unreviewed := store.NewID()
+	for _, insert := range []string{
+		`INSERT INTO emergency_grants (id, account_id, subject_kind, subject_id, reason, opened_at, ends_at, uses, verdict, words, reviewed_by, reviewed_at)
+			VALUES ('` + unreviewed + `', 'a', 'patient', '` + without + `', 'sealed', 0, 0, 1, '', '', '', 0)`,
+		`INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
+			SELECT 'letter ' || id, 'email', 'k', 'letter ' || id, 'en', id, '', 0, 'sent', 0, '', 1, 1 FROM emergency_grants WHERE subject_id = '` + gone.patient + `'`,
+	} {
+		if _, err := h.db.ExecContext(t.Context(), insert); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.Hold(t.Context(), admin, store.About("patient", held.patient), "Case 9"); err != nil {
+		t.Fatal(err)
+	}
+	h.nightly(t) // nobody has said that patients go
+	if found, _ := h.rows(t, without); found["patients"] != 1 {
+		t.Errorf("before anybody said so: %v", found)
+	}
+	h.keep(t, map[string]int{retention.KindVisits: 365, retention.KindPatients: 365})
+	would, err := h.Preview(t.Context(), h.site, map[string]int{retention.KindPatients: 365})
+	if err != nil || would[retention.KindPatients].Number != 1 || !would[retention.KindPatients].Oldest.Equal(now.Add(-500*day)) {
+		t.Errorf("preview: %+v, %v", would, err)
+	}
+	h.nightly(t)
+	if found, _ := h.rows(t, append(gone.ids(), gone.patient, "letter ")...); len(found) != 0 {
+		t.Errorf("left of a patient: %v", found)
+	}
+	if found, _ := h.rows(t, without); len(found) != 1 || found["emergency_grants"] != 1 {
+		t.Errorf("left of a patient with access that nobody has reviewed: %v", found)
+	}
+	for name, patient := range map[string]string{"with a visit": kept.patient, "held": held.patient, "changed": changed.patient} {
+		if found, _ := h.rows(t, patient); found["patients"] != 1 || found["patient_contacts"] != 1 || found["patient_terms"] != 1 || found["emergency_grants"] != 1 {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+	var detail string
+	if err := h.db.QueryRowContext(t.Context(), `SELECT detail FROM audit WHERE action = 'retention.purge' AND detail LIKE '%patients%'`).Scan(&detail); err != nil || detail != "2 patients of before 2025-11-30" {
+		t.Errorf("the audit says %q, %v", detail, err)
 	}
 }
 
@@ -141,7 +192,7 @@ func TestWhoMayAndWhatMayBe(t *testing.T) {
 		}
 	}
 	seen := retention.Version(map[string]int{"checks": 400, "messages": 400}) // as it is at first
-	good := map[string]int{"visits": 0, "chat": 0, "checks": 0, "messages": 0}
+	good := map[string]int{"visits": 0, "patients": 0, "chat": 0, "checks": 0, "messages": 0}
 	for name, wrong := range map[string]func(days map[string]int){
 		"soon":    func(days map[string]int) { days["visits"] = 364 },
 		"below":   func(days map[string]int) { days["chat"] = -1 },

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"housecall/platform/emergency"
+	"housecall/platform/people"
 	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/after"
@@ -25,7 +26,8 @@ func (s *Server) openRetention(ctx context.Context, h *house) error {
 	}
 	kept, err := retention.New(ctx, retention.Config{DB: h.db, Jobs: h.post.queue, Policy: h.policy, Pages: h.pages, Vault: h.ring.Staff(), Sites: s.Sites,
 		Exists: emergencyRecords{s}.Exists, Zone: s.config.TimeZone, Now: s.config.Now, Forgets: map[string][]retention.Forget{
-			retention.KindVisits:   {emergency.ForgetVisits, after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindVisits:   {emergency.Forget(h.post.outbox, "visit"), after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindPatients: {emergency.Forget(h.post.outbox, "patient"), people.Forget},
 			retention.KindChat:     {visits.ForgetChat},
 			retention.KindChecks:   {visits.ForgetChecks},
 			retention.KindMessages: {messages},
