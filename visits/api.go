@@ -30,7 +30,7 @@ type personJSON struct {
 type requestJSON struct {
 	Service      string       `json:"service,omitempty" maxLength:"80" doc:"What the people in the visit read; not needed with service_id. The name of a service of the site that takes new visits, in whatever case, is that service, as with its service_id" example:"Cardiology"`
 	StartsAt     time.Time    `json:"starts_at" doc:"RFC 3339; whole seconds"`
-	Minutes      int          `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length; not needed with service_id"`
+	Minutes      int          `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length; not needed where service or service_id names a service of the site"`
 	AskBirthDate bool         `json:"ask_birth_date,omitempty" doc:"Whether the links of patient, guardians and guests ask for the patient's date of birth"`
 	BirthDate    phi.Text     `json:"birth_date,omitempty" maxLength:"10" doc:"YYYY-MM-DD; needed with ask_birth_date. Clinicians in the visit see the age"`
 	People       []personJSON `json:"people" minItems:"2" maxItems:"10" doc:"At least one clinician and one patient"`

@@ -139,7 +139,7 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 	if f.Service != f.Was["service"] { // a service by its name; another name is none of those that the site knows
 		id := ""
 		e.Service = &f.Service
-		if n := slices.IndexFunc(services, func(c choice) bool { return strings.EqualFold(c.Text, f.Service) }); n >= 0 {
+		if n := slices.IndexFunc(services, func(c choice) bool { return SameService(c.Text, f.Service) }); n >= 0 {
 			id, e.Service = services[n].Value, nil
 		}
 		e.ServiceID = &id

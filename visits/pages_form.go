@@ -154,14 +154,8 @@ func (d *Desk) servicesOf(ctx context.Context, site string) ([]sites.Service, er
 func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service, err error) {
 	c := d.service.config
 	if c.Sites != nil {
-		all, err := d.servicesOf(ctx, f.SiteID)
-		if err != nil {
+		if service, err = d.service.ServiceOf(ctx, Request{SiteID: f.SiteID, PatientID: f.PatientID}, f.Service); err != nil {
 			return service, err
-		}
-		for _, s := range all {
-			if strings.EqualFold(s.Name, f.Service) {
-				service = s
-			}
 		}
 	}
 	f.ServiceID = service.ID

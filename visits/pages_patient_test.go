@@ -114,7 +114,7 @@ func TestDeskOfAConfidentialVisit(t *testing.T) {
 	p := newPractice(t)
 	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
 	form := practiceForm()
-	form.Set("service", "Adolescents") // whose visits are, unless somebody says otherwise
+	form.Set("service", "ADOLES\u200bcents") // whose visits are, unless somebody says otherwise
 	form.Set("patient_id", p.patient.ID)
 	form["contact"] = []string{p.parent.ID}
 	wantWords(t, r.post("/desk/new", form), "Parents and guardians get no message about a confidential visit.")

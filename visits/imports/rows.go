@@ -130,7 +130,7 @@ func (r *reader) siteOf(one row) sites.Site {
 func (r *reader) serviceOf(one row, site string) sites.Service {
 	name := one.get(Service)
 	for _, s := range r.services[site] {
-		if s.Active && strings.EqualFold(s.Name, name) {
+		if s.Active && visits.SameService(s.Name, name) {
 			return s
 		}
 	}
