@@ -8,6 +8,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -54,8 +55,31 @@ func New(routes *web.Routes, version string, keyed *Idempotency) *API {
 	config.RejectUnknownQueryParameters = true // a list would be longer than was meant
 	config.Transformers = []huma.Transformer{describeRefusal}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key: hc_…"}}
-	mux := &guarded{Routes: routes, access: web.Public("programs read how to call the API")}
-	return &API{huma: humago.New(mux, config), mux: mux, keyed: keyed}
+	a := &API{mux: &guarded{Routes: routes, access: web.Public("programs read how to call the API")}, keyed: keyed}
+	a.mux.instead = map[string]http.HandlerFunc{
+		"GET " + describedAt + "-3.0.json": a.older("application/openapi+json", (*huma.OpenAPI).Downgrade),
+		"GET " + describedAt + "-3.0.yaml": a.older("application/openapi+yaml", (*huma.OpenAPI).DowngradeYAML),
+	}
+	a.huma = humago.New(a.mux, config)
+	return a
+}
+
+// older tells the description, as it is when the first asks, for tools that know OpenAPI 3.0 alone, which has no webhooks.
+func (a *API) older(kind string, write func(*huma.OpenAPI) ([]byte, error)) http.HandlerFunc {
+	text := sync.OnceValues(func() ([]byte, error) {
+		description := *a.huma.OpenAPI()
+		description.Webhooks = nil
+		return write(&description)
+	})
+	return func(w http.ResponseWriter, r *http.Request) {
+		b, err := text()
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(b) // whoever is gone gets nothing
+	}
 }
 
 // Register adds a call, whose errors are told as platform/web tells them. I and O are huma's inputs and outputs: https://huma.rocks/features/.
@@ -85,12 +109,16 @@ func Register[I, O any](a *API, op Operation, f func(context.Context, *I) (*O, e
 // guarded is where huma puts its routes, one at a time: access says whose the next one is.
 type guarded struct {
 	*web.Routes
-	access web.Access
-	around func(http.Handler) http.Handler // nil: nothing
+	access  web.Access
+	around  func(http.Handler) http.Handler // nil: nothing
+	instead map[string]http.HandlerFunc     // of huma's own, by pattern
 }
 
 // HandleFunc fills humago.Mux.
 func (g *guarded) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
+	if ours, there := g.instead[pattern]; there {
+		f = ours
+	}
 	var h http.Handler = http.HandlerFunc(f)
 	if g.around != nil {
 		h = g.around(h)

@@ -13,6 +13,10 @@ const description = await (await fetch(baseUrl + "/api/openapi.json")).json();
 assert.match(description.openapi, /^3\.1\./);
 const { valid, errors } = await new Validator().validate(description);
 assert.ok(valid, JSON.stringify(errors));
+const older = await (await fetch(baseUrl + "/api/openapi-3.0.json")).json();
+assert.match(older.openapi, /^3\.0\./);
+const judged = await new Validator().validate(structuredClone(older));
+assert.ok(judged.valid, JSON.stringify(judged.errors));
 const broken = await new Validator().validate({ ...description, paths: { "/x": { get: { responses: "none" } } } });
 assert.ok(!broken.valid);
 
