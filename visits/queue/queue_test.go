@@ -255,7 +255,8 @@ func TestActs(t *testing.T) {
 	c.comes(v.ID, false, queue.Present{Session: "one", Invitation: v.Invitations[0].ID, Waiting: true, Since: noon})
 	wants(t, ada.get(queue.Path).groups()["waiting"], "Send a message : Robin Example")
 	form := ada.get(path + "/tell")
-	wants(t, text(form.body), "We’ll be with you in a few minutes.", "Your own words")
+	wants(t, text(form.body), "Waiting Robin Example Patient · Español", "We’ll be with you in a few minutes.", "Your own words")
+	wantsNot(t, text(form.body), "Kim Example")
 	note := noteID.FindStringSubmatch(form.body)[1]
 	wants(t, text(ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {" "}}).body), "Write what they are to be told.")
 	long := ada.send(http.MethodPost, path+"/tell", url.Values{"note": {note}, "text": {strings.Repeat("é", 501)}})
