@@ -38,7 +38,7 @@ type requestJSON struct {
 	PatientID           string      `json:"patient_id,omitempty" maxLength:"36" doc:"A patient the hospital knows: name, birth date and language need not be said then"`
 	SiteID              string      `json:"site_id,omitempty" maxLength:"36" doc:"Not there: the site of the service or of the patient, or else the hospital's first"`
 	ServiceID           string      `json:"service_id,omitempty" maxLength:"36" doc:"A service of the site: what is not said is as its visits are"`
-	ClinicianID         string      `json:"clinician_id,omitempty" maxLength:"36" doc:"Account of who leads; not there: that of the first clinician with a staff_id"`
+	ClinicianID         string      `json:"clinician_id,omitempty" maxLength:"36" doc:"Account of the clinician who leads; not there: that of the first clinician with a staff_id"`
 	Confidential        *bool       `json:"confidential,omitempty" doc:"Nobody but the patient's own confidential contact is written to; not there: as visits of the service are"`
 	Interpreter         Interpreter `json:"interpreter,omitempty" enum:"requested,confirmed"`
 	InterpreterLanguage string      `json:"interpreter_language,omitempty" maxLength:"35" doc:"BCP 47; needed with interpreter" example:"ase"`

@@ -259,6 +259,9 @@ func (p *practice) check(r Request) []fault.Field {
 	case !p.service.Active:
 		add("service_id", "closed", "is a service that takes no new visits")
 	}
+	if leader, known := p.staff[r.ClinicianID]; known && !mayLead(leader) {
+		add("clinician_id", "role", "must be the account of a clinician")
+	}
 	wrong = append(wrong, checkInterpreter(r.Interpreter, r.InterpreterLanguage)...)
 	for i, q := range r.People {
 		wrong = append(wrong, p.checkPerson(q, fmt.Sprintf("people[%d].", i), r.Confidential != nil && *r.Confidential)...)
@@ -280,6 +283,9 @@ func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fau
 	}
 	if q.StaffID != "" && OfFamily(q.Role) {
 		add("staff_id", "role", "is for the hospital's people")
+	}
+	if colleague, known := p.staff[q.StaffID]; known && q.Role == auth.Clinician && !mayLead(colleague) {
+		add("staff_id", "role", "must be the account of a clinician")
 	}
 	contact, known := p.contact(q.ContactID)
 	switch {

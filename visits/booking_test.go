@@ -59,14 +59,14 @@ func (p *practice) know() {
 	}}))
 	p.mine, p.secret, p.parent = p.patient.Contacts[0], p.patient.Contacts[1], p.patient.Contacts[2]
 	p.colleagues = must[*staff.Accounts](t)(staff.New(ctx, staff.Config{DB: p.db, Limiter: p, Policy: policy(t), Now: p.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}))
-	p.doctor, p.nurse = p.account("doctor"), p.account("nurse")
+	p.doctor, p.nurse = p.account("doctor", auth.Clinician), p.account("nurse", auth.Clinician)
 	p.Service = p.service(p.db)
 }
 
-func (p *practice) account(name string) staff.Account {
+func (p *practice) account(name string, role auth.Role) staff.Account {
 	p.t.Helper()
 	return must[staff.Account](p.t)(p.colleagues.Create(p.t.Context(), auth.Operator(),
-		staff.NewAccount{Name: text("Canary Clinicianname " + name), Email: text(name + "@example.org"), Password: deskPassword, Role: auth.Coordinator}))
+		staff.NewAccount{Name: text("Canary Clinicianname " + name), Email: text(name + "@example.org"), Password: deskPassword, Role: role}))
 }
 
 // request names everything and says nothing twice.
@@ -123,6 +123,7 @@ func TestBookingRefuses(t *testing.T) {
 	p := newPractice(t)
 	closed := must[sites.Service](t)(p.sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: p.site.ID, Name: "Closed", Minutes: 30}))
 	other := must[sites.Site](t)(p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Other", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: time.UTC}}))
+	clerk := p.account("clerk", auth.Coordinator)
 	secretly := true
 	for name, c := range map[string]struct {
 		change func(*visits.Request)
@@ -139,11 +140,15 @@ func TestBookingRefuses(t *testing.T) {
 		"no such interpreter":             {func(r *visits.Request) { r.Interpreter, r.InterpreterLanguage = "maybe", "es" }, "interpreter"},
 		"a language that is none":         {func(r *visits.Request) { r.Interpreter, r.InterpreterLanguage = "requested", "Spanish, please" }, "interpreter_language"},
 		"family with an account":          {func(r *visits.Request) { r.People[2].StaffID = p.nurse.ID }, "people[2].staff_id"},
-		"a guardian's contact":            {func(r *visits.Request) { r.People[0].ContactID = p.parent.ID }, "people[0].contact_id"},
-		"staff with a contact":            {func(r *visits.Request) { r.People[1].ContactID = p.mine.ID }, "people[1].contact_id"},
-		"a number that is none":           {func(r *visits.Request) { r.People[2].Phone = "12" }, "people[2].phone"},
-		"confidential":                    {func(r *visits.Request) { r.Confidential = &secretly }, "people[0].contact_id people[2].role"},
-		"confidential by its service":     {func(r *visits.Request) { r.ServiceID = p.private.ID }, "people[0].contact_id people[2].role"},
+		"led by who may not lead":         {func(r *visits.Request) { r.ClinicianID = clerk.ID }, "clinician_id people[1].staff_id"},
+		"a clinician who is none": {func(r *visits.Request) {
+			r.People = append(r.People, visits.Person{Role: auth.Clinician, StaffID: clerk.ID})
+		}, "people[3].staff_id"},
+		"a guardian's contact":        {func(r *visits.Request) { r.People[0].ContactID = p.parent.ID }, "people[0].contact_id"},
+		"staff with a contact":        {func(r *visits.Request) { r.People[1].ContactID = p.mine.ID }, "people[1].contact_id"},
+		"a number that is none":       {func(r *visits.Request) { r.People[2].Phone = "12" }, "people[2].phone"},
+		"confidential":                {func(r *visits.Request) { r.Confidential = &secretly }, "people[0].contact_id people[2].role"},
+		"confidential by its service": {func(r *visits.Request) { r.ServiceID = p.private.ID }, "people[0].contact_id people[2].role"},
 		"confidential, to a guardian": {func(r *visits.Request) {
 			r.ServiceID, r.People = p.private.ID, r.People[:2]
 			r.People[0].ContactID, r.People[0].Email = "", "Guardian@example.org"

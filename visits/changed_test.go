@@ -238,6 +238,7 @@ func TestActsAreKnown(t *testing.T) {
 		"KeepLate",
 		"KeepLine",
 		"KeepTold",
+		"Leaders",
 		"Leading",
 		"LinkToSend",
 		"List",

@@ -13,6 +13,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
 )
@@ -27,6 +28,17 @@ func (v Visit) own(account string) (Invitation, bool) {
 	}
 	return v.Invitations[i], true
 }
+
+// Leaders are the accounts that may lead visits, by name: nobody else is offered, or taken.
+func (s *Service) Leaders(ctx context.Context) ([]staff.Colleague, error) {
+	if s.config.Colleagues == nil {
+		return nil, nil
+	}
+	all, err := s.config.Colleagues.Colleagues(ctx)
+	return slices.DeleteFunc(all, func(c staff.Colleague) bool { return !mayLead(c) }), err
+}
+
+func mayLead(c staff.Colleague) bool { return auth.May(c.Role, auth.VisitLead) }
 
 // Leads says whether somebody who works here leads a visit, or takes part in it as a clinician: they may do for it what who leads may. The visit must
 // have been read whole.
@@ -125,7 +137,7 @@ func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, 
 			}
 		}
 		switch {
-		case to.ID == "" || to.Role != auth.Clinician:
+		case to.ID == "" || !mayLead(to):
 			return fault.Invalid("to", "must be the account of a clinician")
 		case s.over(v) || v.State.Over():
 			return conflict("visit_over.hand_over", "The visit is over, so nobody can lead it any more.")

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/web"
@@ -81,7 +80,7 @@ func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
 	}
 	known := false
 	for _, c := range colleagues {
-		if c.Role == auth.Clinician || c.ID == v.ClinicianID {
+		if mayLead(c) || c.ID == v.ClinicianID {
 			known = known || c.ID == v.ClinicianID
 			all = append(all, choice{c.ID, c.Name.Reveal()})
 		}

@@ -124,16 +124,14 @@ func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 			f.Services = append(f.Services, serviceChoice{s.Name, s.Minutes})
 		}
 	}
-	if c.Colleagues != nil {
-		all, err := c.Colleagues.Colleagues(ctx)
-		if err != nil {
-			return f, err
-		}
-		for _, p := range all {
-			f.Clinicians = append(f.Clinicians, p.Name.Reveal())
-		}
-		f.Clinicians = slices.Compact(f.Clinicians)
+	leaders, err := d.service.Leaders(ctx)
+	if err != nil {
+		return f, err
 	}
+	for _, p := range leaders {
+		f.Clinicians = append(f.Clinicians, p.Name.Reveal())
+	}
+	f.Clinicians = slices.Compact(f.Clinicians)
 	return f, d.knowPatient(r, &f)
 }
 
@@ -165,7 +163,7 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 	if c.Colleagues == nil {
 		return service, nil
 	}
-	all, err := c.Colleagues.Colleagues(ctx)
+	all, err := d.service.Leaders(ctx)
 	if err != nil {
 		return service, err
 	}

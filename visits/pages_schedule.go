@@ -10,7 +10,6 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/sites"
-	"housecall/platform/staff"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -46,7 +45,9 @@ type scheduleView struct {
 	Columns               []string
 	Rows                  []scheduleRow
 	Empty, Full, New      string
-	MaySchedule, Wide     bool
+	MaySchedule, Alone    bool // Alone: one column, which phones show too
+	Free                  []freeView
+	Nothing               bool // no visits are shown
 	Zone                  zoneView
 
 	day    sites.Day
@@ -109,9 +110,16 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 		v.Full = v.own.T("desk.schedule.full", "max", mostShown)
 	}
 	groups := v.groups(all)
+	busy, err := v.occupy(ctx, d.service, q, groups)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	groups = v.addFree(d.service, first, int(days), groups, busy)
 	if v.View == viewWeek {
 		v.Title = v.own.T("desk.schedule.week_of", "from", v.own.DayMonth(first.Midnight()), "to", v.own.Date((first + 6).Midnight()))
 	}
+	v.Alone = v.Clinician != "" && len(groups) == 1
 	if v.View == viewWeek || len(groups) > mostColumns {
 		v.days(d.service, first, int(days), groups)
 	} else {
@@ -129,6 +137,9 @@ func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 		if err := d.readPractice(ctx, v); err != nil {
 			return err
 		}
+	}
+	if err := d.readClinicians(ctx, v); err != nil {
+		return err
 	}
 	for _, s := range States() {
 		v.States = append(v.States, choice{string(s), own.T("desk.schedule.state." + string(s))})
@@ -192,18 +203,23 @@ func (d *Desk) readPractice(ctx context.Context, v *scheduleView) error {
 		v.Services = append(v.Services, choice{s.ID, s.Name})
 	}
 	v.Service = chosen(v.asked.Get("service"), v.Services)
-	var colleagues []staff.Colleague
-	if c.Colleagues != nil {
-		if colleagues, err = c.Colleagues.Colleagues(ctx); err != nil {
-			return err
+	return nil
+}
+
+// readClinicians reads who may be chosen, and the names of whoever leads a visit.
+func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
+	if d.service.config.Colleagues == nil {
+		return nil
+	}
+	all, err := d.service.config.Colleagues.Colleagues(ctx)
+	for _, c := range all {
+		v.leader[c.ID] = c.Name.Reveal()
+		if mayLead(c) {
+			v.Clinicians = append(v.Clinicians, choice{c.ID, c.Name.Reveal()})
 		}
 	}
-	for _, p := range colleagues {
-		v.Clinicians = append(v.Clinicians, choice{p.ID, p.Name.Reveal()})
-		v.leader[p.ID] = p.Name.Reveal()
-	}
 	v.Clinician = chosen(v.asked.Get("clinician"), v.Clinicians)
-	return nil
+	return err
 }
 
 func chosen(asked string, all []choice) string {
@@ -246,6 +262,7 @@ func (v *scheduleView) newPath(day sites.Day, clock, clinician, service string) 
 type group struct {
 	id, title string
 	visits    []scheduled
+	busy      []span
 }
 
 // serviceOf is what a visit stands under where the schedule is by service: its service, by whatever words it is called, or else its words, which may be those of
@@ -305,16 +322,14 @@ func (v *scheduleView) hours(s *Service, groups []*group) {
 		row := scheduleRow{Title: v.own.Clock(starts), Free: true}
 		for _, g := range groups {
 			cell := scheduleCell{Column: g.title}
-			busy := !starts.After(s.now())
 			for _, visit := range g.visits {
-				begin, end := v.clock(visit)
+				begin, _ := v.clock(visit)
 				if begin/slotMinutes*slotMinutes == at {
 					cell.Visits = append(cell.Visits, v.visit(s, visit))
 				}
-				busy = busy || !visit.State.Over() && begin < at+slotMinutes && end > at
 			}
 			row.Free = row.Free && len(cell.Visits) == 0
-			if v.MaySchedule && !busy {
+			if v.MaySchedule && starts.After(s.now()) && !g.busyAt(starts) {
 				v.plan(&cell, v.day, said, sites.FormatClock(time.Duration(at)*time.Minute), g)
 			}
 			row.Cells = append(row.Cells, cell)
@@ -342,7 +357,7 @@ func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*gro
 		v.Columns, said[n] = append(v.Columns, v.own.Day(day)), v.own.DayMonth(day)
 	}
 	for _, g := range groups {
-		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days)}
+		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days), Free: len(g.visits) == 0}
 		for _, visit := range g.visits {
 			cell := &row.Cells[sites.DayOf(visit.StartsAt, v.zone)-first]
 			cell.Visits = append(cell.Visits, v.visit(s, visit))

@@ -105,6 +105,62 @@ func TestDeskSchedule(t *testing.T) {
 	}
 }
 
+// TestDeskScheduleShowsWhoIsFree: clinicians who have nothing planned are on the schedule too, as columns where there are few, else as names; nobody who cannot
+// lead a visit is, and nobody who has a visit that a filter hides.
+func TestDeskScheduleShowsWhoIsFree(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p.account("clerk", auth.Coordinator)
+	q := p.request()
+	q.StartsAt = time.Date(2026, 11, 25, 14, 10, 0, 0, time.UTC)
+	if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+		t.Fatal(err)
+	}
+	columns := func(query string) string {
+		t.Helper()
+		var all []string
+		for _, c := range regexp.MustCompile(`<th scope="col">Canary Clinicianname (\w+)`).FindAllStringSubmatch(r.get("/desk/schedule?"+query).Body.String(), -1) {
+			all = append(all, c[1])
+		}
+		return strings.Join(all, " ")
+	}
+	for query, want := range map[string]string{
+		"day=2026-11-25": "doctor nurse", "day=2026-11-26": "doctor nurse", "day=2026-11-23": "", // which is past
+		"day=2026-11-26&clinician=" + p.nurse.ID: "nurse", "day=2026-11-23&clinician=" + p.nurse.ID: "nurse", "day=2026-11-26&by=service": "",
+		"day=2026-11-25&state=cancelled": "nurse", // who leads the visit that is not shown is not free
+	} {
+		if got := columns(query); got != want {
+			t.Errorf("%s: columns %q, want %q", query, got, want)
+		}
+	}
+	wantWords(t, r.get("/desk/schedule?day=2026-11-25&state=cancelled"), "With other visits on this day: 1 Canary Clinicianname doctor")
+	wantWords(t, r.get("/desk/schedule?day=2026-11-25&view=week&state=cancelled"), "With other visits in this week: 1 Canary Clinicianname doctor")
+	if page := r.get("/desk/schedule?day=2026-11-25&state=cancelled&clinician=" + p.doctor.ID).Body.String(); !strings.Contains(page, "doctor, 25 November 08:30") || strings.Contains(page, "doctor, 25 November 09:30") {
+		t.Error("a time is free in which there is a visit that is not shown")
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		p.account(name, auth.Clinician)
+	}
+	if got := columns("day=2026-11-25"); got != "doctor" {
+		t.Errorf("columns %q of many clinicians", got)
+	}
+	day := r.get("/desk/schedule?day=2026-11-25")
+	wantWords(t, day, "Free all day: 6 Canary Clinicianname a + Canary Clinicianname b")
+	if strings.Contains(words(day), "Canary Clinicianname clerk") {
+		t.Error("who leads no visits is offered")
+	}
+	links := regexp.MustCompile(`href="([^"]*clinician=`+p.nurse.ID+`[^"]*)"[^>]*>|href="(/desk/new[^"]*clinician_id=`+p.nurse.ID+`[^"]*)"`).FindAllStringSubmatch(day.Body.String(), -1)
+	if len(links) != 2 {
+		t.Fatalf("links of a clinician who is free: %v", links)
+	}
+	wantWords(t, r.get(html.UnescapeString(links[0][1])), "08:00 Canary Clinicianname nurse + 08:30")
+	if page := r.get(html.UnescapeString(links[1][2])).Body.String(); !strings.Contains(page, `value="Canary Clinicianname nurse"`) || !strings.Contains(page, `value="2026-11-25"`) {
+		t.Error("the form does not begin with them and the day")
+	}
+	wantWords(t, r.get("/desk/schedule?day=2026-11-25&view=week"), "Free all week: 6")
+	wantWords(t, r.get("/desk/schedule?day=2026-12-02"), "No visits.", "Free all day: 7")
+}
+
 // TestDeskShowsInterpreters: lists and the schedule say which visits have an interpreter who is not confirmed yet, until they are over.
 func TestDeskShowsInterpreters(t *testing.T) {
 	p := newPractice(t)

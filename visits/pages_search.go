@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
@@ -38,17 +37,13 @@ func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v 
 	own := d.pages.Words(r)
 	v.Zone, v.MaxQuery, v.Max = newZoneView(d.readerZone(r), own), people.MaxQuery, MaxSearched
 	v.Clinicians = []choice{{"", own.T("desk.search.any")}}
-	if c := d.service.config.Colleagues; c != nil {
-		all, err := c.Colleagues(r.Context())
-		if err != nil {
-			web.Problem(w, r, err)
-			return
-		}
-		for _, p := range all {
-			if p.Role == auth.Clinician {
-				v.Clinicians = append(v.Clinicians, choice{p.ID, p.Name.Reveal()})
-			}
-		}
+	leaders, err := d.service.Leaders(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	for _, p := range leaders {
+		v.Clinicians = append(v.Clinicians, choice{p.ID, p.Name.Reveal()})
 	}
 	d.pages.Render(w, r, status, "desk/search", web.Page{Title: own.T("desk.search.title"), Error: len(v.Problems) > 0, Wide: true, Active: DeskPath, Body: v})
 }

@@ -32,15 +32,14 @@ func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
 
 // Config is what imports need from outside.
 type Config struct {
-	DB         *store.DB
-	Visits     *visits.Service
-	Patients   *people.Service
-	Sites      visits.Sites
-	Colleagues visits.Colleagues
-	Vault      keys.Vault       // seals a file between being shown and being made
-	Key        []byte           // HMAC key of the digests of files
-	Languages  []*words.Words   // in which columns may be named
-	Now        func() time.Time // nil: time.Now
+	DB        *store.DB
+	Visits    *visits.Service
+	Patients  *people.Service
+	Sites     visits.Sites
+	Vault     keys.Vault       // seals a file between being shown and being made
+	Key       []byte           // HMAC key of the digests of files
+	Languages []*words.Words   // in which columns may be named
+	Now       func() time.Time // nil: time.Now
 }
 
 // Importer makes visits of files. Safe for use by many goroutines.

@@ -80,7 +80,7 @@ func newClinic(t testing.TB) *clinic {
 	ring := must[*keys.Ring](t)(keys.Open(ctx, c.db, filepath.Join(t.TempDir(), "master.key")))
 	c.visits = must[*visits.Service](t)(visits.New(ctx, visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: languages, Sites: house,
 		Patients: c.people, Colleagues: accounts, Now: now}))
-	importer := must[*imports.Importer](t)(imports.New(ctx, imports.Config{DB: c.db, Visits: c.visits, Patients: c.people, Sites: house, Colleagues: accounts, Vault: ring.Staff(),
+	importer := must[*imports.Importer](t)(imports.New(ctx, imports.Config{DB: c.db, Visits: c.visits, Patients: c.people, Sites: house, Vault: ring.Staff(),
 		Key: ring.Link(), Languages: must[*words.Book](t)(book()).All(), Now: now}))
 	pages := must[*web.Pages](t)(web.NewPages("Example", must[*words.Book](t)(book()), nil))
 	desk := must[*imports.Desk](t)(imports.NewDesk(importer, pages))
@@ -261,7 +261,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{map[int]string{5: "Somebody"}, "Guardian email Enter a telephone number or an email address"},
 		{map[int]string{6: "x@example.org"}, "Guardian name Enter the name of the parent or guardian"},
 		{map[int]string{7: "Astrology"}, "Service The site has no service of this name"},
-		{map[int]string{8: "Nobody"}, "Clinician Nobody here has an account of this name"},
+		{map[int]string{8: "Nobody"}, "Clinician No clinician here has an account of this name"},
 		{map[int]string{9: "1.12.2026"}, "Date Enter the date as in"},
 		{map[int]string{9: "2026-11-01"}, "Date The start is so long ago"},
 		{map[int]string{10: "9 am"}, "Time Enter the time as in"},

@@ -53,7 +53,7 @@ func (s *Importer) newReader(ctx context.Context) (*reader, error) {
 			return nil, err
 		}
 	}
-	r.staff, err = s.config.Colleagues.Colleagues(ctx)
+	r.staff, err = s.config.Visits.Leaders(ctx)
 	return r, err
 }
 

@@ -285,13 +285,13 @@ func (q *Queue) askHandOver(w http.ResponseWriter, r *http.Request) {
 }
 
 func (q *Queue) showHandOver(w http.ResponseWriter, r *http.Request, status int, a asked, v visits.Visit, b about) {
-	colleagues, err := q.config.Colleagues.Colleagues(r.Context())
+	leaders, err := q.config.Visits.Leaders(r.Context())
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	for _, c := range colleagues {
-		if c.Role == auth.Clinician && c.ID != v.ClinicianID {
+	for _, c := range leaders {
+		if c.ID != v.ClinicianID {
 			b.Choices = append(b.Choices, choice{c.ID, c.Name.Reveal()})
 		}
 	}
