@@ -8,7 +8,9 @@ import (
 	"housecall/auth"
 	"housecall/e2e/bidi"
 	"housecall/platform/people"
+	"housecall/platform/phi"
 	"housecall/platform/sites"
+	"housecall/platform/staff"
 )
 
 // deskStates are all states of the staff's pages.
@@ -172,7 +174,6 @@ func (tour *tour) deskVisit(p *Person) {
 	now := time.Now().UTC()
 	p.fills("#date", now.Format(time.DateOnly))
 	p.fills("#time", now.Format("15:04"))
-	p.fills("#zone", "UTC")
 	p.fills("#patient", robin)
 	p.fills("#clinician", drAda)
 	p.submits()
@@ -231,6 +232,12 @@ func (tour *tour) deskSeries(p *Person) {
 	if _, err := tour.server.People.Create(ctx, auth.Operator(), patient); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"Ada Clinician", "Ben Clinician"} {
+		account := staff.NewAccount{Name: phi.Text(name), Email: phi.Text(name[:3] + "@example.org"), Password: "four words in a row", Role: auth.Clinician}
+		if _, err := tour.server.Accounts.Create(ctx, auth.Operator(), account); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.goTo(tour.url + "/desk/new")
 	p.fills("#patient", "exam rob")
 	p.shows("[role=option]")
@@ -242,7 +249,6 @@ func (tour *tour) deskSeries(p *Person) {
 	p.fills("#service", service.Name)
 	p.fills("#date", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly))
 	p.fills("#time", "10:00")
-	p.fills("#zone", "UTC")
 	p.fills("#clinician", drAda)
 	p.await("repeat it each week", `() => { const repeat = document.querySelector("#repeat"); repeat.value = "1"; return repeat.value; }`)
 	p.fills("#repeat_count", "3")
@@ -257,7 +263,7 @@ func (tour *tour) deskSeries(p *Person) {
 	booked := tour.book(0)
 	tour.see(p, "/desk/visits/"+booked.ID+"/people/"+booked.invited(t, robin)+"/letter", "letter")
 	tour.see(p, "/desk/import", "import")
-	file := "patient_name,service,clinician,date,time\nSample Patient,Dermatology,Sam Scheduler," + time.Now().UTC().AddDate(0, 0, 2).Format(time.DateOnly)
+	file := "patient_name,service,clinician,date,time\nSample Patient,Dermatology,Ada Clinician," + time.Now().UTC().AddDate(0, 0, 2).Format(time.DateOnly)
 	p.takesFile("#file", file+",9 am\n")
 	p.submits()
 	p.shows(".error-message")

@@ -25,15 +25,14 @@ type desk struct {
 	*hospital
 	handler  http.Handler
 	accounts *staff.Accounts
-	zone     string // what the browser's script would have told
-	chosen   string // the zone kept when a visit was made
 }
 
 const deskPassword = "wobbly-green-teapot"
 
 func newDesk(t *testing.T, change ...func(*hospital)) *desk {
 	t.Helper()
-	return newDeskOf(t, newHospital(t), change...)
+	berlin := must[*time.Location](t)(time.LoadLocation("Europe/Berlin"))
+	return newDeskOf(t, newHospital(t), append([]func(*hospital){func(h *hospital) { h.zone = berlin }}, change...)...)
 }
 
 // newDeskOf is the desk of a hospital after a change of it, as after a restart: accounts and sessions stay.
@@ -52,11 +51,7 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := visits.NewDesk(h.Service, pages, berlin)
+	d, err := visits.NewDesk(h.Service, pages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,12 +123,6 @@ func (r reader) send(method, path string, form url.Values, cookies ...string) *h
 	}
 	for _, c := range cookies {
 		req.Header.Add("Cookie", c)
-	}
-	if r.zone != "" {
-		req.AddCookie(&http.Cookie{Name: "housecall_zone", Value: r.zone})
-	}
-	if r.chosen != "" {
-		req.AddCookie(&http.Cookie{Name: "housecall_zone_chosen", Value: r.chosen})
 	}
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, req)

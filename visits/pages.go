@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net/http"
 	"slices"
-	"time"
 
 	"housecall/auth"
 	"housecall/platform/people"
@@ -36,7 +35,6 @@ func DeskLinks() []web.Link {
 type Desk struct {
 	service *Service
 	pages   *web.Pages
-	zone    *time.Location
 	beside  []web.Link
 	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
 	notes   []func(context.Context, auth.Actor, string, *words.Words) (VisitNote, error)
@@ -55,13 +53,12 @@ func (d *Desk) Attend(notice func(context.Context, auth.Actor, *words.Words) (te
 	d.notice = notice
 }
 
-// NewDesk parses the pages. zone is the time zone of readers whose browser has not told theirs; it should be one with a name. beside are other ways to
-// new visits, which the list shows.
-func NewDesk(s *Service, pages *web.Pages, zone *time.Location, beside ...web.Link) (*Desk, error) {
+// NewDesk parses the pages. beside are other ways to new visits, which the list shows.
+func NewDesk(s *Service, pages *web.Pages, beside ...web.Link) (*Desk, error) {
 	if err := pages.Add("desk", store.Folder(deskPages, "pages")); err != nil {
 		return nil, err
 	}
-	return &Desk{service: s, pages: pages, zone: zone, beside: beside}, nil
+	return &Desk{service: s, pages: pages, beside: beside}, nil
 }
 
 // Routes adds the desk's pages.
@@ -99,7 +96,12 @@ func (d *Desk) Routes(routes *web.Routes) {
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
-	actor, zone, own := web.Actor(r.Context()), d.readerZone(r), d.pages.Words(r)
+	actor, own := web.Actor(r.Context()), d.pages.Words(r)
+	zone, err := d.zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	l := newList(d.service.now(), r.URL.Query(), zone, own)
 	visits, err := d.collect(r.Context(), actor, &l)
 	if err != nil {
@@ -166,7 +168,12 @@ func (d *Desk) toVisit(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v Visit, f inviteForm) {
-	actor, zone := web.Actor(r.Context()), d.readerZone(r)
+	actor := web.Actor(r.Context())
+	zone, err := d.zoneOf(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	opened, err := d.service.opened(r.Context(), actor, []Visit{v})
 	if err != nil {
 		web.Problem(w, r, err)
@@ -222,7 +229,11 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	view := d.newLinksView(v, r)
+	view, err := d.newLinksView(v, r)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	view.Made = r.URL.Query().Has("made")
 	for _, i := range v.Invitations {
 		if i.Revoked() {
@@ -254,7 +265,11 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	view := d.newLinksView(v, r)
+	view, err := d.newLinksView(v, r)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	view.One, view.New, view.Added = true, r.URL.Query().Has("new"), r.URL.Query().Has("added")
 	d.add(&view, link)
 	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: DeskPath, Body: view})
@@ -300,7 +315,12 @@ func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 			web.Problem(w, r, err)
 			return
 		}
-		q := ask(asked{v, person, d.service, d.readerZone(r), d.pages.Words(r)})
+		zone, err := d.zoneOf(r.Context(), v)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		q := ask(asked{v, person, d.service, zone, d.pages.Words(r)})
 		q.Action, q.Back = r.URL.Path, visitPath(v.ID)
 		d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 	}

@@ -65,7 +65,12 @@ func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Vi
 		return
 	}
 	f.Action, f.Back = visitPath(v.ID)+"/edit", visitPath(v.ID)
-	f.About = asked{visit: v, service: d.service, zone: d.readerZone(r), own: own}.aboutVisit()
+	zone, err := d.zoneOf(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	f.About = asked{visit: v, service: d.service, zone: zone, own: own}.aboutVisit()
 	d.pages.Render(w, r, status, "desk/edit", web.Page{Title: own.T("desk.edit.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
@@ -237,7 +242,12 @@ func (d *Desk) showMend(w http.ResponseWriter, r *http.Request, status int, v Vi
 	own := d.pages.Words(r)
 	f.Languages = d.pages.Languages()
 	f.Action, f.Back = personPath(v.ID, i.ID)+"/edit", visitPath(v.ID)
-	c := asked{visit: v, service: d.service, zone: d.readerZone(r), own: own}
+	zone, err := d.zoneOf(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	c := asked{visit: v, service: d.service, zone: zone, own: own}
 	f.About = append([]fact{c.aboutPerson(i)}, c.aboutVisit()...)
 	d.pages.Render(w, r, status, "desk/mend", web.Page{Title: own.T("desk.mend.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }

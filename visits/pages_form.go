@@ -25,7 +25,7 @@ type visitForm struct {
 	Service               string
 	Services              []serviceChoice // that may be chosen
 	Date, Time, Minutes   string
-	Zone                  string // name of the time zone that Date and Time are in
+	ZoneView              zoneView // of the time zone that Date and Time are in
 	Clinician             string
 	Clinicians            []string // that may be chosen
 	AskBirthDate          bool
@@ -41,13 +41,15 @@ type visitForm struct {
 	ClinicianID           string // who was chosen in the schedule; empty: nobody
 	ServiceID, SiteID     string // likewise
 	Sites                 []choice
+	ZonesDiffer           bool // between sites, which say theirs then
 	AllowOverlap          bool
 	patientPart
 	interpreterPart
 	repeatPart
 
-	own *words.Words // the reader's
-	at  []string     // the field of each person of the request
+	own  *words.Words   // the reader's
+	zone *time.Location // of the site
+	at   []string       // the field of each person of the request
 }
 
 // morePerson is a row for one more person; rows without a name are left out.
@@ -67,11 +69,8 @@ const rowsShown = 1
 // newVisitForm is a form for a new visit, with what was chosen in the schedule or on a patient's page.
 func (d *Desk) newVisitForm(r *http.Request) (visitForm, error) {
 	asked, c := r.URL.Query(), d.service.config
-	f := visitForm{Zone: d.readerZone(r).String(), More: make([]morePerson, rowsShown), Date: asked.Get("date"), Time: asked.Get("time"), SiteID: asked.Get("site_id")}
+	f := visitForm{More: make([]morePerson, rowsShown), Date: asked.Get("date"), Time: asked.Get("time"), SiteID: asked.Get("site_id")}
 	f.Keep, f.PatientID = true, asked.Get("patient_id")
-	if zone := zoneByName(asked.Get("zone")); zone != nil {
-		f.Zone = zone.String()
-	}
 	if service := asked.Get("service_id"); service != "" && c.Sites != nil {
 		s, err := c.Sites.Service(r.Context(), service)
 		if err != nil {
@@ -101,7 +100,11 @@ const usualMinutes = "30"
 func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 	ctx, c := r.Context(), d.service.config
 	f.own, f.Languages = d.pages.Words(r), d.pages.Languages()
-	f.Today = d.service.now().In(d.readerZone(r)).Format(fieldDay)
+	var err error
+	if f.zone, err = d.zoneOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}}); err != nil {
+		return f, err
+	}
+	f.ZoneView, f.Today = newZoneView(f.zone, f.own), d.service.now().In(f.zone).Format(fieldDay)
 	f.Roles = roleChoices(f.own)
 	f.MaxPeople, f.MinMinutes, f.MaxMinutes = MaxPeople, MinMinutes, MaxMinutes
 	f.Spoken = spokenIn(f.own)
@@ -111,11 +114,7 @@ func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 		if err != nil {
 			return f, err
 		}
-		if len(all) > 1 {
-			for _, s := range all {
-				f.Sites = append(f.Sites, choice{s.ID, s.Name})
-			}
-		}
+		f.Sites, f.ZonesDiffer = siteChoices(all, f.own)
 		services, err := d.servicesOf(ctx, f.SiteID)
 		if err != nil {
 			return f, err
@@ -133,6 +132,22 @@ func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 	}
 	f.Clinicians = slices.Compact(f.Clinicians)
 	return f, d.knowPatient(r, &f)
+}
+
+// siteChoices are the sites to choose from, if there are several; where their clocks differ each says its own.
+func siteChoices(all []sites.Site, own *words.Words) (choices []choice, differ bool) {
+	if len(all) == 1 {
+		return nil, false
+	}
+	differ = slices.ContainsFunc(all, func(s sites.Site) bool { return s.Zone.String() != all[0].Zone.String() })
+	for _, s := range all {
+		name := s.Name
+		if differ {
+			name = own.T("desk.at_zone", "at", s.Name, "zone", ZoneWords(s.Zone, own))
+		}
+		choices = append(choices, choice{s.ID, name})
+	}
+	return choices, differ
 }
 
 // servicesOf are the services of a site that take new visits; of an empty id, those of the hospital's first.
@@ -197,7 +212,7 @@ func roleChoices(own *words.Words) []roleChoice {
 func readVisitForm(v url.Values) visitForm {
 	get := func(name string) string { return strings.TrimSpace(v.Get(name)) }
 	f := visitForm{
-		Service: get("service"), Date: get("date"), Time: get("time"), Minutes: get("minutes"), Zone: get("zone"),
+		Service: get("service"), Date: get("date"), Time: get("time"), Minutes: get("minutes"),
 		Clinician: get("clinician"), AskBirthDate: v.Get("ask_birth_date") != "",
 		Day: get("day"), Month: get("month"), Year: get("year"), Language: get("language"),
 		ClinicianID: get("clinician_id"), ServiceID: get("service_id"), SiteID: get("site_id"), AllowOverlap: v.Has("allow_overlap"),
@@ -218,7 +233,7 @@ func readVisitForm(v url.Values) visitForm {
 // request makes the request for a visit of a service, which may be none, and fills f.Problems with all that is wrong, in the order of the form.
 func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service) (Request, error) {
 	now := d.service.now()
-	r := Request{Service: f.Service, StartsAt: f.readStart(f.readZone()), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
+	r := Request{Service: f.Service, StartsAt: f.readStart(f.zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
 		ClinicianID: f.ClinicianID, PatientID: f.PatientID, Interpreter: Interpreter(f.Interpreter), InterpreterLanguage: f.InterpreterLanguage}
 	var err error
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
@@ -291,15 +306,6 @@ func (f *visitForm) people(r *Request, fresh *people.Patient) {
 		}
 		add("interpreter_name", Person{Name: phi.Text(f.InterpreterName), Role: auth.Interpreter, Email: phi.Text(f.InterpreterEmail), Phone: phi.Text(f.InterpreterPhone)})
 	}
-}
-
-func (f *visitForm) readZone() *time.Location {
-	zone := zoneByName(f.Zone)
-	if zone == nil {
-		f.wrong("zone", "zone.odd")
-		return time.UTC
-	}
-	return zone
 }
 
 func (f *visitForm) readStart(zone *time.Location) time.Time {

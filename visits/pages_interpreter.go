@@ -89,7 +89,12 @@ func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status in
 		f.Spoken = append(f.Spoken, choice{tag, languageWords(tag, own)})
 	}
 	f.Action, f.Back = visitPath(v.ID)+"/interpreter", visitPath(v.ID)
-	f.About = asked{visit: v, service: d.service, zone: d.readerZone(r), own: own}.aboutVisit()
+	zone, err := d.zoneOf(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	f.About = asked{visit: v, service: d.service, zone: zone, own: own}.aboutVisit()
 	d.pages.Render(w, r, status, "desk/interpreter", web.Page{Title: own.T("desk.interpreter.change"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 

@@ -33,14 +33,18 @@ type linkView struct {
 	Language            *words.Words // of the message
 }
 
-func (d *Desk) newLinksView(v Visit, r *http.Request) linksView {
-	zone, own := d.readerZone(r), d.pages.Words(r)
+func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
+	own := d.pages.Words(r)
+	zone, err := d.zoneOf(r.Context(), v)
+	if err != nil {
+		return linksView{}, err
+	}
 	starts := v.StartsAt.In(zone)
 	return linksView{
 		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
 		visit: v, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
-	}
+	}, nil
 }
 
 // add adds a link, with a message in the language of who is to get it, or else in that of who sends it.

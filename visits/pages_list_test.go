@@ -3,12 +3,14 @@ package visits_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/sites"
 	"housecall/visits"
 )
 
@@ -64,42 +66,35 @@ func TestDeskOfAnOpenVisit(t *testing.T) {
 	}
 }
 
-// TestDeskKeepsTheChosenZone: what was typed is what everybody reads, and in the message to the family.
-func TestDeskKeepsTheChosenZone(t *testing.T) {
-	d := newDesk(t)
-	d.zone = "Europe%2FBerlin"
-	r := d.signIn(auth.Scheduler)
+// TestDeskInTheTimeOfTheSite: whoever works at a hospital reads all times of a visit as the clocks at its site show them, on each page, which says so; what is of
+// all sites is in the time of the first.
+func TestDeskInTheTimeOfTheSite(t *testing.T) {
+	p := newPractice(t)
+	tokyo, err := p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Tokyo", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: must[*time.Location](t)(time.LoadLocation("Asia/Tokyo"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
 	form := goodForm()
-	make := func(zone string) (to string, kept *http.Cookie) {
-		t.Helper()
-		form.Set("zone", zone)
-		w := r.post("/desk/new", form)
-		if w.Code != http.StatusSeeOther {
-			t.Fatalf("%d %s", w.Code, words(w))
-		}
-		for _, c := range w.Result().Cookies() {
-			kept = c
-		}
-		return w.Header().Get("Location"), kept
+	form.Set("site_id", tokyo.ID)
+	wantWords(t, r.get("/desk/new"), "Example Children's Hospital, New York time", "Tokyo, Tokyo time", "Date and time are those of the site.")
+	w := r.post("/desk/new", form)
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, words(w))
 	}
-	if _, kept := make("Europe/Berlin"); kept != nil {
-		t.Errorf("the browser's own zone is kept: %v", kept)
+	links := w.Header().Get("Location")
+	v := p.show(strings.Split(links, "/")[3])
+	if want := time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC); !v.StartsAt.Equal(want) {
+		t.Errorf("starts at %s, want %s", v.StartsAt, want)
 	}
-	to, kept := make("America/New_York")
-	if kept == nil || kept.Name != "housecall_zone_chosen" || !kept.HttpOnly || !kept.Secure || kept.MaxAge <= 0 {
-		t.Fatalf("kept %v", kept)
+	visit, person := "/desk/visits/"+v.ID, "/desk/visits/"+v.ID+"/people/"+v.Invitations[0].ID
+	for path, shown := range map[string]string{
+		links: "Wednesday 25 November 2026 at 15:00", visit: "Wednesday 25 November 2026 at 15:00", visit + "/move": "at 15:00, Tokyo time", visit + "/edit": "at 15:00, Tokyo time", visit + "/interpreter": "at 15:00, Tokyo time",
+		visit + "/cancel": "at 15:00, Tokyo time", person + "/edit": "at 15:00, Tokyo time", person + "/new-link": "at 15:00, Tokyo time", "/desk/schedule?day=2026-11-25&site=" + tokyo.ID: "15:00–15:30",
+	} {
+		wantWords(t, r.get(path), shown, "Tokyo time")
 	}
-	d.chosen = kept.Value
-	const shown = "Times are in New York time (America/New_York)."
-	wantWords(t, r.get(to), "Wednesday 25 November 2026 at 15:00", "at 15:00 (New York time)", shown)
-	wantWords(t, r.get(strings.TrimSuffix(to, "/links?made")), "Wednesday 25 November 2026 at 15:00", shown)
-	wantWords(t, r.get("/desk?when=upcoming"), "15:00", shown)
-	if !strings.Contains(r.get("/desk/new").Body.String(), `name="zone" value="America/New_York"`) {
-		t.Error("the next form begins with another zone")
-	}
-	if _, kept := make("Europe/Berlin"); kept == nil || kept.MaxAge >= 0 {
-		t.Errorf("going back to the browser's own zone: %v", kept)
-	}
-	d.chosen = "Mars%2FOlympus"
-	wantWords(t, r.get("/desk"), "Times are in Berlin time")
+	wantWords(t, r.get(links), "at 15:00 (Tokyo time)") // of the message to the family
+	wantWords(t, r.get("/desk?when=upcoming"), "Tomorrow, Wednesday 25 November 2026", "01:00", "Times are in New York time (America/New_York).")
+	wantWords(t, r.post("/desk/search", url.Values{"day": {"2026-11-25"}}), "01:00", "Times are in New York time (America/New_York).")
 }

@@ -1,7 +1,6 @@
 package visits
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -21,15 +20,6 @@ type moveForm struct {
 	ZoneView     zoneView
 }
 
-// siteZone is the time zone of a visit's site; where it has none, the reader's.
-func (d *Desk) siteZone(ctx context.Context, r *http.Request, site string) (*time.Location, error) {
-	if site == "" || d.service.config.Sites == nil {
-		return d.readerZone(r), nil
-	}
-	s, err := d.service.config.Sites.Site(ctx, site)
-	return s.Zone, err
-}
-
 func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
 	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
@@ -41,18 +31,18 @@ func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
 
 // showMove shows the form as it was typed; when nothing was, with what holds now.
 func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Visit, f visitForm, sequence string) {
-	zone, err := d.siteZone(r.Context(), r, v.SiteID)
+	zone, err := d.zoneOf(r.Context(), v)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
 	f.own = d.pages.Words(r)
-	if f.Zone == "" {
+	if f.zone == nil {
 		at := v.StartsAt.In(zone)
-		f.Date, f.Time, f.Zone = at.Format(fieldDay), at.Format(fieldClock), zone.String()
+		f.Date, f.Time, f.zone = at.Format(fieldDay), at.Format(fieldClock), zone
 		f.Minutes = strconv.Itoa(int(v.EndsAt.Sub(v.StartsAt) / time.Minute))
 	}
-	body := moveForm{visitForm: f, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(zone, f.own),
+	body := moveForm{visitForm: f, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(f.zone, f.own),
 		About: asked{visit: v, service: d.service, zone: zone, own: f.own}.aboutVisit()}
 	d.pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
 }
@@ -64,6 +54,10 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
 	f := readVisitForm(r.PostForm)
 	f.own = d.pages.Words(r)
+	if f.zone = zoneByName(r.PostForm.Get("zone")); f.zone == nil { // that in which the form showed its times
+		web.Problem(w, r, fault.Invalid("zone", "must be the name of a time zone"))
+		return
+	}
 	m := f.move(r.PostForm)
 	if len(f.Problems) == 0 {
 		_, err := d.service.Move(ctx, actor, visit, m)
@@ -88,7 +82,7 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 
 // move makes what the form asks for, and notes what is wrong.
 func (f *visitForm) move(typed url.Values) Move {
-	m := Move{StartsAt: f.readStart(f.readZone()), AllowOverlap: typed.Has("allow_overlap"), If: ifStill(typed.Get("sequence"))}
+	m := Move{StartsAt: f.readStart(f.zone), AllowOverlap: typed.Has("allow_overlap"), If: ifStill(typed.Get("sequence"))}
 	var err error
 	if m.Minutes, err = strconv.Atoi(f.Minutes); err != nil || m.Minutes == 0 {
 		f.wrong("minutes", "minutes.odd")

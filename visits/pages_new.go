@@ -74,7 +74,6 @@ func (d *Desk) createOne(w http.ResponseWriter, r *http.Request, f visitForm, re
 		d.refused(w, r, f, err)
 		return
 	}
-	d.keepZone(w, r, f.Zone)
 	web.Redirect(w, r, visitPath(v.ID)+"/links?made")
 }
 

@@ -17,7 +17,7 @@ import (
 
 // practiceForm is a form for a visit tomorrow at 15:00 in New York, before anybody is chosen.
 func practiceForm() url.Values {
-	return url.Values{"service": {"cardiology"}, "date": {"2026-11-25"}, "time": {"15:00"}, "minutes": {""}, "zone": {"America/New_York"}, "patient": {"patientname"},
+	return url.Values{"service": {"cardiology"}, "date": {"2026-11-25"}, "time": {"15:00"}, "minutes": {""}, "patient": {"patientname"},
 		"clinician": {"canary clinicianname DOCTOR"}, "more_name": {""}, "more_role": {""}, "more_email": {""}, "more_phone": {""}, "keep_patient": {"yes"}}
 }
 

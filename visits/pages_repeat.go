@@ -117,7 +117,6 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 		d.refused(w, r, f, err)
 		return
 	}
-	d.keepZone(w, r, f.Zone)
 	web.Redirect(w, r, visitPath(made[0].Visit.ID)+"/series?made")
 }
 
@@ -171,7 +170,7 @@ func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	zone, err := d.siteZone(ctx, r, all[0].SiteID)
+	zone, err := d.zoneOf(ctx, all[0])
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -131,7 +131,10 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 // readSchedule reads what is asked for. What makes no sense is left out.
 func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	ctx, c, own := r.Context(), d.service.config, v.own
-	v.zone = d.readerZone(r)
+	var err error
+	if v.zone, err = d.zone(ctx); err != nil {
+		return err
+	}
 	v.leader = map[string]string{}
 	if c.Sites != nil {
 		if err := d.readPractice(ctx, v); err != nil {
@@ -249,7 +252,7 @@ func (v *scheduleView) path(name, value string) string {
 
 // newPath leads to the form for a new visit, filled in.
 func (v *scheduleView) newPath(day sites.Day, clock, clinician, service string) string {
-	q := url.Values{"date": {day.String()}, "zone": {v.zone.String()}}
+	q := url.Values{"date": {day.String()}}
 	for k, s := range map[string]string{"time": clock, "site_id": v.Site, "clinician_id": clinician, "service_id": service} {
 		if s != "" {
 			q.Set(k, s)

@@ -57,13 +57,12 @@ func TestDeskSchedule(t *testing.T) {
 		t.Fatalf("free at %s", got)
 	}
 	page := r.get(form)
-	for _, field := range []string{`name="date" type="date" value="2026-11-25"`, `name="time" type="time" value="10:00"`, `value="America/New_York"`, `value="Canary Clinicianname doctor"`, `name="clinician_id" value="` + p.doctor.ID} {
+	for _, field := range []string{`name="date" type="date" value="2026-11-25"`, `name="time" type="time" value="10:00"`, `Times are in New York time (America/New_York).`, `value="Canary Clinicianname doctor"`, `name="clinician_id" value="` + p.doctor.ID} {
 		if !strings.Contains(page.Body.String(), field) {
 			t.Errorf("the form lacks %s", field)
 		}
 	}
 	typed := goodForm()
-	typed.Set("zone", "America/New_York")
 	typed.Set("time", "09:30")
 	typed.Set("clinician", p.doctor.Name.Reveal())
 	typed.Set("clinician_id", p.doctor.ID)

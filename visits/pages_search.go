@@ -35,7 +35,12 @@ func (d *Desk) searchForm(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v searchView) {
 	own := d.pages.Words(r)
-	v.Zone, v.MaxQuery, v.Max = newZoneView(d.readerZone(r), own), people.MaxQuery, MaxSearched
+	zone, err := d.zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	v.Zone, v.MaxQuery, v.Max = newZoneView(zone, own), people.MaxQuery, MaxSearched
 	v.Clinicians = []choice{{"", own.T("desk.search.any")}}
 	leaders, err := d.service.Leaders(r.Context())
 	if err != nil {
@@ -53,7 +58,12 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	own, zone := d.pages.Words(r), d.readerZone(r)
+	own := d.pages.Words(r)
+	zone, err := d.zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	v := searchView{Query: get("query"), Day: get("day"), ClinicianID: get("clinician_id")}
 	q := Search{Text: phi.Text(v.Query), ClinicianID: v.ClinicianID}

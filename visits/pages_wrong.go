@@ -33,7 +33,7 @@ func (f *visitForm) take(err error) {
 		case "minutes":
 			f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)
 		case "starts_at":
-			if f.Problems.Of("time") == "" && f.Problems.Of("zone") == "" {
+			if f.Problems.Of("time") == "" {
 				f.wrong("date", "start."+e.Key)
 			}
 		case "birth_date":
@@ -87,7 +87,7 @@ func fieldOf(name, part string) string {
 
 // sortProblems puts problems into the order in which a reader comes by the fields.
 func (f *visitForm) sortProblems() {
-	order := []string{"service", "date", "time", "minutes", "zone", "patient", "birth_date", "number", "language", "own_phone", "own_email", "contacts", "confidential", "clinician"}
+	order := []string{"service", "date", "time", "minutes", "patient", "birth_date", "number", "language", "own_phone", "own_email", "contacts", "confidential", "clinician"}
 	rank := func(p web.FieldProblem) int {
 		if i := slices.Index(order, p.Field); i >= 0 {
 			return i

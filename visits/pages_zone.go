@@ -1,56 +1,21 @@
 package visits
 
 import (
-	"net/http"
-	"net/url"
+	"context"
 	"strings"
 	"time"
-	_ "time/tzdata" // schedulers choose a time zone by name, also where the machine has no list of them
+	_ "time/tzdata" // sites have a time zone by name, also where the machine has no list of them
 
 	"housecall/platform/words"
 )
 
-// zoneCookie is where the desk's script keeps the name of the browser's time zone. It is no secret and decides nothing but how times look.
-const zoneCookie = "housecall_zone"
+// zone is the time zone of the hospital's first site, in which staff read what is of all sites.
+func (d *Desk) zone(ctx context.Context) (*time.Location, error) { return d.zoneOf(ctx, Visit{}) }
 
-// chosenCookie keeps the zone that somebody typed when they made a visit. It goes before the browser's own, and the script leaves it alone.
-const chosenCookie = "housecall_zone_chosen"
-
-const chosenLife = 365 * 24 * time.Hour // as long as the script's
-
-// readerZone is the time zone of who reads: the one they chose last, else the browser's own where the script has told it, else the desk's.
-func (d *Desk) readerZone(r *http.Request) *time.Location {
-	for _, name := range []string{chosenCookie, zoneCookie} {
-		if zone := zoneOfCookie(r, name); zone != nil {
-			return zone
-		}
-	}
-	return d.zone
-}
-
-func zoneOfCookie(r *http.Request, cookie string) *time.Location {
-	c, err := r.Cookie(cookie)
-	if err != nil {
-		return nil
-	}
-	name, err := url.PathUnescape(c.Value)
-	if err != nil {
-		return nil
-	}
-	return zoneByName(name)
-}
-
-// keepZone lets all pages, and the messages to send, show the zone that was chosen for a visit. The browser's own needs no keeping.
-func (d *Desk) keepZone(w http.ResponseWriter, r *http.Request, name string) {
-	if name == d.readerZone(r).String() {
-		return
-	}
-	c := &http.Cookie{Name: chosenCookie, Value: url.PathEscape(name), Path: DeskPath, MaxAge: int(chosenLife.Seconds()),
-		HttpOnly: true, Secure: d.service.secure, SameSite: http.SameSiteLaxMode}
-	if own := zoneOfCookie(r, zoneCookie); own != nil && own.String() == name {
-		c.Value, c.MaxAge = "", -1
-	}
-	http.SetCookie(w, c)
+// zoneOf is the time zone of a visit's site, in which staff read all of its times: a hospital's day has one clock, wherever somebody looks at it from.
+func (d *Desk) zoneOf(ctx context.Context, v Visit) (*time.Location, error) {
+	site, err := d.service.SiteOf(ctx, v)
+	return site.Zone, err
 }
 
 // zoneByName finds a time zone such as Europe/Berlin; nil when there is none of that name.

@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/platform/web"
@@ -37,15 +39,20 @@ func BenchmarkSchedule(b *testing.B) {
 	ctx := context.WithoutCancel(b.Context())
 	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	db := storetest.Open(b, storetest.URL(b), store.Options{})
-	s, err := New(ctx, Config{DB: db, LinkKey: []byte("of a benchmark"), Now: func() time.Time { return first }})
+	known := &knownColleagues{}
+	s, err := New(ctx, Config{DB: db, LinkKey: []byte("of a benchmark"), Colleagues: known, Now: func() time.Time { return first }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	fillBench(b, s, first)
+	known.ids = must(store.Collect(ctx, db, scanID, `SELECT DISTINCT clinician_id FROM visits`))
+	for range benchClinicians { // who never have a visit
+		known.ids = append(known.ids, store.NewID())
+	}
 	d := benchDesk(b, s)
 	actor := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
 	for _, c := range []struct{ name, query string }{
-		{"day", ""}, {"day-by-service", "&by=service"}, {"week", "&view=week"},
+		{"day", ""}, {"day-filtered", "&state=scheduled"}, {"day-by-service", "&by=service"}, {"week", "&view=week"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var took []time.Duration
@@ -114,6 +121,20 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
+// knownColleagues are clinicians: what it costs to read them is measured in package staff.
+type knownColleagues struct{ ids []string }
+
+func (k *knownColleagues) Colleague(context.Context, string) (staff.Colleague, error) {
+	return staff.Colleague{}, fault.NotFound
+}
+
+func (k *knownColleagues) Colleagues(context.Context) (all []staff.Colleague, err error) {
+	for i, id := range k.ids {
+		all = append(all, staff.Colleague{ID: id, Name: phi.Text(fmt.Sprintf("Sample Clinician %d", i)), Role: auth.Clinician})
+	}
+	return all, nil
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -146,7 +167,7 @@ func benchDesk(b *testing.B, s *Service) *Desk {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := NewDesk(s, pages, time.UTC)
+	d, err := NewDesk(s, pages)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
-	"time"
 
 	"rsc.io/qr"
 
@@ -52,6 +50,7 @@ type sessionView struct {
 
 // ownView is the page of one's own account.
 type ownView struct {
+	Zone              string // of its times
 	Name, Email, Role string
 	Password          bool
 	Must              bool // a second factor is needed before anything else
@@ -96,7 +95,7 @@ func (a *Accounts) drawOwn(w http.ResponseWriter, r *http.Request, status int, w
 }
 
 func (a *Accounts) ownView(r *http.Request, s session, own *words.Words) (ownView, error) {
-	ctx, account, zone := r.Context(), s.Account, a.zone(r)
+	ctx, account, zone := r.Context(), s.Account, a.Zone
 	f, err := a.factors(ctx, a.DB, account.ID)
 	if err != nil {
 		return ownView{}, err
@@ -109,7 +108,7 @@ func (a *Accounts) ownView(r *http.Request, s session, own *words.Words) (ownVie
 	if err != nil {
 		return ownView{}, err
 	}
-	v := ownView{Name: account.Name.Reveal(), Email: account.Email.Reveal(), Role: own.T("role." + string(account.Role)), Password: account.HasPassword,
+	v := ownView{Zone: zone.String(), Name: account.Name.Reveal(), Email: account.Email.Reveal(), Role: own.T("role." + string(account.Role)), Password: account.HasPassword,
 		Must: s.Second == "" && a.needsFactor(account.Role), Second: f.any(), App: f.TOTP, PasskeysHere: a.relying != nil, Recovery: f.Recovery, MinPassword: minPassword}
 	if v.SignOn = a.provider != nil; v.SignOn {
 		if err := a.DB.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM staff_identities WHERE account_id = ?`, account.ID).Scan(&v.Connected); err != nil {
@@ -124,21 +123,6 @@ func (a *Accounts) ownView(r *http.Request, s session, own *words.Words) (ownVie
 			Seen: own.Moment(each.Seen.In(zone)), This: each.ID == s.ID})
 	}
 	return v, nil
-}
-
-// zone is the time zone of who reads, where the desk's script has told it, else the hospital's.
-func (a *Accounts) zone(r *http.Request) *time.Location {
-	if c, err := r.Cookie("housecall_zone"); err == nil {
-		if name, err := url.PathUnescape(c.Value); err == nil && name != "" && name != "Local" && len(name) <= 64 {
-			if zone, err := time.LoadLocation(name); err == nil {
-				return zone
-			}
-		}
-	}
-	if a.Zone != nil {
-		return a.Zone
-	}
-	return time.UTC
 }
 
 // doneOwn leads back to the account's page, or says what went wrong.

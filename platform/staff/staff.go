@@ -53,7 +53,7 @@ type Config struct {
 	Policy    auth.Policy    // who may do what
 	Site      string         // the hospital's name, in apps and passkeys
 	Vault     keys.Vault     // seals the secrets of second factors, and what a form held when its page was locked
-	Zone      *time.Location // of readers whose browser has not told theirs; nil: UTC
+	Zone      *time.Location // the hospital's, of the times on pages; nil: UTC
 	KeyLife   time.Duration  // the longest an API key may work, in whole days; zero: DefaultKeyLife
 	Idle      time.Duration  // without doing anything, until pages ask again who is there; 0: never
 	// RequireSecond are the roles that must show a second factor.
@@ -103,6 +103,9 @@ func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 func New(ctx context.Context, c Config) (*Accounts, error) {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader

@@ -2,15 +2,6 @@
 
 import { addFill, addSuggestions } from './suggest.js';
 
-/** Tells the server the browser's time zone, so that times are shown in it. @returns {boolean} whether the server did not know. */
-function tellZone() {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone || document.cookie.split('; ').includes(`housecall_zone=${encodeURIComponent(zone)}`)) return false;
-  const secure = location.protocol === 'https:' ? '; Secure' : '';
-  document.cookie = `housecall_zone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
-  return document.cookie.includes('housecall_zone=');
-}
-
 /** Moves a set-up code from the address into its field, and out of the address bar and the history. */
 function takeCode() {
   const field = document.querySelector('input[data-from-fragment]');
@@ -94,10 +85,6 @@ each('button[data-print]', HTMLButtonElement, (button) => {
 each('form[data-once]', HTMLFormElement, sendOnce);
 each('input[data-suggest]', HTMLInputElement, addSuggestions);
 each('input[data-sets]', HTMLInputElement, addFill);
-each('button[data-print]', HTMLButtonElement, (button) => {
-  button.hidden = false;
-  button.addEventListener('click', () => print());
-});
 each('[data-select]', HTMLElement, (field) => {
   field.addEventListener('focus', () => {
     if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) field.select();
@@ -105,6 +92,3 @@ each('[data-select]', HTMLElement, (field) => {
 });
 document.querySelector('.summary')?.scrollIntoView({ block: 'nearest' });
 each('.summary', HTMLElement, (summary) => summary.focus());
-
-// The page was drawn in another zone than the reader's: draw it again, once. A form that holds what was typed is left alone.
-if (tellZone() && document.querySelector('[data-reader-zone]') && !document.querySelector('.summary')) location.reload();

@@ -211,7 +211,7 @@ func (s *Server) openRoutes(ctx context.Context, h *house) (err error) {
 // openDesk adds the schedulers' pages.
 func (s *Server) openDesk(_ context.Context, h *house) error {
 	var err error
-	h.desk, err = visits.NewDesk(s.Visits, h.pages, s.config.TimeZone, imports.Links()...)
+	h.desk, err = visits.NewDesk(s.Visits, h.pages, imports.Links()...)
 	if err != nil {
 		return err
 	}
