@@ -183,6 +183,12 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 	view := d.service.newVisitView(v, opened, zone, own)
 	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
 	view.Languages = d.pages.Languages()
+	clinicians, err := d.mayLead(r, v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	view.EditTitle = editTitle(len(clinicians) > 0, own)
 	consents, err := d.service.consented(r.Context(), actor, v.ID)
 	if err != nil {
 		web.Problem(w, r, err)

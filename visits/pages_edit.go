@@ -18,6 +18,7 @@ type editForm struct {
 	Confidential bool
 	Clinician    string            // account of who leads it; empty: nobody who has one
 	Was          map[string]string // what the fields held when the page was drawn
+	Title        string
 	Services     []string          // the names of those that the visit's site knows
 	Clinicians   []choice          // who may lead it, and who does
 	Action, Back string
@@ -71,7 +72,16 @@ func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Vi
 		return
 	}
 	f.About = asked{visit: v, service: d.service, zone: zone, own: own}.aboutVisit()
-	d.pages.Render(w, r, status, "desk/edit", web.Page{Title: own.T("desk.edit.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	f.Title = editTitle(len(f.Clinicians) > 0, own)
+	d.pages.Render(w, r, status, "desk/edit", web.Page{Title: f.Title, Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+}
+
+// editTitle says what the page changes: nobody can be chosen to lead a visit where no clinician has an account.
+func editTitle(clinicians bool, own *words.Words) string {
+	if clinicians {
+		return own.T("desk.edit.title")
+	}
+	return own.T("desk.edit.title_service")
 }
 
 // mayLead are the clinicians with an account, and whoever leads the visit: ids and names. There are none where nobody can be chosen.

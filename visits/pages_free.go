@@ -39,7 +39,7 @@ func (s *Service) occupied(ctx context.Context, from, to time.Time) ([]span, err
 		err = r.Scan(&o.clinician, &starts, &ends)
 		o.from, o.to = store.Time(starts), store.Time(ends)
 		return o, err
-	}, `SELECT clinician_id, starts_at, ends_at FROM visits WHERE starts_at >= ? AND starts_at < ? AND clinician_id <> '' AND state NOT IN (?, ?, ?)`,
+	}, `SELECT clinician_id, starts_at, ends_at FROM visits WHERE starts_at >= ? AND starts_at < ? AND state NOT IN (?, ?, ?)`,
 		store.Millis(from), store.Millis(to), string(Cancelled), string(Ended), string(NoShow))
 	if err != nil {
 		return nil, fmt.Errorf("read who has visits: %w", err)

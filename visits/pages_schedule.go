@@ -390,8 +390,11 @@ func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock strin
 
 func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
-	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service, Leader: v.leader[visit.ClinicianID],
+	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service,
 		Starts: visit.StartsAt.Format(time.RFC3339), State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
+	if v.By == byService { // else the column says it
+		out.Leader = v.leader[visit.ClinicianID]
+	}
 	out.Interpreted = s.interpreterState(visit.Visit, v.own)
 	if visit.needsHelp && visit.toCome() && !out.Over {
 		out.Help = helpState(v.own)

@@ -74,6 +74,7 @@ type visitView struct {
 	Invite        inviteForm
 	Roles         []roleChoice
 	Languages     []*words.Words
+	EditTitle     string // of the page that changes what it is about
 	Done          string // what has just been done, in words
 	Interpreter   string // in words; "": none
 	Confidential  bool

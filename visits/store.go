@@ -209,7 +209,11 @@ func (q Query) where() (where string, args []any) {
 		}
 	}
 	if len(q.States) > 0 {
-		where += ` AND state IN (?` + strings.Repeat(`, ?`, len(q.States)-1) + `)`
+		state := `state`
+		if !q.To.IsZero() {
+			state = `state || ''` // or SQLite goes through all visits of that state rather than those of these days
+		}
+		where += ` AND ` + state + ` IN (?` + strings.Repeat(`, ?`, len(q.States)-1) + `)`
 		for _, state := range q.States {
 			args = append(args, string(state))
 		}
