@@ -151,7 +151,7 @@ func TestDeskEdits(t *testing.T) {
 	r := d.signIn(auth.Scheduler)
 	v, links := d.visit(func(q *visits.Request) { q.People[2].Email = "wrong@example.org" })
 	page := "/desk/visits/" + v.ID
-	wantWords(t, r.get(page+"/edit"), "Change service or clinician", "Confidential visit")
+	wantWords(t, r.get(page+"/edit"), "Change service", "Confidential visit")
 	wantWords(t, r.post(page+"/edit", url.Values{"service": {"Neurology"}, "confidential": {"yes"}}), "Parents and guardians get no message about a confidential visit")
 	if got := r.post(page+"/edit", url.Values{"service": {"Neurology"}, "confidential": {"no"}}).Header().Get("Location"); got != page+"?done=edited" {
 		t.Errorf("edited: to %q", got)
@@ -206,7 +206,7 @@ func TestDeskGivesVisitsAway(t *testing.T) {
 	r := newDeskOf(t, c.hospital).signIn(auth.Scheduler)
 	v, _ := c.book()
 	page := "/desk/visits/" + v.ID + "/edit"
-	wantWords(t, r.get(page), "Canary Clinicianname doctor Canary Clinicianname nurse", "Whoever led it before is invited no more")
+	wantWords(t, r.get(page), "Canary Clinicianname doctor Canary Clinicianname nurse", "Change service or clinician", "The one before is no longer invited")
 	give := func(from, to string, more ...string) *httptest.ResponseRecorder {
 		t.Helper()
 		form := url.Values{"service": {v.Service}, "confidential": {"no"}, "clinician": {to}, "was_clinician": {from}}

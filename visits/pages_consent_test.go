@@ -75,7 +75,7 @@ func TestDeskKnowsABirthDateThatLinksDoNotAskFor(t *testing.T) {
 		t.Errorf("asks %v, known %v", v.AskBirthDate, v.BirthDate != "")
 	}
 	wantWords(t, r.get("/desk/visits/"+v.ID), "Date of birth 31 May 2012, not asked for")
-	if got := words(r.get("/desk/visits/" + v.ID + "/links")); strings.Contains(got, "date of birth") {
+	if got := words(r.get("/desk/visits/" + v.ID + "/links")); strings.Contains(got, "We will ask for the patient’s date of birth.") {
 		t.Errorf("the messages say that links ask:\n%s", got)
 	}
 	d.at(v.StartsAt)

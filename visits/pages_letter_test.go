@@ -88,7 +88,7 @@ func TestDeskLinksAreToldOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantWords(t, r.get("/desk/visits/"+asking.ID+"/links?made"), "Families we can write to get their link in a message by itself")
+	wantWords(t, r.get("/desk/visits/"+asking.ID+"/links?made"), "Families with an email address or a telephone number get their link in an automatic message")
 	open, _ := p.visit(noService)
-	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/link"), "Messages that go out by themselves hold no link to this visit")
+	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/link"), "Our automatic messages do not hold the links of this visit")
 }
