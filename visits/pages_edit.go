@@ -19,8 +19,8 @@ type editForm struct {
 	Clinician    string            // account of who leads it; empty: nobody who has one
 	Was          map[string]string // what the fields held when the page was drawn
 	Title        string
-	Services     []string          // the names of those that the visit's site knows
-	Clinicians   []choice          // who may lead it, and who does
+	Services     []string // the names of those that the visit's site knows
+	Clinicians   []choice // who may lead it, and who does
 	Action, Back string
 	About        []fact
 	Problems     web.Problems
