@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// answerWithin is how long an answer is waited for once a message can't be taken back, when the server stops meanwhile.
-	answerWithin = 5 * time.Second
 	// recordFor is how long the writing of what became of a message is tried while the database is away, and recordEvery how often.
 	recordFor   = 30 * time.Second
 	recordEvery = 300 * time.Millisecond
@@ -72,7 +70,7 @@ func (o *Outbox) deliver(ctx context.Context, j jobs.Job) error {
 		return o.missed(ctx, j, m, false, fmt.Errorf("make the text: %w", err))
 	}
 	begun := false
-	err = way.send(ctx, outgoing{m.Message, content, o.Now()}, func() error {
+	err = way.send(ctx, outgoing{m.Message, content, o.Now(), o.Grace}, func() error {
 		err := o.begin(ctx, j, &m, content.Tells)
 		begun = err == nil
 		return err
@@ -104,7 +102,7 @@ func (o *Outbox) judge(ctx context.Context, j jobs.Job, m stored, begun bool, er
 	if begun {
 		// Whether the server stops or the job is another node's by now: what is known must be written.
 		var cancel context.CancelFunc
-		ctx, cancel = graceful(ctx, answerWithin)
+		ctx, cancel = graceful(ctx, o.Grace)
 		defer cancel()
 	}
 	var refused *refusal

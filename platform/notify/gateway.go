@@ -184,7 +184,7 @@ func (g *Gateway) request(ctx context.Context, m sms) (*http.Request, error) {
 // send implements transport. The message can't be taken back once the request is on its way.
 func (g *Gateway) send(ctx context.Context, o outgoing, begin func() error) error {
 	m := sms{To: o.To.Reveal(), Digits: strings.TrimPrefix(o.To.Reveal(), "+"), Text: o.Text.Reveal(), ID: o.ID}
-	ctx, cancel := graceful(ctx, answerWithin)
+	ctx, cancel := graceful(ctx, o.Grace)
 	defer cancel()
 	connected := false
 	r, err := g.request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }}), m)

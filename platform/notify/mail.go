@@ -205,7 +205,7 @@ func (m *Mail) send(ctx context.Context, o outgoing, begin func() error) error {
 		return said("speak with the mail server", err)
 	}
 	// From before begin on: a connection that a stopping server closes between begin and the dot would leave a message in doubt that nobody has.
-	ctx, cancel := graceful(ctx, answerWithin)
+	ctx, cancel := graceful(ctx, o.Grace)
 	defer cancel()
 	if !s.detach() {
 		return errors.New("speak with the mail server: this server stops")

@@ -86,7 +86,8 @@ var ErrNotNeeded = errors.New("the message is not needed any more")
 type outgoing struct {
 	Message
 	Content
-	At time.Time // now
+	At    time.Time     // now
+	Grace time.Duration // Config.Grace
 }
 
 // transport hands a message to the world.
@@ -120,6 +121,7 @@ type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 	Tries  int              // of a message; zero: 45, which takes about five hours
+	Grace  time.Duration    // how long an answer is waited for once a message can't be taken back, when the server stops meanwhile; zero: five seconds
 }
 
 // Outbox is the messages of a database. Safe for use by many goroutines once all composers are in.
@@ -145,6 +147,9 @@ func New(ctx context.Context, c Config) (*Outbox, error) {
 	}
 	if c.Tries == 0 {
 		c.Tries = 45
+	}
+	if c.Grace == 0 {
+		c.Grace = 5 * time.Second
 	}
 	if err := c.DB.Migrate(ctx, "notify", Migrations()); err != nil {
 		return nil, fmt.Errorf("migrate notify: %w", err)
