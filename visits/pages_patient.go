@@ -32,8 +32,10 @@ type patientPart struct {
 	MaxNumber          int
 	Asked              bool // patients were looked for
 	Found, Alike       []foundPatient
-	FoundMore          bool   // there are more than those found
-	Sure               string // those alike whom the reader has seen
+	Owner              bool     // Alike is who has the number that was typed
+	Differs            []string // what of them differs from what was typed, in words
+	FoundMore          bool     // there are more than those found
+	Sure               string   // those alike whom the reader has seen
 
 	known     people.Patient
 	contactOf map[int]int // by the row of somebody more: which contact of the new patient that is, from 1
@@ -248,6 +250,9 @@ func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *Request) (*peo
 		for _, e := range wrong {
 			f.takePatient(e, fields)
 		}
+		if slices.ContainsFunc(wrong, func(e fault.Field) bool { return e.Field == "number" && e.Key == "taken" }) {
+			return nil, d.offerOwner(ctx, f, r.BirthDate)
+		}
 		return nil, nil
 	}
 	if err != nil {
@@ -255,6 +260,38 @@ func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *Request) (*peo
 	}
 	r.PatientID, r.NewPatient = p.ID, &p
 	return &p, nil
+}
+
+// offerOwner offers the patient who has the number that was typed, and says what of them differs, so that a slip is found. Who may not look for patients is
+// shown nobody.
+func (d *Desk) offerOwner(ctx context.Context, f *visitForm, born phi.Text) error {
+	if !f.MayFind {
+		return nil
+	}
+	site, err := d.service.SiteOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}})
+	if err != nil {
+		return err
+	}
+	found, err := d.service.config.Patients.Search(ctx, web.Actor(ctx), f.Number)
+	if _, odd := fault.FieldsOf(err); odd { // too much to look for at once
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range found.Patients {
+		if p.SiteID != site.ID || !people.SameNumber(p.Number, phi.Text(f.Number)) {
+			continue
+		}
+		f.Owner, f.Alike = true, []foundPatient{newFoundPatient(p, f.own)}
+		if !people.Named(p.Name, f.Patient) {
+			f.Differs = append(f.Differs, f.own.T("desk.new.owner_name"))
+		}
+		if born != "" && born != p.BirthDate {
+			f.Differs = append(f.Differs, f.own.T("desk.new.owner_born"))
+		}
+	}
+	return nil
 }
 
 // takePatient turns what is wrong with a new patient into words beside the form's fields.

@@ -2,6 +2,7 @@ package visits_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -265,5 +266,42 @@ func TestDeskRepeats(t *testing.T) {
 	form.Set("change", "1")
 	if w := r.post("/desk/new", form); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `value="2026-12-16"`) {
 		t.Error("there is no way back to the form")
+	}
+}
+
+// TestDeskOffersWhoHasTheNumber: who types a known patient without choosing them is offered them, and told what differs; what was typed stays.
+func TestDeskOffersWhoHasTheNumber(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	known, err := p.people.Create(t.Context(), p.scheduler, people.Patient{Name: "Sample Known", BirthDate: "2014-01-02", Number: "MRN-0012345"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := goodForm()
+	form.Set("keep_patient", "yes")
+	for name, c := range map[string]struct {
+		change  url.Values
+		differs string
+	}{
+		"a slip in the name":   {url.Values{"patient": {"Sample Knwon"}, "day": {"2"}, "month": {"1"}, "year": {"2014"}}, "name"},
+		"another birth date":   {url.Values{"patient": {"known sample"}, "day": {"1"}, "month": {"2"}, "year": {"2014"}}, "birth"},
+		"nothing that differs": {url.Values{"patient": {"Sample Known"}, "day": {"2"}, "month": {"1"}, "year": {"2014"}}, ""},
+	} {
+		typed := maps.Clone(form)
+		maps.Copy(typed, c.change)
+		typed.Set("number", "mrn 0012345")
+		w := r.post("/desk/new", typed)
+		wantWords(t, w, "Another patient has this number", "This patient has this number: Sample Known 2 January 2014 MRN-0012345")
+		said := words(w)
+		if got, want := strings.Contains(said, "The name differs"), c.differs == "name"; got != want {
+			t.Errorf("%s: the name differs: %v", name, got)
+		}
+		if got, want := strings.Contains(said, "The date of birth differs"), c.differs == "birth"; got != want {
+			t.Errorf("%s: the date of birth differs: %v", name, got)
+		}
+		typed.Set("pick", known.ID)
+		if page := r.post("/desk/new", typed).Body.String(); !strings.Contains(page, `name="patient_id" value="`+known.ID) || !strings.Contains(page, `value="Cardiology"`) {
+			t.Errorf("%s: choosing them loses what was typed", name)
+		}
 	}
 }
