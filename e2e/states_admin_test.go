@@ -140,7 +140,7 @@ func (tour *tour) holds(p *Person) {
 	p.shows(".summary")
 	p.examine("retention-changed")
 
-	visit := tour.book(50 * time.Hour)
+	visit := tour.bookWith(map[string]any{"birth_date": "2012-05-31"}, 50*time.Hour) // the service asks for it
 	p.goTo(tour.url + "/desk/visits/" + visit.ID)
 	p.follows("go to where it is held", "main a[href*='/retention/visits/']")
 	p.submits()

@@ -143,7 +143,7 @@ func siteChoices(all []sites.Site, own *words.Words) (choices []choice, differ b
 	for _, s := range all {
 		name := s.Name
 		if differ {
-			name = own.T("desk.at_zone", "at", s.Name, "zone", ZoneWords(s.Zone, own))
+			name = own.T("desk.at_zone", "at", s.Name, "zone", own.Zone(s.Zone))
 		}
 		choices = append(choices, choice{s.ID, name})
 	}

@@ -64,7 +64,7 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 	starts := v.StartsAt.In(site.Zone)
 	letter := letterView{
 		Back: personPath(v.ID, link.Invitation.ID) + "/link", Language: theirs, Site: site.Name, For: theirs.T("desk.letter.for", "name", link.Invitation.Name.Reveal()),
-		When: theirs.T("desk.message.when", "site", site.Name, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", ZoneWords(site.Zone, theirs)),
+		When: theirs.T("desk.message.when", "site", site.Name, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", theirs.Zone(site.Zone)),
 		How:  []string{theirs.T("desk.letter.scan"), theirs.T("desk.letter.join", "time", moment(v.OpensAt, starts, site.Zone, theirs))},
 		Code: code, URL: link.URL, Fails: []string{theirs.T("desk.letter.other")}, AsksBirthDate: v.AskBirthDate,
 		Title: theirs.T("desk.letter.title"), HowToJoin: theirs.T("desk.letter.how"), IfItFails: theirs.T("desk.letter.fails"), Type: theirs.T("desk.letter.type"), CodeName: theirs.T("desk.letter.code"),

@@ -55,7 +55,7 @@ func (d *Desk) add(l *linksView, k Link) {
 	}
 	starts := l.visit.StartsAt.In(l.zone)
 	message := []string{
-		theirs.T("desk.message.when", "site", d.service.config.Site, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", ZoneWords(l.zone, theirs)),
+		theirs.T("desk.message.when", "site", d.service.config.Site, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", theirs.Zone(l.zone)),
 		theirs.T("desk.message.open", "time", moment(l.visit.OpensAt, starts, l.zone, theirs)),
 		k.URL, // on a line of its own, so that a telephone takes nothing else along
 	}
@@ -100,7 +100,7 @@ func (c asked) aboutVisit() []fact {
 	starts := c.visit.StartsAt.In(c.zone)
 	at := c.own.T("date.moment", "date", c.own.Day(starts), "time", c.own.Clock(starts))
 	return []fact{{c.own.T("desk.visit"), c.visit.Service},
-		{c.own.T("desk.starts"), c.own.T("desk.at_zone", "at", at, "zone", ZoneWords(c.zone, c.own))}}
+		{c.own.T("desk.starts"), c.own.T("desk.at_zone", "at", at, "zone", c.own.Zone(c.zone))}}
 }
 
 func (c asked) aboutPerson(i Invitation) fact { return fact{roleWords(c.own, i.Role), i.Name.Reveal()} }

@@ -40,7 +40,7 @@ type listView struct {
 type zoneView struct{ Name, Words string }
 
 func newZoneView(zone *time.Location, own *words.Words) zoneView {
-	return zoneView{zone.String(), ZoneWords(zone, own)}
+	return zoneView{zone.String(), own.Zone(zone)}
 }
 
 // dayView is the visits that start on one day.

@@ -2,11 +2,8 @@ package visits
 
 import (
 	"context"
-	"strings"
 	"time"
 	_ "time/tzdata" // sites have a time zone by name, also where the machine has no list of them
-
-	"housecall/platform/words"
 )
 
 // zone is the time zone of the hospital's first site, in which staff read what is of all sites.
@@ -29,16 +26,6 @@ func zoneByName(name string) *time.Location {
 		return nil
 	}
 	return zone
-}
-
-// ZoneWords says a zone as people do: "Berlin time", "New York time", "UTC".
-func ZoneWords(zone *time.Location, own *words.Words) string {
-	name := zone.String()
-	city := strings.ReplaceAll(name[strings.LastIndex(name, "/")+1:], "_", " ")
-	if city == "UTC" {
-		return "UTC"
-	}
-	return own.T("zone.city", "city", city)
 }
 
 // instant reads a day and a time of day in a zone. exists is false for a time that the clocks jump over in spring; of a time that comes

@@ -58,11 +58,3 @@ func TestDayTitle(t *testing.T) {
 		}
 	}
 }
-
-func TestZoneWords(t *testing.T) {
-	for name, want := range map[string]string{"Europe/Berlin": "Berlin time", "America/Argentina/Buenos_Aires": "Buenos Aires time", "UTC": "UTC", "Etc/UTC": "UTC"} {
-		if got := ZoneWords(zoneByName(name), english(t)); got != want {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-}

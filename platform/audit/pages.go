@@ -141,7 +141,7 @@ func PathOf(about store.Subject) string {
 
 func (d Desk) show(w http.ResponseWriter, r *http.Request, v listView) {
 	own, asked := d.Pages.Words(r), r.URL.Query()
-	v.Zone = d.Zone.String()
+	v.Zone = own.Zone(d.Zone)
 	v.Filtered = v.Kind+v.ID+v.Actor+v.Day != ""
 	q := v.query(d.Zone, own)
 	q.Before, _ = strconv.ParseInt(asked.Get("before"), 10, 64) // what is no place is the first page

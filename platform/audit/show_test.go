@@ -145,7 +145,7 @@ func (h *hospital) page(r audit.Reader) func(query string, form url.Values) (sta
 			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin)))
 		})
 	}})
-	zone := time.FixedZone("UTC+3", 3*3600)
+	zone := time.FixedZone("Africa/Nairobi", 3*3600)
 	err = audit.Desk{Reader: r, Pages: pages, Zone: zone, Names: func(context.Context, auth.Actor) (map[string]phi.Text, error) {
 		return map[string]phi.Text{samID: "Sam Sample"}, nil
 	}, Named: func(_ context.Context, _ auth.Actor, about store.Subject, _ *words.Words) (n audit.Named, err error) {
@@ -242,7 +242,7 @@ func TestThePageOfTheAudit(t *testing.T) {
 		hasNot []string
 		rows   int
 	}{
-		{"?kind=patient&id=" + patID, 200, []string{"Sam Sample", "Somebody who works here", "patient.show", "Scheduler", ">refused<", "21 November 2026 02:30:00", "?actor=" + samID, "/admin/audit\">Show everything"}, nil, 3},
+		{"?kind=patient&id=" + patID, 200, []string{"Sam Sample", "Somebody who works here", "patient.show", "Scheduler", `<th scope="col">Done to</th>`, "Times are in Nairobi time.", ">refused<", "21 November 2026 02:30:00", "?actor=" + samID, "/admin/audit\">Show everything"}, nil, 3},
 		{"?day=2026-11-22&kind=patient", 200, []string{"value=\"2026-11-22\""}, []string{"Sam Sample"}, 2}, // in the hospital's time zone
 		{"?actor=" + samID, 200, nil, []string{"Somebody who works here"}, 2},
 		{"?id=" + alexID, 200, []string{"Nothing was done that fits this."}, nil, 0},

@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,16 @@ func (w *Words) Day(t time.Time) string { return w.date("date.full", t) }
 // Moment says a day and a time of day: 24 November 2026 at 15:00.
 func (w *Words) Moment(t time.Time) string {
 	return w.T("date.moment", "date", w.Date(t), "time", w.Clock(t))
+}
+
+// Zone says a time zone as people do: Berlin time, New York time, UTC.
+func (w *Words) Zone(zone *time.Location) string {
+	name := zone.String()
+	city := strings.ReplaceAll(name[strings.LastIndex(name, "/")+1:], "_", " ")
+	if city == "UTC" {
+		return city
+	}
+	return w.T("zone.city", "city", city)
 }
 
 func (w *Words) date(pattern string, t time.Time) string {

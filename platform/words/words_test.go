@@ -130,6 +130,16 @@ func TestDatesInWords(t *testing.T) {
 	}
 }
 
+func TestZonesInWords(t *testing.T) {
+	w := book(t).In("en")
+	for name, want := range map[string]string{"Europe/Berlin": "Berlin time", "America/Argentina/Buenos_Aires": "Buenos Aires time", "UTC": "UTC", "Etc/UTC": "UTC"} {
+		zone, err := time.LoadLocation(name)
+		if got := w.Zone(zone); err != nil || got != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 func TestBadCataloguesAreRefused(t *testing.T) {
 	good := catalogue("en", "ltr", `"z": ""`)
 	for name, files := range map[string]fstest.MapFS{

@@ -103,7 +103,7 @@ type letter struct {
 // say says something of the message's kind, with where and when the visit is.
 func (l letter) say(key string, more ...any) string {
 	starts := l.event.Starts.In(l.event.Zone)
-	return l.T(key, append([]any{"site", l.event.Site, "day", l.Day(starts), "time", l.Clock(starts), "zone", visits.ZoneWords(l.event.Zone, l.Words)}, more...)...)
+	return l.T(key, append([]any{"site", l.event.Site, "day", l.Day(starts), "time", l.Clock(starts), "zone", l.Zone(l.event.Zone)}, more...)...)
 }
 
 // about is the part of a key of the catalogues that names the message's kind.

@@ -114,7 +114,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		return messagesView{}, err
 	}
 	path := visits.DeskPath + "/visits/" + v.ID
-	view := messagesView{Path: path, Back: path, When: own.Moment(v.StartsAt.In(p.zone)), Zone: visits.ZoneWords(p.zone, own),
+	view := messagesView{Path: path, Back: path, When: own.Moment(v.StartsAt.In(p.zone)), Zone: own.Zone(p.zone),
 		Minutes: []int{5, 10, 15, 20, 30, 45, 60, 90, 120}, MayLate: d.service.soon(v) == nil}
 	for _, at := range p.times() {
 		view.Next = append(view.Next, own.Moment(at.In(p.zone)))
