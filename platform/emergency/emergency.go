@@ -359,7 +359,7 @@ func (s *Service) do(ctx context.Context, actor auth.Actor, right auth.Action, a
 func (s *Service) now() time.Time { return store.Time(store.Millis(s.config.Now())) }
 
 // Forget gives what deletes all that is kept of emergency access to visits, or patients (the kind of a subject), that are deleted: why it was needed, what was thought
-// of that, the letters about it, and by which invitations somebody came into the visits. The audit keeps who had access to what. What nobody has reviewed stays for that.
+// of that, the letters about it, and by which invitations somebody came into the visits. The audit keeps who had access to what. What nobody has reviewed is not deleted.
 func Forget(outbox *notify.Outbox, kind string) func(ctx context.Context, tx *store.Tx, ids []string) error {
 	return func(ctx context.Context, tx *store.Tx, ids []string) error {
 		if kind == visitKind {
@@ -369,7 +369,7 @@ func Forget(outbox *notify.Outbox, kind string) func(ctx context.Context, tx *st
 		}
 		in, args := store.In(ids)
 		grants, err := store.Collect(ctx, tx, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) },
-			`SELECT id FROM emergency_grants WHERE subject_kind = ? AND reviewed_at <> 0 AND subject_id IN `+in, append([]any{kind}, args...)...)
+			`SELECT id FROM emergency_grants WHERE subject_kind = ? AND subject_id IN `+in, append([]any{kind}, args...)...)
 		if err != nil || len(grants) == 0 {
 			return err
 		}

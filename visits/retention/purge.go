@@ -121,20 +121,24 @@ func (s *Service) some(ctx context.Context, j jobs.Job, p place, k Kind, after c
 	return last, more, err
 }
 
-// due says in SQL which visits v of a site are over, older than a time, not held, and have anything of a kind; or which patients v were last changed before it, are
-// not held and have no visits.
+// What keeps a patient or a visit, whose id stands in SQL, whatever the days say: a hold, and access in an emergency that nobody has reviewed.
+const (
+	heldPatient = ` AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'patient' AND h.subject_id = ` // and the column, and )
+	heldVisit   = ` AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'visit' AND h.subject_id = v.id)`
+	unreviewed  = ` AND NOT EXISTS (SELECT 1 FROM emergency_grants g WHERE g.reviewed_at = 0 AND g.subject_id = v.id)`
+)
+
+// due says in SQL which visits v of a site are over, older than a time, kept by nothing else, and have anything of a kind; or which patients v were last changed
+// before it, are kept by nothing else and have no visits.
 func due(p place, k Kind, before time.Time) (where string, args []any) {
 	none := p.ID // of visits that name no site
 	if p.first {
 		none = ""
 	}
 	if k.ofPatients {
-		return `v.site_id IN (?, ?) AND v.changed_at < ? AND ` + k.has + `
-			AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'patient' AND h.subject_id = v.id)`, []any{p.ID, none, store.Millis(before)}
+		return `v.site_id IN (?, ?) AND v.changed_at < ? AND ` + k.has + heldPatient + `v.id)` + unreviewed, []any{p.ID, none, store.Millis(before)}
 	}
-	return `v.site_id IN (?, ?) AND v.state IN (?, ?, ?) AND v.ends_at < ? AND ` + k.has + `
-		AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'visit' AND h.subject_id = v.id)
-		AND NOT EXISTS (SELECT 1 FROM retention_holds h WHERE h.subject_kind = 'patient' AND h.subject_id = v.patient_id)`,
+	return `v.site_id IN (?, ?) AND v.state IN (?, ?, ?) AND v.ends_at < ? AND ` + k.has + heldVisit + heldPatient + `v.patient_id)` + unreviewed,
 		[]any{p.ID, none, string(visits.Ended), string(visits.Cancelled), string(visits.NoShow), store.Millis(before)}
 }
 

@@ -34,7 +34,9 @@ func TestVisitsGoWhole(t *testing.T) {
 	if err := h.Hold(t.Context(), admin, store.About("patient", patient.patient), "Case 8"); err != nil {
 		t.Fatal(err)
 	}
-	kept = append(kept, held, patient)
+	seen := h.add(t, visits.Ended, 400*day)
+	h.seen(t, "visit", seen.id)
+	kept = append(kept, held, patient, seen)
 	h.nightly(t) // nobody has said that visits go: only messages do
 	if found, _ := h.rows(t, old[0].ids()...); found["visits"] != 1 || found["notify_messages"] != 2 || found["visit_chat"] != 1 {
 		t.Errorf("before anybody said so: %v", found)
@@ -82,25 +84,19 @@ func TestVisitsGoWhole(t *testing.T) {
 	}
 }
 
-// TestPatientsGoAfterTheirVisits: who has no visits left goes with contacts and all, and why somebody needed emergency access to them; who has one, is held, or
-// was changed since, stays.
+// TestPatientsGoAfterTheirVisits: who has no visits left goes with contacts and all, and why somebody needed emergency access to them; who has one, is held, was
+// changed since, or was seen in an emergency that nobody has reviewed, stays.
 func TestPatientsGoAfterTheirVisits(t *testing.T) {
 	h := newHouse(t)
-	gone, without := h.add(t, visits.Ended, 400*day), store.NewID()
+	gone, without, seen := h.add(t, visits.Ended, 400*day), store.NewID(), store.NewID()
 	kept, held, changed := h.add(t, visits.Ended, 300*day), h.add(t, visits.Ended, 400*day), h.add(t, visits.Ended, 400*day)
-	for patient, age := range map[string]time.Duration{gone.patient: 500 * day, without: 500 * day, kept.patient: 500 * day, held.patient: 500 * day, changed.patient: 100 * day} {
+	for patient, age := range map[string]time.Duration{gone.patient: 500 * day, without: 500 * day, seen: 500 * day, kept.patient: 500 * day, held.patient: 500 * day, changed.patient: 100 * day} {
 		h.patient(t, patient, now.Add(-age))
 	}
-	unreviewed := store.NewID()
-	for _, insert := range []string{
-		`INSERT INTO emergency_grants (id, account_id, subject_kind, subject_id, reason, opened_at, ends_at, uses, verdict, words, reviewed_by, reviewed_at)
-			VALUES ('` + unreviewed + `', 'a', 'patient', '` + without + `', 'sealed', 0, 0, 1, '', '', '', 0)`,
-		`INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
-			SELECT 'letter ' || id, 'email', 'k', 'letter ' || id, 'en', id, '', 0, 'sent', 0, '', 1, 1 FROM emergency_grants WHERE subject_id = '` + gone.patient + `'`,
-	} {
-		if _, err := h.db.ExecContext(t.Context(), insert); err != nil {
-			t.Fatal(err)
-		}
+	h.seen(t, "patient", seen)
+	if _, err := h.db.ExecContext(t.Context(), `INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
+		SELECT 'letter ' || id, 'email', 'k', 'letter ' || id, 'en', id, '', 0, 'sent', 0, '', 1, 1 FROM emergency_grants WHERE subject_id = ?`, gone.patient); err != nil {
+		t.Fatal(err)
 	}
 	if err := h.Hold(t.Context(), admin, store.About("patient", held.patient), "Case 9"); err != nil {
 		t.Fatal(err)
@@ -118,10 +114,10 @@ func TestPatientsGoAfterTheirVisits(t *testing.T) {
 	if found, _ := h.rows(t, append(gone.ids(), gone.patient, "letter ")...); len(found) != 0 {
 		t.Errorf("left of a patient: %v", found)
 	}
-	if found, _ := h.rows(t, without); len(found) != 1 || found["emergency_grants"] != 1 {
-		t.Errorf("left of a patient with access that nobody has reviewed: %v", found)
+	if found, _ := h.rows(t, without); len(found) != 0 {
+		t.Errorf("left of a patient who never had a visit: %v", found)
 	}
-	for name, patient := range map[string]string{"with a visit": kept.patient, "held": held.patient, "changed": changed.patient} {
+	for name, patient := range map[string]string{"seen in an emergency": seen, "with a visit": kept.patient, "held": held.patient, "changed": changed.patient} {
 		if found, _ := h.rows(t, patient); found["patients"] != 1 || found["patient_contacts"] != 1 || found["patient_terms"] != 1 || found["emergency_grants"] != 1 {
 			t.Errorf("%s: %v", name, found)
 		}
