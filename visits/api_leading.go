@@ -13,8 +13,9 @@ import (
 
 // registerLeading adds who leads visits, and what becomes of those nobody came to.
 func (s *Service) registerLeading(a *api.API) {
-	show := func(ctx context.Context, visit string) (*visitOutput, error) {
-		v, err := s.Show(ctx, web.Actor(ctx), visit)
+	// What is done has its row, and whoever does it is told what it did, also where they may read nothing else.
+	done := func(ctx context.Context, visit string) (*visitOutput, error) {
+		v, err := s.Read(ctx, s.config.DB, visit)
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +30,7 @@ func (s *Service) registerLeading(a *api.API) {
 			if err := s.NoShowIf(ctx, web.Actor(ctx), in.Visit, still(in.IfMatch)); err != nil {
 				return nil, err
 			}
-			return show(ctx, in.Visit)
+			return done(ctx, in.Visit)
 		})
 
 	type handOverInput struct {
@@ -47,7 +48,7 @@ func (s *Service) registerLeading(a *api.API) {
 			if err := s.HandOver(ctx, web.Actor(ctx), in.Visit, h); err != nil {
 				return nil, err
 			}
-			return show(ctx, in.Visit)
+			return done(ctx, in.Visit)
 		})
 
 	type colleagueJSON struct {

@@ -195,6 +195,21 @@ func TestAPICallers(t *testing.T) {
 	}
 }
 
+// TestKeyForOneThing: a key that is for one thing alone is told what it did, and needs no other scope for that.
+func TestKeyForOneThing(t *testing.T) {
+	f := newFront(t, "")
+	v, _ := f.visit()
+	key, _, err := f.accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "for one thing", Scopes: []auth.Action{auth.VisitRevoke}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.at(v.StartsAt)
+	r := f.do(http.MethodPost, "/api/v1/visits/"+v.ID+"/no-show", "", bearer(key))
+	if r.StatusCode != http.StatusOK || r.json(t)["state"] != string(visits.NoShow) || r.Header.Get("ETag") != f.do(http.MethodGet, "/api/v1/visits/"+v.ID, "", bearer(f.key)).Header.Get("ETag") {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+}
+
 func TestAPI(t *testing.T) {
 	f := newFront(t, "")
 	made := f.do("POST", "/api/v1/visits", planBody, bearer(f.key))

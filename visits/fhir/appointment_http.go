@@ -118,7 +118,12 @@ func (s *Server) updateAppointment(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return s.readAppointment(r)
+	// What is done has its row, and whoever does it is told what it did, also where they may read nothing else.
+	v, err := s.Visits.Visit(r.Context(), id)
+	if err != nil {
+		return reply{}, err
+	}
+	return s.appointmentReply(v), nil
 }
 
 func (s *Server) searchAppointments(r *http.Request, q query) (reply, error) {

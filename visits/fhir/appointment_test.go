@@ -10,6 +10,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/sites"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/visits/fhir"
 )
@@ -89,6 +90,22 @@ func TestAppointment(t *testing.T) {
 	}
 	if a := h.do("GET", "Appointment/"+store.NewID(), ""); a.status != http.StatusNotFound {
 		t.Errorf("nothing: %d", a.status)
+	}
+}
+
+// TestAppointmentByKeyForOneThing: a program that may plan visits, and read none, is told what it changed.
+func TestAppointmentByKeyForOneThing(t *testing.T) {
+	h := open(t)
+	at := "Appointment/" + h.want(h.do("POST", "Appointment", h.appointment(h.patient(), tomorrow(), store.NewID())), http.StatusCreated).text("id")
+	ends, sooner := tomorrow().Add(30*time.Minute).Format(time.RFC3339), tomorrow().Add(25*time.Minute).Format(time.RFC3339)
+	moved := strings.NewReplacer(`"`+ends+`"`, `"`+sooner+`"`, `"minutesDuration":30`, `"minutesDuration":25`).Replace(string(h.want(h.do("GET", at, ""), http.StatusOK).body))
+	key, _, err := h.Accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "for one thing", Scopes: []auth.Action{auth.VisitSchedule}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.key = key
+	if a := h.want(h.do("PUT", at, moved), http.StatusOK); a.text("end") != sooner {
+		t.Errorf("it ends at %s, not %s", a.text("end"), sooner)
 	}
 }
 
