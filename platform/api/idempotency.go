@@ -217,14 +217,11 @@ func (a *attempt) After(ctx context.Context, tx *store.Tx, act store.Act) error 
 	return nil
 }
 
-// keep keeps the answer of an act. What went wrong is not kept: it may go well another time.
+// keep keeps the answer of an act. What went wrong is not kept: it may go well another time. Where it went wrong after the act, or nobody knows whether the act has
+// committed, the row stays if it is there, without an answer: the act is not done twice.
 func (a *attempt) keep(ctx context.Context, out *answer) error {
-	if !a.noted {
+	if !a.noted || out.Status >= http.StatusMultipleChoices {
 		return nil
-	}
-	if out.Status >= http.StatusMultipleChoices {
-		_, err := a.config.DB.ExecContext(ctx, `DELETE FROM api_idempotency WHERE key_id = ? AND hash = ? AND answer = ''`, a.keyID, a.hash)
-		return err
 	}
 	b, err := json.Marshal(out)
 	if err != nil {

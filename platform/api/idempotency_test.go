@@ -44,6 +44,7 @@ type clinic struct {
 
 	within func() error // of the act
 	after  func()       // the act, before the answer
+	answer int          // its status
 }
 
 func newClinic(t *testing.T) *clinic {
@@ -68,7 +69,7 @@ func (c *clinic) restart() {
 	if c.keyed, err = api.NewIdempotency(c.t.Context(), api.IdempotencyConfig{DB: c.db, Vault: c.ring.API(), Now: c.now}); err != nil {
 		c.t.Fatal(err)
 	}
-	c.within, c.after = func() error { return nil }, func() {}
+	c.within, c.after, c.answer = func() error { return nil }, func() {}, http.StatusCreated
 }
 
 func (c *clinic) now() time.Time {
@@ -99,7 +100,7 @@ func (c *clinic) call(w http.ResponseWriter, r *http.Request) {
 	c.after()
 	w.Header().Set("Location", "/things/"+id)
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusCreated)
+	w.WriteHeader(c.answer)
 	fmt.Fprintf(w, `{"id": %q, "link": %q}`, id, secret)
 }
 
@@ -212,6 +213,19 @@ func TestDiesInBetween(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.Code != http.StatusConflict || told.About.Kind != "thing" || told.About.ID != id || a.Header().Get("Retry-After") == "" || c.things() != 1 {
+		t.Errorf("asked again: %d %s, %d things", a.Code, a.Body, c.things())
+	}
+}
+
+// TestFailsInBetween has something go wrong once the act has committed: it is done once all the same, and whoever asks again is told to what.
+func TestFailsInBetween(t *testing.T) {
+	c := newClinic(t)
+	c.answer = http.StatusServiceUnavailable
+	if a := c.send("a program", "one", "{}"); a.Code != c.answer || c.things() != 1 {
+		t.Fatalf("%d, %d things", a.Code, c.things())
+	}
+	c.restart()
+	if a := c.send("a program", "one", "{}"); a.Code != http.StatusConflict || !strings.Contains(a.Body.String(), `"kind":"thing"`) || c.things() != 1 {
 		t.Errorf("asked again: %d %s, %d things", a.Code, a.Body, c.things())
 	}
 }
