@@ -46,6 +46,11 @@ func (s *Service) letter(ctx context.Context, m notify.Message, of string) (lett
 		return letter{}, notify.ErrNotNeeded
 	}
 	i := v.Invitations[at]
+	if m.Kind == kindLate {
+		if err := s.latest(ctx, m.Channel, k); err != nil {
+			return letter{}, err
+		}
+	}
 	reach, err := s.config.Visits.ReachOf(ctx, v, i)
 	if err != nil {
 		return letter{}, err

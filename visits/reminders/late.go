@@ -9,6 +9,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/visits"
 )
@@ -21,6 +22,28 @@ const (
 	// lateWithin is how long before the start people are told: sooner than that the visit is better moved.
 	lateWithin = 12 * time.Hour
 )
+
+// latest is notify.ErrNotNeeded where somebody has been said to be told anew by the same channel how late a visit is, since the message of a key was put: it waited
+// for a way, and what is sent after the later one would seem to be what holds.
+func (s *Service) latest(ctx context.Context, channel notify.Channel, of key) error {
+	all, err := s.config.Outbox.About(ctx, of.visit)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		k, err := parseKey(m.Key)
+		if err == nil && m.Kind == kindLate && m.Channel == channel && k.invitation == of.invitation && k.sequence == of.sequence && noticeOf(k.detail) > noticeOf(of.detail) {
+			return notify.ErrNotNeeded
+		}
+	}
+	return nil
+}
+
+// noticeOf reads which notice the detail of a key is of: an id, in the order in which they were given.
+func noticeOf(detail string) string {
+	_, notice, _ := strings.Cut(detail, "-")
+	return notice
+}
 
 // minutesOf reads the detail of a notice's key; 0: it is none.
 func minutesOf(detail string) int {

@@ -305,6 +305,29 @@ func TestMoveWhileMailIsAway(t *testing.T) {
 	}
 }
 
+// TestLateWhileMailIsAway: of several that wait only the one that was said last is sent, to each by each way.
+func TestLateWhileMailIsAway(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	h.until(starts.Add(-5 * time.Minute))
+	before := len(h.mailbox(childMail))
+	h.away.Store(true)
+	for _, minutes := range []int{40, 20, 30, 20} {
+		if n, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, minutes); err != nil || n != 3 {
+			t.Fatalf("%d messages, %v", n, err)
+		}
+		h.due()
+	}
+	h.away.Store(false)
+	h.until(starts.Add(15 * time.Minute))
+	if child := h.mailbox(childMail)[before:]; len(child) != 1 || !strings.Contains(child[0].text, "20 minutes") {
+		t.Errorf("told %+v", child)
+	}
+	if sms := h.sms[guardianCell]; !strings.Contains(sms[len(sms)-2], "30 minutos") || !strings.Contains(sms[len(sms)-1], "20 minutos") {
+		t.Errorf("told by the way that was there %q", sms)
+	}
+}
+
 // TestWithdrawnWhileMailIsAway: who never heard of a visit, or of a series, does not hear that they are out of it; whoever else waits for their letter gets it.
 func TestWithdrawnWhileMailIsAway(t *testing.T) {
 	for subject, plan := range map[string]func(h *house) []visits.Visit{
