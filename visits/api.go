@@ -244,7 +244,7 @@ func (s *Service) registerVisits(a *api.API) {
 	type listInput struct {
 		From   time.Time `query:"from" doc:"Visits that start at this time or later"`
 		To     time.Time `query:"to" doc:"Visits that start before this time"`
-		States []State   `query:"state" enum:"scheduled,open,in_progress,ended,cancelled,no_show" doc:"Several with commas between; not there: any"`
+		States []State   `query:"state" nullable:"false" enum:"scheduled,open,in_progress,ended,cancelled,no_show" doc:"Several with commas between; not there: any"`
 		Limit  int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
 		Cursor string    `query:"cursor" maxLength:"200" doc:"next of the page before"`
 

@@ -67,7 +67,7 @@ const moved = await api.moveVisit({ path: visit, body: { minutes: 45 } });
 assert.equal(Date.parse(moved.data.ends_at) - starts.getTime(), 45 * 60_000);
 const invited = await api.invite({ path: visit, body: { name: "Sample Guest", role: "guest" } });
 assert.equal(invited.data.role, "guest");
-const found = await api.listVisits({ query: { state: ["scheduled", "open"], identifier_system: body.identifier.system, identifier_value: "G-1" } });
+const found = await api.listVisits({ query: { state: ["open", "scheduled"], identifier_system: body.identifier.system, identifier_value: "G-1" } });
 assert.deepEqual(found.data.visits.map((v) => v.id), [made.data.id]);
 const soon = await api.createVisit({ body: { ...body, starts_at: new Date(Math.ceil(Date.now() / 60_000) * 60_000 + 1_800_000).toISOString(), identifier: undefined } });
 // Nobody of it has an address: no message goes out.
