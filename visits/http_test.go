@@ -308,7 +308,8 @@ func TestAPIBadRequests(t *testing.T) {
 		}
 	}
 	// Without what it was narrowed by, a list would be of everybody.
-	for query, field := range map[string]string{"Canary=1": "query", "limit=5&patient=Canary": "query", "identifier_system=urn:x": "identifier_value"} {
+	for query, field := range map[string]string{"Canary=1": "query", "limit=5&patient=Canary": "query", "identifier_system=urn:x": "identifier_value",
+		"patient_id=": "query", "patient_id=%zz": "query", "patient_id=a;b": "query", "state=open&state=ended": "query", "cursor": "query"} {
 		r := f.do("GET", "/api/v1/visits?"+query, "", bearer(f.key))
 		wantProblem(t, query, r, 422, "not_valid")
 		if !strings.Contains(r.body, `"field":"`+field+`"`) || strings.Contains(r.body, "Canary") {

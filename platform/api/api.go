@@ -6,7 +6,9 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"reflect"
 	"sync"
 
@@ -61,8 +63,27 @@ func New(routes *web.Routes, version string, keyed *Idempotency) *API {
 		"GET " + describedAt + "-3.0.yaml": a.older("application/openapi+yaml", (*huma.OpenAPI).DowngradeYAML),
 	}
 	a.huma = humago.New(a.mux, config)
+	a.huma.UseMiddleware(a.narrowed)
 	return a
 }
+
+// narrowed refuses a request with a parameter that has no value, is there twice, or cannot be read: a list would be longer than was meant, or another.
+func (a *API) narrowed(ctx huma.Context, next func(huma.Context)) {
+	u := ctx.URL()
+	all, err := url.ParseQuery(u.RawQuery)
+	for _, values := range all {
+		if len(values) > 1 || values[0] == "" {
+			err = errNotOnce
+		}
+	}
+	if err != nil {
+		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "", &huma.ErrorDetail{Location: "query", Message: errNotOnce.Error()}) // whoever is gone gets nothing
+		return
+	}
+	next(ctx)
+}
+
+var errNotOnce = errors.New("expected each parameter once, with a value")
 
 // older tells the description, as it is when the first asks, for tools that know OpenAPI 3.0 alone, which has no webhooks.
 func (a *API) older(kind string, write func(*huma.OpenAPI) ([]byte, error)) http.HandlerFunc {
