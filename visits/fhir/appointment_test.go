@@ -263,7 +263,7 @@ func TestSearchesForAppointments(t *testing.T) {
 		}
 	}
 	// Who asks for it has what is not known left out, and is told so.
-	a := h.want(h.do("GET", "Appointment?patient="+patient.text("id")+"&subject=odd&status=", "", "Prefer", "handling=lenient"), http.StatusOK)
+	a := h.want(h.do("GET", "Appointment?patient="+patient.text("id")+"&subject=odd&status=", "", "Prefer", `respond-async, handling=lenient; wait=10`), http.StatusOK)
 	if a.count("entry") != 4 || a.text("entry", 3, "search", "mode") != "outcome" || a.text("entry", 3, "resource", "issue", 0, "code") != "not-supported" ||
 		a.text("link", 0, "url") != h.URL()+fhir.Path+"/Appointment?_count=50&patient="+patient.text("id") {
 		t.Errorf("%s", a.body)

@@ -82,9 +82,10 @@ func takesJSON(r *http.Request) bool {
 	return false
 }
 
-// preferences are what the caller would like (RFC 7240).
+// preferences are what the caller would like (RFC 7240), without their parameters: none that is known here has any.
 func preferences(r *http.Request) (all []string) {
 	for one := range strings.SplitSeq(strings.Join(r.Header.Values("Prefer"), ","), ",") {
+		one, _, _ = strings.Cut(one, ";")
 		all = append(all, strings.ToLower(strings.ReplaceAll(strings.TrimSpace(one), `"`, "")))
 	}
 	return all
