@@ -55,7 +55,7 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 	f := readVisitForm(r.PostForm)
 	f.own = d.pages.Words(r)
 	if f.zone = zoneByName(r.PostForm.Get("zone")); f.zone == nil { // that in which the form showed its times
-		web.Problem(w, r, fault.Invalid("zone", "must be the name of a time zone"))
+		web.Problem(w, r, &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form names no time zone."})
 		return
 	}
 	m := f.move(r.PostForm)
