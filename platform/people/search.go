@@ -28,8 +28,8 @@ const (
 // part is one word of a search, in each of its spellings.
 type part []string
 
-// dates are the ways in which people write a day: the year first, when the day may be missing, or last.
-var dates = regexp.MustCompile(`\b(?:(\d{4})[-./](\d{1,2})(?:[-./](\d{1,2}))?|(\d{1,2})[-./](\d{1,2})[-./](\d{4}))\b`)
+// dates are the ways in which people write a day: the year first, when the day may be missing, or last, when blanks may part it, as forms ask for it.
+var dates = regexp.MustCompile(`\b(?:(\d{4})[-./](\d{1,2})(?:[-./](\d{1,2}))?|(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4}))\b`)
 
 // parseSearch takes a search apart. Patients are found who have all of its parts, in any order.
 func parseSearch(query string) ([]part, error) {
@@ -69,6 +69,15 @@ func parseSearch(query string) ([]part, error) {
 		return nil, fault.InvalidAll(fault.Field{Field: "query", Key: "many", Detail: fmt.Sprintf("must have at most %d words", MaxWords)})
 	}
 	return parts, nil
+}
+
+// parseNumber is a search for the hospital's number, which people write with blanks wherever they like: "00 12 345". None for one word, and without a digit.
+func parseNumber(query string) []part {
+	key := numberKey(typed.Line(query))
+	if len(wordsOf(fold(query))) < 2 || !strings.ContainsFunc(key, unicode.IsDigit) {
+		return nil
+	}
+	return []part{{key}}
 }
 
 // dateSpellings are the days that what dates has found may mean, as dateWord has them: 3/4/2012 is one in March or one in April.

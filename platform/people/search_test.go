@@ -64,6 +64,10 @@ func TestNumbersAndDatesAreFound(t *testing.T) {
 	d.add(t, people.Patient{Name: "Canary Three", Number: "2012", BirthDate: "2009-12-31"})
 	for query, want := range map[string]string{
 		"MRN-0012345":       "One",
+		"MRN 00 12 345":     "One",
+		"0012 345":          "One",
+		"001 99":            "",
+		"31 12 2009":        "Three",
 		"mrn0012345":        "One",
 		"12345":             "One",
 		"0012345":           "One",

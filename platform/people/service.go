@@ -167,6 +167,11 @@ func (s *Service) Search(ctx context.Context, actor auth.Actor, query string) (F
 	if err != nil {
 		return Found{}, err
 	}
+	if number := parseNumber(query); len(found) == 0 && number != nil {
+		if found, err = find(ctx, s.config.DB, number, MaxFound+1); err != nil {
+			return Found{}, err
+		}
+	}
 	f := Found{Patients: found[:min(len(found), MaxFound)], More: len(found) > MaxFound}
 	if err := s.auditFound(ctx, actor, "patient.search", f.Patients); err != nil {
 		return Found{}, err
