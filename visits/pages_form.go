@@ -239,9 +239,13 @@ func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service)
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
 		f.wrong("minutes", "minutes.odd")
 	}
-	if f.PatientID != "" && f.Day+f.Month+f.Year == "" {
+	switch typed := f.Day + f.Month + f.Year; {
+	case typed == "" && f.PatientID != "" && (f.known.BirthDate != "" || !service.AskBirthDate):
 		r.BirthDate = f.known.BirthDate
-	} else if f.AskBirthDate || f.Day+f.Month+f.Year != "" {
+	case typed == "" && service.AskBirthDate: // nobody can choose otherwise
+		f.AskBirthDate = true
+		f.wrong("birth_date", "birth_date.service")
+	case typed != "" || f.AskBirthDate:
 		r.BirthDate = phi.Text(f.readBirthDate(now))
 	}
 	required := []struct{ field, typed string }{{"service", f.Service}, {"patient", f.Patient}, {"clinician", f.Clinician}}
