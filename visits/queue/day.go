@@ -168,7 +168,7 @@ type person struct {
 
 // draw makes the page of visits and who is in them.
 func (q *Queue) draw(a asked, all []visits.Visit, present map[string][]Present, stale bool) day {
-	d := day{Title: a.own.T("queue.title"), Chosen: a.show, Stale: stale, Zone: a.zone.String()}
+	d := day{Title: a.own.T("queue.title"), Chosen: a.show, Stale: stale, Zone: a.own.Zone(a.zone)}
 	if a.actor.Role == auth.Clinician {
 		d.Choices = append(d.Choices, choice{showOwn, a.own.T("queue.show.own")})
 	}

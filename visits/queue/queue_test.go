@@ -75,7 +75,7 @@ func TestTheDay(t *testing.T) {
 	wants(t, g["over"], "Cancelled")
 	wantsNot(t, g["over"], "Not here yet")
 	wantsNot(t, page.body, "Lou Example", "Max Example", "Ada Sample</b>", "2025550", "202-555-0")
-	wants(t, text(page.body), "Times are in America/New_York.")
+	wants(t, text(page.body), "Times are in New York time.")
 
 	// Who waits longest comes first.
 	guardian := soon.Invitations[2].ID

@@ -154,7 +154,7 @@ func TestUnsettled(t *testing.T) {
 	}))
 	h.due()
 	status, _, body := ask(reminders.UnsettledPath, nil)
-	for _, want := range []string{"Visit planned", "Not sent", "Other message", "/desk/visits/" + v.ID + "/messages"} {
+	for _, want := range []string{"Visit planned", "Not sent", "Other message", " time</bdi></a>", "/desk/visits/" + v.ID + "/messages"} {
 		if status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%d, and the list lacks %q", status, want)
 		}

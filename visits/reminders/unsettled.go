@@ -85,14 +85,15 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		}
 		line := unsettledLine{messageView: messageOf(m, zone, own), Due: own.Moment(m.At.In(zone))}
 		if ofVisit {
-			line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when", own.Moment(v.StartsAt.In(zone))), visits.DeskPath+"/visits/"+v.ID+"/messages"
+			line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when",
+				own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(zone)), "zone", own.Zone(zone))), visits.DeskPath+"/visits/"+v.ID+"/messages"
 		}
 		if !slices.Contains(kinds(), m.Kind) {
 			line.Kind = own.T("reminders.unsettled.other")
 		}
 		view.Messages = append(view.Messages, line)
 	}
-	d.pages.Render(w, r, http.StatusOK, "reminders/unsettled", web.Page{Title: own.T("reminders.unsettled.title"), Active: UnsettledPath, Body: view})
+	d.pages.Render(w, r, http.StatusOK, "reminders/unsettled", web.Page{Title: own.T("reminders.unsettled.title"), Wide: true, Active: UnsettledPath, Body: view})
 }
 
 // settle has one of them sent again.
