@@ -183,6 +183,13 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 	view := d.service.newVisitView(v, opened, zone, own)
 	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
 	view.Languages = d.pages.Languages()
+	if patients := d.service.config.Patients; v.PatientID != "" && patients != nil && patients.May(actor, people.Read) {
+		for _, i := range v.Invitations {
+			if i.Role == auth.Patient {
+				view.Patient, view.PatientPath = i.Name.Reveal(), people.Path+"/"+v.PatientID
+			}
+		}
+	}
 	clinicians, err := d.mayLead(r, v)
 	if err != nil {
 		web.Problem(w, r, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
@@ -17,6 +18,14 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
+
+// NewVisitNote is the button on a patient's page that begins a visit with them, for whoever may plan one.
+func NewVisitNote(actor auth.Actor, patient string, own *words.Words) (note people.Note) {
+	if actor.May(auth.VisitSchedule) {
+		note = people.Note{Button: own.T("desk.new.title"), Path: DeskPath + "/new?" + url.Values{"patient_id": {patient}}.Encode()}
+	}
+	return note
+}
 
 // patientPart is the part of the form for a new visit that says for whom it is: a patient whom the hospital knows, or else a new one.
 type patientPart struct {

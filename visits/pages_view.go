@@ -58,6 +58,8 @@ type visitView struct {
 	When          string // day and time
 	Starts        string // 15:00
 	Ends          string
+	Patient       string // the name of one whom the hospital knows, and the path of their page
+	PatientPath   string // "": there is none, or the reader may not see it
 	StartsAt      time.Time
 	Opens         string
 	Closes        string

@@ -186,7 +186,9 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 	}
 	view := patientView{foundLine: line, Site: site.Name, Contacts: contacts, NoneQuiet: len(p.Recipients(true)) == 0, MayWrite: d.may(r), Edit: line.Path + "/edit"}
 	for _, note := range d.notes {
-		view.Notes = append(view.Notes, note(web.Actor(r.Context()), p.ID, own))
+		if n := note(web.Actor(r.Context()), p.ID, own); n.Path != "" {
+			view.Notes = append(view.Notes, n)
+		}
 	}
 	switch done := r.URL.Query().Get("done"); done {
 	case "made", "changed":

@@ -152,6 +152,17 @@ func whoSaw(t *testing.T, s *server.Server, admin, coordinator caller, patient p
 			t.Errorf("%d: no %s in %s", status, c.named, body)
 		}
 	}
+	for page, link := range map[string]string{
+		"/desk/patients/" + patient.ID: `href="/desk/new?patient_id=` + patient.ID + `">New visit`,
+		"/desk/visits/" + visit.ID:     `<dt>Patient</dt><dd><a href="/desk/patients/` + patient.ID + `"><bdi>Canary Sample</bdi></a>`,
+	} {
+		if _, body := admin.try(t, s, "GET "+page); !strings.Contains(body, link) {
+			t.Errorf("%s does not lead on by %s: %s", page, link, body)
+		}
+	}
+	if _, body := coordinator.try(t, s, "GET /desk/patients/"+patient.ID); strings.Contains(body, "New visit") {
+		t.Error("a visit is offered to who may not plan one")
+	}
 	if to := admin.sent(t, s, "/admin/audit", url.Values{"query": {"sample canary"}}); to != "/admin/audit?id="+patient.ID+"&kind=patient" {
 		t.Errorf("a name leads to %q", to)
 	}

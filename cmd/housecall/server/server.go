@@ -173,6 +173,7 @@ func (s *Server) routePractice(_ context.Context, h *house) error {
 	if err != nil {
 		return err
 	}
+	h.patients.Note(visits.NewVisitNote)
 	hub.Routes(h.routes)
 	places.Routes(h.routes)
 	texts.Routes(h.routes)
