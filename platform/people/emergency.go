@@ -22,6 +22,11 @@ func (s *Service) Identify(ctx context.Context, words, birthDate string) (ids []
 	if err != nil {
 		return nil, err
 	}
+	if number := parseNumber(words); len(found) == 0 && number != nil {
+		if found, err = find(ctx, s.config.DB, number, MaxFound); err != nil {
+			return nil, err
+		}
+	}
 	for _, p := range found {
 		if p.BirthDate == phi.Text(birthDate) {
 			ids = append(ids, p.ID)

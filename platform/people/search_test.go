@@ -103,6 +103,14 @@ func TestNumbersAndDatesAreFound(t *testing.T) {
 			t.Errorf("%q finds %q, want %q", query, got, want)
 		}
 	}
+	for _, words := range []string{"MRN-0012345", "00 12 345", "canary one"} {
+		if ids, err := d.Identify(t.Context(), words, "2012-04-03"); err != nil || len(ids) != 1 {
+			t.Errorf("%q tells %d patients, %v", words, len(ids), err)
+		}
+	}
+	if ids, err := d.Identify(t.Context(), "00 12 345", "2012-03-04"); err != nil || len(ids) != 0 {
+		t.Errorf("a number with the birth date of somebody else tells %d patients, %v", len(ids), err)
+	}
 }
 
 func TestWrongSearches(t *testing.T) {

@@ -23,7 +23,7 @@ func TestEmergencyAccess(t *testing.T) {
 	ctx, operator := t.Context(), auth.Operator()
 	clinician, coordinator, admin := signedIn(t, s, auth.Clinician), signedIn(t, s, auth.Coordinator), signedIn(t, s, auth.Admin)
 	patient, err := s.People.Create(ctx, operator, people.Patient{Name: "Canary Sample", BirthDate: "2012-05-31",
-		Contacts: []people.Contact{{Kind: people.Guardian, Name: "Canary Parent", Phone: "+12125550123"}}})
+		Contacts: []people.Contact{{Kind: people.Guardian, Name: "Canary Parent", Phone: "+12125550123"}, {Kind: people.Self, Phone: "+12125550124"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,8 @@ func TestEmergencyAccess(t *testing.T) {
 	}
 	if status, body := clinician.try(t, s, "GET "+page); status != http.StatusOK || !strings.Contains(body, "Canary Sample") || !strings.Contains(body, "31 May 2012") || !strings.Contains(body, "&#43;1 212-555-0123") || !strings.Contains(body, page+"/visits/"+visit.ID) {
 		t.Errorf("%d %s", status, body)
+	} else if !strings.Contains(body, `<dt>Patient</dt><dd><a href="tel:&#43;12125550124">`) {
+		t.Errorf("nobody knows whose number it is: %s", body)
 	}
 	if status, _ := coordinator.try(t, s, "GET "+page); status != http.StatusNotFound {
 		t.Errorf("somebody else's: %d", status)
