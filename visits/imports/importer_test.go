@@ -172,7 +172,7 @@ func TestImport(t *testing.T) {
 		"mrn 1,Canary Patientname,2012-05-31,,,,,cardiology,canary clinicianname,2026-12-01,09:00,,ase\n" +
 		",Patientname Canary,2012-05-31,,,,,Adolescents,Canary Clinicianname,2026-12-01,10:00,,\n" +
 		"MRN-2,Canary Newname,2015-01-02,es,,\"Canary Other\nname\",other@example.org,Cardiology,Canary Clinicianname,2026-12-01,11:00,no,\n"
-	wantWords(t, c.upload(file), "Line 4", "Nothing is made. Mend the file", "Guardian name The name must be one line of plain text")
+	wantWords(t, c.upload(file), "Line 4", "Nothing is made. Mend the file", "Guardian name: The name must be one line of plain text")
 	file = strings.ReplaceAll(file, "Other\nname", "Othername") +
 		"MRN-2,Canary Newname,2015-01-02,es,,Canary Othername,other@example.org,Cardiology,Canary Clinicianname,2026-12-08,11:00,no,\n"
 	page := c.upload(file)
@@ -253,22 +253,22 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		change map[int]string
 		want   string
 	}{
-		{map[int]string{0: "MRN-1"}, "Patient number Another patient has this number"},
-		{map[int]string{1: ""}, "Patient name Enter the patient’s name"},
-		{map[int]string{2: "31.5.2012"}, "Birth date Enter a real date of birth as in 2012-05-31"},
-		{map[int]string{3: "klingon"}, "Language Choose one of the languages"},
-		{map[int]string{4: "12"}, "Patient phone Enter a telephone number"},
-		{map[int]string{5: "Somebody"}, "Guardian email Enter a telephone number or an email address"},
-		{map[int]string{6: "x@example.org"}, "Guardian name Enter the name of the parent or guardian"},
-		{map[int]string{7: "Astrology"}, "Service The site has no service of this name"},
-		{map[int]string{8: "Nobody"}, "Clinician No clinician here has an account of this name"},
-		{map[int]string{9: "1.12.2026"}, "Date Enter the date as in"},
-		{map[int]string{9: "2026-11-01"}, "Date The start is so long ago"},
-		{map[int]string{10: "9 am"}, "Time Enter the time as in"},
-		{map[int]string{9: "2027-03-14", 10: "02:30"}, "Time There is no such time on this day"},
-		{map[int]string{11: "maybe"}, "Confidential Enter yes or no"},
-		{map[int]string{5: "Somebody", 6: "x@example.org", 11: "yes"}, "Guardian name Parents and guardians get no message about a confidential visit"},
-		{map[int]string{12: "??"}, "Interpreter language Enter the tag of a language"},
+		{map[int]string{0: "MRN-1"}, "Patient number: Another patient has this number"},
+		{map[int]string{1: ""}, "Patient name: Enter the patient’s name"},
+		{map[int]string{2: "31.5.2012"}, "Birth date: Enter a real date of birth as in 2012-05-31"},
+		{map[int]string{3: "klingon"}, "Language: Choose one of the languages"},
+		{map[int]string{4: "12"}, "Patient phone: Enter a telephone number"},
+		{map[int]string{5: "Somebody"}, "Guardian email: Enter a telephone number or an email address"},
+		{map[int]string{6: "x@example.org"}, "Guardian name: Enter the name of the parent or guardian"},
+		{map[int]string{7: "Astrology"}, "Service: The site has no service of this name"},
+		{map[int]string{8: "Nobody"}, "Clinician: No clinician here has an account of this name"},
+		{map[int]string{9: "1.12.2026"}, "Date: Enter the date as in"},
+		{map[int]string{9: "2026-11-01"}, "Date: The start is so long ago"},
+		{map[int]string{10: "9 am"}, "Time: Enter the time as in"},
+		{map[int]string{9: "2027-03-14", 10: "02:30"}, "Time: There is no such time on this day"},
+		{map[int]string{11: "maybe"}, "Confidential: Enter yes or no"},
+		{map[int]string{5: "Somebody", 6: "x@example.org", 11: "yes"}, "Guardian name: Parents and guardians get no message about a confidential visit"},
+		{map[int]string{12: "??"}, "Interpreter language: Enter the tag of a language"},
 	} {
 		file.WriteString(line(bad.change))
 		want = append(want, bad.want)
