@@ -70,7 +70,7 @@ func TestTheDay(t *testing.T) {
 	page := ada.get(queue.Path)
 	g := page.groups()
 	wants(t, g["waiting"], "Nobody is waiting.")
-	wants(t, g["next"], "07:20–07:50", "Robin Example", "age 14", "Links work", "Cardiology · Interpreter confirmed: American Sign Language", "Kim Example Parent or guardian · English Not here yet",
+	wants(t, g["next"], "07:20–07:50", "Robin Example", "age 14", "Open", "Cardiology · Interpreter confirmed: American Sign Language", "Kim Example Parent or guardian · English Not here yet",
 		"06:50–07:20", "Due", "Running late", "No-show : Robin Example")
 	wants(t, g["over"], "Cancelled")
 	wantsNot(t, g["over"], "Not here yet")
