@@ -42,6 +42,21 @@ func contactIDs(v visits.Visit) (ids []string) {
 	return ids
 }
 
+// TestServiceAsksBirthDate: nobody is offered a choice that the service takes from them.
+func TestServiceAsksBirthDate(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	form := practiceForm()
+	form.Set("patient", "Sam Newname")
+	w := r.post("/desk/new", form)
+	if wantWords(t, w, "Enter the patient’s date of birth: links of this service ask for it"); strings.Contains(words(w), "choose not to ask") {
+		t.Error("not to ask is offered")
+	}
+	if !strings.Contains(w.Body.String(), `name="ask_birth_date" value="yes" checked`) {
+		t.Error("the form does not say that the date is asked for")
+	}
+}
+
 // TestDeskFindsThePatient: a patient is found, chosen with the guardians, and invited by contacts, without a script.
 func TestDeskFindsThePatient(t *testing.T) {
 	p := newPractice(t)
