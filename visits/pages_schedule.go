@@ -357,7 +357,7 @@ func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*gro
 	said := make([]string, days) // each day, once
 	for n := range said {
 		day := (first + sites.Day(n)).Midnight()
-		v.Columns, said[n] = append(v.Columns, v.own.Day(day)), v.own.DayMonth(day)
+		v.Columns, said[n] = append(v.Columns, v.own.Weekday(day)), v.own.DayMonth(day)
 	}
 	for _, g := range groups {
 		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days), Free: len(g.visits) == 0}

@@ -94,7 +94,7 @@ func TestDeskSchedule(t *testing.T) {
 			t.Errorf("%s: %d visits, want %d", query, got, want)
 		}
 	}
-	wantWords(t, r.get("/desk/schedule?day=2026-11-27&view=week"), "23 November to 29 November 2026", "Sunday 29 November 2026")
+	wantWords(t, r.get("/desk/schedule?day=2026-11-27&view=week"), "23 November to 29 November 2026", "Sunday 29 November 11:00")
 	if w := r.get("/desk/schedule?day=2026-11-25"); !strings.Contains(w.Body.String(), `href="/desk/visits/`+first.ID+`/move"`) {
 		t.Error("a visit cannot be moved from the schedule")
 	}

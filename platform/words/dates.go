@@ -21,6 +21,9 @@ func (w *Words) Date(t time.Time) string { return w.date("date.long", t) }
 // Day says a day with its weekday: Tuesday 24 November 2026.
 func (w *Words) Day(t time.Time) string { return w.date("date.full", t) }
 
+// Weekday says a day where the year goes without saying: Tuesday 24 November.
+func (w *Words) Weekday(t time.Time) string { return w.date("date.day", t) }
+
 // Moment says a day and a time of day: 24 November 2026 at 15:00.
 func (w *Words) Moment(t time.Time) string {
 	return w.T("date.moment", "date", w.Date(t), "time", w.Clock(t))
