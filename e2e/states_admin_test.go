@@ -54,14 +54,14 @@ func (tour *tour) administration(p *Person) {
 // unsettled leaves a message that may not have been sent.
 func (tour *tour) unsettled(p *Person) {
 	tour.see(p, "/desk/messages", "messages-none")
-	var visit string
+	var visit, person string
 	db := tour.server.Accounts.DB
-	if err := db.QueryRowContext(tour.t.Context(), `SELECT id FROM visits ORDER BY id LIMIT 1`).Scan(&visit); err != nil {
+	if err := db.QueryRowContext(tour.t.Context(), `SELECT visit_id, id FROM invitations ORDER BY visit_id, id LIMIT 1`).Scan(&visit, &person); err != nil {
 		tour.t.Fatal(err)
 	}
 	now := store.Millis(time.Now())
 	if _, err := db.ExecContext(tour.t.Context(), `INSERT INTO notify_messages (id, channel, kind, key, language, about, recipient, put_at, state, changed_at, reason, version, attempt)
-		VALUES (?, 'email', 'visit.reminder', ?, 'en', ?, '', ?, 'unsure', ?, '', 1, 1)`, store.NewID(), visit+"|"+visit+"|0|1|1d", visit, now, now); err != nil {
+		VALUES (?, 'email', 'visit.reminder', ?, 'en', ?, '', ?, 'unsure', ?, '', 1, 1)`, store.NewID(), visit+"|"+person+"|0|1|1d", visit, now, now); err != nil {
 		tour.t.Fatal(err)
 	}
 	tour.see(p, "/desk/messages", "messages")

@@ -242,6 +242,7 @@ func TestActsAreKnown(t *testing.T) {
 		"Leading",
 		"LinkToSend",
 		"List",
+		"ListOf",
 		"OpenRoom",
 		"Pass",
 		"PreviewSeries",

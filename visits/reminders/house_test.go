@@ -108,6 +108,11 @@ func (a *asked) VisitsOf(ctx context.Context, q store.Queryer, ids []string) (ma
 	return a.Service.VisitsOf(ctx, q, ids)
 }
 
+func (a *asked) ListOf(ctx context.Context, actor auth.Actor, ids []string) (map[string]visits.Visit, error) {
+	a.n++
+	return a.Service.ListOf(ctx, actor, ids)
+}
+
 func (a *asked) InSeries(ctx context.Context, series string) ([]visits.Visit, error) {
 	all, err := a.Service.InSeries(ctx, series)
 	if meanwhile := a.meanwhile; meanwhile != nil {

@@ -154,13 +154,19 @@ func TestUnsettled(t *testing.T) {
 	}))
 	h.due()
 	status, _, body := ask(reminders.UnsettledPath, nil)
-	for _, want := range []string{"Visit planned", "Not sent", "Other message", " time</bdi></a>", "/desk/visits/" + v.ID + "/messages"} {
+	for _, want := range []string{"Visit planned", "Not sent", "Other message", " time</bdi></a>", "/desk/visits/" + v.ID + "/messages",
+		`href="/desk/visits/` + v.ID + `"><bdi>` + guardianName + `</bdi></a> <span class="soft">` + h.book.In("en").T("role.guardian") + `</span>`} {
 		if status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%d, and the list lacks %q", status, want)
 		}
 	}
 	if strings.Contains(body, "canary@") || strings.Contains(body, guardianMail) {
 		t.Error("the list tells an address")
+	}
+	var audited string
+	h.must(h.db.QueryRowContext(t.Context(), `SELECT detail FROM audit WHERE action = 'visit.list' AND outcome = 'allowed' ORDER BY id DESC LIMIT 1`).Scan(&audited))
+	if audited != "visits 1" { // whose names it told
+		t.Errorf("the audit has the list as %q", audited)
 	}
 	h.asked.n = 0
 	if ask(reminders.UnsettledPath, nil); h.asked.n != 2 {

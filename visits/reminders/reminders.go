@@ -75,6 +75,7 @@ type Visits interface {
 	InSeries(ctx context.Context, series string) ([]visits.Visit, error)
 	VisitIn(ctx context.Context, tx *store.Tx, id string) (visits.Visit, error)
 	VisitsOf(ctx context.Context, q store.Queryer, ids []string) (map[string]visits.Visit, error)
+	ListOf(ctx context.Context, actor auth.Actor, ids []string) (map[string]visits.Visit, error)
 	ReachOf(ctx context.Context, v visits.Visit, i visits.Invitation) (visits.Reach, error)
 	LinkToSend(v visits.Visit, i visits.Invitation) string
 	CalendarEvent(ctx context.Context, v visits.Visit, i visits.Invitation, own *words.Words) (calendar.Event, error)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"housecall/auth"
+	"housecall/platform/notify"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -54,6 +55,8 @@ type unsettledView struct {
 type unsettledLine struct {
 	messageView
 	Visit, VisitPath string // its service and time; "": it is about none
+	Path             string // the visit's page
+	Name, Role       string // of whom it was written to; "": it was to nobody of the visit
 	Due              string // when it was to be sent
 }
 
@@ -68,7 +71,7 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 	for i, m := range all {
 		abouts[i] = m.About
 	}
-	about, err := d.service.config.Visits.VisitsOf(ctx, d.service.config.DB, abouts)
+	about, err := d.service.config.Visits.ListOf(ctx, web.Actor(ctx), abouts)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -85,8 +88,10 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		}
 		line := unsettledLine{messageView: messageOf(m, zone, own), Due: own.Moment(m.At.In(zone))}
 		if ofVisit {
+			line.Path = visits.DeskPath + "/visits/" + v.ID
 			line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when",
-				own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(zone)), "zone", own.Zone(zone))), visits.DeskPath+"/visits/"+v.ID+"/messages"
+				own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(zone)), "zone", own.Zone(zone))), line.Path+"/messages"
+			line.Name, line.Role = writtenTo(m, v, own)
 		}
 		if !slices.Contains(kinds(), m.Kind) {
 			line.Kind = own.T("reminders.unsettled.other")
@@ -94,6 +99,19 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		view.Messages = append(view.Messages, line)
 	}
 	d.pages.Render(w, r, http.StatusOK, "reminders/unsettled", web.Page{Title: own.T("reminders.unsettled.title"), Wide: true, Active: UnsettledPath, Body: view})
+}
+
+// writtenTo is who of a visit a message was written to, as the visit's page calls them.
+func writtenTo(m notify.Status, v visits.Visit, own *words.Words) (name, role string) {
+	k, err := parseKey(m.Key)
+	if err != nil {
+		return "", ""
+	}
+	at := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.ID == k.invitation })
+	if at < 0 {
+		return "", ""
+	}
+	return v.Invitations[at].Name.Reveal(), own.T("role." + string(v.Invitations[at].Role))
 }
 
 // settle has one of them sent again.
