@@ -52,8 +52,8 @@ func (s *Service) registerChanges(a *api.API) {
 		IfRead
 		Body struct {
 			ServiceID    *string `json:"service_id,omitempty" maxLength:"36" doc:"Of the visit's site; empty: none. Not there: the one with the name in service, or as it is"`
-			Service      *string `json:"service,omitempty" maxLength:"80" doc:"Not there: the name of service_id, or as it is. Whether the visit is confidential, and what its links ask for, stays as it is with another service"`
-			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is. Refused while somebody is invited who must not hear of the visit"`
+			Service      *string `json:"service,omitempty" maxLength:"80" doc:"Not there: the name of service_id, or as it is. What the visit's links ask for stays as it is with another service"`
+			Confidential *bool   `json:"confidential,omitempty" doc:"Not there: as it is, and true with another service whose visits are confidential. True is refused while somebody is invited who must not hear of the visit"`
 
 			Interpreter         *Interpreter `json:"interpreter,omitempty" doc:"requested or confirmed; empty: none is needed. Not there: as it is"`
 			InterpreterLanguage *string      `json:"interpreter_language,omitempty" maxLength:"35" doc:"BCP 47; needed with interpreter. Not there: as it is" example:"ase"`

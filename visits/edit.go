@@ -18,7 +18,7 @@ import (
 type Edit struct {
 	ServiceID    *string // of the visit's site; empty: none of those that the site knows. nil: the one with the name in Service, or as it is
 	Service      *string // its name; nil: that of ServiceID, or as it is
-	Confidential *bool   // nil: as it is
+	Confidential *bool   // nil: as it is, and of another service whose visits are confidential as they are
 
 	Interpreter         *Interpreter // whether there is one; nil: as it is
 	InterpreterLanguage *string      // of which language (BCP 47); nil: as it is, and none where there is no interpreter
@@ -84,6 +84,7 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 
 // apply edits a visit in memory.
 func (e Edit) apply(v *Visit, known practice) {
+	service := v.ServiceID
 	if e.ServiceID != nil {
 		v.ServiceID = *e.ServiceID
 	}
@@ -91,6 +92,7 @@ func (e Edit) apply(v *Visit, known practice) {
 		v.Service = strings.TrimSpace(*e.Service)
 	}
 	if known.service.ID != "" {
+		v.Confidential = v.Confidential || known.service.Confidential && known.service.ID != service
 		v.ServiceID = known.service.ID
 		if e.Service == nil || SameService(v.Service, known.service.Name) {
 			v.Service = known.service.Name

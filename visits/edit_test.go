@@ -46,6 +46,80 @@ func TestEditConfidential(t *testing.T) {
 	wantCode(t, err, fault.CodeConflict, fault.NotValid)
 }
 
+// TestEditToConfidentialService: with another service whose visits are confidential a visit becomes so, unless it is said otherwise, and not while a guardian is
+// written to about it.
+func TestEditToConfidentialService(t *testing.T) {
+	p := newPractice(t)
+	r := p.request()
+	r.People[0].ContactID = p.secret.ID
+	v, links, err := p.Create(t.Context(), p.scheduler, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := func(e visits.Edit, service string, confidential bool) {
+		t.Helper()
+		if v, err := p.Edit(t.Context(), p.scheduler, v.ID, e); err != nil || v.ServiceID != service || v.Confidential != confidential || p.show(v.ID).Confidential != confidential {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+	for _, e := range []visits.Edit{{ServiceID: &p.private.ID}, {Service: &p.private.Name}} {
+		_, err = p.Edit(t.Context(), p.scheduler, v.ID, e)
+		wantFields(t, err, "people[2].role")
+		if now := p.show(v.ID); now.Confidential || now.ServiceID != p.cardiology.ID {
+			t.Errorf("changed all the same: %+v", now)
+		}
+	}
+	edited(visits.Edit{ServiceID: &p.private.ID, Confidential: new(false)}, p.private.ID, false)
+	edited(visits.Edit{ServiceID: &p.private.ID, Service: new("Youth")}, p.private.ID, false) // no other service
+	edited(visits.Edit{ServiceID: &p.cardiology.ID}, p.cardiology.ID, false)
+	if err := p.Withdraw(t.Context(), p.scheduler, v.ID, links[2].Invitation.ID); err != nil {
+		t.Fatal(err)
+	}
+	edited(visits.Edit{Service: new("adolescents")}, p.private.ID, true)
+	edited(visits.Edit{ServiceID: &p.cardiology.ID}, p.cardiology.ID, true) // what was kept from guardians stays so
+}
+
+// TestDeskEditsToConfidentialService: the page says that the visit would be confidential, and what is chosen then holds.
+func TestDeskEditsToConfidentialService(t *testing.T) {
+	p := newPractice(t)
+	d := newDeskOf(t, p.hospital)
+	d.Service = p.Service
+	r := d.signIn(auth.Scheduler)
+	q := p.request()
+	q.People[0].ContactID = p.secret.ID
+	v, links, err := p.Create(t.Context(), p.scheduler, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := "/desk/visits/" + v.ID + "/edit"
+	form := func(was, confidential string) url.Values {
+		return url.Values{"service": {"Adolescents"}, "was_service": {"Cardiology"}, "confidential": {confidential}, "was_confidential": {was}}
+	}
+	wantWords(t, r.get(page), "With another service whose visits are confidential, this visit becomes confidential too.")
+	w := r.post(page, form("no", "no"))
+	wantWords(t, w, "Parents and guardians get no message about a confidential visit")
+	for _, drawn := range []string{`name="was_confidential" value=""`, `<option value="yes" selected>`} {
+		if !strings.Contains(w.Body.String(), drawn) {
+			t.Errorf("the page lacks %s", drawn)
+		}
+	}
+	if w := r.post(page, form("", "yes")); w.Code != http.StatusUnprocessableEntity || p.show(v.ID).ServiceID != p.cardiology.ID {
+		t.Errorf("confidential, and the guardian is written to: %d", w.Code)
+	}
+	if w := r.post(page, form("", "no")); w.Code != http.StatusSeeOther || p.show(v.ID).ServiceID != p.private.ID || p.show(v.ID).Confidential {
+		t.Errorf("not confidential: %d %+v", w.Code, p.show(v.ID))
+	}
+	if _, err := p.Edit(t.Context(), p.scheduler, v.ID, visits.Edit{ServiceID: &p.cardiology.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Withdraw(t.Context(), p.scheduler, v.ID, links[2].Invitation.ID); err != nil {
+		t.Fatal(err)
+	}
+	if w := r.post(page, form("no", "no")); w.Code != http.StatusSeeOther || !p.show(v.ID).Confidential {
+		t.Errorf("by its service: %d %+v", w.Code, p.show(v.ID))
+	}
+}
+
 // TestMend: with another address a person gets another link; whoever has the old one gets in no more.
 func TestMend(t *testing.T) {
 	h := newHospital(t)

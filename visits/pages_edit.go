@@ -37,7 +37,15 @@ func (d *Desk) editForm(w http.ResponseWriter, r *http.Request) {
 
 // editFields are what the fields hold of a visit as it is.
 func editFields(v Visit) map[string]string {
-	return map[string]string{"service": v.Service, "confidential": map[bool]string{true: "yes", false: "no"}[v.Confidential], "clinician": v.ClinicianID}
+	return map[string]string{"service": v.Service, "confidential": yesNo(v.Confidential), "clinician": v.ClinicianID}
+}
+
+// yesNo is what a choice between yes and no holds.
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }
 
 // wasOf is what the fields of a form held when it was drawn, which comes along in hidden fields; what does not is as it is now. Only what differs from it is
@@ -147,7 +155,7 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var e Edit
-	if f.Confidential != (f.Was["confidential"] == "yes") {
+	if yesNo(f.Confidential) != f.Was["confidential"] {
 		e.Confidential = &f.Confidential
 	}
 	if f.Service != f.Was["service"] { // a service by its name; another name is none of those that the site knows
@@ -171,6 +179,10 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		f.Problems = editProblems(fields, d.pages.Words(r))
+		if e.Confidential == nil && f.Problems.Of("confidential") != "" {
+			// The service would make it so: the page says that, and whatever is chosen next is meant.
+			f.Confidential, f.Was["confidential"] = true, ""
+		}
 	case errors.As(err, &p) && p.Key == overlapKey:
 		f.Problems = web.Problems{{Field: "allow_overlap", Text: d.pages.Words(r).T("problem." + overlapKey)}}
 	default:
