@@ -33,14 +33,20 @@ func (s *Service) registerChanges(a *api.API) {
 		Visit string `path:"visit" doc:"The visit's id"`
 		IfRead
 		Body struct {
-			StartsAt     time.Time `json:"starts_at,omitempty" doc:"RFC 3339; whole seconds. Not there: as it is"`
-			Minutes      int       `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length. Not there: as it is"`
-			AllowOverlap bool      `json:"allow_overlap,omitempty" doc:"As in making a visit"`
+			StartsAt     *time.Time `json:"starts_at,omitempty" doc:"RFC 3339; whole seconds. Not there: as it is"`
+			Minutes      int        `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length. Not there: as it is"`
+			AllowOverlap bool       `json:"allow_overlap,omitempty" doc:"As in making a visit"`
 		}
 	}
 	api.Register(a, call("move-visit", http.MethodPatch, apiPath+"/{visit}", auth.VisitSchedule, http.StatusOK, "Move a visit or change its length; its links stay"),
 		func(ctx context.Context, in *moveInput) (*visitOutput, error) {
-			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, Move{StartsAt: in.Body.StartsAt, Minutes: in.Body.Minutes, AllowOverlap: in.Body.AllowOverlap, If: still(in.IfMatch)})
+			m := Move{Minutes: in.Body.Minutes, AllowOverlap: in.Body.AllowOverlap, If: still(in.IfMatch)}
+			if in.Body.StartsAt != nil {
+				if m.StartsAt = *in.Body.StartsAt; m.StartsAt.IsZero() { // which would be as it is
+					return nil, fault.Invalid("starts_at", "must be a time that visits can be at")
+				}
+			}
+			v, err := s.Move(ctx, web.Actor(ctx), in.Visit, m)
 			if err != nil {
 				return nil, err
 			}

@@ -34,6 +34,9 @@ func TestChangesOfWhatWasRead(t *testing.T) {
 		{"called off", http.MethodDelete, path, "", false},
 	} {
 		before := read()
+		for _, odd := range []string{"", " , ", "*," + before, before + `, *`} {
+			wantProblem(t, c.what+" if "+odd, f.do(c.method, c.path, c.body, bearer(f.key), ifMatch(odd)), http.StatusUnprocessableEntity, "not_valid")
+		}
 		wantProblem(t, c.what+" from an old page", f.do(c.method, c.path, c.body, bearer(f.key), ifMatch(`"old", W/"older"`)), http.StatusPreconditionFailed, "precondition_failed")
 		if now := read(); now != before {
 			t.Errorf("%s from an old page: it is another now", c.what)
@@ -45,6 +48,7 @@ func TestChangesOfWhatWasRead(t *testing.T) {
 		}
 		wantProblem(t, c.what+" again", f.do(c.method, c.path, c.body, bearer(f.key), ifMatch(before)), http.StatusPreconditionFailed, "precondition_failed")
 	}
+	wantProblem(t, "to no time", f.do(http.MethodPatch, path, `{"starts_at":"0001-01-01T00:00:00Z"}`, bearer(f.key)), http.StatusUnprocessableEntity, "not_valid")
 	wantProblem(t, "a series from one visit's page", f.do(http.MethodDelete, path+"?rest=true", "", bearer(f.key), ifMatch("*")), http.StatusUnprocessableEntity, "not_valid")
 	if r := f.do(http.MethodDelete, path, "", bearer(f.key), ifMatch("*")); r.StatusCode != http.StatusNoContent {
 		t.Errorf("whatever it is: %d %s", r.StatusCode, r.body)

@@ -63,7 +63,7 @@ func New(routes *web.Routes, version string, keyed *Idempotency) *API {
 		"GET " + describedAt + "-3.0.yaml": a.older("application/openapi+yaml", (*huma.OpenAPI).DowngradeYAML),
 	}
 	a.huma = humago.New(a.mux, config)
-	a.huma.UseMiddleware(a.narrowed)
+	a.huma.UseMiddleware(a.narrowed, a.conditioned)
 	return a
 }
 
@@ -78,6 +78,21 @@ func (a *API) narrowed(ctx huma.Context, next func(huma.Context)) {
 	}
 	if err != nil {
 		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "", &huma.ErrorDetail{Location: "query", Message: errNotOnce.Error()}) // whoever is gone gets nothing
+		return
+	}
+	next(ctx)
+}
+
+// conditioned refuses a request whose If-Match does not say which version is meant: it would change whatever is there.
+func (a *API) conditioned(ctx huma.Context, next func(huma.Context)) {
+	var lines []string
+	ctx.EachHeader(func(name, value string) {
+		if name == "If-Match" {
+			lines = append(lines, value)
+		}
+	})
+	if err := CheckIfMatch(lines); err != nil {
+		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "", &huma.ErrorDetail{Location: "If-Match", Message: err.Error()}) // whoever is gone gets nothing
 		return
 	}
 	next(ctx)

@@ -81,13 +81,14 @@ func (i *Idempotency) Sweep(ctx context.Context, q *jobs.Queue) error {
 // Handler puts this before a call that does one act (store.DB.Do); what the call looks up before, it does with store.Aside. Requests without a key go by.
 func (i *Idempotency) Handler(call http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := r.Header.Get(idempotencyHeader)
-		if key == "" {
+		sent := r.Header.Values(idempotencyHeader)
+		if len(sent) == 0 {
 			call.ServeHTTP(w, r)
 			return
 		}
 		// A string of structured fields (RFC 8941), with or without its quotation marks.
-		if key = strings.Trim(key, `"`); key == "" || len(key) > maxIdempotencyKey || len(r.Header.Values(idempotencyHeader)) > 1 {
+		key := strings.Trim(sent[0], `"`)
+		if key == "" || len(key) > maxIdempotencyKey || len(sent) > 1 {
 			web.Problem(w, r, fault.Invalid(idempotencyHeader, fmt.Sprintf("must be one string of at most %d characters", maxIdempotencyKey)))
 			return
 		}

@@ -104,10 +104,13 @@ func (c *clinic) call(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"id": %q, "link": %q}`, id, secret)
 }
 
+// noKey has send send no idempotency key, not even an empty one.
+const noKey = "none"
+
 // send sends a request of a program with an idempotency key. It returns nil where the process died.
 func (c *clinic) send(program, key, body string) (response *httptest.ResponseRecorder) {
 	r := httptest.NewRequestWithContext(web.WithActor(context.WithoutCancel(c.t.Context()), auth.Actor{Kind: auth.KindKey, ID: program, Role: auth.Program}), http.MethodPost, "/things", strings.NewReader(body))
-	if key != "" {
+	if key != noKey {
 		r.Header.Set("Idempotency-Key", key)
 	}
 	defer func() {
@@ -151,7 +154,7 @@ func TestSentAgain(t *testing.T) {
 	if other := c.send("a program", "one", `{"other": 1}`); other.Code != http.StatusUnprocessableEntity || strings.Contains(other.Body.String(), secret) {
 		t.Errorf("another request: %d %s", other.Code, other.Body)
 	}
-	for _, odd := range []string{strings.Repeat("x", 256), `""`} {
+	for _, odd := range []string{strings.Repeat("x", 256), `""`, ""} {
 		if a := c.send("a program", odd, "{}"); a.Code != http.StatusUnprocessableEntity {
 			t.Errorf("a key of %d: %d", len(odd), a.Code)
 		}
@@ -161,8 +164,8 @@ func TestSentAgain(t *testing.T) {
 	}
 	c.send("another program", "one", "{}")
 	c.send("a program", "two", "{}")
-	c.send("a program", "", "{}")
-	c.send("a program", "", "{}")
+	c.send("a program", noKey, "{}")
+	c.send("a program", noKey, "{}")
 	if c.things() != 5 || c.kept() != 3 {
 		t.Errorf("%d things, %d answers", c.things(), c.kept())
 	}

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"housecall/platform/web"
@@ -32,6 +34,23 @@ func IfMatch(header, etag string) error {
 		}
 	}
 	return Unmet()
+}
+
+// errTags says what an If-Match must be.
+var errTags = errors.New("expected an ETag, or * alone")
+
+// CheckIfMatch refuses lines of an If-Match that name no version, as where a program has not filled its variable, or any version besides some. No lines are right.
+func CheckIfMatch(lines []string) error {
+	var tags []string
+	for one := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			tags = append(tags, one)
+		}
+	}
+	if len(lines) > 0 && len(tags) == 0 || len(tags) > 1 && slices.Contains(tags, "*") {
+		return errTags
+	}
+	return nil
 }
 
 // Unmet says that a thing is not as the caller has read it.
