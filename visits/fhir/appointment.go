@@ -182,6 +182,9 @@ func times(a fhir.Appointment) (starts time.Time, minutes int, err error) {
 	if starts, err = time.Parse(time.RFC3339, *a.Start); err != nil {
 		return starts, 0, refused("Appointment.start", "must be an instant as in 2026-11-24T09:00:00Z")
 	}
+	if starts.IsZero() { // which to the service is none
+		return starts, 0, refused("Appointment.start", "must be a time that visits can be at")
+	}
 	if a.MinutesDuration != nil {
 		minutes = *a.MinutesDuration
 	}
@@ -251,13 +254,21 @@ func (t serviceType) isOf(v visits.Visit) bool {
 func (s *Server) book(ctx context.Context, r *visits.Request, t serviceType) (sites.Service, error) {
 	r.Service, r.ServiceID = t.text, t.id
 	service, err := s.Visits.ServiceOf(ctx, *r, t.names...)
-	if service.ID == "" {
-		r.Service = t.words
-	} else {
+	switch {
+	case err != nil:
+		return service, err
+	case service.ID != "":
 		r.ServiceID = service.ID
+	case t.words == "" && (t.id != "" || len(t.names) > 0):
+		return service, refused("Appointment.serviceType", "names no service of this site, and has no text or display that could stand for one")
+	default:
+		r.Service = t.words
 	}
-	return service, err
+	return service, nil
 }
+
+// errDeclined says that everybody who takes part has a link, so that nobody is who will not come.
+var errDeclined = errors.New("must not have declined: who takes part is invited, and who declined is not kept here. Leave them out")
 
 // invite adds a participant to a request. Errors say what is wrong with them.
 func (s *Server) invite(r *visits.Request, p fhir.AppointmentParticipant) error {
@@ -266,6 +277,9 @@ func (s *Server) invite(r *visits.Request, p fhir.AppointmentParticipant) error 
 	}
 	if p.Actor == nil {
 		return errors.New("must have an actor")
+	}
+	if p.Status == fhir.ParticipationStatusDeclined {
+		return errDeclined
 	}
 	role, lead := s.roleOf(p)
 	person := visits.Person{Name: phi.Text(text(p.Actor.Display)), Role: role}
@@ -353,6 +367,9 @@ func (s *Server) judge(v visits.Visit, a fhir.Appointment, version string) error
 	}
 	if isRestricted(a) && !v.Confidential {
 		return refused("Appointment.meta.security", "cannot be changed here")
+	}
+	if n := slices.IndexFunc(a.Participant, func(p fhir.AppointmentParticipant) bool { return p.Status == fhir.ParticipationStatusDeclined }); n >= 0 {
+		return refused(fmt.Sprintf("Appointment.participant[%d]", n), "cannot decline here: withdraw their invitation by the JSON API")
 	}
 	if !slices.Equal(s.actors(a), s.actors(now)) {
 		return refused("Appointment.participant", "cannot be changed here")

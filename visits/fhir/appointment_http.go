@@ -31,7 +31,10 @@ func (s *Server) createAppointment(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	unless := r.Header.Get("If-None-Exist")
+	unless, err := unlessThere(r)
+	if err != nil {
+		return reply{}, err
+	}
 	if unless != "" {
 		identifier, err := s.onlyIdentifier(unless)
 		if err != nil {

@@ -52,8 +52,16 @@ func TestAppointment(t *testing.T) {
 	if a := h.do("PUT", at, moved, "If-Match", `W/"0"`); a.status != http.StatusPreconditionFailed {
 		t.Errorf("another version: %d", a.status)
 	}
-	if a := h.do("PUT", at, moved, "If-Match", `0`); a.status != http.StatusBadRequest {
-		t.Errorf("no version: %d", a.status)
+	for _, odd := range []string{`0`, ``, `*,` + read.header.Get("ETag"), read.header.Get("ETag") + `,*`} {
+		if a := h.do("PUT", at, moved, "If-Match", odd); a.status != http.StatusBadRequest {
+			t.Errorf("if %q: %d", odd, a.status)
+		}
+	}
+	if a := h.do("PUT", at, strings.Replace(string(read.body), `"start":"`+tomorrow().Format(time.RFC3339), `"start":"0001-01-01T00:00:00Z`, 1)); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("to no time: %d %s", a.status, a.body)
+	}
+	if a := h.do("PUT", at, strings.Replace(moved, `"status":"accepted"`, `"status":"declined"`, 1)); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Appointment.participant[0]" {
+		t.Errorf("who declines: %d %s", a.status, a.body)
 	}
 	now := h.want(h.do("PUT", at, moved, "If-Match", read.header.Get("ETag")), http.StatusOK)
 	if now.text("start") != later.Format(time.RFC3339) || now.header.Get("ETag") == read.header.Get("ETag") {
@@ -128,7 +136,7 @@ func TestAppointmentOnce(t *testing.T) {
 	if string(again.body) != string(first.body) || again.header.Get("ETag") != first.header.Get("ETag") || again.header.Get("Location") != first.header.Get("Location") || again.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("sent again with its key: %v %s", again.header, again.body)
 	}
-	for _, odd := range []string{"identifier=B-1", "patient=" + patient.text("id"), "identifier=urn:other|B-1"} {
+	for _, odd := range []string{"", "identifier=B-1", "patient=" + patient.text("id"), "identifier=urn:other|B-1"} {
 		if a := h.do("POST", "Appointment", body, "If-None-Exist", odd); a.status != http.StatusBadRequest {
 			t.Errorf("If-None-Exist %s: %d", odd, a.status)
 		}
@@ -158,6 +166,10 @@ func TestAppointmentRefused(t *testing.T) {
 		if a := h.do("POST", "Appointment", changed); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != what {
 			t.Errorf("%s: %d %s", what, a.status, a.body)
 		}
+	}
+	at := strings.LastIndex(body, `"accepted"`) // of the guardian
+	if a := h.do("POST", "Appointment", body[:at]+strings.Replace(body[at:], "accepted", "declined", 1)); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Appointment.participant[2]" {
+		t.Errorf("who declined is invited: %d %s", a.status, a.body)
 	}
 	crowd := strings.Replace(body, `"participant":[`, `"participant":[`+strings.Repeat(`{"actor":{"reference":"Practitioner/`+store.NewID()+`"},"status":"accepted"},`, 8), 1)
 	if a := h.do("POST", "Appointment", crowd); a.status != http.StatusUnprocessableEntity || a.count("issue") != 1 || a.text("issue", 0, "diagnostics") != "must be 10 at most" {
@@ -213,6 +225,13 @@ func TestAppointmentOfService(t *testing.T) {
 		moved := strings.ReplaceAll(strings.Replace(asked, `"resourceType"`, `"id":"`+v.ID+`","resourceType"`, 1), starts.Format("2006-01-02T15"), starts.Add(time.Hour).Format("2006-01-02T15"))
 		if a := h.do("PUT", "Appointment/"+v.ID, moved); a.status != http.StatusOK {
 			t.Errorf("%s moved: %d %s", one.said, a.status, a.body)
+		}
+	}
+	unknown := `{"coding":[{"system":"` + h.URL() + fhir.Path + `/CodeSystem/service","code":"` + store.NewID() + `"}]}`
+	for _, said := range []string{`{"coding":[{"system":"urn:other","code":"1"}]}`, unknown} {
+		a := h.do("POST", "Appointment", strings.Replace(body, `{"text":"Cardiology"}`, said, 1))
+		if a.status != http.StatusUnprocessableEntity || !strings.HasPrefix(a.text("issue", 0, "diagnostics"), "names no service of this site") {
+			t.Errorf("%s: %d %s", said, a.status, a.body)
 		}
 	}
 	for _, said := range []string{`{"coding":[{"system":"urn:other","code":"1"}]}`, `{"coding":[{"system":"` + h.URL() + fhir.Path + `/CodeSystem/service","code":"` + store.NewID() + `","display":"Sleep clinic"}]}`} {

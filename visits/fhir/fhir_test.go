@@ -39,6 +39,11 @@ func TestFormats(t *testing.T) {
 			t.Errorf("_format=%s: %d", format, a.status)
 		}
 	}
+	for format, want := range map[string]int{"json": 200, "application/fhir+json": 200, "xml": 406, "application/fhir+xml": 406} {
+		if a := h.find("Practitioner", url.Values{"name": {"nobody"}, "_format": {format}}); a.status != want {
+			t.Errorf("_format=%s in the body: %d", format, a.status)
+		}
+	}
 	for accept, want := range map[string]int{"": 200, "*/*": 200, "application/fhir+xml": 406, "application/fhir+xml, application/json;q=0.5": 200, "application/json;q=0": 406, "text/html": 406} {
 		if a := h.do("GET", "metadata", "", "Accept", accept); a.status != want {
 			t.Errorf("Accept %q: %d", accept, a.status)
@@ -163,7 +168,8 @@ func TestSearchesForPatients(t *testing.T) {
 			t.Errorf("%v: %d", odd, a.status)
 		}
 	}
-	if a := h.find("Patient", url.Values{"name": {"wanted"}, "odd": {"1"}}, "Prefer", `handling="lenient"`); a.status != http.StatusOK || a.count("entry") != 2 {
+	a := h.find("Patient", url.Values{"name": {"wanted"}, "odd": {"1"}, "birthdate": {""}, "Canary Patientname": {"1"}}, "Prefer", `handling="lenient"`)
+	if a.status != http.StatusOK || a.count("entry") != 2 || !strings.HasSuffix(a.text("entry", 1, "resource", "issue", 0, "diagnostics"), "left out: birthdate, odd, 1 more.") {
 		t.Errorf("lenient: %d %s", a.status, a.body)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
 
+	"housecall/platform/api"
 	"housecall/platform/fault"
 	"housecall/platform/web"
 )
@@ -32,7 +33,7 @@ type handler func(*http.Request) (reply, error)
 func (s *Server) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !takesJSON(r) {
-			web.Problem(w, r, &web.Fault{Code: "not_acceptable", Status: http.StatusNotAcceptable, Title: "Not acceptable", Detail: "The only format is application/fhir+json."})
+			web.Problem(w, r, notAcceptable())
 			return
 		}
 		out, err := h(r)
@@ -61,13 +62,24 @@ func (s *Server) serve(h handler) http.Handler {
 	})
 }
 
+func notAcceptable() error {
+	return &web.Fault{Code: "not_acceptable", Status: http.StatusNotAcceptable, Title: "Not acceptable", Detail: "The only format is application/fhir+json."}
+}
+
+// formats are what the one format there is can be called.
+var formats = []string{"json", "application/json", "application/fhir+json"}
+
+// isJSON says whether a _format is the one there is.
+func isJSON(format string) bool {
+	// A plus in an address is a blank where nobody has escaped it.
+	kind, _, _ := strings.Cut(strings.ReplaceAll(format, " ", "+"), ";")
+	return slices.Contains(formats, kind)
+}
+
 // takesJSON says whether the caller takes the one format there is: http://hl7.org/fhir/R4/http.html#mime-type.
 func takesJSON(r *http.Request) bool {
-	known := []string{"json", "application/json", "application/fhir+json", "*/*", "application/*"}
 	if format := r.URL.Query().Get("_format"); format != "" {
-		// A plus in an address is a blank where nobody has escaped it.
-		kind, _, _ := strings.Cut(strings.ReplaceAll(format, " ", "+"), ";")
-		return slices.Contains(known[:3], kind)
+		return isJSON(format)
 	}
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if accept == "" {
@@ -75,7 +87,7 @@ func takesJSON(r *http.Request) bool {
 	}
 	for one := range strings.SplitSeq(accept, ",") {
 		kind, parameters, err := mime.ParseMediaType(one)
-		if err == nil && slices.Contains(known, kind) && parameters["q"] != "0" {
+		if err == nil && (slices.Contains(formats, kind) || kind == "*/*" || kind == "application/*") && parameters["q"] != "0" {
 			return true
 		}
 	}
@@ -130,7 +142,10 @@ func replaces(r *http.Request, id *string, at string) (string, error) {
 	if text(id) != at {
 		return "", malformed("The id must be that of the address.")
 	}
-	tag := r.Header.Get("If-Match")
+	if err := api.CheckIfMatch(r.Header.Values("If-Match")); err != nil {
+		return "", malformed("If-Match: " + err.Error() + ".")
+	}
+	tag := strings.Join(r.Header.Values("If-Match"), ",")
 	if tag == "" || tag == "*" {
 		return "", nil
 	}
@@ -219,6 +234,15 @@ func elementOf(field string) string {
 		}
 	}
 	return ""
+}
+
+// unlessThere is what an If-None-Exist says; empty: there is none.
+func unlessThere(r *http.Request) (string, error) {
+	all := r.Header.Values("If-None-Exist")
+	if len(all) > 1 || len(all) == 1 && all[0] == "" {
+		return "", malformed("If-None-Exist must be there once, with what it is about.")
+	}
+	return r.Header.Get("If-None-Exist"), nil
 }
 
 // marshal is a resource as it is sent.

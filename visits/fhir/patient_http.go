@@ -40,7 +40,10 @@ func (s *Server) createPatient(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	unless := r.Header.Get("If-None-Exist")
+	unless, err := unlessThere(r)
+	if err != nil {
+		return reply{}, err
+	}
 	if unless != "" {
 		values, err := url.ParseQuery(strings.TrimPrefix(unless, "?"))
 		if err != nil || len(values) != 1 || len(values["identifier"]) != 1 {

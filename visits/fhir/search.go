@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +68,7 @@ type query struct {
 	count  int
 	cursor string // of the page; empty: the first
 
-	ignored bool // something was asked for that the search takes no notice of
+	ignored []string // names of parameters that the search takes no notice of
 }
 
 func (q query) get(name string) string { return q.values.Get(name) }
@@ -94,13 +95,15 @@ func (s *Server) query(r *http.Request, kind string) (query, error) {
 			q.count = min(n, maxCount)
 		case name == "_cursor":
 			q.cursor = values[0]
+		case name == "_format" && slices.ContainsFunc(values, func(v string) bool { return v != "" && !isJSON(v) }):
+			return query{}, notAcceptable()
 		case name == "_format" || name == "_pretty": // of the answer, not of what is searched for
 		case at < 0 || slices.Contains(values, ""):
 			// Without it the search would find more than was meant, perhaps other people's visits.
 			if !lenient {
 				return query{}, malformed("There is a parameter without a value, or one that " + kind + " cannot be searched by. /metadata says which there are. With Prefer: handling=lenient they are left out.")
 			}
-			q.ignored = true
+			q.ignored = append(q.ignored, name)
 		case known[at].private && r.URL.Query().Has(name):
 			return query{}, malformed("Search by " + name + " with POST " + Path + "/" + kind + "/_search, for addresses are written into logs.")
 		case len(values) > 1 && known[at].kind != fhir.SearchParamTypeDate && known[at].kind != fhir.SearchParamTypeString:
@@ -116,14 +119,28 @@ func (s *Server) query(r *http.Request, kind string) (query, error) {
 
 // bundle is what was found. next is the cursor of the next page; empty: this is the last.
 func (s *Server) bundle(q query, entries []fhir.BundleEntry, next string) reply {
-	if q.ignored {
-		entries = append(entries, told(fhir.IssueTypeNotSupported, "There was a parameter that was left out, so this may be more than was asked for. The self link says what counted."))
+	if len(q.ignored) > 0 {
+		entries = append(entries, told(fhir.IssueTypeNotSupported, "This may be more than was asked for, for some of it was left out: "+q.leftOut()+"."))
 	}
 	b := fhir.Bundle{Type: fhir.BundleTypeSearchset, Entry: entries, Link: []fhir.BundleLink{{Relation: "self", Url: s.pageURL(q, q.cursor)}}}
 	if next != "" {
 		b.Link = append(b.Link, fhir.BundleLink{Relation: "next", Url: s.pageURL(q, next)})
 	}
 	return reply{resource: marshal(b)}
+}
+
+// parameterName is what a parameter can be called: anything else may say who somebody is.
+var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.:-]{0,63}$`)
+
+// leftOut are the names of what the search takes no notice of. The self link does not do, for it has nothing private.
+func (q query) leftOut() string {
+	const most = 20
+	named := slices.DeleteFunc(slices.Sorted(slices.Values(q.ignored)), func(name string) bool { return !parameterName.MatchString(name) })
+	named = named[:min(len(named), most)]
+	if more := len(q.ignored) - len(named); more > 0 {
+		named = append(named, strconv.Itoa(more)+" more")
+	}
+	return strings.Join(named, ", ")
 }
 
 // pageURL is the address of a page of what is searched for, without what is private.
