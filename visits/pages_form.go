@@ -28,6 +28,7 @@ type visitForm struct {
 	ZoneView              zoneView // of the time zone that Date and Time are in
 	Clinician             string
 	Clinicians            []string // that may be chosen
+	Stranger              bool     // the visit is made although no account has the clinician's name
 	AskBirthDate          bool
 	Day, Month, Year      string // of the patient's birth
 	More                  []morePerson
@@ -50,6 +51,8 @@ type visitForm struct {
 	own  *words.Words   // the reader's
 	zone *time.Location // of the site
 	at   []string       // the field of each person of the request
+
+	unknown bool // clinicians have accounts, and none has the name that was typed
 }
 
 // morePerson is a row for one more person; rows without a name are left out.
@@ -182,6 +185,7 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 	if err != nil {
 		return service, err
 	}
+	some := len(all) > 0
 	all = slices.DeleteFunc(all, func(p staff.Colleague) bool { return !strings.EqualFold(p.Name.Reveal(), f.Clinician) })
 	chosen := slices.ContainsFunc(all, func(p staff.Colleague) bool { return p.ID == f.ClinicianID })
 	switch {
@@ -189,7 +193,7 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 	case len(all) == 1:
 		f.ClinicianID = all[0].ID
 	default:
-		f.ClinicianID = ""
+		f.ClinicianID, f.unknown = "", some && len(all) == 0 && f.Clinician != ""
 		if len(all) > 1 {
 			f.wrong("clinician", "clinician.several")
 		}
@@ -218,6 +222,7 @@ func readVisitForm(v url.Values) visitForm {
 		ClinicianID: get("clinician_id"), ServiceID: get("service_id"), SiteID: get("site_id"), AllowOverlap: v.Has("allow_overlap"),
 		patientPart: readPatientPart(v), interpreterPart: readInterpreterPart(v), repeatPart: readRepeatPart(v),
 	}
+	f.Stranger = f.Clinician != "" && get("stranger") == f.Clinician // of another name it is asked anew
 	at := func(name string, i int) string {
 		if all := v[name]; i < len(all) {
 			return strings.TrimSpace(all[i])
@@ -253,6 +258,9 @@ func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service)
 		if p.typed == "" && (p.field != "patient" || f.PatientID == "") {
 			f.wrong(p.field, p.field+".empty")
 		}
+	}
+	if f.unknown && !f.Stranger { // mistyped, it would stand in nobody's queue
+		f.wrong("stranger", "clinician.unknown")
 	}
 	confidential := f.confidential(service)
 	r.Confidential = &confidential
@@ -313,6 +321,7 @@ func (f *visitForm) people(r *Request, fresh *people.Patient) {
 }
 
 func (f *visitForm) readStart(zone *time.Location) time.Time {
+	others := len(f.Problems)
 	day, dayErr := time.Parse(fieldDay, f.Date)
 	switch {
 	case f.Date == "":
@@ -327,7 +336,7 @@ func (f *visitForm) readStart(zone *time.Location) time.Time {
 	case clockErr != nil:
 		f.wrong("time", "time.odd")
 	}
-	if len(f.Problems) > 0 {
+	if len(f.Problems) > others {
 		return time.Time{}
 	}
 	at, exists, err := instant(f.Date, f.Time, zone)

@@ -77,6 +77,7 @@ func TestDeskInTheTimeOfTheSite(t *testing.T) {
 	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
 	form := goodForm()
 	form.Set("site_id", tokyo.ID)
+	form.Set("stranger", canaryClinician)
 	wantWords(t, r.get("/desk/new"), "Example Children's Hospital, New York time", "Tokyo, Tokyo time", "Date and time are those of the site.")
 	w := r.post("/desk/new", form)
 	if w.Code != http.StatusSeeOther {

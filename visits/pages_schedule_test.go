@@ -10,6 +10,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/sites"
+	"housecall/platform/staff"
 	"housecall/visits"
 )
 
@@ -216,4 +217,49 @@ func TestDeskScheduleByService(t *testing.T) {
 		t.Errorf("rows %s", got)
 	}
 	wantWords(t, page, "Heart clinic")
+}
+
+// TestDeskAsksAboutAStranger: where clinicians have accounts, a name that none of them has may be mistyped. It is asked once, and of another name anew.
+func TestDeskAsksAboutAStranger(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	const asks, box = "Nobody here has an account of this name", `name="stranger" value="Sample Nobody"`
+	form := goodForm()
+	form.Set("clinician", "Sample Nobody")
+	asked := r.post("/desk/new", form)
+	if asked.Code != http.StatusUnprocessableEntity || !strings.Contains(asked.Body.String(), box) {
+		t.Errorf("%d %s", asked.Code, words(asked))
+	}
+	wantWords(t, asked, asks, "Make the visit all the same")
+
+	form.Set("stranger", "Sample Nobody")
+	form.Set("minutes", "many")
+	if w := r.post("/desk/new", form); !strings.Contains(w.Body.String(), box+" checked") || strings.Contains(words(w), asks) {
+		t.Errorf("the answer is lost: %s", words(w))
+	}
+	form.Set("minutes", "30")
+	form.Set("clinician", "Sample Somebody")
+	wantWords(t, r.post("/desk/new", form), asks)
+	form.Set("clinician", "Sample Nobody")
+	w := r.post("/desk/new", form)
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, words(w))
+	}
+	if v := p.show(strings.Split(w.Header().Get("Location"), "/")[3]); v.ClinicianID != "" {
+		t.Errorf("led by %s", v.ClinicianID)
+	}
+}
+
+// TestDeskWhereTwoHaveTheName: that two clinicians have the name that was typed is all that is said to be wrong.
+func TestDeskWhereTwoHaveTheName(t *testing.T) {
+	p := newPractice(t)
+	if _, err := p.colleagues.Create(t.Context(), auth.Operator(), staff.NewAccount{Name: p.doctor.Name, Email: "namesake@example.org", Password: "four words in a row", Role: auth.Clinician}); err != nil {
+		t.Fatal(err)
+	}
+	form := goodForm()
+	form.Set("clinician", p.doctor.Name.Reveal())
+	w := newDeskOf(t, p.hospital).signIn(auth.Scheduler).post("/desk/new", form)
+	if wantWords(t, w, "Two people here have this name."); strings.Contains(words(w), "Enter the date of the visit") || strings.Contains(words(w), "Nobody here") {
+		t.Errorf("more is wrong: %s", words(w))
+	}
 }
