@@ -20,11 +20,11 @@ import (
 )
 
 // NewVisitNote is the button on a patient's page that begins a visit with them, for whoever may plan one.
-func NewVisitNote(actor auth.Actor, patient string, own *words.Words) (note people.Note) {
+func NewVisitNote(_ context.Context, actor auth.Actor, patient string, own *words.Words) (note people.Note, _ error) {
 	if actor.May(auth.VisitSchedule) {
 		note = people.Note{Button: own.T("desk.new.title"), Path: DeskPath + "/new?" + url.Values{"patient_id": {patient}}.Encode()}
 	}
-	return note
+	return note, nil
 }
 
 // patientPart is the part of the form for a new visit that says for whom it is: a patient whom the hospital knows, or else a new one.

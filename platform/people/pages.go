@@ -1,6 +1,7 @@
 package people
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"net/http"
@@ -32,14 +33,14 @@ func Links() []web.Link { return []web.Link{{Path: Path, Words: "patients.nav", 
 type Desk struct {
 	service *Service
 	pages   *web.Pages
-	notes   []func(auth.Actor, string, *words.Words) Note
+	notes   []func(context.Context, auth.Actor, string, *words.Words) (Note, error)
 }
 
-// Note is a button of another part on a patient's page. No path: there is none.
-type Note struct{ Button, Path string }
+// Note is what another part says on a patient's page, with a button that leads to more of it. No path: it says nothing.
+type Note struct{ Text, Button, Path string }
 
 // Note has a patient's page show what another part has of the patient for whoever reads it. Call it before the pages are open.
-func (d *Desk) Note(note func(actor auth.Actor, patient string, own *words.Words) Note) {
+func (d *Desk) Note(note func(ctx context.Context, actor auth.Actor, patient string, own *words.Words) (Note, error)) {
 	d.notes = append(d.notes, note)
 }
 
@@ -186,7 +187,12 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 	}
 	view := patientView{foundLine: line, Site: site.Name, Contacts: contacts, NoneQuiet: len(p.Recipients(true)) == 0, MayWrite: d.may(r), Edit: line.Path + "/edit"}
 	for _, note := range d.notes {
-		if n := note(web.Actor(r.Context()), p.ID, own); n.Path != "" {
+		n, err := note(r.Context(), web.Actor(r.Context()), p.ID, own)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		if n.Path != "" {
 			view.Notes = append(view.Notes, n)
 		}
 	}

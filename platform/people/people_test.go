@@ -278,6 +278,7 @@ func TestWhoSawWhom(t *testing.T) {
 		"patient.create":  func(a auth.Actor) error { _, err := d.Create(ctx, a, whole()); return err },
 		"patient.update":  func(a auth.Actor) error { _, err := d.Update(ctx, a, made); return err },
 		"patient.compare": func(a auth.Actor) error { _, err := d.Doubts(ctx, a, made); return err },
+		"patient.list":    func(a auth.Actor) error { _, err := d.ListOf(ctx, a, []string{made.ID}); return err },
 		"patient.read":    func(a auth.Actor) error { _, err := d.Show(ctx, a, made.ID); return err },
 		"patient.search":  func(a auth.Actor) error { _, err := d.Search(ctx, a, "canary"); return err },
 	}
@@ -285,13 +286,16 @@ func TestWhoSawWhom(t *testing.T) {
 		if err := act(clinician); !errors.Is(err, fault.NotAllowed) {
 			t.Errorf("%s by a clinician: %v", action, err)
 		}
-		reads := action == "patient.read" || action == "patient.search"
+		reads := slices.Contains([]string{"patient.list", "patient.read", "patient.search"}, action)
 		if err := act(coordinator); reads != (err == nil) {
 			t.Errorf("%s by a coordinator: %v", action, err)
 		}
 		if n, want := d.rows(t, `action = ? AND outcome = 'refused'`, action), map[bool]int{true: 1, false: 2}[reads]; n != want {
 			t.Errorf("%d refusals of %s, want %d", n, action, want)
 		}
+	}
+	if n := d.rows(t, `action = 'patient.list' AND detail = 'patients 1' AND outcome = 'allowed' AND actor_id = ?`, coordinator.ID); n != 1 {
+		t.Errorf("%d rows of a list", n)
 	}
 	for _, id := range []string{"", "Canary Patientname", store.NewID()} {
 		if _, err := d.Show(ctx, scheduler, id); !errors.Is(err, fault.NotFound) {

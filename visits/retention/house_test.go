@@ -62,7 +62,8 @@ type house struct {
 	clock time.Time
 	front http.Handler
 	words *words.Words
-	start func() // the server, another time
+	asked [][]store.Subject // whose names were asked for
+	start func()            // the server, another time
 }
 
 func newHouse(t *testing.T) *house {
@@ -106,7 +107,7 @@ func newHouse(t *testing.T) *house {
 	}
 	config := retention.Config{DB: h.db, Jobs: h.jobs, Policy: policy, Pages: pages, Vault: ring.Staff(), Zone: time.UTC, Now: clock,
 		Sites:  hospital{sites.Site{ID: h.site, Name: "Main campus", Calendar: sites.Calendar{Zone: time.UTC}}},
-		Exists: h.exists,
+		Exists: h.exists, Named: h.named,
 		Forgets: map[string][]retention.Forget{
 			retention.KindVisits:   {emergency.Forget(outbox, "visit"), after.Forget, figures.Forget, messages, visits.Forget},
 			retention.KindPatients: {emergency.Forget(outbox, "patient"), people.Forget},
@@ -144,6 +145,18 @@ func (h *house) exists(ctx context.Context, about store.Subject) error {
 	}
 	var one int
 	return h.db.QueryRowContext(ctx, `SELECT 1 FROM visits WHERE id = ?`, about.ID).Scan(&one)
+}
+
+// named calls who is held, and keeps what it was asked for.
+func (h *house) named(_ context.Context, _ auth.Actor, all []store.Subject, _ *words.Words) (map[store.Subject]retention.Named, error) {
+	h.asked = append(h.asked, all)
+	names := map[store.Subject]retention.Named{}
+	for _, about := range all {
+		if about.Kind == "patient" {
+			names[about] = retention.Named{Name: "Robin Example", More: "31 May 2012"}
+		}
+	}
+	return names, nil
 }
 
 // visit is a row with something of it in every table that has anything of visits.

@@ -29,9 +29,12 @@ func (s *Service) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST "+Path, write, s.set)
 	routes.HandleFunc("POST "+Path+"/holds", write, s.hold)
 	routes.HandleFunc("POST "+Path+"/release", write, s.release)
-	routes.HandleFunc("GET "+Path+"/visits/{visit}", write, s.visitPage)
-	routes.HandleFunc("POST "+Path+"/visits/{visit}", write, s.holdVisit)
-	routes.HandleFunc("POST "+Path+"/visits/{visit}/release", write, s.releaseVisit)
+	for _, kind := range []string{"visit", "patient"} {
+		one := Path + "/" + kind + "s/{" + kind + "}"
+		routes.HandleFunc("GET "+one, write, s.onePage(kind))
+		routes.HandleFunc("POST "+one, write, s.holdOne(kind))
+		routes.HandleFunc("POST "+one+"/release", write, s.releaseOne(kind))
+	}
 }
 
 // kindView is a kind with its field.
@@ -50,6 +53,8 @@ type siteLink struct {
 
 type holdView struct {
 	Kind, ID, Path string
+	Name, More     string // as people know it; no name: the reader may not see it, or it is gone
+	Tail           string // the end of its id, then
 	Reason, Since  string
 }
 
@@ -160,12 +165,18 @@ func (s *Service) view(r *http.Request, site string, in typedIn) (v pageView, er
 
 func (s *Service) holdViews(r *http.Request, own *words.Words) (all []holdView, err error) {
 	holds, err := s.Holds(r.Context(), web.Actor(r.Context()))
+	if err != nil || len(holds) == 0 {
+		return nil, err
+	}
+	subjects := make([]store.Subject, len(holds))
+	for i, h := range holds {
+		subjects[i] = h.About
+	}
+	names, err := s.config.Named(r.Context(), web.Actor(r.Context()), subjects, own)
 	for _, h := range holds {
-		path := "/desk/visits/"
-		if h.About.Kind == "patient" {
-			path = "/desk/patients/"
-		}
-		all = append(all, holdView{Kind: h.About.Kind, ID: h.About.ID, Path: path + h.About.ID, Reason: h.Reason.Reveal(), Since: own.Date(h.At.In(s.config.Zone))})
+		named := names[h.About]
+		all = append(all, holdView{Kind: h.About.Kind, ID: h.About.ID, Path: pageOf(h.About), Name: named.Name.Reveal(), More: named.More.Reveal(), Tail: "…" + h.About.ID[len(h.About.ID)-12:],
+			Reason: h.Reason.Reveal(), Since: own.Date(h.At.In(s.config.Zone))})
 	}
 	return all, err
 }
@@ -224,7 +235,7 @@ func (s *Service) set(w http.ResponseWriter, r *http.Request) {
 	for _, k := range Kinds() {
 		for _, f := range fields {
 			if f.Field == k.Name {
-				in.problems = append(in.problems, web.FieldProblem{Field: k.Name, Text: own.T("retention.wrong.days", "least", k.Least)})
+				in.problems = append(in.problems, web.FieldProblem{Field: k.Name, Text: own.T("retention.wrong.days", "field", own.T("retention.kind."+k.Name), "least", k.Least)})
 			}
 		}
 	}

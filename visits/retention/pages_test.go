@@ -10,6 +10,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/retention"
@@ -161,5 +162,64 @@ func TestPage(t *testing.T) {
 		if code, _ := ask("POST", retention.Path+"/release", url.Values{"kind": {"visit"}, "id": {v.id}}); code != http.StatusSeeOther {
 			t.Errorf("release: %d", code)
 		}
+	}
+}
+
+// TestHoldOfAPatient: a patient is held, and let go, from a page that their own leads to, and the list of what is held names them.
+func TestHoldOfAPatient(t *testing.T) {
+	h := newHouse(t)
+	v := h.add(t, visits.Ended, 400*day)
+	path := retention.Path + "/patients/" + v.patient
+	note := func(role auth.Role) people.Note {
+		t.Helper()
+		note, err := h.PatientNote(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role}, v.patient, h.words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return note
+	}
+	if n := note(auth.Scheduler); n != (people.Note{}) {
+		t.Errorf("a scheduler is told %+v", n)
+	}
+	if n := note(auth.Admin); n.Text != "" || n.Path != path || n.Button != "Hold it from deletion" {
+		t.Errorf("before they are held: %+v", n)
+	}
+	if code, page := h.ask(t, "GET", path, nil); code != 200 || !strings.Contains(page, "Hold this patient from deletion") || !strings.Contains(page, `href="/desk/patients/`+v.patient+`"`) {
+		t.Errorf("its page: %d %s", code, page)
+	}
+	if code, _ := h.ask(t, "POST", path, url.Values{"reason": {"Case 7"}}); code != http.StatusSeeOther {
+		t.Errorf("held: %d", code)
+	}
+	if err := h.Hold(t.Context(), admin, store.About("visit", v.id), "Case 8"); err != nil {
+		t.Fatal(err)
+	}
+	if n := note(auth.Admin); !strings.HasPrefix(n.Text, "All visits of the patient are held since 28 November 2026") || n.Button != "Why it is held, or let it go" {
+		t.Errorf("while they are held: %+v", n)
+	}
+	_, page := h.ask(t, "GET", retention.Path, nil)
+	for _, want := range []string{`<a href="/desk/patients/` + v.patient + `"><bdi>Robin Example</bdi></a>`, "31 May 2012", `<a href="/desk/visits/` + v.id + `"><bdi dir="ltr">…` + v.id[len(v.id)-12:] + `</bdi></a>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the list of what is held lacks %s", want)
+		}
+	}
+	if len(h.asked) != 1 || len(h.asked[0]) != 2 {
+		t.Errorf("names were asked for by %v: want all at once", h.asked)
+	}
+	if code, _ := h.ask(t, "POST", path+"/release", nil); code != http.StatusSeeOther {
+		t.Errorf("let go: %d", code)
+	}
+	if n := note(auth.Admin); n.Text != "" {
+		t.Errorf("afterwards: %+v", n)
+	}
+}
+
+// TestWrongDaysAreNamed: the summary of errors says which fields are wrong, so that no two of its lines are the same.
+func TestWrongDaysAreNamed(t *testing.T) {
+	h := newHouse(t)
+	code, page := h.ask(t, "POST", retention.Path, url.Values{"site": {h.site}, "visits": {"3"}, "patients": {"3"}, "chat": {"30"}, "checks": {"30"}, "messages": {"30"}})
+	_, summary, _ := strings.Cut(page, `summary"`)
+	summary, _, _ = strings.Cut(summary, "</ul>")
+	if code != http.StatusUnprocessableEntity || !strings.Contains(summary, "Visits, with everything in them: days. Enter") || !strings.Contains(summary, "Patients who have no visits left: days. Enter") {
+		t.Errorf("%d, and the summary is %s", code, summary)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/typed"
 	"housecall/platform/web"
+	"housecall/platform/words"
 )
 
 // Write is to say how long what is kept, and what must stay.
@@ -91,17 +92,25 @@ type Sites interface {
 	All(ctx context.Context) ([]sites.Site, error)
 }
 
+// Named is what is held, as people know it.
+type Named struct {
+	Name phi.Text // of the patient
+	More phi.Text // what tells them, or the visit, from others
+}
+
 // Config is what retention needs from outside.
 type Config struct {
-	DB      *store.DB
-	Jobs    *jobs.Queue
-	Policy  auth.Policy
-	Pages   *web.Pages
-	Vault   keys.Vault // seals why something is held
-	Sites   Sites
-	Exists  func(context.Context, store.Subject) error // says whether there is such a visit or patient; fault.NotFound: no
-	Forgets map[string][]Forget                        // by the kind's name: all of it, in this order
-	Zone    *time.Location                             // of the night in which things are deleted
+	DB     *store.DB
+	Jobs   *jobs.Queue
+	Policy auth.Policy
+	Pages  *web.Pages
+	Vault  keys.Vault // seals why something is held
+	Sites  Sites
+	Exists func(context.Context, store.Subject) error // says whether there is such a visit or patient; fault.NotFound: no
+	// Named gives what visits and patients are called, to who may see it; of who has no name the page shows the id's end.
+	Named   func(ctx context.Context, actor auth.Actor, all []store.Subject, own *words.Words) (map[store.Subject]Named, error)
+	Forgets map[string][]Forget // by the kind's name: all of it, in this order
+	Zone    *time.Location      // of the night in which things are deleted
 	Now     func() time.Time
 }
 

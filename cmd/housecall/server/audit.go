@@ -54,9 +54,9 @@ func (s *Server) routeAudit(_ context.Context, h *house) error {
 		note.Button, note.Path = reader.Link(actor, store.About("visit", visit), own)
 		return note, nil
 	})
-	h.patients.Note(func(actor auth.Actor, patient string, own *words.Words) (note people.Note) {
+	h.patients.Note(func(_ context.Context, actor auth.Actor, patient string, own *words.Words) (note people.Note, _ error) {
 		note.Button, note.Path = reader.Link(actor, store.About("patient", patient), own)
-		return note
+		return note, nil
 	})
 	return audit.Desk{Reader: reader, Pages: h.pages, Zone: s.config.TimeZone, Names: s.staffNames, Named: s.named, Find: s.findPatients}.Routes(h.routes)
 }
