@@ -98,7 +98,8 @@ func TestEmergencyAccess(t *testing.T) {
 	if _, body := clinician.try(t, s, "GET /emergency"); strings.Contains(body, `href="/admin/emergency"`) {
 		t.Error("clinicians see it too")
 	}
-	if _, body := admin.try(t, s, "GET /admin/emergency"); !strings.Contains(body, "he collapsed") || !strings.Contains(body, "Sam Example") {
+	// Everybody is called Sam Example here: the reader, and in the title alone who had access.
+	if _, body := admin.try(t, s, "GET /admin/emergency"); !strings.Contains(body, "he collapsed") || strings.Count(body, "Sam Example") != 2 || !strings.Contains(body, "<h2><bdi>Sam Example</bdi></h2>") {
 		t.Errorf("to review: %s", body)
 	}
 	review := strings.Replace(page, "/emergency/", "/admin/emergency/", 1)
@@ -113,6 +114,7 @@ func TestEmergencyAccess(t *testing.T) {
 	}
 
 	whoSaw(t, s, admin, coordinator, patient, visit)
+	held(t, s, admin, patient, visit)
 
 	ahead.Store(int64(61 * time.Minute))
 	if _, body := clinician.try(t, s, "GET "+page); strings.Contains(body, "Canary") {
@@ -135,6 +137,26 @@ func TestEmergencyAccess(t *testing.T) {
 	}
 }
 
+// held holds a patient and a visit from deletion: the list names both, and their pages say so.
+func held(t *testing.T, s *server.Server, admin caller, patient people.Patient, visit visits.Visit) {
+	t.Helper()
+	for page, at := range map[string]string{"/desk/patients/" + patient.ID: "/admin/retention/patients/" + patient.ID, "/desk/visits/" + visit.ID: "/admin/retention/visits/" + visit.ID} {
+		if _, body := admin.try(t, s, "GET "+page); !strings.Contains(body, `href="`+at+`">Hold it from deletion`) {
+			t.Errorf("%s does not lead to %s", page, at)
+		}
+		if status := admin.send(t, s, at, url.Values{"reason": {"Case 7"}}); status != http.StatusSeeOther {
+			t.Errorf("held at %s: %d", at, status)
+		}
+		if _, body := admin.try(t, s, "GET "+page); !strings.Contains(body, "held since") {
+			t.Errorf("%s does not say that it is held", page)
+		}
+		_, body := admin.try(t, s, "GET /admin/retention")
+		if want := `<a href="` + page + `"><bdi>Canary Sample</bdi></a>`; !strings.Contains(body, want) {
+			t.Errorf("what is held lacks %s", want)
+		}
+	}
+}
+
 // whoSaw goes from the pages of a patient and a visit to who saw them, as those find it who may read that.
 func whoSaw(t *testing.T, s *server.Server, admin, coordinator caller, patient people.Patient, visit visits.Visit) {
 	t.Helper()
@@ -153,6 +175,9 @@ func whoSaw(t *testing.T, s *server.Server, admin, coordinator caller, patient p
 		if status != http.StatusOK || !strings.Contains(body, c.named) || !strings.Contains(body, "<code dir=\"ltr\">invitation.") {
 			t.Errorf("%d: no %s in %s", status, c.named, body)
 		}
+	}
+	if _, body := admin.try(t, s, "GET /admin/audit?kind=visit&id="+visit.ID); !strings.Contains(body, `list and show visits<br><span class="small"><code dir="ltr">visit.read</code>`) {
+		t.Errorf("acts are not in plain words: %s", body)
 	}
 	for page, link := range map[string]string{
 		"/desk/patients/" + patient.ID: `href="/desk/new?patient_id=` + patient.ID + `">New visit`,
