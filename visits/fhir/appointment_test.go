@@ -57,7 +57,8 @@ func TestAppointment(t *testing.T) {
 			t.Errorf("if %q: %d", odd, a.status)
 		}
 	}
-	if a := h.do("PUT", at, strings.Replace(string(read.body), `"start":"`+tomorrow().Format(time.RFC3339), `"start":"0001-01-01T00:00:00Z`, 1)); a.status != http.StatusUnprocessableEntity {
+	noTime := strings.NewReplacer(`"start":"`+tomorrow().Format(time.RFC3339), `"start":"0001-01-01T00:00:00Z`, `"end":"`+tomorrow().Add(30*time.Minute).Format(time.RFC3339)+`",`, ``)
+	if a := h.do("PUT", at, noTime.Replace(string(read.body))); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("to no time: %d %s", a.status, a.body)
 	}
 	if a := h.do("PUT", at, strings.Replace(moved, `"status":"accepted"`, `"status":"declined"`, 1)); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Appointment.participant[0]" {
