@@ -113,7 +113,12 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	l.fill(d.service, visits, opened, zone, own)
+	away, err := d.away(r.Context(), zone)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	l.fill(d.service, visits, opened, away, zone, own)
 	l.MaySchedule = actor.May(auth.VisitSchedule)
 	if d.notice != nil {
 		text, path, err := d.notice(r.Context(), web.Actor(r.Context()), own)

@@ -96,6 +96,6 @@ func TestDeskInTheTimeOfTheSite(t *testing.T) {
 		wantWords(t, r.get(path), shown, "Tokyo time")
 	}
 	wantWords(t, r.get(links), "at 15:00 (Tokyo time)") // of the message to the family
-	wantWords(t, r.get("/desk?when=upcoming"), "Tomorrow, Wednesday 25 November 2026", "01:00", "Times are in New York time (America/New_York).")
-	wantWords(t, r.post("/desk/search", url.Values{"day": {"2026-11-25"}}), "01:00", "Times are in New York time (America/New_York).")
+	wantWords(t, r.get("/desk?when=upcoming"), "Tomorrow, Wednesday 25 November 2026", "01:00", "Tokyo: 15:00, Tokyo time", "Times are in New York time (America/New_York).")
+	wantWords(t, r.post("/desk/search", url.Values{"day": {"2026-11-25"}}), "01:00", "Tokyo: 15:00, Tokyo time", "Times are in New York time (America/New_York).")
 }

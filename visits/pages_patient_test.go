@@ -320,3 +320,17 @@ func TestDeskOffersWhoHasTheNumber(t *testing.T) {
 		}
 	}
 }
+
+// TestDeskSaysWhyTheTimeIsAnother: on the day on which the clocks go forward a series says why its visit is not at the usual time.
+func TestDeskSaysWhyTheTimeIsAnother(t *testing.T) {
+	p := newPractice(t)
+	form := practiceForm()
+	for name, value := range map[string]string{"patient_id": p.patient.ID, "date": "2027-03-07", "time": "02:30", "repeat": "1", "repeat_count": "3"} {
+		form.Set(name, value)
+	}
+	w := newDeskOf(t, p.hospital).signIn(auth.Scheduler).post("/desk/new", form)
+	wantWords(t, w, "Sunday 14 March 2027 at 03:00")
+	if why := "The usual time does not exist on this day, because the clocks go forward"; strings.Count(words(w), why) != 1 {
+		t.Errorf("it is not said once, of that day: %s", words(w))
+	}
+}

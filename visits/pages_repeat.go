@@ -135,6 +135,9 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 		case o.Closed:
 			date.Notes = append(date.Notes, f.own.T("desk.repeat.closed"))
 		}
+		if o.Shifted {
+			date.Notes = append(date.Notes, f.own.T("desk.repeat.shifted"))
+		}
 		for _, other := range o.Overlaps {
 			date.Notes = append(date.Notes, f.own.T("desk.repeat.overlap."+other.Field, "from", f.own.Clock(other.StartsAt.In(zone)), "to", f.own.Clock(other.EndsAt.In(zone))))
 		}

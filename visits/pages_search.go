@@ -93,8 +93,13 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	away, err := d.away(r.Context(), zone)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	v.Asked, v.More, v.Count = true, found.More, len(found.ToCome)+len(found.Past)
-	v.ToCome, v.Past = d.service.newDays(found.ToCome, opened, zone, own), d.service.newDays(found.Past, opened, zone, own)
+	v.ToCome, v.Past = d.service.newDays(found.ToCome, opened, away, zone, own), d.service.newDays(found.Past, opened, away, zone, own)
 	d.showSearch(w, r, http.StatusOK, v)
 }
 

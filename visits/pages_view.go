@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/sites"
 	"housecall/platform/words"
 )
 
@@ -58,6 +59,7 @@ type visitView struct {
 	When          string // day and time
 	Starts        string // 15:00
 	Ends          string
+	Elsewhere     string // in lists: its site and what the clocks there show, where these differ from those of the list
 	Patient       string // the name of one whom the hospital knows, and the path of their page
 	PatientPath   string // "": there is none, or the reader may not see it
 	StartsAt      time.Time
@@ -129,8 +131,8 @@ func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Wo
 }
 
 // fill groups visits by the day they start on, and makes the path of the next page.
-func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) {
-	l.Days = s.newDays(visits, opened, zone, own)
+func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
+	l.Days = s.newDays(visits, opened, away, zone, own)
 	if l.next != "" {
 		asked := url.Values{"after": {l.next}}
 		if l.When != "" {
@@ -140,8 +142,8 @@ func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time,
 	}
 }
 
-// newDays groups visits by the day they start on.
-func (s *Service) newDays(visits []Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) (all []dayView) {
+// newDays groups visits by the day they start on. away are the sites whose clocks are not those of zone.
+func (s *Service) newDays(visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
 	today := dayStart(s.now(), zone)
 	for _, v := range visits {
 		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
@@ -149,9 +151,24 @@ func (s *Service) newDays(visits []Visit, opened map[string]time.Time, zone *tim
 			all = append(all, dayView{Title: title})
 		}
 		day := &all[len(all)-1]
-		day.Visits = append(day.Visits, s.newVisitView(v, opened, zone, own))
+		view := s.newVisitView(v, opened, zone, own)
+		if site, is := away[v.SiteID]; is {
+			view.Elsewhere = elsewhere(v.StartsAt, site, zone, own)
+		}
+		day.Visits = append(day.Visits, view)
 	}
 	return all
+}
+
+// elsewhere says when a visit starts by the clocks of its site, with the day where it is another there.
+func elsewhere(starts time.Time, site sites.Site, zone *time.Location, own *words.Words) string {
+	there, at := starts.In(site.Zone), ""
+	if there.YearDay() == starts.In(zone).YearDay() {
+		at = own.Clock(there)
+	} else {
+		at = own.Moment(there)
+	}
+	return own.T("desk.elsewhere", "site", site.Name, "at", at, "zone", own.Zone(site.Zone))
 }
 
 func dayTitle(day, today time.Time, own *words.Words) string {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 	_ "time/tzdata" // sites have a time zone by name, also where the machine has no list of them
+
+	"housecall/platform/sites"
 )
 
 // zone is the time zone of the hospital's first site, in which staff read what is of all sites.
@@ -13,6 +15,21 @@ func (d *Desk) zone(ctx context.Context) (*time.Location, error) { return d.zone
 func (d *Desk) zoneOf(ctx context.Context, v Visit) (*time.Location, error) {
 	site, err := d.service.SiteOf(ctx, v)
 	return site.Zone, err
+}
+
+// away are the sites whose clocks are others than those of a zone, by their ids.
+func (d *Desk) away(ctx context.Context, zone *time.Location) (map[string]sites.Site, error) {
+	if d.service.config.Sites == nil {
+		return nil, nil
+	}
+	all, err := d.service.config.Sites.All(ctx)
+	found := map[string]sites.Site{}
+	for _, s := range all {
+		if s.Zone.String() != zone.String() {
+			found[s.ID] = s
+		}
+	}
+	return found, err
 }
 
 // zoneByName finds a time zone such as Europe/Berlin; nil when there is none of that name.

@@ -172,6 +172,7 @@ func (s *Service) zoneOf(p practice) *time.Location {
 type Occurrence struct {
 	StartsAt time.Time
 	Day      sites.Day // where the site is
+	Shifted  bool      // the clocks of the site jump over the time on that day: it begins later
 	Holiday  string    // its name; empty: none is known
 	Closed   bool      // the site does not work on that day
 	Overlaps []Overlap
@@ -189,9 +190,10 @@ func (s *Service) PreviewSeries(ctx context.Context, actor auth.Actor, r Request
 		if err != nil {
 			return err
 		}
+		usual := starts[0].In(zone).Format(fieldClock)
 		for _, at := range starts {
 			r.StartsAt = at
-			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone)}
+			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone), Shifted: at.In(zone).Format(fieldClock) != usual}
 			if p.site.ID != "" {
 				o.Closed = !p.site.Business(o.Day)
 			}

@@ -246,7 +246,12 @@ func (w *Words) fill(text string, values []any) string {
 			text = rest
 			continue
 		}
-		out.WriteString(w.isolate(values[at+1]))
+		value := w.isolate(values[at+1])
+		out.WriteString(value)
+		// A sentence that ends with "11:50 p.m." has its full stop.
+		if strings.HasSuffix(strings.TrimSuffix(value, isolateEnd), ".") && strings.HasPrefix(after, ".") && !strings.HasPrefix(after, "..") {
+			after = after[1:]
+		}
 		text = after
 	}
 }

@@ -101,6 +101,26 @@ func TestTextsAreFilledAndCounted(t *testing.T) {
 	}
 }
 
+// TestOneFullStop: a sentence has one, also where what stands at its end has one of its own.
+func TestOneFullStop(t *testing.T) {
+	texts := `"at": "Starts {at}. Come in.", "more": "{at}.. {at}…"`
+	b, err := words.Load(fstest.MapFS{"en.json": catalogue("en", "ltr", texts), "ar.json": catalogue("ar", "rtl", texts)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	en, ar := b.In("en"), b.In("ar")
+	for got, want := range map[string]string{
+		en.T("at", "at", "11:50 p.m."): "Starts 11:50 p.m. Come in.",
+		ar.T("at", "at", "11:50 p.m."): "Starts \u206811:50 p.m.\u2069 Come in.",
+		en.T("at", "at", "15:00"):      "Starts 15:00. Come in.",
+		en.T("more", "at", "1."):       "1... 1.…",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestPartsBringWordsOfTheirOwn(t *testing.T) {
 	house := fstest.MapFS{"en.json": catalogue("en", "ltr", `"z": ""`), "es.json": catalogue("es", "ltr", `"z": ""`)}
 	b, err := words.Load(house, fstest.MapFS{"en.json": {Data: []byte(`{"own": "Mine", "more": "More"}`)}, "es.json": {Data: []byte(`{"own": "Mío"}`)}})

@@ -59,7 +59,11 @@ export class Words {
    */
   t(key, values = {}) {
     const text = Object.hasOwn(this.catalogue, key) ? this.catalogue[key] : key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? this.#put(values[name]) : whole));
+    return text.replace(/\{(\w+)\}(\.(?!\.))?/g, (whole, name, stop = "") => {
+      if (!Object.hasOwn(values, name)) return whole;
+      // A sentence that ends with "11:50 p.m." has its full stop.
+      return this.#put(values[name]) + (String(values[name]).endsWith(".") ? "" : stop);
+    });
   }
 
   /** The text of a key for a number of things; the number is {count}. @param {string} key @param {number} count @param {Values} [values] */

@@ -171,3 +171,11 @@ test("stretches of time are told in one or two units", () => {
     assert.equal(words.span(seconds * 1000), told);
   }
 });
+
+test("a sentence has one full stop, also where a time at its end has one", () => {
+  const words = new Words({ at: "Starts {at}. Come in.", more: "{at}.. {at}…" }, "es");
+  assert.equal(words.t("at", { at: "11:50 p. m." }), "Starts 11:50 p. m. Come in.");
+  assert.equal(words.t("at", { at: "15:00" }), "Starts 15:00. Come in.");
+  assert.equal(words.t("at"), "Starts {at}. Come in.");
+  assert.equal(words.t("more", { at: "a." }), "a... a.…");
+});

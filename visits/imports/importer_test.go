@@ -282,7 +282,14 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		row := httptest.NewRecorder()
 		row.Body.WriteString("<" + rows[i+1])
 		wantWords(t, row, s)
+		if n := strings.Count(rows[i+1], "error-message"); n != 1 {
+			t.Errorf("%s: %d errors of the line, want 1", s, n)
+		}
+		if strings.Contains(s, "no such time") && strings.Contains(rows[i+1], "03:00") {
+			t.Error("a time that nobody wrote is shown")
+		}
 	}
+	wantWords(t, w, "Tuesday 1 December 2026 at 09:00, New York time")
 	wantWords(t, c.upload("PK\x00"), "This is no CSV file that can be read.")
 	wantWords(t, c.upload(columns+strings.Repeat(",", imports.MaxBytes)), "The file is too large. It may have 512 kilobytes")
 	wantWords(t, c.send(httptest.NewRequest(http.MethodGet, "/desk/import", nil)), "Patient name patient_name The patient’s whole name. Needed", "Up to 1000 visits and 512 kilobytes.")

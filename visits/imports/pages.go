@@ -109,7 +109,6 @@ type previewView struct {
 	Overlaps        bool
 	NoAgain, NoMore bool // who may decide did not
 	Visits, News    string
-	Zone            string
 }
 
 // lineView is one line of a file, in words.
@@ -190,7 +189,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 		line := lineView{Number: l.Number, Patient: l.Patient, New: l.New, Service: l.Service, Overlaps: l.Overlaps > 0, Wrong: byLine[l.Number]}
 		if !l.Request.StartsAt.IsZero() {
 			at := l.Request.StartsAt.In(l.Site.Zone)
-			line.When = own.T("date.moment", "date", own.Day(at), "time", own.Clock(at))
+			line.When = own.T("desk.at_zone", "at", own.T("date.moment", "date", own.Day(at), "time", own.Clock(at)), "zone", own.Zone(l.Site.Zone))
 		}
 		if l.New {
 			news++

@@ -59,9 +59,14 @@ func (s *Importer) newReader(ctx context.Context) (*reader, error) {
 
 // add notes what is wrong with a cell, once.
 func (r *reader) add(line int, c Column, key string, values ...any) {
-	if !slices.ContainsFunc(r.wrong, func(w Wrong) bool { return w.Line == line && w.Column == c }) {
+	if !r.has(line, c) {
 		r.wrong = append(r.wrong, Wrong{line, c, key, values})
 	}
+}
+
+// has says whether something is wrong with a cell already.
+func (r *reader) has(line int, c Column) bool {
+	return slices.ContainsFunc(r.wrong, func(w Wrong) bool { return w.Line == line && w.Column == c })
 }
 
 // read reads one row, as far as the hospital's patients need not be known for it.
@@ -80,7 +85,7 @@ func (r *reader) read(one row) {
 			r.add(n, Minutes, "desk.wrong.minutes.odd")
 		}
 		q.Minutes = minutes
-	} else if q.Minutes == 0 {
+	} else if q.Minutes == 0 && !r.has(n, Service) { // of a service that there is not, nobody knows how long it takes
 		r.add(n, Minutes, "desk.wrong.minutes.odd")
 	}
 	q.StartsAt = r.startOf(one, l.Site.Zone)
@@ -185,6 +190,7 @@ func (r *reader) startOf(one row, zone *time.Location) time.Time {
 	at := day.At(clock, zone)
 	if local := at.In(zone); time.Duration(local.Hour())*time.Hour+time.Duration(local.Minute())*time.Minute != clock {
 		r.add(one.line, Time, "desk.wrong.time.skipped")
+		return time.Time{} // a time that nobody wrote would stand beside it
 	}
 	return at
 }

@@ -55,7 +55,9 @@ type messagesView struct {
 
 type personView struct {
 	Name, Role string
+	Revoked    bool
 	Reach      []reachView
+	Why        string // nobody writes to them, if nobody does
 	Check      checkView
 	Messages   []messageView
 }
@@ -120,7 +122,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		view.Next = append(view.Next, own.Moment(at.In(p.zone)))
 	}
 	for _, i := range v.Invitations {
-		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role)), Check: d.service.checkOf(v, i, p.zone, own)}
+		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role)), Revoked: i.Revoked(), Why: whyNot(i, own), Check: d.service.checkOf(v, i, p.zone, own)}
 		for _, a := range all {
 			if a.invitation.ID == i.ID && !i.Revoked() {
 				person.Reach = append(person.Reach, reachView{own.T("reminders.channel." + string(a.channel)), masked(a.to)})
@@ -134,6 +136,17 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		view.People = append(view.People, person)
 	}
 	return view, nil
+}
+
+// whyNot says why nobody is written to who is reached in no way. A clinician whom a scheduler books by their account is not, as docs/decisions/0055 has it.
+func whyNot(i visits.Invitation, own *words.Words) string {
+	switch {
+	case i.Revoked():
+		return own.T("reminders.kind.uninvited")
+	case i.Role == auth.Clinician && i.StaffID != "":
+		return own.T("reminders.in_queue")
+	}
+	return own.T("reminders.unreachable")
 }
 
 func messageOf(s notify.Status, zone *time.Location, own *words.Words) messageView {

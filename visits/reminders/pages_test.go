@@ -192,3 +192,25 @@ func TestUnsettled(t *testing.T) {
 		t.Errorf("a coordinator: %d", status)
 	}
 }
+
+// TestPagesSayWhyNobodyWrites: a clinician who was booked by their account has the visit in the queue, and who is withdrawn is marked; neither is said to have no address.
+func TestPagesSayWhyNobodyWrites(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), func(r *visits.Request) { r.People[2].Email = "" })
+	const without, inQueue = "We have no e-mail address and no number to write to.", "They find the visit in their queue."
+	path, ask := "/desk/visits/"+v.ID+"/messages", h.desk(auth.Scheduler)
+	if _, _, body := ask(path, nil); strings.Count(body, without) != 1 || strings.Contains(body, inQueue) {
+		t.Errorf("a clinician without an account: %s", body)
+	}
+	if _, err := h.db.ExecContext(t.Context(), `UPDATE invitations SET staff_id = ? WHERE id = ?`, store.NewID(), v.Invitations[2].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, body := ask(path, nil); strings.Contains(body, without) || strings.Count(body, inQueue) != 1 {
+		t.Errorf("a clinician with an account: %s", body)
+	}
+	h.must(h.Withdraw(t.Context(), h.scheduler, v.ID, v.Invitations[1].ID))
+	_, _, body := ask(path, nil)
+	if strings.Count(body, `<section class="desk-day gone">`) != 1 || strings.Contains(body, without) || !strings.Contains(body, `<p class="soft">No longer invited</p>`) {
+		t.Errorf("who is withdrawn: %s", body)
+	}
+}
