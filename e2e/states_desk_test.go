@@ -34,6 +34,7 @@ var deskStates = []state{
 	{"new-suggested", "patients while somebody types"},
 	{"new-found", "patients who were looked for"},
 	{"new-picked", "with a patient who was chosen"},
+	{"new-stranger", "with a clinician whom no account is of"},
 	{"dates", "the dates of a series, before it is made"},
 	{"series", "a series that was just made"},
 	{"letter", "a letter to print"},
