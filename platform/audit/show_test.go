@@ -246,7 +246,7 @@ func TestThePageOfTheAudit(t *testing.T) {
 		{"?day=2026-11-22&kind=patient", 200, []string{"value=\"2026-11-22\""}, []string{"Sam Sample"}, 2}, // in the hospital's time zone
 		{"?actor=" + samID, 200, nil, []string{"Somebody who works here"}, 2},
 		{"?id=" + alexID, 200, []string{"Nothing was done that fits this."}, nil, 0},
-		{"?id=Canary", 422, []string{"Enter the whole id", "<title>Error: Audit"}, nil, 0},
+		{"?id=Canary", 422, []string{"Enter the whole number", "<title>Error: Audit"}, nil, 0},
 		{"?day=soon", 422, []string{"Enter a day"}, nil, 0},
 		{"?kind=odd&before=odd", 200, nil, []string{"Back to the newest"}, 8},
 	} {
