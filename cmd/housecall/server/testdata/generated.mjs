@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const [modules, baseUrl, key, folder] = process.argv.slice(2);
 const { Validator } = await import(join(modules, "@seriousme/openapi-schema-validator/index.js"));
-const { createClient } = await import(join(modules, "@hey-api/openapi-ts/dist/index.mjs"));
+const { createClient } = await import(join(modules, "@hey-api/openapi-ts/dist/index.js"));
 
 const description = await (await fetch(baseUrl + "/api/openapi.json")).json();
 assert.match(description.openapi, /^3\.1\./);
