@@ -95,7 +95,9 @@ func (p *Person) port() uint16 {
 		return p.page.Await(ctx, &port, `async () => {
 			const stats = await witness.peers.at(-1)?.getStats();
 			if (!stats) return 0;
-			const pair = [...stats.values()].find((each) => each.type === "candidate-pair" && each.nominated && each.state === "succeeded");
+			// Several pairs may be nominated, and one alone is used; Firefox has no transport that names it.
+			const chosen = [...stats.values()].find((each) => each.type === "transport")?.selectedCandidatePairId;
+			const pair = stats.get(chosen) ?? [...stats.values()].find((each) => each.type === "candidate-pair" && each.nominated && each.state === "succeeded");
 			return pair && stats.get(pair.localCandidateId)?.port;
 		}`)
 	})
