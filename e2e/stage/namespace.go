@@ -77,6 +77,8 @@ func furnish() error {
 	for _, line := range []string{
 		"link set lo up",
 		"link add visit0 type veth peer name visit1",
+		"link set visit0 addrgenmode none", // see NewNetwork
+		"link set visit1 addrgenmode none",
 		"addr add " + Address.String() + "/24 dev visit0",
 		"link set visit0 up",
 		"link set visit1 up",

@@ -48,6 +48,11 @@ func NewNetwork(only6 bool, rules ...string) (*Network, error) {
 	lines := []string{
 		"netns add " + n.Name,
 		"link add " + outer + " type veth peer name " + inner + " netns " + n.Name,
+		// An address that is had later, when the kernel has made sure that it is nobody else's, makes browsers give up what they are loading.
+		"link set " + outer + " addrgenmode none",
+		in + "link set " + inner + " addrgenmode none",
+		in + "addr add fe80::2/64 dev " + inner + " nodad",
+		"addr add fe80::1/64 dev " + outer + " nodad",
 		"addr add " + n.Gateway.String() + "/24 dev " + outer,
 		"addr add " + n.Gateway6.String() + "/64 dev " + outer + " nodad",
 		"link set " + outer + " up",
@@ -64,6 +69,8 @@ func NewNetwork(only6 bool, rules ...string) (*Network, error) {
 	if networks == 1 {
 		lines = append([]string{
 			"link add service type veth peer name service1",
+			"link set service addrgenmode none",
+			"link set service1 addrgenmode none",
 			"addr add " + Service4.String() + "/32 dev service",
 			"addr add " + Service6.String() + "/128 dev service nodad",
 			"link set service up",

@@ -256,7 +256,8 @@ func (c certificate) passPages(t *testing.T, n *stage.Network) {
 }
 
 // A visit connects out of every kind of network, and each time by the way that it leaves: sound and picture go both ways. No other test may
-// run meanwhile: browsers break off what they load when the machine gets one more network.
+// run meanwhile, and none after it in browsers that were there: they break off what they load when the machine gets or loses a network, and send media by any
+// that they see. Hence this is the last of the files.
 func TestNetworks(t *testing.T) {
 	house, c := openToTheWorld(t)
 	open := network(t, false)
