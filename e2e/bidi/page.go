@@ -149,10 +149,11 @@ func (p *Page) devToolsSession(ctx context.Context) (string, error) {
 // Box is a part of the window, in CSS pixels from its upper left corner.
 type Box struct{ X, Y, Width, Height float64 }
 
-// Screenshot is what the window shows now, as PNG; box nil: all of it.
+// Screenshot is a part of what the window shows now, as PNG; box nil: the whole page, what it takes scrolling to see too.
 func (p *Page) Screenshot(ctx context.Context, box *Box) ([]byte, error) {
-	params := map[string]any{"context": p.context}
+	params := map[string]any{"context": p.context, "origin": "document"}
 	if box != nil {
+		params["origin"] = "viewport"
 		params["clip"] = map[string]any{"type": "box", "x": box.X, "y": box.Y, "width": box.Width, "height": box.Height}
 	}
 	var shot struct{ Data string }
