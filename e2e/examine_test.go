@@ -44,15 +44,15 @@ const settled = `async () => {
 	return true;
 }`
 
-// wide lists what is wider than the window, or needs scrolling sideways within it; a table may (WCAG 1.4.10), in a region that keys reach.
+// wide lists what is wider than the window, or needs scrolling sideways within it; a table and a chart may (WCAG 1.4.10), in a region that keys reach.
 const wide = `() => {
 	const found = [];
 	const name = (e) => e.tagName.toLowerCase() + (e.id ? "#" + e.id : "") + [...e.classList].map((each) => "." + each).join("");
 	const root = document.scrollingElement;
 	if (root.scrollWidth > innerWidth || innerWidth > screen.width) found.push("the page is " + root.scrollWidth + " wide");
 	for (const e of document.body.querySelectorAll("*")) {
-		if (!e.checkVisibility() || e.closest("table") || /^(input|textarea|select|option|video|svg)$/i.test(e.tagName)) continue;
-		if (e.matches("[role=region][tabindex='0']:has(> table)")) continue;
+		if (!e.checkVisibility() || e.closest("table, svg") || /^(input|textarea|select|option|video)$/i.test(e.tagName)) continue;
+		if (e.matches("[role=region][tabindex='0']:has(> table, > svg)")) continue;
 		if (/auto|scroll/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth + 1) found.push(name(e) + " scrolls sideways");
 		const box = e.getBoundingClientRect();
 		const clipped = e.closest(".visually-hidden") || getComputedStyle(e).position === "absolute" && box.width <= 1;
