@@ -96,7 +96,7 @@ type actView struct {
 	When       string
 	Who, Role  string
 	ByPath     string // acts of the same person; "": nobody's
-	ActionText string // what it is, as the table of roles says it; "": that says nothing of it
+	ActionText string // what it is, in words; "": none, as of an act of another version of the program
 	Action     string
 	About      string
 	AboutID    string // its end, which differs between ids
@@ -219,7 +219,7 @@ func (d Desk) fill(ctx context.Context, v *listView, q Query, own *words.Words) 
 		at := e.At.In(d.Zone)
 		a := actView{At: e.At, When: own.Date(at) + " " + at.Format("15:04:05"), Action: e.Action, About: e.Subject.Kind, Detail: e.Detail,
 			WasAllowed: e.Outcome == store.Allowed}
-		if key := "rule." + e.Action; own.Has(key) {
+		if key := "act." + e.Action; own.Has(key) {
 			a.ActionText = own.T(key)
 		}
 		if key := "audit.kind." + e.Subject.Kind; own.Has(key) {

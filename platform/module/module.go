@@ -22,7 +22,7 @@ type Module struct {
 	Name       string      // of the versions of its tables and of its pages; unique
 	Rules      []auth.Rule // who may do what it adds
 	Migrations fs.FS       // goose files, of tables of its own
-	Locales    fs.FS       // what its pages say: TAG.json for every language
+	Locales    fs.FS       // what its pages say, and what the audit says of its acts ("act.letter.write"): TAG.json for every language
 	Pages      fs.FS       // *.html
 	Links      []web.Link  // its entries of the navigation
 
@@ -43,7 +43,7 @@ type House struct {
 }
 
 // Do does an act in a transaction with its audit row, if the rules let the actor do right; who may not gets fault.NotAllowed, and that is audited too.
-// action names it in the audit, as in "letter.write". See store.DB.Do.
+// action names it in the audit, as in "letter.write", and its Locales say what that is. See store.DB.Do.
 func (h House) Do(ctx context.Context, actor auth.Actor, right auth.Action, action string, about store.Subject, f func(*store.Tx, *store.Act) error) error {
 	act := store.Act{At: store.Time(store.Millis(h.Now())), Actor: actor, Action: action, Subject: about}
 	return h.DB.Do(ctx, act, h.Policy.Allows(actor, right), f)

@@ -29,7 +29,7 @@ type Subject struct {
 type Act struct {
 	At      time.Time
 	Actor   auth.Actor
-	Action  string // "visit.create", "link.redeem", …
+	Action  string // "visit.create", "link.redeem", …; the catalogues say in words what it is: "act.visit.create"
 	Subject Subject
 	Detail  string
 	Outcome Outcome
