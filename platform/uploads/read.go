@@ -1,0 +1,198 @@
+package uploads
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"housecall/platform/blobs"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+// writeWithin is how long a reader may take for what is given at once.
+const writeWithin = time.Minute
+
+// part is a piece of a file.
+type part struct {
+	at  int64 // its first byte, of those of the file
+	ref blobs.Ref
+}
+
+// refs are the parts of a file, in their order.
+func (s *Service) refs(ctx context.Context, q store.Queryer, id string) ([]part, error) {
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (p part, err error) { return p, r.Scan(&p.at, &p.ref.Size, &p.ref.Key, &p.ref.SHA256) },
+		`SELECT begins_at, size, blob, sha256 FROM upload_parts WHERE upload_id = ? ORDER BY begins_at`, id)
+	if err != nil {
+		return nil, fmt.Errorf("list the parts of an upload: %w", err)
+	}
+	return all, nil
+}
+
+// content is all of a file, to be read from any place on.
+func (s *Service) content(ctx context.Context, u Upload) (*content, error) {
+	parts, err := s.refs(ctx, s.DB, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	at := int64(0)
+	for _, p := range parts {
+		if p.at != at {
+			return nil, fmt.Errorf("%w: upload %s lacks what is at %d", blobs.ErrDamaged, u.ID, at)
+		}
+		at += p.ref.Size
+	}
+	if at != u.Size {
+		return nil, fmt.Errorf("%w: upload %s ends at %d", blobs.ErrDamaged, u.ID, at)
+	}
+	return &content{ctx: ctx, blobs: s.Blobs, parts: parts, size: u.Size}, nil
+}
+
+// content reads parts as one file. It implements io.ReadSeekCloser.
+type content struct {
+	ctx   context.Context //nolint:containedctx // of one reading, which an io.Reader can't be given
+	blobs *blobs.Store
+	parts []part
+	size  int64
+	at    int64
+	open  io.ReadCloser // the part that is read; nil: none
+	err   error
+}
+
+func (c *content) Read(b []byte) (int, error) {
+	for c.err == nil && len(b) > 0 {
+		if c.at >= c.size {
+			return 0, io.EOF
+		}
+		if c.open == nil {
+			if c.err = c.openPart(); c.err != nil {
+				break
+			}
+		}
+		n, err := c.open.Read(b)
+		c.at += int64(n)
+		if errors.Is(err, io.EOF) {
+			err = c.closePart()
+		}
+		c.err = err
+		if n > 0 {
+			return n, nil
+		}
+	}
+	return 0, c.err
+}
+
+// openPart opens the part that has the next byte. What stands in it before that is read in vain: it was encrypted as one.
+func (c *content) openPart() (err error) {
+	for _, p := range c.parts {
+		if before := c.at - p.at; before >= 0 && before < p.ref.Size {
+			if c.open, err = c.blobs.Open(c.ctx, p.ref); err != nil {
+				return err
+			}
+			_, err = io.CopyN(io.Discard, c.open, before)
+			return err
+		}
+	}
+	return blobs.ErrDamaged
+}
+
+func (c *content) closePart() error {
+	if c.open == nil {
+		return nil
+	}
+	err := c.open.Close()
+	c.open = nil
+	return err
+}
+
+// Seek implements io.Seeker.
+func (c *content) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += c.at
+	case io.SeekEnd:
+		offset += c.size
+	}
+	if offset < 0 {
+		return 0, errors.New("there is nothing before the beginning")
+	}
+	if offset == c.at {
+		return offset, nil
+	}
+	c.at = offset
+	return offset, c.closePart()
+}
+
+// Close ends the reading.
+func (c *content) Close() error { return c.closePart() }
+
+// Serve answers with a file, for saving and never for showing: attachment, sandboxed, kept by no cache; whole, or the range that is asked for. Whether the reader may have it, the caller
+// has judged, and has written it into the audit. What is not clean is answered as what is not there.
+func (s *Service) Serve(w http.ResponseWriter, r *http.Request, u Upload) {
+	u, err := s.find(r.Context(), s.DB, ` WHERE id = ? AND state = ?`, u.ID, string(Clean))
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	body, err := s.content(r.Context(), u)
+	if err == nil {
+		_, err = body.Read(nil)
+	}
+	if err == nil {
+		err = body.ready()
+	}
+	if errors.Is(err, fault.NotFound) {
+		err = fmt.Errorf("%w: a part of upload %s is gone", blobs.ErrDamaged, u.ID)
+	}
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	defer body.Close()
+	h := w.Header()
+	h.Set("Content-Type", u.Type)
+	h.Set("Content-Disposition", disposition(u))
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("ETag", `"`+u.SHA256+`"`)
+	http.ServeContent(&patient{w, http.NewResponseController(w)}, r, "", time.Time{}, body)
+	if body.err != nil {
+		web.NoteCause(r, body.err) // the answer is cut short, which its reader sees by its length
+	}
+}
+
+// ready opens the part at the current place, while an error can still be told.
+func (c *content) ready() error {
+	if c.open == nil && c.at < c.size {
+		c.err = c.openPart()
+	}
+	return c.err
+}
+
+// disposition has the browser save the file under its name (RFC 6266).
+func disposition(u Upload) string {
+	if d := mime.FormatMediaType("attachment", map[string]string{"filename": u.Name.Reveal()}); d != "" {
+		return d
+	}
+	return "attachment"
+}
+
+// patient gives a slow reader time for each piece, instead of one time for all.
+type patient struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return p.ResponseWriter.Write(b)
+}

@@ -1,0 +1,156 @@
+package uploads
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"housecall/platform/fault"
+)
+
+const (
+	// scanWithin is how long a scanner may be silent. It looks when all was sent: at gigabytes, for minutes.
+	scanWithin = 10 * time.Minute
+	// dialWithin is how long it may take to answer a call.
+	dialWithin = 10 * time.Second
+	// chunkSize is how many bytes it is sent at once.
+	chunkSize = 64 << 10
+	// mostAnswer is how many bytes of an answer are read.
+	mostAnswer = 4 << 10
+)
+
+// Scanner is a way to clamd, by its protocol (clamd(8), "COMMANDS"), or the operator's word that there is none.
+type Scanner struct{ network, address string } // empty: nobody looks
+
+// ParseScanner reads an address: tcp://HOST:PORT, unix:/PATH, or none. Nothing of it gives nil: no files are taken then.
+func ParseScanner(s string) (*Scanner, error) {
+	if path, is := strings.CutPrefix(s, "unix:"); is && strings.HasPrefix(path, "/") {
+		return &Scanner{"unix", path}, nil
+	}
+	if address, is := strings.CutPrefix(s, "tcp://"); is {
+		if host, port, err := net.SplitHostPort(address); err == nil && host != "" && port != "" {
+			return &Scanner{"tcp", address}, nil
+		}
+	}
+	switch s {
+	case "":
+		return nil, nil
+	case "none":
+		return &Scanner{}, nil
+	}
+	return nil, fmt.Errorf("%q is no address of a scanner: write tcp://HOST:PORT, unix:/PATH of clamd's socket, or none", s)
+}
+
+// Looks says whether there is a scanner to be asked.
+func (s *Scanner) Looks() bool { return s.network != "" }
+
+// Scan has a file looked at, and says why it is to be refused: Virus, Encrypted or Limits, with the signature that it was known by; empty: it is clean. It may return before from was
+// read to its end. Errors: fault.TryAgain when the scanner is away or can't look; those of from.
+func (s *Scanner) Scan(ctx context.Context, from io.Reader) (why, signature string, err error) {
+	if !s.Looks() {
+		return "", "", nil
+	}
+	source := &source{Reader: from}
+	answer, err := s.ask(ctx, "zINSTREAM\x00", source)
+	switch {
+	case source.err != nil:
+		return "", "", source.err
+	case err != nil:
+		return "", "", err
+	}
+	return verdict(answer)
+}
+
+// verdict reads an answer to INSTREAM.
+func verdict(answer string) (why, signature string, err error) {
+	said := strings.TrimPrefix(answer, "stream: ")
+	if said == "OK" {
+		return "", "", nil
+	}
+	if signature, is := strings.CutSuffix(said, " FOUND"); is {
+		switch {
+		case strings.HasPrefix(signature, "Heuristics.Limits.Exceeded"):
+			return Limits, signature, nil
+		case strings.HasPrefix(signature, "Heuristics.Encrypted"):
+			return Encrypted, signature, nil
+		}
+		return Virus, signature, nil
+	}
+	if strings.Contains(said, "size limit exceeded") {
+		return Limits, "", nil
+	}
+	return "", "", fault.Away(fmt.Errorf("the scanner says %q", answer))
+}
+
+// Version asks which program the scanner is, and of when its signatures are; the zero time: it does not say. Errors: fault.TryAgain.
+func (s *Scanner) Version(ctx context.Context) (program string, signatures time.Time, err error) {
+	answer, err := s.ask(ctx, "zVERSION\x00", nil)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	program, rest, _ := strings.Cut(answer, "/") // as in ClamAV 1.4.6/27820/Sat Nov 28 08:26:54 2026
+	if _, at, found := strings.Cut(rest, "/"); found {
+		if signatures, err = time.Parse("Mon Jan _2 15:04:05 2006", at); err != nil {
+			signatures = time.Time{}
+		}
+	}
+	return program, signatures, nil
+}
+
+// ask sends a command, and what it is about, and gives the answer.
+func (s *Scanner) ask(ctx context.Context, command string, about io.Reader) (string, error) {
+	dialer := net.Dialer{Timeout: dialWithin}
+	conn, err := dialer.DialContext(ctx, s.network, s.address)
+	if err != nil {
+		return "", fault.Away(fmt.Errorf("call the scanner: %w", err))
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	_ = conn.SetDeadline(time.Now().Add(scanWithin))
+	_, sent := io.WriteString(conn, command)
+	if sent == nil && about != nil {
+		sent = send(conn, about)
+	}
+	// A scanner that has heard enough says so and hangs up: then sending fails, and the answer is there.
+	answer, err := bufio.NewReader(io.LimitReader(conn, mostAnswer)).ReadString(0)
+	if answer == "" {
+		return "", fault.Away(fmt.Errorf("ask the scanner: %w", errors.Join(sent, err, ctx.Err())))
+	}
+	return strings.TrimRight(answer, "\x00\n"), nil
+}
+
+// send sends a file in chunks, each after its length; one of length nothing ends it.
+func send(conn net.Conn, from io.Reader) error {
+	chunk := make([]byte, 4+chunkSize)
+	for {
+		n, err := io.ReadFull(from, chunk[4:])
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return err
+		}
+		binary.BigEndian.PutUint32(chunk, uint32(n)) //nolint:gosec // at most chunkSize
+		_ = conn.SetDeadline(time.Now().Add(scanWithin))
+		if _, err := conn.Write(chunk[:4+n]); err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// source tells its own errors from those of whom it is sent to.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.Reader.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,237 @@
+package uploads
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/tus/tusd/v2/pkg/handler"
+	xslog "golang.org/x/exp/slog"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/web"
+)
+
+// networkTimeout is how long a request may say nothing.
+const networkTimeout = time.Minute
+
+// request is one request at a door, for what tusd calls on its way through it.
+type request struct {
+	door  Door
+	owner string
+	actor auth.Actor
+	about store.Subject
+	found Upload // which the request is about; without an ID: it makes one
+	err   error  // the answer, instead of tusd's
+}
+
+type requestKey struct{}
+
+func requestOf(ctx context.Context) *request {
+	q, _ := ctx.Value(requestKey{}).(*request)
+	return q
+}
+
+// fail has the request answered by an error, in the words of the house. tusd would tell the error itself.
+func (q *request) fail(err error) error {
+	q.err = err
+	return handler.ErrNotFound // any error of tusd's: nobody sees it
+}
+
+// Handler serves tus 1.0 with its extensions creation, creation-with-upload and termination at a door: POST on base makes an upload, and HEAD, PATCH and DELETE on
+// base + its id go on with it, ask for it, and cancel it. base ends with a slash; of a route that has the id in its path, "{upload}" must be what it is called. Another's id is answered as none
+// is. A route needs web.Access.Taking as many bytes as the door does. Call it at the start, on every node. It panics on a door that lacks something, which is a mistake of ours.
+func (s *Service) Handler(base func(*http.Request) string, d Door) http.Handler {
+	if d.Kind == "" || d.AtMost <= 0 || d.Many <= 0 || d.Owner == nil {
+		panic("a door for uploads is not complete")
+	}
+	s.mu.Lock()
+	s.doors[d.Kind] = d
+	s.mu.Unlock()
+	composer := handler.NewStoreComposer()
+	composer.UseCore(tusStore{s})
+	composer.UseTerminater(tusStore{s})
+	composer.UseLocker(s.locks)
+	tus, err := handler.NewUnroutedHandler(handler.Config{StoreComposer: composer, BasePath: "/", DisableDownload: true, DisableConcatenation: true,
+		Cors: &handler.CorsConfig{Disable: true}, Logger: xslog.New(discard{}), NetworkTimeout: networkTimeout,
+		GracefulRequestCompletionTimeout: time.Millisecond}) // part.go has a grace of its own
+	if err != nil {
+		panic(err)
+	}
+	return &doorway{s, d, base, tus, tus.Middleware(routed(tus))}
+}
+
+// routed is what each method does.
+func routed(tus *handler.UnroutedHandler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost:
+			tus.PostFile(w, r)
+		case http.MethodHead:
+			tus.HeadFile(w, r)
+		case http.MethodPatch:
+			tus.PatchFile(w, r)
+		case http.MethodDelete:
+			tus.DelFile(w, r)
+		}
+	})
+}
+
+// doorway is a door with tusd behind it.
+type doorway struct {
+	s    *Service
+	door Door
+	base func(*http.Request) string
+	tus  *handler.UnroutedHandler
+	next http.Handler
+}
+
+// ServeHTTP judges whose request it is before tusd sees it.
+func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := &request{door: d.door}
+	var err error
+	if q.owner, q.actor, q.about, err = d.door.Owner(r); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	methods := []string{http.MethodPost}
+	if id := r.PathValue("upload"); id != "" {
+		methods = []string{http.MethodHead, http.MethodPatch, http.MethodDelete}
+		q.found, err = d.s.waiting(r.Context(), d.s.DB, q.owner, id)
+		if err == nil && q.found.Kind != d.door.Kind {
+			err = fault.NotFound
+		}
+	}
+	if !d.s.Enabled() || !slices.Contains(methods, r.Method) {
+		err = fault.NotFound
+	}
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	own := r.Clone(context.WithValue(r.Context(), requestKey{}, q))
+	own.Header.Del("X-HTTP-Method-Override") // the guards have judged the method there is
+	own.URL.Path = "/" + q.found.ID          // where tusd looks for it
+	answer := &answer{ResponseWriter: w, request: q, base: d.base(r)}
+	d.next.ServeHTTP(answer, own)
+	if q.err != nil && !answer.told {
+		w.Header().Del("Location")
+		w.Header().Del("Content-Length") // of tusd's words
+		web.Problem(w, r, q.err)
+	}
+}
+
+// answer is tusd's, but for errors of ours and for where an upload is, which tusd knows no single place for.
+type answer struct {
+	http.ResponseWriter
+	request *request
+	base    string
+	told    bool
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.request.err != nil {
+		return
+	}
+	a.told = true
+	if status == http.StatusCreated {
+		a.Header().Set("Location", a.base+a.request.found.ID)
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.request.err != nil {
+		return len(b), nil
+	}
+	a.told = true
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// discard takes tusd's log, which names paths.
+type discard struct{}
+
+func (discard) Enabled(context.Context, xslog.Level) bool  { return false }
+func (discard) Handle(context.Context, xslog.Record) error { return nil }
+func (d discard) WithAttrs([]xslog.Attr) xslog.Handler     { return d }
+func (d discard) WithGroup(string) xslog.Handler           { return d }
+
+// tusStore is what tusd keeps uploads in.
+type tusStore struct{ s *Service }
+
+// NewUpload implements handler.DataStore.
+func (t tusStore) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Upload, error) {
+	q := requestOf(ctx)
+	u, err := t.s.begin(ctx, q, info.MetaData["filename"], info.Size)
+	if err != nil {
+		return nil, q.fail(err)
+	}
+	q.found = u
+	return &tusUpload{t.s, q}, nil
+}
+
+// GetUpload implements handler.DataStore. It reads anew: a request waits for the one before it.
+func (t tusStore) GetUpload(ctx context.Context, id string) (handler.Upload, error) {
+	q := requestOf(ctx)
+	u, err := t.s.waiting(ctx, t.s.DB, q.owner, id)
+	if err != nil {
+		return nil, q.fail(err)
+	}
+	q.found = u
+	return &tusUpload{t.s, q}, nil
+}
+
+// AsTerminatableUpload implements handler.TerminaterDataStore.
+func (t tusStore) AsTerminatableUpload(u handler.Upload) handler.TerminatableUpload {
+	return u.(*tusUpload)
+}
+
+// tusUpload is the upload of a request.
+type tusUpload struct {
+	s *Service
+	q *request
+}
+
+// GetInfo implements handler.Upload.
+func (u *tusUpload) GetInfo(context.Context) (handler.FileInfo, error) {
+	return handler.FileInfo{ID: u.q.found.ID, Size: u.q.found.Size, Offset: u.q.found.Offset}, nil
+}
+
+// WriteChunk implements handler.Upload.
+func (u *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
+	n, err := u.s.write(ctx, u.q, offset, src)
+	if err != nil && !errors.Is(err, handler.ErrMismatchOffset) {
+		err = u.q.fail(err)
+	}
+	return n, err
+}
+
+// GetReader implements handler.Upload. Nobody reads by tus.
+func (u *tusUpload) GetReader(context.Context) (io.ReadCloser, error) {
+	return nil, handler.ErrNotFound
+}
+
+// FinishUpload implements handler.Upload. The last part has done it.
+func (u *tusUpload) FinishUpload(context.Context) error { return nil }
+
+// Terminate implements handler.TerminatableUpload.
+func (u *tusUpload) Terminate(ctx context.Context) error {
+	err := u.s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := u.s.Cancel(ctx, tx, u.q.owner, u.q.found.ID); err != nil {
+			return err
+		}
+		return u.s.audit(ctx, tx, u.q.actor, "upload.cancel", u.q.found, "")
+	})
+	if err != nil {
+		return u.q.fail(err)
+	}
+	return nil
+}
