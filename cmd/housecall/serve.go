@@ -49,6 +49,7 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o.StringVar(&c.Database, "database", "", "`address` of PostgreSQL, postgres://USER@HOST/NAME, or a SQLite file (default: housecall.db in --data)")
 	o.StringVar(&c.KeyFile, "key-file", "", "`file` of the master key (default: master.key in --data)")
 	o.StringVar(&c.Blobs, "blobs", "", blobsAbout)
+	o.StringVar(&c.Scanner, "scanner", "", "`address` of the virus scanner (clamd) that looks at files people add: tcp://HOST:PORT or unix:/PATH; none: nobody looks (default: no files can be added)")
 	o.StringVar(&c.AuditFile, "audit-checkpoints", "", "`file` that signed checkpoints of the audit are appended to (default: audit-checkpoints in --data)")
 	o.StringVar(&c.Redis, "redis", "", "`address` of Redis for leases, spent passes and limits, as in redis://USER:PASSWORD@HOST:6379/0 (default: this node's memory)")
 	o.Func("trusted-proxy", "`networks` of reverse proxies whose X-Forwarded-For is believed, with commas between (default: none)", func(s string) error {

@@ -14,6 +14,7 @@ import (
 	"housecall/platform/api"
 	"housecall/platform/jobs"
 	"housecall/platform/store"
+	"housecall/platform/uploads"
 	"housecall/platform/web"
 )
 
@@ -32,14 +33,15 @@ type Module struct {
 
 // House is what a module is given.
 type House struct {
-	DB     *store.DB
-	Policy auth.Policy
-	Pages  *web.Pages
-	Routes *web.Routes
-	API    *api.API
-	Jobs   *jobs.Queue
-	Now    func() time.Time
-	Logger *slog.Logger
+	DB      *store.DB
+	Policy  auth.Policy
+	Pages   *web.Pages
+	Routes  *web.Routes
+	API     *api.API
+	Jobs    *jobs.Queue
+	Uploads *uploads.Service
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Do does an act in a transaction with its audit row, if the rules let the actor do right; who may not gets fault.NotAllowed, and that is audited too.

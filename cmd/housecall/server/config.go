@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/module"
 	"housecall/platform/staff"
+	"housecall/platform/uploads"
 	"housecall/visits"
 	"housecall/visits/reminders"
 )
@@ -33,6 +35,7 @@ type Config struct {
 	Database       string           // address of PostgreSQL, or a SQLite file
 	KeyFile        string           // the master key
 	Blobs          string           // where large files are: a folder, or an address s3://…
+	Scanner        string           // who looks at files that people add: tcp://HOST:PORT, unix:/PATH, or none; "": no files are taken
 	AuditFile      string           // checkpoints of the audit are appended to it
 	Redis          string           // URL; "": leases and limits are kept in memory
 	NodeListen     string           // address and port for other nodes; "": this node is alone
@@ -76,6 +79,9 @@ func (c Config) Check() error {
 	}
 	if c.AfterDays < 0 {
 		return errors.New("--after-days can't be negative")
+	}
+	if _, err := uploads.ParseScanner(c.Scanner); err != nil {
+		return fmt.Errorf("--scanner: %w", err)
 	}
 	return cmp.Or(c.checkNodes(), c.TLS.check(), c.Staff.check())
 }

@@ -12,6 +12,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/platform/uploads"
 	"housecall/visits"
 	"housecall/visits/after"
 	"housecall/visits/figures"
@@ -24,6 +25,7 @@ import (
 func Schemas() []backup.Schema {
 	return []backup.Schema{{Name: "store", Files: store.Migrations()}, {Name: "keys", Files: keys.Migrations()}, {Name: "staff", Files: staff.Migrations()},
 		{Name: "certs", Files: certs.Migrations()}, {Name: "jobs", Files: jobs.Migrations()}, {Name: "notify", Files: notify.Migrations()},
+		{Name: "uploads", Files: uploads.Migrations()},
 		{Name: "sites", Files: sites.Migrations()}, {Name: "people", Files: people.Migrations()}, {Name: "visits", Files: visits.Migrations()}, {Name: "api", Files: api.Migrations()},
 		{Name: "emergency", Files: emergency.Migrations()}, {Name: "visits_after", Files: after.Migrations()}, {Name: "visits_imports", Files: imports.Migrations()},
 		{Name: "visits_reminders", Files: reminders.Migrations()}, {Name: "visits_retention", Files: retention.Migrations()},

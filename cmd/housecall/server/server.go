@@ -25,6 +25,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
+	"housecall/platform/uploads"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/rooms"
@@ -71,6 +72,7 @@ type Server struct {
 	Visits    *visits.Service
 	Reminders *reminders.Service
 	Blobs     *blobs.Store // large private files
+	Uploads   *uploads.Service
 }
 
 // New starts a server; it serves when New returns. The context ends nothing: Close does.

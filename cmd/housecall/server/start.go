@@ -125,8 +125,10 @@ func (s *Server) openHouse(ctx context.Context) (*house, error) {
 	if h.policy, err = Policy(s.config.Modules...); err != nil {
 		return nil, err
 	}
-	h.post, err = s.openPost(ctx, h.db, h.ring, h.policy)
-	return h, err
+	if h.post, err = s.openPost(ctx, h.db, h.ring, h.policy); err != nil {
+		return nil, err
+	}
+	return h, s.openUploads(ctx, h)
 }
 
 // openMedia opens the ports, the engine behind them, and the cluster of nodes that host rooms.
@@ -222,7 +224,7 @@ func (s *Server) openDesk(_ context.Context, h *house) error {
 // openModules starts the services beside the visits.
 func (s *Server) openModules(ctx context.Context, h *house) error {
 	return module.Start(ctx, s.config.Modules, module.House{DB: h.db, Policy: h.policy, Pages: h.pages, Routes: h.routes, API: h.calls, Jobs: h.post.queue,
-		Now: s.config.Now, Logger: s.config.Logger})
+		Uploads: s.Uploads, Now: s.config.Now, Logger: s.config.Logger})
 }
 
 // open lets people in: what was made last ends first.
@@ -231,7 +233,7 @@ func (s *Server) open(h *house, m *media) error {
 	health.routes(h.routes)
 	registry := newRegistry()
 	registry.MustRegister(metrics{engine: m.engine, host: s.cluster.host, sockets: m.sockets, events: m.events, health: health}, h.post,
-		auditMetrics{h.audit, s.config.Now}, keyMetrics{s.Accounts, s.config.Now}, emergencyMetrics{s.emergency})
+		auditMetrics{h.audit, s.config.Now}, keyMetrics{s.Accounts, s.config.Now}, emergencyMetrics{s.emergency}, uploadMetrics{s.Uploads})
 	handler, err := web.New(h.routes, web.Options{PublicURL: s.url, Pages: h.pages, Logger: s.config.Logger, Now: s.config.Now,
 		Proxies: s.config.TrustedProxies, Observe: newRequests(registry).observe, Checks: checks()})
 	if err != nil {
