@@ -56,12 +56,8 @@ func (s *Scanner) Scan(ctx context.Context, from io.Reader) (why, signature stri
 	if !s.Looks() {
 		return "", "", nil
 	}
-	source := &source{Reader: from}
-	answer, err := s.ask(ctx, "zINSTREAM\x00", source)
-	switch {
-	case source.err != nil:
-		return "", "", source.err
-	case err != nil:
+	answer, err := s.ask(ctx, "zINSTREAM\x00", &source{Reader: from})
+	if err != nil {
 		return "", "", err
 	}
 	return verdict(answer)
@@ -69,11 +65,11 @@ func (s *Scanner) Scan(ctx context.Context, from io.Reader) (why, signature stri
 
 // verdict reads an answer to INSTREAM.
 func verdict(answer string) (why, signature string, err error) {
-	said := strings.TrimPrefix(answer, "stream: ")
-	if said == "OK" {
+	said, is := strings.CutPrefix(answer, "stream: ")
+	if is && said == "OK" {
 		return "", "", nil
 	}
-	if signature, is := strings.CutSuffix(said, " FOUND"); is {
+	if signature, found := strings.CutSuffix(said, " FOUND"); is && found {
 		switch {
 		case strings.HasPrefix(signature, "Heuristics.Limits.Exceeded"):
 			return Limits, signature, nil
@@ -103,8 +99,8 @@ func (s *Scanner) Version(ctx context.Context) (program string, signatures time.
 	return program, signatures, nil
 }
 
-// ask sends a command, and what it is about, and gives the answer.
-func (s *Scanner) ask(ctx context.Context, command string, about io.Reader) (string, error) {
+// ask sends a command, and what it is about (nil: nothing), and gives the answer. Errors: fault.TryAgain; that of what it is about.
+func (s *Scanner) ask(ctx context.Context, command string, about *source) (string, error) {
 	dialer := net.Dialer{Timeout: dialWithin}
 	conn, err := dialer.DialContext(ctx, s.network, s.address)
 	if err != nil {
@@ -116,13 +112,16 @@ func (s *Scanner) ask(ctx context.Context, command string, about io.Reader) (str
 	_, sent := io.WriteString(conn, command)
 	if sent == nil && about != nil {
 		sent = send(conn, about)
+		if about.err != nil {
+			return "", about.err
+		}
 	}
 	// A scanner that has heard enough says so and hangs up: then sending fails, and the answer is there.
 	answer, err := bufio.NewReader(io.LimitReader(conn, mostAnswer)).ReadString(0)
-	if answer == "" {
+	if err != nil { // half an answer is none: "OK" may be the beginning of anything
 		return "", fault.Away(fmt.Errorf("ask the scanner: %w", errors.Join(sent, err, ctx.Err())))
 	}
-	return strings.TrimRight(answer, "\x00\n"), nil
+	return strings.TrimSuffix(answer, "\x00"), nil
 }
 
 // send sends a file in chunks, each after its length; one of length nothing ends it.
