@@ -126,7 +126,7 @@ func (s *Service) addPart(ctx context.Context, tx *store.Tx, q *request, u Uploa
 	return s.audit(ctx, tx, q.actor, "upload.finish", u, "")
 }
 
-// graced is a context that outlives ctx for a while.
+// graced is a context that outlives ctx for a while: that of a request ends as soon as its client is gone, or another request wants the upload.
 func graced(ctx context.Context) (context.Context, context.CancelFunc) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

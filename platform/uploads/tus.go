@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -59,7 +60,7 @@ func (s *Service) Handler(base func(*http.Request) string, d Door) http.Handler 
 	composer.UseLocker(s.locks)
 	tus, err := handler.NewUnroutedHandler(handler.Config{StoreComposer: composer, BasePath: "/", DisableDownload: true, DisableConcatenation: true,
 		Cors: &handler.CorsConfig{Disable: true}, Logger: xslog.New(discard{}), NetworkTimeout: networkTimeout,
-		GracefulRequestCompletionTimeout: time.Millisecond}) // part.go has a grace of its own
+		GracefulRequestCompletionTimeout: time.Millisecond}) // graced gives another
 	if err != nil {
 		panic(err)
 	}
@@ -117,9 +118,9 @@ func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := r.Clone(context.WithValue(r.Context(), requestKey{}, q))
 	own.Header.Del("X-HTTP-Method-Override") // the guards have judged the method there is
 	own.URL.Path = "/" + q.found.ID          // where tusd looks for it
-	answer := &answer{ResponseWriter: w, request: q, base: d.base(r)}
+	answer := &answer{ResponseWriter: w, request: q, base: d.base(r), first: r.ProtoMajor == 1}
 	d.next.ServeHTTP(answer, own)
-	if q.err != nil && !answer.told {
+	if answer.end() && q.err != nil {
 		w.Header().Del("Location")
 		w.Header().Del("Content-Length") // of tusd's words
 		web.Problem(w, r, q.err)
@@ -131,14 +132,32 @@ type answer struct {
 	http.ResponseWriter
 	request *request
 	base    string
-	told    bool
+	first   bool // it goes by HTTP/1, where requests share a connection one after another
+
+	mu   sync.Mutex
+	told bool // nothing of the answer can be changed any more
+	cut  bool // reading was cut short
+}
+
+// end says that tusd is done, and whether the answer is still to be given.
+func (a *answer) end() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	open := !a.told
+	a.told = true
+	return open
 }
 
 func (a *answer) WriteHeader(status int) {
 	if a.request.err != nil {
 		return
 	}
+	a.mu.Lock()
 	a.told = true
+	if a.cut && a.first {
+		a.Header().Set("Connection", "close")
+	}
+	a.mu.Unlock()
 	if status == http.StatusCreated {
 		a.Header().Set("Location", a.base+a.request.found.ID)
 	}
@@ -149,8 +168,20 @@ func (a *answer) Write(b []byte) (int, error) {
 	if a.request.err != nil {
 		return len(b), nil
 	}
-	a.told = true
 	return a.ResponseWriter.Write(b)
+}
+
+// SetReadDeadline implements what http.ResponseController asks for. When another request wants the upload, tusd ends the reading of this one by a deadline that has passed, from a goroutine of its own
+// and so at any time. Past the answer it would hit whatever comes next on the connection, and net/http calls off all requests of a connection that can't be read: so it does nothing then, and after it
+// the connection is not used again.
+func (a *answer) SetReadDeadline(at time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.told {
+		return nil
+	}
+	a.cut = a.cut || !at.After(time.Now())
+	return http.NewResponseController(a.ResponseWriter).SetReadDeadline(at)
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -170,6 +201,8 @@ type tusStore struct{ s *Service }
 // NewUpload implements handler.DataStore.
 func (t tusStore) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Upload, error) {
 	q := requestOf(ctx)
+	ctx, end := graced(ctx)
+	defer end()
 	u, err := t.s.begin(ctx, q, info.MetaData["filename"], info.Size)
 	if err != nil {
 		return nil, q.fail(err)
@@ -181,6 +214,8 @@ func (t tusStore) NewUpload(ctx context.Context, info handler.FileInfo) (handler
 // GetUpload implements handler.DataStore. It reads anew: a request waits for the one before it.
 func (t tusStore) GetUpload(ctx context.Context, id string) (handler.Upload, error) {
 	q := requestOf(ctx)
+	ctx, end := graced(ctx)
+	defer end()
 	u, err := t.s.waiting(ctx, t.s.DB, q.owner, id)
 	if err != nil {
 		return nil, q.fail(err)
@@ -224,6 +259,8 @@ func (u *tusUpload) FinishUpload(context.Context) error { return nil }
 
 // Terminate implements handler.TerminatableUpload.
 func (u *tusUpload) Terminate(ctx context.Context) error {
+	ctx, end := graced(ctx)
+	defer end()
 	err := u.s.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := u.s.Cancel(ctx, tx, u.q.owner, u.q.found.ID); err != nil {
 			return err

@@ -1,0 +1,161 @@
+package uploads_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+
+	"housecall/platform/uploads"
+)
+
+// noise is content that is of no type and equal to no other.
+func noise(n int, seed uint64) []byte {
+	rng := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), 1})
+	b := make([]byte, n)
+	_, _ = rng.Read(b)
+	b[0] = 0
+	return b
+}
+
+func hashOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+const mebibyte = 1 << 20
+
+// TestResumes: a file whose connection is cut ten times, at odd places, goes on where it was each time, and is what was sent.
+func TestResumes(t *testing.T) {
+	h := newHall(t, "none")
+	c := h.client(mine)
+	content := noise(36*mebibyte+12345, 1)
+	at := c.begin("sample.bin", int64(len(content)))
+	sent := 0
+	for i, length := range []int{0, 1, 2, 65535, 65536, 16*mebibyte - 65537, 1, 16*mebibyte + 1, 7, 3 * mebibyte} {
+		c.cut(at, int64(sent), content[sent:], length)
+		if sent += length; c.offset(at) != int64(sent) {
+			t.Fatalf("after cut %d: at %d, and %d came", i, c.offset(at), sent)
+		}
+	}
+	c.rest(at, content)
+	h.due()
+	if u := h.one(); u.State != uploads.Clean || u.SHA256 != hashOf(content) || u.Offset != u.Size || !bytes.Equal(h.read(u.ID), content) {
+		t.Errorf("it is another than was sent: %+v", u)
+	}
+}
+
+// TestCutKeepsWhatCame: to the byte, when the server has it.
+func TestCutKeepsWhatCame(t *testing.T) {
+	h := newHall(t, "none")
+	c := h.client(mine)
+	content := []byte("Sample text")
+	at := c.begin("sample.txt", int64(len(content)))
+	if _, err := c.patch(at, 0, content[:4]); err != nil || c.offset(at) != 4 {
+		t.Fatalf("%v, at %d", err, c.offset(at))
+	}
+	for offset, want := range map[int64]int{0: http.StatusConflict, 5: http.StatusConflict, -1: http.StatusBadRequest} {
+		if response, err := c.patch(at, offset, content[4:5]); err != nil || response.StatusCode != want {
+			t.Errorf("at %d: %v, %v", offset, response, err)
+		}
+	}
+	if response, err := c.patch(at, 4, append(content[4:len(content):len(content)], "and more"...)); err != nil || response.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("more than was announced: %v, %v", response, err)
+	}
+	if n := c.offset(at); n != 4 {
+		t.Errorf("at %d after all that", n)
+	}
+	c.rest(at, content)
+	if response, err := c.patch(at, int64(len(content)), []byte("more")); err != nil || response.StatusCode != http.StatusNoContent || c.offset(at) != int64(len(content)) {
+		t.Errorf("after the end: %v, %v", response, err)
+	}
+	h.due()
+	if got := h.read(h.one().ID); string(got) != string(content) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestTogether: two clients send one file at once, to one node and to two. Each goes on where the other was, and the file is whole.
+func TestTogether(t *testing.T) {
+	for nodes := 1; nodes <= 2; nodes++ {
+		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
+			h := newHall(t, "none")
+			all := []*hall{h, h}
+			if nodes == 2 {
+				all[1] = openHall(t, h.place, "none")
+			}
+			content := noise(20*mebibyte+1, 2)
+			at := h.client(mine).begin("sample.bin", int64(len(content)))
+			var work sync.WaitGroup
+			for i, node := range all {
+				work.Go(func() {
+					c := node.client(mine)
+					rng := rand.New(rand.NewPCG(uint64(i), uint64(nodes)))
+					for t.Context().Err() == nil {
+						n := c.offset(at)
+						if n < 0 || n == int64(len(content)) {
+							return
+						}
+						_, _ = c.patch(at, n, content[n:min(n+1+rng.Int64N(4*mebibyte), int64(len(content)))])
+					}
+				})
+			}
+			work.Wait()
+			h.due()
+			if u := h.one(); u.State != uploads.Clean || u.SHA256 != hashOf(content) {
+				t.Errorf("it is another than was sent: %+v", u)
+			}
+		})
+	}
+}
+
+// TestOffsets plays any pieces, in any order, cut anywhere, against what a file should be then.
+func TestOffsets(t *testing.T) {
+	h := newHall(t, "none")
+	for seed := range uint64(many) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		content := noise(1+rng.IntN(20000), seed)
+		size := int64(len(content))
+		c := h.client(mine)
+		at := c.begin("sample.bin", size)
+		for have := int64(0); have < size; {
+			from := have
+			if rng.IntN(4) == 0 {
+				from = rng.Int64N(size)
+			}
+			piece := content[from : from+1+rng.Int64N(min(size-from, 3000))]
+			cut := -1
+			if rng.IntN(3) == 0 {
+				cut = rng.IntN(len(piece))
+			}
+			var response *http.Response
+			var err error
+			if cut >= 0 {
+				c.cut(at, from, piece, cut)
+			} else {
+				response, err = c.patch(at, from, piece)
+			}
+			now := c.offset(at)
+			switch {
+			case from != have && now != have:
+				t.Fatalf("seed %d: a piece at %d moved %d to %d", seed, from, have, now)
+			case from != have && cut < 0 && (err != nil || response.StatusCode != http.StatusConflict):
+				t.Fatalf("seed %d: a piece at %d, not %d: %v, %v", seed, from, have, response, err)
+			case from == have && cut < 0 && now != from+int64(len(piece)):
+				t.Fatalf("seed %d: %d after %d bytes at %d", seed, now, len(piece), from)
+			case from == have && cut >= 0 && now != from+int64(cut):
+				t.Fatalf("seed %d: %d after a cut at %d of a piece at %d", seed, now, cut, from)
+			}
+			have = now
+		}
+		h.due()
+		all, err := h.Waiting(t.Context(), h.db, mine)
+		if err != nil || all[len(all)-1].SHA256 != hashOf(content) || !bytes.Equal(h.read(all[len(all)-1].ID), content) {
+			t.Fatalf("seed %d: it is another than was sent: %v", seed, err)
+		}
+	}
+}
