@@ -108,7 +108,10 @@ func (c *client) offset(at string) int64 {
 	for c.t.Context().Err() == nil {
 		response, _, err := c.ask(c.t.Context(), http.MethodHead, at, nil, nil, 0)
 		switch {
-		case err != nil || response.StatusCode >= http.StatusInternalServerError || response.StatusCode == http.StatusLocked:
+		case err == nil && response.StatusCode == http.StatusInternalServerError:
+			c.t.Error("HEAD:", response.Status) // as on a connection that an interrupted request has spoilt
+			return -1
+		case err != nil || response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusLocked:
 			time.Sleep(5 * time.Millisecond)
 			continue
 		case response.StatusCode == http.StatusNotFound:

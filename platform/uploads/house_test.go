@@ -3,10 +3,8 @@ package uploads_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -196,15 +194,7 @@ func (h *hall) checked(name string, content []byte) uploads.Upload {
 // kept is how many blobs there are.
 func (h *hall) kept() (n int) {
 	h.t.Helper()
-	err := filepath.WalkDir(h.place.files, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && blobs.IsKey(d.Name()) {
-			n++
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.t.Fatal(err)
-	}
+	h.eachBlob(func(string) { n++ })
 	return n
 }
 

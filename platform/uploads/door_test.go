@@ -1,0 +1,238 @@
+package uploads_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"housecall/platform/fault"
+	"housecall/platform/store"
+	"housecall/platform/uploads"
+)
+
+func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }
+
+// TestOneAnswerForNothing: another's upload, one that is not there, one that was cancelled, one that was taken, and what is no id: the same answer, byte for byte.
+func TestOneAnswerForNothing(t *testing.T) {
+	h := newHall(t, "none")
+	c, other := h.client(mine), h.client(others)
+	cancelled := c.begin("sample.txt", 6)
+	if response, _, err := c.ask(t.Context(), http.MethodDelete, cancelled, nil, nil, 0); err != nil || response.StatusCode != http.StatusNoContent {
+		t.Fatalf("cancel: %v, %v", response, err)
+	}
+	taken := h.checked("sample.txt", []byte("Sample"))
+	h.tx(func(tx *store.Tx) error { _, err := h.Take(t.Context(), tx, mine, taken.ID, store.NewID()); return err })
+	at := c.begin("sample.txt", 6)
+	for _, method := range []string{http.MethodHead, http.MethodPatch, http.MethodDelete} {
+		answers := map[string][]string{}
+		for name, ask := range map[string]struct {
+			client *client
+			path   string
+		}{"another's": {other, at}, "unknown": {c, base + store.NewID()}, "cancelled": {c, cancelled}, "taken": {c, base + taken.ID}, "no id": {c, base + "etc-passwd"}, "nobody's": {h.client(""), at},
+			"escaped": {c, base + "..%2f..%2fetc%2fpasswd"}} {
+			var body io.Reader
+			length := int64(0)
+			if method == http.MethodPatch {
+				body, length = strings.NewReader("Sample"), 6
+			}
+			response, answer, err := ask.client.ask(t.Context(), method, ask.path, patching(0), body, length)
+			if err != nil || response.StatusCode != http.StatusNotFound {
+				t.Fatalf("%s %s: %v, %v", method, name, response, err)
+			}
+			response.Header.Del("Date")
+			var lines bytes.Buffer
+			if err := response.Header.Write(&lines); err != nil {
+				t.Fatal(err)
+			}
+			said := lines.String() + string(answer)
+			answers[said] = append(answers[said], name)
+		}
+		if len(answers) != 1 {
+			t.Errorf("%s: %q", method, answers)
+		}
+	}
+	if n := c.offset(at); n != 0 {
+		t.Errorf("somebody wrote: at %d", n)
+	}
+	if response, _, err := c.ask(t.Context(), http.MethodPost, base, map[string]string{"X-HTTP-Method-Override": "DELETE", "Upload-Length": "1"}, nil, 0); err != nil || response.StatusCode != http.StatusCreated {
+		t.Errorf("a POST that says it is another method: %v, %v", response, err)
+	}
+}
+
+// TestLimits: what is refused before a byte of it came.
+func TestLimits(t *testing.T) {
+	h := newHall(t, "none")
+	c := h.client(mine)
+	for size, want := range map[int64]int{atMost + 1: http.StatusRequestEntityTooLarge, 0: http.StatusUnprocessableEntity, -1: http.StatusBadRequest} {
+		if response, answer := c.post("sample.txt", size); response.StatusCode != want {
+			t.Errorf("%d bytes: %s, %s", size, response.Status, answer)
+		}
+	}
+	for range many {
+		c.begin("sample.txt", 6)
+	}
+	if response, answer := c.post("sample.txt", 6); response.StatusCode != http.StatusUnprocessableEntity || !bytes.Contains(answer, []byte(`"too_many"`)) {
+		t.Errorf("one too many: %s, %s", response.Status, answer)
+	}
+	h.client(others).begin("sample.txt", 6)
+	all, err := h.Waiting(t.Context(), h.db, mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.tx(func(tx *store.Tx) error { return h.Cancel(t.Context(), tx, mine, all[0].ID) })
+	c.begin("sample.txt", 6)
+
+	off := openHall(t, h.place, "")
+	if off.Enabled() || !h.Enabled() {
+		t.Error("without a scanner files are taken")
+	}
+	if response, _ := off.client(others).post("sample.txt", 6); response.StatusCode != http.StatusNotFound {
+		t.Errorf("without a scanner: %s", response.Status)
+	}
+}
+
+// TestNames: a name is for reading, and leads nowhere.
+func TestNames(t *testing.T) {
+	h := newHall(t, "none")
+	for sent, want := range map[string]string{
+		"../../etc/passwd":                   "passwd.txt",
+		`C:\temp\Sample.txt`:                 "Sample.txt",
+		"a\x00b\r\nSample: x.txt":            "ab Sample_ x.txt",
+		"sample\u202etxt.exe":                "sampletxt.exe.txt",
+		"..":                                 "file.txt",
+		"":                                   "file.txt",
+		"run.js":                             "run.js.txt",
+		"Sample.TXT":                         "Sample.TXT",
+		" ..  hidden . txt ":                 "hidden . txt.txt",
+		"文件 \"quoted\".txt":                  "文件 _quoted_.txt",
+		"\xff\xfe.txt":                       "txt.txt",
+		strings.Repeat("é", 300) + ".txt":    strings.Repeat("é", 98) + ".txt",
+		"sample." + strings.Repeat("x", 300): "sample." + strings.Repeat("x", 193) + ".txt",
+	} {
+		u := h.checked(sent, []byte("Sample"))
+		if got := u.Name.Reveal(); got != want {
+			t.Errorf("%q is called %q, want %q", sent, got, want)
+		}
+		response, err := h.http.Client().Get(h.http.URL + "/read/" + u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		kind, params, err := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
+		if err != nil || kind != "attachment" || params["filename"] != u.Name.Reveal() {
+			t.Errorf("%q is saved as %q, %v", sent, response.Header.Get("Content-Disposition"), err)
+		}
+		h.tx(func(tx *store.Tx) error { return h.Cancel(t.Context(), tx, mine, u.ID) })
+	}
+}
+
+// TestServe: a file is for saving; what a browser is told keeps it from running; any range of it can be had.
+func TestServe(t *testing.T) {
+	h := newHall(t, "none")
+	content := pdf(33 * mebibyte)
+	u := h.checked("Sample.pdf", content)
+	get := func(method, rng string) (*http.Response, []byte) {
+		r, err := http.NewRequestWithContext(t.Context(), method, h.http.URL+"/read/"+u.ID, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rng != "" {
+			r.Header.Set("Range", rng)
+		}
+		response, err := h.http.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response, body
+	}
+	response, body := get(http.MethodGet, "")
+	for name, want := range map[string]string{"Content-Type": "application/pdf", "Content-Disposition": "attachment; filename=Sample.pdf", "Content-Security-Policy": "default-src 'none'; sandbox",
+		"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer"} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if !bytes.Equal(body, content) || response.ContentLength != int64(len(content)) {
+		t.Error("it is another")
+	}
+	if response, _ := get(http.MethodHead, ""); response.StatusCode != http.StatusNotFound && response.ContentLength != int64(len(content)) {
+		t.Errorf("HEAD: %s, %d", response.Status, response.ContentLength)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 5 {
+		from := rng.IntN(len(content))
+		to := min(from+rng.IntN(17*mebibyte), len(content)-1)
+		response, body := get(http.MethodGet, fmt.Sprintf("bytes=%d-%d", from, to))
+		if response.StatusCode != http.StatusPartialContent || !bytes.Equal(body, content[from:to+1]) {
+			t.Errorf("%d to %d: %s, %d bytes", from, to, response.Status, len(body))
+		}
+	}
+	if response, _ := get(http.MethodGet, "bytes=99999999999-"); response.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		t.Errorf("beyond the end: %s", response.Status)
+	}
+}
+
+// TestMemory: a large file takes no more memory than a small one, coming, being looked at and going.
+func TestMemory(t *testing.T) {
+	const size, bound = 200 * mebibyte, 64 * mebibyte
+	h := newHall(t, "none")
+	c := h.client(mine)
+	at := c.begin("sample.bin", size)
+	runtime.GC()
+	var before, now runtime.MemStats
+	runtime.ReadMemStats(&before)
+	most := uint64(0)
+	seen := 0
+	measured := func(from io.Reader) io.Reader {
+		return io.TeeReader(from, writing(func(b []byte) {
+			if seen += len(b); seen > mebibyte {
+				seen = 0
+				runtime.ReadMemStats(&now)
+				most = max(most, now.HeapInuse)
+			}
+		}))
+	}
+	response, _, err := c.ask(t.Context(), http.MethodPatch, at, patching(0), measured(io.LimitReader(zeros{}, size)), size)
+	if err != nil || response.StatusCode != http.StatusNoContent {
+		t.Fatalf("%v, %v", response, err)
+	}
+	h.due()
+	u := h.one()
+	if u.State != uploads.Clean {
+		t.Fatalf("%+v", u)
+	}
+	got, err := h.http.Client().Get(h.http.URL + "/read/" + u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, measured(got.Body), make([]byte, mebibyte))
+	if err != nil || n != size {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	if grown := int64(most) - int64(before.HeapInuse); grown > bound {
+		t.Errorf("the heap grew by %d bytes", grown)
+	} else {
+		t.Logf("the heap grew by %d KiB at most", grown>>10)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+type writing func([]byte)
+
+func (f writing) Write(b []byte) (int, error) { f(b); return len(b), nil }
