@@ -16,6 +16,7 @@ import (
 	"housecall/platform/store/storetest"
 	"housecall/platform/uploads"
 	"housecall/platform/uploads/clamtest"
+	"housecall/platform/uploads/eicar"
 )
 
 // TestChecked: what is clean is taken and read; it belongs to who took it, and is gone with it.
@@ -82,7 +83,7 @@ func (h *hall) swept() {
 func TestRefused(t *testing.T) {
 	h := newHall(t, clamtest.Start(t, clamtest.Options{ScanMost: "2M"}).Address())
 	for why, content := range map[string][]byte{
-		uploads.Virus:  append(bytes.Repeat([]byte("Sample "), 1000), clamtest.EICAR()...),
+		uploads.Virus:  append(bytes.Repeat([]byte("Sample "), 1000), eicar.File()...),
 		uploads.Limits: pdf(3 * mebibyte),
 		uploads.Type:   []byte("<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"),
 	} {
@@ -218,7 +219,7 @@ func TestNothingInTheClear(t *testing.T) {
 	h := newHall(t, clamd(t))
 	content := []byte(strings.Repeat(canary+"\n", 1000))
 	h.checked(canary+".pdf", content)
-	h.checked(canary+".txt", append(clamtest.EICAR(), content...))
+	h.checked(canary+".txt", append(eicar.File(), content...))
 	c := h.client(mine)
 	c.cut(c.begin(canary+".bin", int64(len(content))), 0, content, 5000)
 	found := 0

@@ -2,6 +2,7 @@ package uploads
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"housecall/platform/fault"
+	"housecall/platform/uploads/eicar"
 )
 
 const (
@@ -46,6 +48,9 @@ func ParseScanner(s string) (*Scanner, error) {
 	}
 	return nil, fmt.Errorf("%q is no address of a scanner: write tcp://HOST:PORT, unix:/PATH of clamd's socket, or none", s)
 }
+
+// String is the address for people to read.
+func (s *Scanner) String() string { return s.address }
 
 // Looks says whether there is a scanner to be asked.
 func (s *Scanner) Looks() bool { return s.network != "" }
@@ -97,6 +102,17 @@ func (s *Scanner) Version(ctx context.Context) (program string, signatures time.
 		}
 	}
 	return program, signatures, nil
+}
+
+// Prove has it look at a text and at the file that every scanner must know, and says what of that does not work.
+func (s *Scanner) Prove(ctx context.Context) error {
+	if why, signature, err := s.Scan(ctx, strings.NewReader("Sample")); err != nil || why != "" {
+		return errors.Join(fmt.Errorf("it refuses a harmless text: %s %s", why, signature), err)
+	}
+	if why, _, err := s.Scan(ctx, bytes.NewReader(eicar.File())); err != nil || why != Virus {
+		return errors.Join(errors.New("it lets the test file of EICAR through: it has no signatures"), err)
+	}
+	return nil
 }
 
 // ask sends a command, and what it is about (nil: nothing), and gives the answer. Errors: fault.TryAgain; that of what it is about.

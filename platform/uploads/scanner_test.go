@@ -10,6 +10,7 @@ import (
 
 	"housecall/platform/fault"
 	"housecall/platform/uploads/clamtest"
+	"housecall/platform/uploads/eicar"
 )
 
 func TestParseScanner(t *testing.T) {
@@ -40,6 +41,9 @@ func TestClamd(t *testing.T) {
 	if err != nil || !strings.HasPrefix(program, "ClamAV ") {
 		t.Errorf("its version: %q, %v", program, err)
 	}
+	if err := s.Prove(t.Context()); err != nil {
+		t.Error(err)
+	}
 	large := func(n int) []byte { return bytes.Repeat([]byte("Sample text. "), n/13) }
 	for name, c := range map[string]struct {
 		content []byte
@@ -48,7 +52,7 @@ func TestClamd(t *testing.T) {
 		"text":                  {[]byte("Sample"), ""},
 		"several chunks":        {large(1 << 20), ""},
 		"whole chunks":          {make([]byte, 2*chunkSize), ""},
-		"virus":                 {clamtest.EICAR(), Virus},
+		"virus":                 {eicar.File(), Virus},
 		"more than it looks at": {large(3 << 20), Limits},
 		"more than it takes":    {large(64 << 20), Limits},
 	} {

@@ -1,4 +1,4 @@
-// Package doctor looks at what a server needs around it (ports, certificate, clock, addresses, database, blobs, Redis, mail, disk) and says of each what is wrong and
+// Package doctor looks at what a server needs around it (ports, certificate, clock, addresses, database, blobs, virus scanner, Redis, mail, disk) and says of each what is wrong and
 // what helps. It leaves everything as it was, and may be run beside the server.
 package doctor
 
@@ -51,7 +51,7 @@ const within = 10 * time.Second
 
 // Examine looks at everything that a server with these options would use, and answers in a fixed order.
 func Examine(ctx context.Context, c server.Config) []Finding {
-	looks := []func(context.Context, server.Config) []Finding{folder, masterKey, database, apiKeys, blobs, sharedRedis, clock, certificateFiles, publicAddress, theRelay, mediaAddresses, mail, sms, limits}
+	looks := []func(context.Context, server.Config) []Finding{folder, masterKey, database, apiKeys, blobs, scanner, sharedRedis, clock, certificateFiles, publicAddress, theRelay, mediaAddresses, mail, sms, limits}
 	list := options(c)
 	c = c.WithDefaults()
 	list = append(list, ports(ctx, c)...) // before the others: for a moment it listens there itself, which they must not take for a server

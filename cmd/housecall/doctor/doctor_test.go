@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/cmd/housecall/doctor"
 	"housecall/cmd/housecall/server"
@@ -19,6 +20,7 @@ import (
 	"housecall/platform/notify/mailtest"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/uploads/clamtest"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Both(m).Run()) }
@@ -263,4 +265,68 @@ func TestBlobs(t *testing.T) {
 	expect(t, examined(t, c, "blobs"), doctor.Bad, "signature")
 	s3.Kill()
 	expect(t, examined(t, c, "blobs"), doctor.Bad, "refused")
+}
+
+// TestScanner: one that lets the test file through is no scanner, and who has none is told what that means.
+func TestScanner(t *testing.T) {
+	c := server.Config{Data: t.TempDir()}
+	expect(t, examined(t, c, "scanner"), doctor.Good, "not used")
+	c.Scanner = "none"
+	expect(t, examined(t, c, "scanner"), doctor.Weak, "nobody looks")
+	c.Scanner = "clamd"
+	expect(t, examined(t, c, "scanner"), doctor.Bad, "mend --scanner")
+	clamd := clamtest.Start(t, clamtest.Options{})
+	c.Scanner = clamd.Address()
+	expect(t, examined(t, c, "scanner"), doctor.Weak, "knows the test file")
+	clamd.Kill()
+	expect(t, examined(t, c, "scanner"), doctor.Bad, "start clamd")
+
+	for says, want := range map[string]struct {
+		state doctor.State
+		words string
+	}{
+		"ClamAV 1.4.6/27820/" + time.Now().UTC().Format(time.ANSIC): {doctor.Good, "its signatures are of"},
+		"ClamAV 1.4.6/20000/Sat Nov 28 08:26:54 2020":               {doctor.Weak, "signatures of 2020-11-28"},
+	} {
+		c.Scanner = "tcp://" + fakeScanner(t, says, "stream: Eicar-Test-Signature FOUND")
+		expect(t, examined(t, c, "scanner"), want.state, want.words)
+	}
+	c.Scanner = "tcp://" + fakeScanner(t, "ClamAV 1.4.6", "stream: OK")
+	expect(t, examined(t, c, "scanner"), doctor.Bad, "lets the test file")
+}
+
+// fakeScanner says so of its version and of the test file, which no clamd of a test can be brought to say.
+func fakeScanner(t *testing.T, version, ofTestFile string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked := make([]byte, 1<<10)
+			n, _ := conn.Read(asked)
+			for got := string(asked[:n]); strings.HasPrefix(got, "zINSTREAM") && !strings.HasSuffix(got, "\x00\x00\x00\x00"); got = string(asked[:n]) {
+				more, err := conn.Read(asked[n:])
+				if n += more; err != nil {
+					break
+				}
+			}
+			switch got := string(asked[:n]); {
+			case strings.HasPrefix(got, "zVERSION"):
+				_, _ = io.WriteString(conn, version+"\x00")
+			case strings.Contains(got, "Sample"):
+				_, _ = io.WriteString(conn, "stream: OK\x00")
+			default:
+				_, _ = io.WriteString(conn, ofTestFile+"\x00")
+			}
+			_ = conn.Close()
+		}
+	}()
+	return l.Addr().String()
 }

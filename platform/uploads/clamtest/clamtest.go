@@ -14,15 +14,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"housecall/platform/uploads/eicar"
 )
 
 // soon bounds every wait for a condition: far more than any of them needs, since machines may be busy.
 const soon = time.Minute
-
-// EICAR is the test file that every scanner knows (https://www.eicar.org/download-anti-malware-testfile/). It is put together here, since scanners of those who read our sources know it too.
-func EICAR() []byte {
-	return []byte(strings.Join([]string{`X5O!P%@AP[4\PZX54(P^)7CC)7}`, `$EICAR`, `-STANDARD-`, `ANTIVIRUS-`, `TEST-FILE!`, `$H+H*`}, ""))
-}
 
 // Options of Start.
 type Options struct {
@@ -61,7 +58,7 @@ func Start(t testing.TB, o Options) *Clamd {
 		settings = append(settings, "MaxFileSize "+o.ScanMost, "MaxScanSize "+o.ScanMost)
 	}
 	for name, content := range map[string]string{
-		"signatures/test.ndb": "Eicar-Test-Signature:0:*:" + hex.EncodeToString(EICAR()) + "\n",
+		"signatures/test.ndb": "Eicar-Test-Signature:0:*:" + hex.EncodeToString(eicar.File()) + "\n",
 		"clamd.conf":          strings.Join(settings, "\n") + "\n",
 	} {
 		path := filepath.Join(dir, name)
