@@ -57,7 +57,6 @@ func (s *Service) Handler(base func(*http.Request) string, d Door) http.Handler 
 	composer := handler.NewStoreComposer()
 	composer.UseCore(tusStore{s})
 	composer.UseTerminater(tusStore{s})
-	composer.UseLocker(s.locks)
 	tus, err := handler.NewUnroutedHandler(handler.Config{StoreComposer: composer, BasePath: "/", DisableDownload: true, DisableConcatenation: true,
 		Cors: &handler.CorsConfig{Disable: true}, Logger: xslog.New(discard{}), NetworkTimeout: networkTimeout,
 		GracefulRequestCompletionTimeout: time.Millisecond}) // graced gives another
@@ -115,12 +114,21 @@ func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	a := &answer{ResponseWriter: w, request: q, base: d.base(r), first: r.ProtoMajor == 1, reads: r.Method == http.MethodPatch}
+	if q.found.ID != "" {
+		release, err := d.s.locks.acquire(r.Context(), q.found.ID, a.interrupt)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		defer release()
+	}
 	own := r.Clone(context.WithValue(r.Context(), requestKey{}, q))
 	own.Header.Del("X-HTTP-Method-Override") // the guards have judged the method there is
 	own.URL.Path = "/" + q.found.ID          // where tusd looks for it
-	answer := &answer{ResponseWriter: w, request: q, base: d.base(r), first: r.ProtoMajor == 1}
-	d.next.ServeHTTP(answer, own)
-	if answer.end() && q.err != nil {
+	own.Body = &body{r.Body, a}
+	d.next.ServeHTTP(a, own)
+	if a.end() && q.err != nil {
 		w.Header().Del("Location")
 		w.Header().Del("Content-Length") // of tusd's words
 		web.Problem(w, r, q.err)
@@ -134,9 +142,11 @@ type answer struct {
 	base    string
 	first   bool // it goes by HTTP/1, where requests share a connection one after another
 
+	reads bool // what it reads may take long
+
 	mu   sync.Mutex
 	told bool // nothing of the answer can be changed any more
-	cut  bool // reading was cut short
+	cut  bool // another request wants the upload
 }
 
 // end says that tusd is done, and whether the answer is still to be given.
@@ -171,17 +181,45 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.ResponseWriter.Write(b)
 }
 
-// SetReadDeadline implements what http.ResponseController asks for. When another request wants the upload, tusd ends the reading of this one by a deadline that has passed, from a goroutine of its own
-// and so at any time. Past the answer it would hit whatever comes next on the connection, and net/http calls off all requests of a connection that can't be read: so it does nothing then, and after it
-// the connection is not used again.
+// interrupt ends the reading of a request, when another wants the upload, at any time. It does so by a deadline that has passed. Past the answer that would hit whatever comes next on the connection, so it
+// does nothing then; and since net/http calls off all requests of a connection that could not be read, this one is the last.
+func (a *answer) interrupt() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.reads && !a.told && !a.cut {
+		a.cut = true
+		_ = http.NewResponseController(a.ResponseWriter).SetReadDeadline(time.Unix(1, 0)) // where there is none, the client's own end must do
+	}
+}
+
+// SetReadDeadline implements what http.ResponseController asks for, by which tusd gives a client time for each piece.
 func (a *answer) SetReadDeadline(at time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.told {
+	if a.told || a.cut {
 		return nil
 	}
-	a.cut = a.cut || !at.After(time.Now())
 	return http.NewResponseController(a.ResponseWriter).SetReadDeadline(at)
+}
+
+func (a *answer) interrupted() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cut
+}
+
+// body is what is sent, and ends too soon when another request wants the upload.
+type body struct {
+	io.ReadCloser
+	answer *answer
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && b.answer.interrupted() {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tus/tusd/v2/pkg/memorylocker"
-
 	"housecall/auth"
 	"housecall/platform/blobs"
 	"housecall/platform/fault"
@@ -91,7 +89,7 @@ type Config struct {
 // Service is the files of a database. Safe for use by many goroutines.
 type Service struct {
 	Config
-	locks *memorylocker.MemoryLocker // of this node: who comes anew ends a request that hangs
+	locks locks
 
 	mu    sync.Mutex
 	doors map[string]Door
@@ -111,7 +109,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err := c.DB.Migrate(ctx, "uploads", Migrations()); err != nil {
 		return nil, fmt.Errorf("migrate uploads: %w", err)
 	}
-	s := &Service{Config: c, locks: memorylocker.New(), doors: map[string]Door{}}
+	s := &Service{Config: c, locks: locks{held: map[string]*lock{}}, doors: map[string]Door{}}
 	c.Jobs.HandleWith(checkJob, checkPolicy, s.check)
 	c.Jobs.HandleWith(sweepJob, jobs.Policy{AtOnce: 1}, s.sweep)
 	return s, c.DB.Tx(ctx, func(tx *store.Tx) error {
