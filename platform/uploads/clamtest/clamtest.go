@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,14 +104,20 @@ func (c *Clamd) Restart() {
 	c.process = exec.Command(c.program(), "--config-file="+filepath.Join(c.dir, "clamd.conf")) // #nosec G204 -- Debian's
 	c.process.Stdout, c.process.Stderr = &said, &said
 	c.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test dies without cleaning up
-	if err := c.process.Start(); err != nil {
-		c.t.Fatal(err)
-	}
+	started := make(chan error, 1)
 	c.ended = make(chan struct{})
 	go func(process *exec.Cmd, ended chan struct{}) {
-		_ = process.Wait() // it is always ended by a signal
-		close(ended)
+		// The kernel ends the program when the thread that started it ends, so the thread is this goroutine's alone.
+		runtime.LockOSThread()
+		defer close(ended)
+		err := process.Start()
+		if started <- err; err == nil {
+			_ = process.Wait() // it is always ended by a signal
+		}
 	}(c.process, c.ended)
+	if err := <-started; err != nil {
+		c.t.Fatal(err)
+	}
 	for deadline := time.Now().Add(soon); !c.answers(); {
 		select {
 		case <-c.ended:
