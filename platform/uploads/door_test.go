@@ -167,7 +167,7 @@ func TestServe(t *testing.T) {
 	if !bytes.Equal(body, content) || response.ContentLength != int64(len(content)) {
 		t.Error("it is another")
 	}
-	if response, _ := get(http.MethodHead, ""); response.StatusCode != http.StatusNotFound && response.ContentLength != int64(len(content)) {
+	if response, _ := get(http.MethodHead, ""); response.StatusCode != http.StatusOK || response.ContentLength != int64(len(content)) {
 		t.Errorf("HEAD: %s, %d", response.Status, response.ContentLength)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))

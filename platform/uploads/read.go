@@ -56,13 +56,14 @@ func (s *Service) content(ctx context.Context, u Upload) (*content, error) {
 
 // content reads parts as one file. It implements io.ReadSeekCloser.
 type content struct {
-	ctx   context.Context //nolint:containedctx // of one reading, which an io.Reader can't be given
-	blobs *blobs.Store
-	parts []part
-	size  int64
-	at    int64
-	open  io.ReadCloser // the part that is read; nil: none
-	err   error
+	ctx    context.Context // of this one reading
+	blobs  *blobs.Store
+	parts  []part
+	size   int64
+	at     int64         // what is read next
+	open   io.ReadCloser // the part that is read; nil: none
+	opened int64         // what it gives next
+	err    error
 }
 
 func (c *content) Read(b []byte) (int, error) {
@@ -70,13 +71,12 @@ func (c *content) Read(b []byte) (int, error) {
 		if c.at >= c.size {
 			return 0, io.EOF
 		}
-		if c.open == nil {
-			if c.err = c.openPart(); c.err != nil {
-				break
-			}
+		if c.err = c.openPart(); c.err != nil {
+			break
 		}
 		n, err := c.open.Read(b)
 		c.at += int64(n)
+		c.opened = c.at
 		if errors.Is(err, io.EOF) {
 			err = c.closePart()
 		}
@@ -88,14 +88,21 @@ func (c *content) Read(b []byte) (int, error) {
 	return 0, c.err
 }
 
-// openPart opens the part that has the next byte. What stands in it before that is read in vain: it was encrypted as one.
+// openPart has the part open that has the next byte. What stands in it before that is read in vain: it was encrypted as one.
 func (c *content) openPart() (err error) {
+	if c.open != nil && c.opened == c.at {
+		return nil
+	}
+	if err := c.closePart(); err != nil {
+		return err
+	}
 	for _, p := range c.parts {
 		if before := c.at - p.at; before >= 0 && before < p.ref.Size {
 			if c.open, err = c.blobs.Open(c.ctx, p.ref); err != nil {
 				return err
 			}
 			_, err = io.CopyN(io.Discard, c.open, before)
+			c.opened = c.at
 			return err
 		}
 	}
@@ -122,11 +129,8 @@ func (c *content) Seek(offset int64, whence int) (int64, error) {
 	if offset < 0 {
 		return 0, errors.New("there is nothing before the beginning")
 	}
-	if offset == c.at {
-		return offset, nil
-	}
 	c.at = offset
-	return offset, c.closePart()
+	return offset, nil
 }
 
 // Close ends the reading.
@@ -142,10 +146,8 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, u Upload) {
 	}
 	body, err := s.content(r.Context(), u)
 	if err == nil {
-		_, err = body.Read(nil)
-	}
-	if err == nil {
-		err = body.ready()
+		defer body.Close()
+		err = body.openPart() // while an error can still be told
 	}
 	if errors.Is(err, fault.NotFound) {
 		err = fmt.Errorf("%w: a part of upload %s is gone", blobs.ErrDamaged, u.ID)
@@ -154,7 +156,6 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, u Upload) {
 		web.Problem(w, r, err)
 		return
 	}
-	defer body.Close()
 	h := w.Header()
 	h.Set("Content-Type", u.Type)
 	h.Set("Content-Disposition", disposition(u))
@@ -166,14 +167,6 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, u Upload) {
 	if body.err != nil {
 		web.NoteCause(r, body.err) // the answer is cut short, which its reader sees by its length
 	}
-}
-
-// ready opens the part at the current place, while an error can still be told.
-func (c *content) ready() error {
-	if c.open == nil && c.at < c.size {
-		c.err = c.openPart()
-	}
-	return c.err
 }
 
 // disposition has the browser save the file under its name (RFC 6266).

@@ -148,7 +148,7 @@ func send(conn net.Conn, from io.Reader) error {
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}
-		binary.BigEndian.PutUint32(chunk, uint32(n)) //nolint:gosec // at most chunkSize
+		binary.BigEndian.PutUint32(chunk, uint32(n))
 		_ = conn.SetDeadline(time.Now().Add(scanWithin))
 		if _, err := conn.Write(chunk[:4+n]); err != nil || n == 0 {
 			return err
