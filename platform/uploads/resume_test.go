@@ -1,14 +1,17 @@
 package uploads_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"housecall/platform/uploads"
 )
@@ -75,6 +78,39 @@ func TestCutKeepsWhatCame(t *testing.T) {
 	}
 	h.due()
 	if got := h.read(h.one().ID); string(got) != string(content) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestHangs: who comes back while a connection of before still hangs is told how much has come, at once, and the other ends. It was the last request of its connection.
+func TestHangs(t *testing.T) {
+	h := newHall(t, "none")
+	c := h.client(mine)
+	at := c.begin("sample.txt", 11)
+	conn, err := net.Dial("tcp", h.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "PATCH %s HTTP/1.1\r\nHost: test\r\nOwner: %s\r\nTus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: 11\r\n\r\nSampl", at, mine)
+	for offset := int64(0); offset == 0; { // until the first request has the upload, the second is the first
+		if offset = c.offset(at); offset != 0 && offset != 5 {
+			t.Fatalf("at %d", offset)
+		}
+		if offset == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode != http.StatusBadRequest || !answer.Close {
+		t.Errorf("the one that hung: %v, %v", answer, err)
+	}
+	if err == nil {
+		_ = answer.Body.Close()
+	}
+	c.rest(at, []byte("Sample text"))
+	h.due()
+	if got := h.read(h.one().ID); string(got) != "Sample text" {
 		t.Errorf("%q", got)
 	}
 }
