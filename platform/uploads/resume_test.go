@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -113,6 +115,44 @@ func TestHangs(t *testing.T) {
 	if got := h.read(h.one().ID); string(got) != "Sample text" {
 		t.Errorf("%q", got)
 	}
+}
+
+// TestSlow: a file may take longer to come and to go than any other request may: what counts is that something of it does.
+func TestSlow(t *testing.T) {
+	const limit = 2 * time.Second
+	h := newHall(t, "none")
+	strict := httptest.NewUnstartedServer(h.http.Config.Handler)
+	strict.Config.ReadTimeout, strict.Config.WriteTimeout = limit, limit
+	strict.Start()
+	t.Cleanup(strict.Close)
+	c := h.client(mine)
+	c.url, c.http = strict.URL, strict.Client()
+	content := noise(16*mebibyte, 4) // more than is on its way unread
+	at := c.begin("sample.bin", int64(len(content)))
+	half := len(content) / 2
+	slowly := io.MultiReader(bytes.NewReader(content[:half]), pausing(limit*3/2), bytes.NewReader(content[half:]))
+	response, _, err := c.ask(t.Context(), http.MethodPatch, at, patching(0), slowly, int64(len(content)))
+	if err != nil || response.StatusCode != http.StatusNoContent {
+		t.Fatalf("coming: %v, %v", response, err)
+	}
+	h.due()
+	response, err = c.http.Get(strict.URL + "/read/" + h.one().ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(io.MultiReader(pausing(limit*3/2), response.Body))
+	if err != nil || !bytes.Equal(got, content) {
+		t.Errorf("going: %d bytes, %v", len(got), err)
+	}
+}
+
+// pausing reads as nothing, after a while.
+type pausing time.Duration
+
+func (p pausing) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(p)) // what is measured is that the limit of time does not strike
+	return 0, io.EOF
 }
 
 // TestTogether: two clients send one file at once, to one node and to two. Each goes on where the other was, and the file is whole.
