@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +111,36 @@ func TestHangs(t *testing.T) {
 	}
 	if err == nil {
 		_ = answer.Body.Close()
+	}
+	c.rest(at, []byte("Sample text"))
+	h.due()
+	if got := h.read(h.one().ID); string(got) != "Sample text" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestReset: a connection that breaks is no fault of ours, and what came is kept.
+func TestReset(t *testing.T) {
+	h := newHall(t, "none")
+	c := h.client(mine)
+	at := c.begin("sample.txt", 11)
+	conn, err := net.Dial("tcp", h.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "PATCH %s HTTP/1.1\r\nHost: test\r\nOwner: %s\r\nTus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n", at, mine)
+	from := bufio.NewReader(conn)
+	if line, err := from.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("%q, %v", line, err) // the server reads now
+	}
+	if err := errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(h.log.String(), `"method":"PATCH"`) {
+		time.Sleep(time.Millisecond)
+	}
+	if log := h.log.String(); !strings.Contains(log, `"status":409`) || strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("it is logged as %s", log)
 	}
 	c.rest(at, []byte("Sample text"))
 	h.due()

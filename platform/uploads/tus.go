@@ -162,6 +162,9 @@ func (a *answer) WriteHeader(status int) {
 	if a.request.err != nil {
 		return
 	}
+	if status == http.StatusInternalServerError {
+		status = http.StatusConflict // tusd's word for a client that fell silent or was cut, which is no fault of ours: it asks how much has come, and goes on
+	}
 	a.mu.Lock()
 	a.told = true
 	if a.cut && a.first {
