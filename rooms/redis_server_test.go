@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"housecall/platform/testkit"
+
 	"github.com/redis/go-redis/v9"
 )
 
@@ -47,7 +49,7 @@ type redisServer struct {
 	setUp   redisSetUp
 	port    int
 	process *exec.Cmd
-	ended   chan struct{} // closed when process has ended
+	ended   <-chan struct{} // closed when process has ended
 }
 
 // redisSetUp is how a server is started.
@@ -116,15 +118,10 @@ func (s *redisServer) start() bool {
 	s.process = exec.Command("redis-server", s.setUp.args(s.port)...)
 	s.process.Env = append(s.process.Environ(), s.setUp.env...)
 	s.process.Stdout, s.process.Stderr = watch, watch
-	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test dies without cleaning up
-	if err := s.process.Start(); err != nil {
+	var err error
+	if s.ended, err = testkit.Start(s.process); err != nil {
 		s.t.Fatal(err)
 	}
-	s.ended = make(chan struct{})
-	go func(process *exec.Cmd, ended chan struct{}) {
-		_ = process.Wait() // it is always ended by a signal, or for a port that is taken
-		close(ended)
-	}(s.process, s.ended)
 	select {
 	case <-watch.seen:
 		return true

@@ -1,4 +1,5 @@
-// Package testkit has what tests of many packages stand on: a clock that is turned by hand, and a log that can be read while it is written.
+// Package testkit has what tests of many packages stand on: a clock that is turned by hand, a log that can be read while it is written, and programs that end with
+// the tests.
 package testkit
 
 import (

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"housecall/platform/testkit"
+
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -33,7 +35,7 @@ type S3 struct {
 	dir     string
 	host    string
 	process *exec.Cmd
-	ended   chan struct{} // closed when process has ended
+	ended   <-chan struct{} // closed when process has ended
 }
 
 // program builds the server once a process; the toolchain keeps what it built.
@@ -101,15 +103,10 @@ func (s *S3) start(path string) bool {
 	s.process = exec.Command(path, "--quiet", "--access", access, "--secret", secret, "--port", s.host, // #nosec G204 -- built from this module
 		"posix", "--sidecar", filepath.Join(s.dir, "about"), filepath.Join(s.dir, "objects"))
 	s.process.Stdout, s.process.Stderr = &said, &said
-	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test dies without cleaning up
-	if err := s.process.Start(); err != nil {
+	var err error
+	if s.ended, err = testkit.Start(s.process); err != nil {
 		s.t.Fatal(err)
 	}
-	s.ended = make(chan struct{})
-	go func(process *exec.Cmd, ended chan struct{}) {
-		_ = process.Wait() // it is always ended by a signal, or for a port that is taken
-		close(ended)
-	}(s.process, s.ended)
 	client, err := minio.New(s.host, &minio.Options{Creds: credentials.NewStaticV4(access, secret, ""), Region: "us-east-1", MaxRetries: 1})
 	if err != nil {
 		s.t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"housecall/platform/testkit"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -33,9 +34,9 @@ type Cluster struct {
 	settings []string
 	owner    *syscall.Credential // nil: the user of this process
 	process  *exec.Cmd
-	ended    chan struct{} // closed when process has ended
-	made     atomic.Int64  // databases
-	template template      // that databases of tests are copies of
+	ended    <-chan struct{} // closed when process has ended
+	made     atomic.Int64    // databases
+	template template        // that databases of tests are copies of
 }
 
 // NewCluster starts a server that is one test's alone, with these settings, as in "fsync=off". Its end ends the server.
@@ -68,9 +69,9 @@ func start(settings ...string) (_ *Cluster, err error) {
 		"--locale-provider=icu", "--icu-locale=en-US", "--no-sync")
 	var said bytes.Buffer
 	initdb.Stdout, initdb.Stderr = &said, &said
-	ended, err := run(initdb)
+	ended, err := testkit.Start(initdb)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("storetest: %w", err)
 	}
 	if <-ended; !initdb.ProcessState.Success() {
 		return nil, fmt.Errorf("storetest: initdb: %v\n%s", initdb.ProcessState, said.Bytes())
@@ -179,8 +180,8 @@ func (c *Cluster) Start() error {
 	}
 	defer log.Close()
 	c.process.Stdout, c.process.Stderr = log, log
-	if c.ended, err = run(c.process); err != nil {
-		return err
+	if c.ended, err = testkit.Start(c.process); err != nil {
+		return fmt.Errorf("storetest: %w", err)
 	}
 	for deadline := time.Now().Add(soon); ; {
 		err := c.exec("postgres", "SELECT 1")
@@ -197,26 +198,6 @@ func (c *Cluster) Start() error {
 			return fmt.Errorf("storetest: PostgreSQL does not start: %w\n%s", err, said)
 		}
 	}
-}
-
-// run starts a program of command. ended is closed when it has ended.
-func run(cmd *exec.Cmd) (ended chan struct{}, err error) {
-	ended = make(chan struct{})
-	started := make(chan error, 1)
-	go func() {
-		// The kernel ends the program when the thread that started it ends, so the thread is this goroutine's alone.
-		runtime.LockOSThread()
-		defer close(ended)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // ProcessState says how it ended
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("storetest: %w", err)
-	}
-	return ended, nil
 }
 
 // exec runs one statement as the superuser.

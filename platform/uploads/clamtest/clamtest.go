@@ -10,12 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"housecall/platform/testkit"
 	"housecall/platform/uploads/eicar"
 )
 
@@ -33,7 +32,7 @@ type Clamd struct {
 	t       testing.TB
 	dir     string
 	process *exec.Cmd
-	ended   chan struct{} // closed when process has ended
+	ended   <-chan struct{} // closed when process has ended
 }
 
 // Start starts a scanner that ends with the test.
@@ -103,19 +102,8 @@ func (c *Clamd) Restart() {
 	var said bytes.Buffer
 	c.process = exec.Command(c.program(), "--config-file="+filepath.Join(c.dir, "clamd.conf")) // #nosec G204 -- Debian's
 	c.process.Stdout, c.process.Stderr = &said, &said
-	c.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // also when the test dies without cleaning up
-	started := make(chan error, 1)
-	c.ended = make(chan struct{})
-	go func(process *exec.Cmd, ended chan struct{}) {
-		// The kernel ends the program when the thread that started it ends, so the thread is this goroutine's alone.
-		runtime.LockOSThread()
-		defer close(ended)
-		err := process.Start()
-		if started <- err; err == nil {
-			_ = process.Wait() // it is always ended by a signal
-		}
-	}(c.process, c.ended)
-	if err := <-started; err != nil {
+	var err error
+	if c.ended, err = testkit.Start(c.process); err != nil {
 		c.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(soon); !c.answers(); {
