@@ -23,7 +23,7 @@ import (
 	"github.com/tdewolff/minify/v2/js"
 )
 
-//go:embed visit.html css/*.css js locales img
+//go:embed visit.html css/*.css js locales img vendor/*/*.js
 var embedded embed.FS
 
 // prefix is where Handler expects to be mounted.

@@ -76,6 +76,7 @@ type chartView struct {
 	Service, When, Zone, Record string
 	Notes                       []noteView
 	Summary                     *summaryView
+	Files                       []fileView
 }
 
 func (s *Service) serveChart(w http.ResponseWriter, r *http.Request) {
@@ -97,6 +98,7 @@ func (s *Service) serveChart(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(c.Summaries) > 0 {
 		view.Summary = s.summaryView(c.Summaries[0], site.Zone, own)
+		view.Files = fileViews(c.Summaries[0].Files, emergency.NotesPath(c.Visit.ID), own)
 	}
 	s.config.Pages.Render(w, r, http.StatusOK, "after/chart", web.Page{Title: own.T("after.chart"), Active: emergency.Path, Body: view})
 }

@@ -131,6 +131,7 @@ type familyView struct {
 	Phone                        string
 	MayRead                      bool
 	Summary                      *summaryView // nil: there is none
+	Files                        []fileView
 	Survey                       *surveyView  // nil: nothing is asked
 }
 
@@ -182,7 +183,7 @@ func (s *Service) showFamily(w http.ResponseWriter, r *http.Request, who reader,
 	var you visits.Invitation
 	var summary Summary
 	var said Survey
-	err := s.family(r.Context(), "summary.read", who, func(tx *store.Tx, of visits.Visit, i visits.Invitation) (err error) {
+	err := s.family(r.Context(), "summary.read", who, func(tx *store.Tx, _ *store.Act, of visits.Visit, i visits.Invitation) (err error) {
 		if v, you = of, i; !visits.OfFamily(i.Role) {
 			return fault.NotFound
 		}
@@ -211,6 +212,7 @@ func (s *Service) showFamily(w http.ResponseWriter, r *http.Request, who reader,
 	}
 	if summary.Version > 0 {
 		view.Summary = s.summaryView(summary, site.Zone, own)
+		view.Files = fileViews(summary.Files, strings.TrimSuffix(r.URL.Path, surveyPart), own)
 	}
 	if s.asked(v, you) {
 		view.Survey = newSurveyView(said, own)

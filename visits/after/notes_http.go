@@ -38,6 +38,7 @@ func newNoteJSON(n Note) noteJSON {
 func (s *Service) Routes(routes *web.Routes) {
 	s.familyRoutes(routes)
 	s.pageRoutes(routes)
+	s.fileRoutes(routes)
 	routes.HandleFunc("GET /v/{visit}/note", web.Holder(), s.serveNote(s.invited))
 	routes.HandleFunc("PUT /v/{visit}/note", web.Holder(), s.serveWrite(s.invited))
 	routes.HandleFunc("GET "+notePath("{visit}"), web.Staff(NoteWrite), s.serveNote(signed))

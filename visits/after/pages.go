@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -123,6 +124,12 @@ type addendumView struct {
 	Paragraphs []block
 }
 
+// versionView is a version of the summary.
+type versionView struct {
+	summaryView
+	Files []fileView
+}
+
 // visitView is the page of a visit's notes and its summary.
 type visitView struct {
 	Path, NotePath, Service, When string
@@ -141,7 +148,13 @@ type visitView struct {
 	Summary                       string
 	SummaryLanguage               string
 	Languages                     []*words.Words
-	Versions                      []summaryView
+	Versions                      []versionView
+	Files                         []fileView
+	FilesPath                     string // where more are added; empty: they can't be
+	FileTypes                     string // that are taken, for a field of files
+	MaxFiles, MaxFile             int      // how many, and the bytes of each
+	MaxFileMega                   int      // the same in megabytes
+	NewFile                       fileView // the row of one that is added
 	MaxNote, MaxSummary, MaxAdd   int
 	Early                         bool // the visit has not taken place yet
 	Problems                      web.Problems
@@ -152,6 +165,8 @@ type visitView struct {
 type typed struct {
 	note, addendum, summary *string
 	language                string
+	base                    int       // version of the summary that the form was made from
+	files                   *[]string // that the form had, by their ids
 	problems                web.Problems
 	other                   string
 }
@@ -163,7 +178,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 		web.Problem(w, r, err)
 		return
 	}
-	versions, err := s.Summaries(r.Context(), writer)
+	versions, added, err := s.Summaries(r.Context(), writer)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -192,10 +207,14 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 		view.Others = append(view.Others, newNoteView(n, at, own))
 	}
 	for _, x := range versions {
-		view.Versions = append(view.Versions, *s.summaryView(x, site.Zone, own))
+		view.Versions = append(view.Versions, versionView{*s.summaryView(x, site.Zone, own), fileViews(x.Files, view.Path, own)})
 	}
 	if len(versions) > 0 {
 		view.Base, view.Summary, view.SummaryLanguage = versions[0].Version, versions[0].Text.Reveal(), versions[0].Language
+	}
+	view.Files = formFiles(versions, added, t, view.Path, own)
+	if s.takesFiles() && !view.Early {
+		view.FilesPath, view.FileTypes, view.MaxFiles, view.MaxFile, view.MaxFileMega, view.NewFile = view.Path+filesPart, strings.Join(fileTypes, ","), MaxFiles, MaxFile, MaxFile/mega, fileView{State: "queued", Goes: true}
 	}
 	view.take(t)
 	switch done := r.URL.Query().Get("done"); done {
@@ -285,12 +304,21 @@ func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	base, _ := strconv.Atoi(r.PostForm.Get("base"))
-	text, language := plain(r.PostForm.Get("text")), r.PostForm.Get("language")
-	told, err := s.Publish(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), base, phi.Text(text), language)
-	t := typed{summary: &text, language: language}
+	text, language, files := plain(r.PostForm.Get("text")), r.PostForm.Get("language"), r.PostForm["file"]
+	t := typed{summary: &text, language: language, base: base, files: &files}
+	if id := r.PostForm.Get("remove"); id != "" {
+		s.serveRemove(w, r, t, id)
+		return
+	}
+	told, err := s.Publish(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), base, phi.Text(text), language, files...)
 	if fault.CodeOf(err) == fault.CodeConflict {
 		t.problems = s.wrong(r, "summary", "conflict", 0)
 		s.showVisit(w, r, http.StatusConflict, t)
+		return
+	}
+	if wrongField(err, "files") {
+		t.problems = s.wrong(r, "files", "files", MaxFiles)
+		s.showVisit(w, r, http.StatusUnprocessableEntity, t)
 		return
 	}
 	s.finish(w, r, err, "published&told="+strconv.Itoa(told), t, "summary", MaxSummary)
@@ -307,6 +335,16 @@ func (s *Service) finish(w http.ResponseWriter, r *http.Request, err error, done
 	default:
 		web.Problem(w, r, err)
 	}
+}
+
+// wrongField says whether an error is about a field of a form.
+func wrongField(err error, field string) bool {
+	var p *fault.Problem
+	if !errors.As(err, &p) {
+		return false
+	}
+	wrong, _ := p.Fields["errors"].([]fault.Field)
+	return slices.ContainsFunc(wrong, func(f fault.Field) bool { return f.Field == field })
 }
 
 func (s *Service) wrong(r *http.Request, field, key string, most int) web.Problems {

@@ -17,6 +17,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/store"
+	"housecall/platform/uploads"
 	"housecall/visits"
 )
 
@@ -33,6 +34,7 @@ type Summary struct {
 	Language string // tag of the language of the text
 	At       time.Time
 	Author   phi.Text // their name, as the visit knows it
+	Files    []uploads.Upload
 }
 
 // mayRead says whether a person of a visit reads its summary: the patient and the guardians, and of a confidential visit the patient alone.
@@ -41,8 +43,8 @@ func mayRead(v visits.Visit, i visits.Invitation) bool {
 }
 
 // Publish gives the family a summary, or another version of it, and tells those who can be reached; told counts them. base is the version it was made from: who has not
-// seen the newest gets a fault.Changed.
-func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text, language string) (told int, err error) {
+// seen the newest gets a fault.Changed. With it go files, by their ids: those of the version before that are to stay, and those that the writer added since.
+func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text, language string, files ...string) (told int, err error) {
 	reach, err := s.reachOf(ctx, w)
 	if err != nil {
 		return 0, err
@@ -51,8 +53,8 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 		if err := s.checkSummary(text, language); err != nil {
 			return err
 		}
-		if v.State != visits.InProgress && v.State != visits.Ended {
-			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "summary_early", Detail: "The visit has not taken place, so there is nothing to sum up."}
+		if !tookPlace(v) {
+			return errEarly()
 		}
 		newest, err := s.newest(ctx, tx, v)
 		if err != nil {
@@ -63,6 +65,9 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 		}
 		version := base + 1
 		if err := s.insertSummary(ctx, tx, w, version, text, language); err != nil {
+			return err
+		}
+		if err := s.giveFiles(ctx, tx, w, version, newest.Files, files); err != nil {
 			return err
 		}
 		for _, i := range v.Invitations {
@@ -82,10 +87,17 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 			}
 			told++
 		}
-		a.Detail = fmt.Sprintf("version %d told %d", version, told)
+		a.Detail = fmt.Sprintf("version %d told %d files %d", version, told, len(files))
 		return nil
 	})
 	return told, err
+}
+
+// tookPlace says whether there is something to sum up.
+func tookPlace(v visits.Visit) bool { return v.State == visits.InProgress || v.State == visits.Ended }
+
+func errEarly() error {
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "summary_early", Detail: "The visit has not taken place, so there is nothing to sum up."}
 }
 
 func (s *Service) checkSummary(text phi.Text, language string) error {
@@ -141,17 +153,23 @@ func (s *Service) summaries(ctx context.Context, q store.Queryer, v visits.Visit
 	if err != nil {
 		return nil, fmt.Errorf("read a summary: %w", err)
 	}
-	return all, nil
+	files, err := s.filesOf(ctx, q, v.ID)
+	for i := range all {
+		all[i].Files = files[all[i].Version]
+	}
+	return all, err
 }
 
-// Summaries reads up to 50 versions of a visit's summary, the newest first, for its clinicians.
-func (s *Service) Summaries(ctx context.Context, w Writer) (all []Summary, err error) {
+// Summaries reads up to 50 versions of a visit's summary, the newest first, and the files that the writer added since, for its clinicians.
+func (s *Service) Summaries(ctx context.Context, w Writer) (all []Summary, added []uploads.Upload, err error) {
 	err = s.clinical(ctx, w, SummaryWrite, "summary.read", func(tx *store.Tx, a *store.Act, v visits.Visit) error {
 		a.Detail = "as clinician"
-		all, err = s.summaries(ctx, tx, v, 50)
+		if all, err = s.summaries(ctx, tx, v, 50); err == nil {
+			added, err = s.waiting(ctx, tx, w)
+		}
 		return err
 	})
-	return all, err
+	return all, added, err
 }
 
 func summaryPlace(visit string, version int) string {

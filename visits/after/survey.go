@@ -58,7 +58,7 @@ func (s *Service) asked(v visits.Visit, i visits.Invitation) bool {
 // answer keeps what a person of a visit says of it; what they said before is replaced.
 func (s *Service) answer(ctx context.Context, read func(store.Queryer) (visits.Visit, visits.Invitation, error), y Survey) error {
 	y.Comment = phi.Text(strings.TrimSpace(y.Comment.Reveal()))
-	return s.family(ctx, "survey.answer", read, func(tx *store.Tx, v visits.Visit, i visits.Invitation) error {
+	return s.family(ctx, "survey.answer", read, func(tx *store.Tx, _ *store.Act, v visits.Visit, i visits.Invitation) error {
 		if !s.asked(v, i) {
 			return fault.NotFound
 		}
@@ -104,18 +104,18 @@ func (s *Service) tellAnswers(ctx context.Context, tx *store.Tx, v visits.Visit,
 
 // family does f as a person of a visit, with its audit row.
 func (s *Service) family(ctx context.Context, action string, read func(store.Queryer) (visits.Visit, visits.Invitation, error),
-	f func(*store.Tx, visits.Visit, visits.Invitation) error) error {
+	f func(*store.Tx, *store.Act, visits.Visit, visits.Invitation) error) error {
 	v, i, err := read(s.config.DB) // strangers leave no trace
 	if err != nil {
 		return err
 	}
 	act := store.Act{At: s.now(), Actor: auth.Actor{Kind: auth.KindInvitation, ID: i.ID, Role: i.Role}, Action: action, Subject: store.About("visit", v.ID)}
-	return s.config.DB.Do(ctx, act, true, func(tx *store.Tx, _ *store.Act) error {
+	return s.config.DB.Do(ctx, act, true, func(tx *store.Tx, a *store.Act) error {
 		v, i, err := read(tx)
 		if err != nil {
 			return err
 		}
-		return f(tx, v, i)
+		return f(tx, a, v, i)
 	})
 }
 

@@ -1,0 +1,256 @@
+// The files that go with a summary: sent while its author writes on, and shown with how far each is. Without this script none can be added.
+
+import { Alarm } from "./alarm.js";
+import { backoff } from "./backoff.js";
+import { Sender } from "./sending.js";
+import { byId, keepFocus, setText } from "./ui/dom.js";
+
+/** @import {Chosen, Heard, Sending, Transfer} from "./sending.js" */
+
+/** How the server says it. @typedef {{id: string, state: string, about: string, says: string}} Told */
+
+/** tus-js-client, as far as it is used. @typedef {{Upload: new (file: unknown, options: Record<string, unknown>) => {start: () => void, abort: () => Promise<void>, url: string | null}}} Tus */
+
+/** A file is sent in pieces of so many bytes: whatever stands before the server takes a piece, and the session is looked at for each. */
+const piece = 4 << 20;
+/** Every so many per cent are said aloud. */
+const aloud = 25;
+
+const clock = {
+  later: (/** @type {() => void} */ call, /** @type {number} */ ms) => setTimeout(call, ms),
+  forget: (/** @type {any} */ timer) => clearTimeout(timer),
+};
+
+class Files {
+  #box;
+  #list = byId("files-list", HTMLUListElement);
+  #choose = byId("files-choose", HTMLButtonElement);
+  #field = byId("files-field", HTMLInputElement);
+  #row = byId("files-row", HTMLTemplateElement);
+  #wrong = byId("files-wrong", HTMLElement);
+  #live = byId("files-said", HTMLElement);
+  #path;
+  #many;
+  #sender;
+  /** @type {Map<Sending, HTMLElement>} */
+  #rows = new Map();
+  /** @type {WeakMap<HTMLElement, number>} what was said aloud of a row last, in per cent */
+  #heard = new WeakMap();
+  #asking = new Alarm(clock);
+  #asked = 0;
+
+  /** @param {HTMLElement} box @param {Tus} tus */
+  constructor(box, tus) {
+    this.#box = box;
+    this.#path = box.dataset.files ?? "";
+    this.#many = Number(box.dataset.many);
+    const terms = { most: Number(box.dataset.most), types: (box.dataset.types ?? "").split(",") };
+    this.#sender = new Sender({
+      ...clock,
+      random: Math.random,
+      transfer: (file, heard) => this.#transfer(tus, file, heard),
+      changed: (sending) => this.#show(sending),
+    }, terms);
+  }
+
+  begin() {
+    byId("files-add", HTMLElement).hidden = false;
+    this.#choose.addEventListener("click", () => this.#field.click());
+    this.#field.addEventListener("change", () => {
+      this.#add([...(this.#field.files ?? [])]);
+      this.#field.value = ""; // or the same file could not be chosen again
+    });
+    this.#box.addEventListener("dragover", (event) => this.#over(event, true));
+    this.#box.addEventListener("dragleave", (event) => this.#over(event, event.relatedTarget instanceof Node && this.#box.contains(event.relatedTarget)));
+    this.#box.addEventListener("drop", (event) => {
+      this.#over(event, false);
+      this.#add([...(event.dataTransfer?.files ?? [])]);
+    });
+    // A file that is dropped beside the box would open in place of the page, with all that was typed.
+    for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
+    this.#list.addEventListener("click", (event) => {
+      const button = event.target instanceof Element ? event.target.closest("button") : null;
+      const row = button?.closest("li");
+      if (!row) return;
+      event.preventDefault(); // which would send the form
+      void this.#remove(row);
+    });
+    // Before others hear of it: a form is sent once.
+    document.addEventListener("submit", (event) => {
+      if (event.target !== this.#box.closest("form") || this.#ready) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.#warn(this.#words("unready"));
+      this.#box.focus();
+    }, { capture: true });
+    addEventListener("online", () => this.#sender.go());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#sender.go());
+    addEventListener("beforeunload", (event) => {
+      if (this.#sender.busy) event.preventDefault();
+    });
+    this.#askSoon();
+  }
+
+  /** @param {string} key @param {Record<string, string | number>} [values] */
+  #words(key, values = {}) {
+    return (this.#box.dataset[key] ?? "").replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+  }
+
+  /** @param {DragEvent} event @param {boolean} over */
+  #over(event, over) {
+    event.preventDefault();
+    this.#box.classList.toggle("over", over);
+  }
+
+  /** Whether all that goes along is there and checked. */
+  get #ready() {
+    return [...this.#list.children].every((row) => row instanceof HTMLElement && /^(given|clean|refused)$/.test(row.dataset.state ?? ""));
+  }
+
+  /** How many go along. */
+  get #going() {
+    return this.#list.querySelectorAll("li:not([data-state=refused])").length;
+  }
+
+  /** @param {File[]} files */
+  #add(files) {
+    this.#warn("");
+    for (const file of files) {
+      if (this.#going >= this.#many) {
+        this.#warn(this.#words("full"));
+        break;
+      }
+      const row = /** @type {DocumentFragment} */ (this.#row.content.cloneNode(true)).querySelector("li");
+      if (!row) return;
+      for (const name of row.querySelectorAll("bdi")) name.textContent = file.name;
+      row.querySelector("progress")?.setAttribute("aria-label", file.name);
+      this.#list.append(row);
+      const sending = this.#sender.add(file);
+      this.#rows.set(sending, row);
+      this.#show(sending);
+    }
+    this.#sender.go();
+  }
+
+  /** @param {string} text */
+  #warn(text) {
+    setText(this.#wrong, text);
+    this.#wrong.hidden = text === "";
+    if (text !== "") setText(this.#live, text);
+  }
+
+  /** @param {Tus} tus @param {Chosen} file @param {Heard} heard @returns {Transfer} */
+  #transfer(tus, file, heard) {
+    const upload = new tus.Upload(file, {
+      endpoint: this.#path,
+      chunkSize: piece,
+      metadata: { filename: file.name },
+      retryDelays: null, // we try again
+      storeFingerprintForResuming: false, // which would keep what the file is called on a device that others use
+      onUploadUrlAvailable: () => heard.made((upload.url ?? "").replace(/^.*\//, "")),
+      onProgress: heard.progress,
+      onSuccess: heard.done,
+      /** @param {{originalResponse?: {getStatus: () => number, getBody: () => string} | null}} error */
+      onError: (error) => heard.failed(error.originalResponse?.getStatus() ?? 0, codeIn(error.originalResponse?.getBody() ?? "")),
+    });
+    return { start: () => upload.start(), stop: () => void upload.abort() };
+  }
+
+  /** @param {Sending} sending */
+  #show(sending) {
+    const row = this.#rows.get(sending);
+    if (!row) return;
+    if (sending.id && row.dataset.file !== sending.id) {
+      row.dataset.file = sending.id;
+      for (const field of row.querySelectorAll("input, button")) field.setAttribute("value", sending.id);
+    }
+    const percent = Math.floor((100 * sending.sent) / Math.max(1, sending.file.size));
+    const states = { queued: "queued", sending: "sending", waiting: "waiting", out: "out", sent: "scanning", refused: sending.why };
+    this.#state(row, sending.stage === "sent" ? "scanning" : sending.stage, this.#words(states[sending.stage], { percent }), percent);
+    if (sending.stage === "sent") {
+      this.#rows.delete(sending);
+      this.#asked = 0;
+      this.#askSoon();
+    }
+  }
+
+  /** @param {HTMLElement} row @param {string} state @param {string} says @param {number} percent */
+  #state(row, state, says, percent) {
+    const changed = row.dataset.state !== state;
+    row.dataset.state = state;
+    const text = row.querySelector(".file-says span");
+    if (text) setText(text, says);
+    const progress = row.querySelector("progress");
+    if (progress) {
+      progress.hidden = !["sending", "waiting", "out"].includes(state);
+      progress.value = percent;
+    }
+    const field = row.querySelector("input");
+    if (field) field.disabled = state === "refused";
+    const step = Math.floor(percent / aloud);
+    if (state === "queued" || (!changed && this.#heard.get(row) === step)) return;
+    this.#heard.set(row, step);
+    setText(this.#live, this.#words("said", { name: nameIn(row), state: says }));
+  }
+
+  /** Asks how far the files are that are checked, soon. */
+  #askSoon() {
+    if (!this.#list.querySelector("[data-state=scanning]") || this.#asking.on) return;
+    this.#asking.set(backoff(this.#asked++, Math.random()), () => void this.#ask());
+  }
+
+  async #ask() {
+    /** @type {Told[]} */
+    let all = [];
+    try {
+      const response = await fetch(this.#path, { headers: { Accept: "application/json" }, cache: "no-store" });
+      if (response.ok && !response.redirected) all = (await response.json()).files;
+    } catch {
+      // asked again
+    }
+    for (const { id, state, about, says } of all) {
+      const row = this.#list.querySelector(`[data-file="${CSS.escape(id)}"][data-state=scanning]`);
+      if (!(row instanceof HTMLElement)) continue;
+      setText(row.querySelector(".file-name .soft") ?? row, about);
+      if (state !== "scanning") this.#state(row, state, says, 100);
+    }
+    this.#askSoon();
+  }
+
+  /** @param {HTMLElement} row */
+  async #remove(row) {
+    const id = row.dataset.file ?? "";
+    const given = row.dataset.state === "given";
+    for (const [sending, its] of this.#rows) {
+      if (its !== row) continue;
+      this.#rows.delete(sending);
+      this.#sender.stop(sending);
+    }
+    const next = row.nextElementSibling?.querySelector("button") ?? this.#choose;
+    keepFocus(this.#list, next, () => row.remove());
+    this.#warn("");
+    setText(this.#live, this.#words(given ? "taken" : "removed", { name: nameIn(row) }));
+    if (given || !id) return;
+    try {
+      await fetch(`${this.#path}/${id}`, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } });
+    } catch {
+      // it goes by itself within a day
+    }
+  }
+}
+
+/** @param {HTMLElement} row */
+const nameIn = (row) => row.querySelector("bdi")?.textContent ?? "";
+
+/** The code of a problem, "" where there is none. @param {string} body */
+function codeIn(body) {
+  try {
+    return String(JSON.parse(body).code ?? "");
+  } catch {
+    return "";
+  }
+}
+
+const box = document.getElementById("files");
+const tus = /** @type {{tus?: Tus}} */ (/** @type {unknown} */ (globalThis)).tus;
+if (box?.dataset.files && tus) new Files(box, tus).begin();
