@@ -9,7 +9,7 @@ import { byId, keepFocus, setText } from "./ui/dom.js";
 
 /** How the server says it. @typedef {{id: string, state: string, about: string, says: string}} Told */
 
-/** tus-js-client, as far as it is used. @typedef {{Upload: new (file: unknown, options: Record<string, unknown>) => {start: () => void, abort: () => Promise<void>, url: string | null}}} Tus */
+/** tus-js-client, as far as it is used. @typedef {{Upload: new (file: unknown, options: Record<string, unknown>) => {start: () => void, abort: () => Promise<void>, url: string | null, options: {endpoint: string | null}}}} Tus */
 
 /** A file is sent in pieces of so many bytes: whatever stands before the server takes a piece, and the session is looked at for each. */
 const piece = 4 << 20;
@@ -147,7 +147,10 @@ class Files {
       metadata: { filename: file.name },
       retryDelays: null, // we try again
       storeFingerprintForResuming: false, // which would keep what the file is called on a device that others use
-      onUploadUrlAvailable: () => heard.made((upload.url ?? "").replace(/^.*\//, "")),
+      onUploadUrlAvailable: () => {
+        upload.options.endpoint = null; // or an answer that is none of an upload would have it begun anew
+        heard.made((upload.url ?? "").replace(/^.*\//, ""));
+      },
       onProgress: heard.progress,
       onSuccess: heard.done,
       /** @param {{originalResponse?: {getStatus: () => number, getBody: () => string} | null}} error */

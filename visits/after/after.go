@@ -65,7 +65,7 @@ type Config struct {
 	// Answered is told what somebody says of their visit, by question, and what they said before, in the transaction that keeps it; nil: nobody is.
 	Answered  func(ctx context.Context, tx *store.Tx, v visits.Visit, before, now map[string]string) error
 	Uploads   *uploads.Service // where files of summaries come in and are kept; nil: there are none
-	Limiter   web.Limiter // counts what one browser writes, and tries of links
+	Limiter   web.Limiter      // counts what one browser writes, and tries of links
 	Pages     *web.Pages
 	PublicURL string           // where people reach the server
 	Languages []string         // tags of the languages there are

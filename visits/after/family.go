@@ -132,7 +132,7 @@ type familyView struct {
 	MayRead                      bool
 	Summary                      *summaryView // nil: there is none
 	Files                        []fileView
-	Survey                       *surveyView  // nil: nothing is asked
+	Survey                       *surveyView // nil: nothing is asked
 }
 
 // summaryView is a version of a summary.

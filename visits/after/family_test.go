@@ -215,7 +215,7 @@ func TestSummary(t *testing.T) {
 	if _, page := b.get("/after/visit"); !strings.Contains(page, "Rest.") || strings.Contains(page, "Water") || !strings.Contains(page, c.words("after.changed")) {
 		t.Errorf("the page of the second version: %s", page)
 	}
-	if all, err := c.Summaries(t.Context(), invited(v, 0)); err != nil || len(all) != 2 || all[1].Text != "Drink <b>a lot</b>.\n\n- Water\n- Tea" {
+	if all, _, err := c.Summaries(t.Context(), invited(v, 0)); err != nil || len(all) != 2 || all[1].Text != "Drink <b>a lot</b>.\n\n- Water\n- Tea" {
 		t.Errorf("%d versions are kept, %v", len(all), err)
 	}
 	if spanish := c.delivers("patient@example.org", 2); !strings.Contains(spanish, "visita") {

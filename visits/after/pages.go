@@ -150,8 +150,8 @@ type visitView struct {
 	Languages                     []*words.Words
 	Versions                      []versionView
 	Files                         []fileView
-	FilesPath                     string // where more are added; empty: they can't be
-	FileTypes                     string // that are taken, for a field of files
+	FilesPath                     string   // where more are added; empty: they can't be
+	FileTypes                     string   // that are taken, for a field of files
 	MaxFiles, MaxFile             int      // how many, and the bytes of each
 	MaxFileMega                   int      // the same in megabytes
 	NewFile                       fileView // the row of one that is added
