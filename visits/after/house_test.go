@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/blobs"
+	"housecall/platform/bucket"
 	"housecall/platform/emergency"
 	"housecall/platform/fault"
 	"housecall/platform/jobs"
@@ -26,6 +28,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/uploads"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
@@ -41,6 +44,7 @@ func TestMain(m *testing.M) {
 		storetest.Tables{Name: "notify", Files: notify.Migrations()},
 		storetest.Tables{Name: "visits", Files: visits.Migrations()},
 		storetest.Tables{Name: "visits_after", Files: after.Migrations()},
+		storetest.Tables{Name: "uploads", Files: uploads.Migrations()},
 		storetest.Tables{Name: "emergency", Files: emergency.Migrations()}))
 }
 
@@ -52,15 +56,17 @@ var admin = auth.Actor{Kind: auth.KindStaff, ID: "someone", Role: auth.Admin}
 // clinic is a Service on a real database, with a clock that is turned by hand.
 type clinic struct {
 	*after.Service
-	t      *testing.T
-	url    string
-	db     *store.DB
-	visits *visits.Service
-	book   *words.Book
-	queue  *jobs.Queue
-	outbox *notify.Outbox
-	mail   *mailtest.Server
-	front  *httptest.Server // the pages of families
+	t       *testing.T
+	url     string
+	db      *store.DB
+	visits  *visits.Service
+	book    *words.Book
+	queue   *jobs.Queue
+	outbox  *notify.Outbox
+	uploads *uploads.Service
+	mail    *mailtest.Server
+	staff   auth.Actor       // who is signed in
+	front   *httptest.Server // the pages of families
 
 	mu    sync.Mutex
 	clock time.Time
@@ -69,7 +75,13 @@ type clinic struct {
 
 func newClinic(t *testing.T) *clinic {
 	t.Helper()
-	c := &clinic{t: t, url: storetest.URL(t), clock: noon}
+	return newClinicWith(t, "none")
+}
+
+// newClinicWith is one whose operator said this of who looks at files.
+func newClinicWith(t *testing.T, scanner string) *clinic {
+	t.Helper()
+	c := &clinic{t: t, url: storetest.URL(t), clock: noon, staff: admin}
 	c.db = storetest.Open(t, c.url, store.Options{})
 	ring, err := keys.Open(t.Context(), c.db, filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
@@ -107,14 +119,27 @@ func newClinic(t *testing.T) *clinic {
 	if c.outbox, err = notify.New(t.Context(), notify.Config{DB: c.db, Jobs: c.queue, Vault: ring.Mail(), Mail: mail, Now: c.now}); err != nil {
 		t.Fatal(err)
 	}
+	bucket, err := bucket.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bucket.Close)
+	unseen, err := uploads.ParseScanner(scanner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.uploads, err = uploads.New(t.Context(), uploads.Config{DB: c.db, Jobs: c.queue, Blobs: blobs.New(bucket, ring.Blobs()), Vault: ring.Notes(), Scanner: unseen, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.Service, err = after.New(t.Context(), after.Config{DB: c.db, Vault: ring.Notes(), LinkKey: ring.Link(), Visits: c.visits, Sites: house, Outbox: c.outbox, Policy: policy,
-		Limiter: c, Pages: pages, PublicURL: "http://visits.example", Languages: c.book.Tags(), Now: c.now, Answered: c.answered})
+		Uploads: c.uploads, Limiter: c, Pages: pages, PublicURL: "http://visits.example", Languages: c.book.Tags(), Now: c.now, Answered: c.answered})
 	if err != nil {
 		t.Fatal(err)
 	}
 	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), admin)))
+			h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), c.staff)))
 		})
 	}})
 	c.Routes(routes)

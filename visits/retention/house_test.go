@@ -21,6 +21,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
+	"housecall/platform/uploads"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 		storetest.Tables{Name: "notify", Files: notify.Migrations()},
 		storetest.Tables{Name: "visits", Files: visits.Migrations()},
 		storetest.Tables{Name: "visits_after", Files: after.Migrations()},
+		storetest.Tables{Name: "uploads", Files: uploads.Migrations()},
 		storetest.Tables{Name: "figures", Files: figures.Migrations()},
 		storetest.Tables{Name: "emergency", Files: emergency.Migrations()},
 		storetest.Tables{Name: "visits_retention", Files: retention.Migrations()}))
@@ -56,14 +58,15 @@ func (h hospital) All(context.Context) ([]sites.Site, error) { return []sites.Si
 // house is a database with what the parts keep of visits.
 type house struct {
 	*retention.Service
-	db    *store.DB
-	jobs  *jobs.Queue
-	site  string
-	clock time.Time
-	front http.Handler
-	words *words.Words
-	asked [][]store.Subject // whose names were asked for
-	start func()            // the server, another time
+	db     *store.DB
+	jobs   *jobs.Queue
+	site   string
+	clock  time.Time
+	front  http.Handler
+	words  *words.Words
+	asked  [][]store.Subject                       // whose names were asked for
+	start  func()                                  // the server, another time
+	sealed func(t *testing.T, place string) string // what a file is called
 }
 
 func newHouse(t *testing.T) *house {
@@ -105,11 +108,29 @@ func newHouse(t *testing.T) *house {
 		}
 		return nil
 	}
+	kept, err := uploads.New(ctx, uploads.Config{DB: h.db, Jobs: h.jobs, Vault: ring.Notes(), Now: clock})
+	fatal(err)
+	h.sealed = func(t *testing.T, place string) string {
+		t.Helper()
+		sealed, err := ring.Notes().Seal("Canary file.txt", place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealed
+	}
+	files := func(ctx context.Context, tx *store.Tx, ids []string) error {
+		for _, id := range ids {
+			if err := kept.Drop(ctx, tx, after.AboutSummary(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	config := retention.Config{DB: h.db, Jobs: h.jobs, Policy: policy, Pages: pages, Vault: ring.Staff(), Zone: time.UTC, Now: clock,
 		Sites:  hospital{sites.Site{ID: h.site, Name: "Main campus", Calendar: sites.Calendar{Zone: time.UTC}}},
 		Exists: h.exists, Named: h.named,
 		Forgets: map[string][]retention.Forget{
-			retention.KindVisits:   {emergency.Forget(outbox, "visit"), after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindVisits:   {emergency.Forget(outbox, "visit"), after.Forget, figures.Forget, messages, files, visits.Forget},
 			retention.KindPatients: {emergency.Forget(outbox, "patient"), people.Forget},
 			retention.KindChat:     {visits.ForgetChat},
 			retention.KindChecks:   {visits.ForgetChecks},
@@ -165,14 +186,14 @@ type visit struct {
 }
 
 // belongings are the tables that know visits by a column of that name, and what is done with them.
-var belongings = []string{"after_events", "after_links", "after_notes", "after_quality", "after_summaries", "after_surveys", "consents", "device_checks", "emergency_guests", "figures_visits", "invitations",
+var belongings = []string{"after_events", "after_files", "after_links", "after_notes", "after_quality", "after_summaries", "after_surveys", "consents", "device_checks", "emergency_guests", "figures_visits", "invitations",
 	"visit_chat", "visit_late", "visit_rooms", "visit_sessions", "visit_told"}
 
 func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit {
 	t.Helper()
 	v := visit{store.NewID(), store.NewID(), store.NewID(), store.NewID(), store.NewID()}
 	ends := store.Millis(now.Add(-ended))
-	grant := store.NewID()
+	grant, file := store.NewID(), store.NewID()
 	for _, row := range []struct {
 		insert string
 		args   []any
@@ -197,6 +218,10 @@ func (h *house) add(t *testing.T, state visits.State, ended time.Duration) visit
 		{`INSERT INTO after_note_writes (note_id, write_key, revision, at) VALUES (?, 'w', 1, 0)`, []any{v.note}},
 		{`INSERT INTO after_addenda (id, note_id, write_key, text, at) VALUES (?, ?, 'w', 'sealed', 0)`, []any{store.NewID(), v.note}},
 		{`INSERT INTO after_summaries (visit_id, version, text, language, author_kind, author_id, at) VALUES (?, 1, 'sealed', 'en', 'staff', 'a', 0)`, []any{v.id}},
+		{`INSERT INTO after_files (visit_id, version, upload_id, place) VALUES (?, 1, ?, 0)`, []any{v.id, file}},
+		{`INSERT INTO uploads (id, kind, owner, about_kind, about_id, name, size, received, parts, state, why, media_type, sha256, taken_by, made_at, changed_at)
+			VALUES (?, 'summary', ?, 'visit', ?, ?, 1, 1, 1, 'clean', '', 'text/plain', 'h', ?, 0, 0)`, []any{file, "summary " + v.id + " by staff a", v.id, h.sealed(t, "upload|"+file+"|name"), "summary " + v.id}},
+		{`INSERT INTO upload_parts (upload_id, begins_at, size, blob, sha256) VALUES (?, 0, 1, 'b', 'h')`, []any{file}},
 		{`INSERT INTO after_links (invitation_id, visit_id, code_hash, generation, tries, expires_at) VALUES (?, ?, ?, 1, 0, 0)`, []any{v.invitation, v.id, "code " + v.id}},
 		{`INSERT INTO after_openings (token_hash, invitation_id, generation, expires_at) VALUES (?, ?, 1, 0)`, []any{"open " + v.id, v.invitation}},
 		{`INSERT INTO after_surveys (invitation_id, visit_id, worked, answered, comment, given_at, changed_at) VALUES (?, ?, 'yes', 'yes', '', 0, 0)`, []any{v.invitation, v.id}},

@@ -28,9 +28,17 @@ func (s *Server) openRetention(ctx context.Context, h *house) error {
 		}
 		return nil
 	}
+	files := func(ctx context.Context, tx *store.Tx, visits []string) error {
+		for _, id := range visits {
+			if err := s.Uploads.Drop(ctx, tx, after.AboutSummary(id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	kept, err := retention.New(ctx, retention.Config{DB: h.db, Jobs: h.post.queue, Policy: h.policy, Pages: h.pages, Vault: h.ring.Staff(), Sites: s.Sites,
 		Exists: emergencyRecords{s}.Exists, Named: s.heldNames, Zone: s.config.TimeZone, Now: s.config.Now, Forgets: map[string][]retention.Forget{
-			retention.KindVisits:   {emergency.Forget(h.post.outbox, "visit"), after.Forget, figures.Forget, messages, visits.Forget},
+			retention.KindVisits:   {emergency.Forget(h.post.outbox, "visit"), after.Forget, figures.Forget, messages, files, visits.Forget},
 			retention.KindPatients: {emergency.Forget(h.post.outbox, "patient"), people.Forget},
 			retention.KindChat:     {visits.ForgetChat},
 			retention.KindChecks:   {visits.ForgetChecks},

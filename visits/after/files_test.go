@@ -1,0 +1,363 @@
+package after_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/platform/phi"
+	"housecall/platform/store"
+	"housecall/platform/uploads"
+	"housecall/visits"
+	"housecall/visits/after"
+)
+
+// report is a PDF, as far as its content says so.
+var report = append([]byte("%PDF-1.7\n"), bytes.Repeat([]byte("Canary content\n"), 500)...)
+
+// attended is a visit that took place, whose clinician is signed in.
+func (c *clinic) attended(confidential bool, people ...visits.Person) (visits.Visit, after.Writer) {
+	c.t.Helper()
+	v := c.took(confidential, people...)
+	c.staff = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
+	if _, err := c.db.ExecContext(c.t.Context(), `UPDATE visits SET clinician_id = ? WHERE id = ?`, c.staff.ID, v.ID); err != nil {
+		c.t.Fatal(err)
+	}
+	return v, after.Signed(c.staff, v.ID)
+}
+
+func filesPath(v visits.Visit) string { return "/desk/visits/" + v.ID + "/after/files" }
+
+// tus sends a request of the protocol by which files come.
+func (b browser) tus(method, path string, body []byte, headers ...string) *http.Response {
+	b.c.t.Helper()
+	r, err := http.NewRequestWithContext(b.c.t.Context(), method, b.c.front.URL+path, bytes.NewReader(body))
+	if err != nil {
+		b.c.t.Fatal(err)
+	}
+	r.Header.Set("Tus-Resumable", "1.0.0")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := b.http.Do(r)
+	if err != nil {
+		b.c.t.Fatal(err)
+	}
+	response.Body.Close()
+	return response
+}
+
+// begins says that a file is to come, and returns where; "" and the status where it may not.
+func (b browser) begins(v visits.Visit, name string, size int) (where string, status int) {
+	b.c.t.Helper()
+	response := b.tus(http.MethodPost, filesPath(v), nil, "Upload-Length", strconv.Itoa(size), "Upload-Metadata", "filename "+base64.StdEncoding.EncodeToString([]byte(name)))
+	return response.Header.Get("Location"), response.StatusCode
+}
+
+// goesOn sends a piece of a file.
+func (b browser) goesOn(where string, offset int, piece []byte) {
+	b.c.t.Helper()
+	response := b.tus(http.MethodPatch, where, piece, "Upload-Offset", strconv.Itoa(offset), "Content-Type", "application/offset+octet-stream")
+	if response.StatusCode != http.StatusNoContent {
+		b.c.t.Fatalf("a piece: %d", response.StatusCode)
+	}
+}
+
+// sends sends all of a file, and has it looked at.
+func (b browser) sends(v visits.Visit, name string, content []byte) (id string) {
+	b.c.t.Helper()
+	where, status := b.begins(v, name, len(content))
+	if status != http.StatusCreated {
+		b.c.t.Fatalf("begin a file: %d", status)
+	}
+	b.goesOn(where, 0, content)
+	b.c.queue.RunDue(b.c.t.Context())
+	return where[strings.LastIndex(where, "/")+1:]
+}
+
+// states are those of the files that were added, with what is said of them.
+func (b browser) states(v visits.Visit) (all []string) {
+	b.c.t.Helper()
+	_, page := b.get(filesPath(v))
+	var answer struct {
+		Files []struct{ State, About, Says string }
+	}
+	if err := json.Unmarshal([]byte(page), &answer); err != nil {
+		b.c.t.Fatalf("%v: %s", err, page)
+	}
+	for _, f := range answer.Files {
+		all = append(all, f.State+": "+f.About+": "+f.Says)
+	}
+	return all
+}
+
+func (c *clinic) gives(w after.Writer, base int, files ...string) {
+	c.t.Helper()
+	if _, err := c.Publish(c.t.Context(), w, base, "Sample", "en", files...); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// TestFiles: sent in pieces, checked, given with a version, found and read by the family with the summary's link, kept by the next version, and gone from the one after.
+func TestFiles(t *testing.T) {
+	c := newClinic(t)
+	v, doctor := c.attended(false, patient, guardian)
+	desk := c.browser()
+	where, _ := desk.begins(v, "../Canary report.pdf", len(report))
+	first := where[strings.LastIndex(where, "/")+1:]
+	desk.goesOn(where, 0, report[:100])
+	if got := desk.tus(http.MethodHead, where, nil).Header.Get("Upload-Offset"); got != "100" {
+		t.Errorf("after a cut: %s bytes are there", got)
+	}
+	wrong := func(why string, files ...string) {
+		t.Helper()
+		_, err := c.Publish(t.Context(), doctor, 0, "Sample", "en", files...)
+		if fault.CodeOf(err) != fault.CodeNotValid || c.count("after_summaries") != 0 {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+	wrong("half of it", first)
+	desk.goesOn(where, 100, report[100:])
+	wrong("nobody has looked", first)
+	if got, want := desk.states(v), []string{"scanning: 8 KB: " + c.words("after.file.scanning")}; !slices.Equal(got, want) {
+		t.Errorf("states %q, want %q", got, want)
+	}
+	c.queue.RunDue(t.Context())
+	if got, want := desk.states(v), []string{"clean: PDF, 8 KB: " + c.words("after.file.clean")}; !slices.Equal(got, want) {
+		t.Errorf("states %q, want %q", got, want)
+	}
+	wrong("twice", first, first)
+	wrong("one that there is not", first, store.NewID())
+	if status, page := desk.post("/desk/visits/"+v.ID+"/after/summary", "base", "0", "text", "Sample", "language", "en", "file", first); status != http.StatusOK || !strings.Contains(page, "Canary report.pdf") {
+		t.Errorf("given: %d", status)
+	}
+
+	family := c.browser()
+	_, page := family.opens(codeIn(t, c.delivers("guardian@example.org", 1)))
+	if strings.Contains(string(c.mail.Mailbox("guardian@example.org")[0].Raw), "report") || !strings.Contains(page, ">Canary report.pdf<") || !strings.Contains(page, "PDF, 8 KB") {
+		t.Errorf("the family's page: %s", page)
+	}
+	_, href, _ := strings.Cut(page, `<a class="button primary" href="`)
+	href, _, _ = strings.Cut(href, `"`)
+	c.reads(family, href, http.StatusOK)
+	second := desk.sends(v, "Canary picture.txt", []byte("Sample text"))
+	c.gives(doctor, 1, first, second)
+	c.reads(family, href, http.StatusOK)
+	c.reads(family, "/after/visit/files/"+second, http.StatusOK)
+	c.gives(doctor, 2, second)
+	c.reads(family, href, http.StatusNotFound)
+	c.reads(family, "/after/visit/files/"+second, http.StatusOK)
+	c.reads(desk, filesPath(v)+"/"+first, http.StatusOK) // as a version was that the family had
+
+	allowed := func(id string) string { return "allowed file " + id }
+	if got, want := c.audited("summary.file"), []string{allowed(first), allowed(first), allowed(second), "refused not_found", allowed(second), allowed(first) + " as clinician"}; !slices.Equal(got, want) {
+		t.Errorf("audited %q, want %q", got, want)
+	}
+	for _, secret := range []string{"Canary report", "Canary content"} {
+		if c.onDisk(secret) {
+			t.Errorf("%q stands in the database as it is", secret)
+		}
+	}
+}
+
+// reads fetches a file, and wants all of it, as something to keep and not to show, or nothing.
+func (c *clinic) reads(b browser, path string, want int) {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.front.URL+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	response, err := b.http.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil || response.StatusCode != want:
+		c.t.Errorf("%s: %d %v, want %d", path, response.StatusCode, err, want)
+	case want != http.StatusOK:
+		if bytes.Contains(body, []byte("Canary")) {
+			c.t.Errorf("%s tells %s", path, body)
+		}
+	case !bytes.Equal(body, report) && string(body) != "Sample text":
+		c.t.Errorf("%s: other bytes", path)
+	case !strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment") || !strings.Contains(response.Header.Get("Content-Security-Policy"), "sandbox"):
+		c.t.Errorf("%s: %v", path, response.Header)
+	}
+}
+
+// TestFilesAreForWhomTheSummaryIs: who may not read the summary any more may not fetch its files, and strangers never.
+func TestFilesAreForWhomTheSummaryIs(t *testing.T) {
+	c := newClinic(t)
+	v, doctor := c.attended(false, patient, guardian)
+	id := c.browser().sends(v, "Canary report.pdf", report)
+	c.gives(doctor, 0, id)
+	path := "/after/visit/files/" + id
+	parent, child := c.browser(), c.browser()
+	parent.opens(codeIn(t, c.delivers("guardian@example.org", 1)))
+	child.opens(codeIn(t, c.delivers("patient@example.org", 1)))
+	c.reads(parent, path, http.StatusOK)
+	c.reads(child, path, http.StatusOK)
+	c.reads(c.browser(), path, http.StatusNotFound)
+	c.reads(c.browser(), "/v/"+v.ID+"/after/files/"+id, http.StatusNotFound)
+	c.reads(parent, "/after/visit/files/"+store.NewID(), http.StatusNotFound)
+
+	other, _ := c.attended(false, visits.Person{Name: "Canary Othername", Role: auth.Patient, Email: "other@example.org"})
+	c.gives(after.Signed(c.staff, other.ID), 0)
+	stranger := c.browser()
+	stranger.opens(codeIn(t, c.delivers("other@example.org", 1)))
+	c.reads(stranger, path, http.StatusNotFound)
+	c.reads(c.browser(), filesPath(v)+"/"+id, http.StatusNotFound) // the other visit's clinician is signed in
+	if status, _ := c.browser().get(filesPath(v)); status != http.StatusNotFound {
+		t.Errorf("another's clinician asks for states: %d", status)
+	}
+	if _, status := c.browser().begins(v, "sample.txt", 10); status != http.StatusNotFound {
+		t.Errorf("another's clinician adds a file: %d", status)
+	}
+
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.reads(parent, path, http.StatusNotFound)
+	c.reads(child, path, http.StatusOK)
+	if err := c.visits.Withdraw(t.Context(), auth.Operator(), v.ID, v.Invitations[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	withdrawn, _ := child.get("/after/visit")
+	c.reads(child, path, withdrawn)
+	c.pass(2 * time.Hour)
+	c.reads(parent, path, http.StatusNotFound) // the browser was in for an hour
+}
+
+// TestFilesThatWait are their author's alone, and go along only where all of the summary does.
+func TestFilesThatWait(t *testing.T) {
+	c := newClinic(t)
+	v, first := c.attended(false, patient)
+	mine := c.browser().sends(v, "Canary mine.txt", []byte("Sample text"))
+	colleague := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE invitations SET staff_id = ? WHERE id = ?`, colleague.ID, v.Invitations[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	c.staff = colleague
+	if got := c.browser().states(v); len(got) != 0 {
+		t.Errorf("a colleague sees %q", got)
+	}
+	c.reads(c.browser(), filesPath(v)+"/"+mine, http.StatusNotFound)
+	wantCode(t, c.RemoveFile(t.Context(), after.Signed(colleague, v.ID), mine), fault.CodeNotFound, fault.NotFound)
+	if _, err := c.Publish(t.Context(), after.Signed(colleague, v.ID), 0, "Sample", "en", mine); fault.CodeOf(err) != fault.CodeNotValid {
+		t.Errorf("a colleague gives it: %v", err)
+	}
+	theirs := c.browser().sends(v, "Canary theirs.txt", []byte("Sample text"))
+	c.gives(after.Signed(colleague, v.ID), 0, theirs)
+
+	c.staff = first.Actor
+	status, page := c.browser().post("/desk/visits/"+v.ID+"/after/summary", "base", "0", "text", "Sample of mine", "language", "en", "file", mine)
+	if status != http.StatusConflict || !strings.Contains(page, "Canary mine.txt") || !strings.Contains(page, "Canary theirs.txt") || !strings.Contains(page, "Sample of mine") {
+		t.Errorf("over a colleague's version: %d", status)
+	}
+	if got := c.browser().states(v); len(got) != 1 {
+		t.Errorf("after that: %q", got)
+	}
+	files := []string{theirs, mine}
+	for i := range 4 {
+		files = append(files, c.browser().sends(v, fmt.Sprintf("Canary %d.txt", i), []byte("Sample text")))
+	}
+	form := url.Values{"base": {"1"}, "text": {"Sample"}, "language": {"en"}, "file": files}
+	if status, page := c.browser().ask(http.MethodPost, "/desk/visits/"+v.ID+"/after/summary", form); status != http.StatusUnprocessableEntity || !strings.Contains(page, `id="files-wrong"`) {
+		t.Errorf("six files: %d", status)
+	}
+
+	// Without a script: one of the version before, and one that was added.
+	for left, id := range []string{theirs, mine} {
+		form["remove"], form["text"] = []string{id}, []string{"Sample as it was"}
+		status, page := c.browser().ask(http.MethodPost, "/desk/visits/"+v.ID+"/after/summary", form)
+		form["file"] = slices.DeleteFunc(form["file"], func(each string) bool { return each == id })
+		list, _, _ := strings.Cut(page, `id="files-choose"`)
+		if status != http.StatusOK || strings.Contains(list, `value="`+id+`"`) || strings.Count(list, `name="file"`) != 5-left || !strings.Contains(page, "Sample as it was") {
+			t.Errorf("without %s: %d", id, status)
+		}
+	}
+	if got := c.audited("summary.file.remove"); !slices.Equal(got, []string{"refused not_found", "allowed file " + mine}) {
+		t.Errorf("audited %q", got)
+	}
+	c.gives(first, 1, form["file"]...)
+	_, err := c.Publish(t.Context(), first, 2, phi.Text("Sample"), "en", theirs)
+	if fault.CodeOf(err) != fault.CodeNotValid {
+		t.Errorf("a file of a version before the last: %v", err)
+	}
+}
+
+// TestFilesAreRefused: what a family could not open, and what is none before the visit.
+func TestFilesAreRefused(t *testing.T) {
+	c := newClinic(t)
+	v, doctor := c.attended(false, patient)
+	id := c.browser().sends(v, "report.pdf", []byte("<!doctype html><script>alert(1)</script>"))
+	if got := c.browser().states(v); len(got) != 1 || !strings.HasPrefix(got[0], "refused: ") || !strings.HasSuffix(got[0], c.book.In("en").T("after.file.refused.type")) {
+		t.Errorf("states %q", got)
+	}
+	if _, err := c.Publish(t.Context(), doctor, 0, "Sample", "en", id); fault.CodeOf(err) != fault.CodeNotValid {
+		t.Errorf("given: %v", err)
+	}
+	c.reads(c.browser(), filesPath(v)+"/"+id, http.StatusNotFound)
+	if _, status := c.browser().begins(v, "report.pdf", after.MaxFile+1); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("too large: %d", status)
+	}
+	early := c.visit(nurse)
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET clinician_id = ? WHERE id = ?`, c.staff.ID, early.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, status := c.browser().begins(early, "report.pdf", 10); status != http.StatusConflict {
+		t.Errorf("before the visit: %d", status)
+	}
+	for _, why := range []string{uploads.Virus, uploads.Encrypted, uploads.Limits, uploads.Type, uploads.Damaged} {
+		if !c.book.In("en").Has("after.file.refused." + why) {
+			t.Errorf("no words for %s", why)
+		}
+	}
+	for _, state := range []uploads.State{uploads.Coming, uploads.Scanning, uploads.Clean} {
+		if !c.book.In("en").Has("after.file." + string(state)) {
+			t.Errorf("no words for %s", state)
+		}
+	}
+}
+
+// TestNoFilesWithoutAScanner: nothing is offered where nobody looks at files, and nothing taken.
+func TestNoFilesWithoutAScanner(t *testing.T) {
+	c := newClinicWith(t, "")
+	v, doctor := c.attended(false, patient)
+	c.gives(doctor, 0)
+	if _, page := c.browser().get("/desk/visits/" + v.ID + "/after"); strings.Contains(page, "files") || !strings.Contains(page, "Sample") {
+		t.Errorf("the page: %s", page)
+	}
+	if _, status := c.browser().begins(v, "sample.txt", 10); status != http.StatusNotFound {
+		t.Errorf("a file: %d", status)
+	}
+}
+
+// TestFilesAreForgotten with what else is kept of a visit.
+func TestFilesAreForgotten(t *testing.T) {
+	c := newClinic(t)
+	v, doctor := c.attended(false, patient)
+	c.gives(doctor, 0, c.browser().sends(v, "Canary report.pdf", report))
+	err := c.db.Tx(t.Context(), func(tx *store.Tx) error {
+		if err := after.Forget(t.Context(), tx, []string{v.ID}); err != nil {
+			return err
+		}
+		return c.uploads.Drop(t.Context(), tx, after.AboutSummary(v.ID))
+	})
+	if err != nil || c.count("after_files")+c.count("uploads")+c.count("upload_parts") != 0 {
+		t.Errorf("%v; kept: %d, %d, %d", err, c.count("after_files"), c.count("uploads"), c.count("upload_parts"))
+	}
+}
