@@ -19,8 +19,11 @@ type pageForm struct {
 	buttons        [][2]string // names and values
 }
 
-// walk visits every element of a page.
+// walk visits every element of a page. What stands in a template is none yet.
 func walk(n *html.Node, f func(*html.Node)) {
+	if n.Type == html.ElementNode && n.Data == "template" {
+		return
+	}
 	f(n)
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		walk(c, f)

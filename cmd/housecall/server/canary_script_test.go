@@ -3,11 +3,13 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -234,10 +236,12 @@ func (p *probe) afterwards() {
 	after := "/desk/visits/" + visit + "/after"
 	p.follow(doctor, after+"/note", url.Values{"key": {store.NewID()}, "base": {"2"}, "text": {"Canary note, signed"}, "do": {"sign"}})
 	p.follow(doctor, after+"/addendum", url.Values{"key": {store.NewID()}, "text": {"Canary addendum"}})
-	p.follow(doctor, after+"/summary", url.Values{"base": {"0"}, "text": {"Canary summary"}, "language": {"en"}})
+	file := p.file(doctor, after+"/files")
+	p.follow(doctor, after+"/summary", url.Values{"base": {"0"}, "text": {"Canary summary"}, "language": {"en"}, "file": {file}})
 	survey := url.Values{"worked": {"yes"}, "answered": {"no"}, "comment": {"Canary comment"}}
 	p.follow(p.family, "/v/"+visit+"/after/survey", survey)
 	p.call(p.program, "GET", "/api/v1/visits/"+visit+"/record", nil, nil)
+	p.fetches(p.family, "/v/"+visit+"/after/files/"+file)
 	p.consents()
 	p.settle() // the letters about the summary are out
 	for _, letter := range p.o.mail.Letters() {
@@ -252,10 +256,57 @@ func (p *probe) afterwards() {
 		fields := url.Values{"code": {code}, "day": {"13"}, "month": {"2"}, "year": {"2011"}}
 		if to := p.follow(reader, "/after", fields); p.ask(reader, "GET", to, "", http.NoBody).status == http.StatusOK {
 			p.follow(reader, "/after/visit/survey", survey)
+			p.fetches(reader, "/after/visit/files/"+file)
 			return
 		}
 	}
 	p.t.Error("nobody was sent a summary")
+}
+
+// canaryFile is what stands in the file of a summary.
+const canaryFile = "Canary content of a file"
+
+// tus sends a request of the protocol by which files come.
+func (p *probe) tus(w who, method, path, body string, headers ...string) asked {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), method, p.s.URL()+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("Tus-Resumable", "1.0.0")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	a := p.answer(w, r)
+	if a.status >= http.StatusBadRequest {
+		p.t.Errorf("%s %s: %d %.300s", method, path, a.status, a.body)
+	}
+	return a
+}
+
+// file has somebody add a file to a summary, and another that they remove. It returns the id of the first, once that was looked at.
+func (p *probe) file(w who, path string) (id string) {
+	p.t.Helper()
+	begin := func() string {
+		name := "filename " + base64.StdEncoding.EncodeToString([]byte("Canary file.txt"))
+		return p.tus(w, "POST", path, "", "Upload-Length", strconv.Itoa(len(canaryFile)), "Upload-Metadata", name).header.Get("Location")
+	}
+	where := begin()
+	p.tus(w, "HEAD", where, "")
+	p.tus(w, "PATCH", where, canaryFile, "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream")
+	p.tus(w, "DELETE", begin(), "")
+	for a := (asked{}); !strings.Contains(a.body, `"clean"`); a = p.ask(w, "GET", path, "", http.NoBody) {
+		time.Sleep(10 * time.Millisecond) // the test ends by its deadline
+	}
+	return where[strings.LastIndex(where, "/")+1:]
+}
+
+// fetches has somebody fetch the file.
+func (p *probe) fetches(w who, path string) {
+	p.t.Helper()
+	if a := p.ask(w, "GET", path, "", http.NoBody); a.status != http.StatusOK || a.body != canaryFile {
+		p.t.Errorf("GET %s: %d", path, a.status)
+	}
 }
 
 // consents has a program read and publish what families are asked.
