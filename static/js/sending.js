@@ -18,7 +18,7 @@ import { backoff } from "./backoff.js";
 
 /** What files have of a browser's File. @typedef {{name: string, size: number, type: string}} Chosen */
 
-/** @typedef {{file: Chosen, stage: Stage, why: Why, id: string, sent: number, tries: number, transfer: Transfer | null}} Sending */
+/** @typedef {{file: Chosen, stage: Stage, why: Why, id: string, sent: number, tries: number, trying: boolean, transfer: Transfer | null}} Sending */
 
 /** What the server takes. @typedef {{most: number, types: string[]}} Terms */
 
@@ -52,7 +52,7 @@ export class Sender {
   add(file) {
     const why = unfit(file, this.#terms);
     /** @type {Sending} */
-    const sending = { file, stage: why === "" ? "queued" : "refused", why, id: "", sent: 0, tries: 0, transfer: null };
+    const sending = { file, stage: why === "" ? "queued" : "refused", why, id: "", sent: 0, tries: 0, trying: false, transfer: null };
     if (why === "") this.#queue.push(sending);
     return sending;
   }
@@ -60,10 +60,11 @@ export class Sender {
   /** Goes on: something was added, or the connection may be back. */
   go() {
     const [first] = this.#queue;
-    if (!first || first.stage === "sending") return;
+    if (!first || first.trying) return;
     this.#alarm.clear();
+    first.trying = true;
     first.transfer ??= this.#outside.transfer(first.file, this.#heard(first));
-    this.#become(first, "sending");
+    if (first.stage === "queued") this.#become(first, "sending"); // one that was cut is not on its way before the server answers
     first.transfer.start();
   }
 
@@ -73,6 +74,7 @@ export class Sender {
     this.#queue = this.#queue.filter((each) => each !== sending);
     sending.transfer?.stop();
     sending.transfer = null;
+    sending.trying = false;
     if (first) {
       this.#alarm.clear();
       this.go();
@@ -87,10 +89,10 @@ export class Sender {
         this.#outside.changed(sending);
       },
       progress: (sent) => {
-        if (sending.stage !== "sending") return;
+        if (!sending.trying) return;
         if (sent > sending.sent) sending.tries = 0;
         sending.sent = sent;
-        this.#outside.changed(sending);
+        this.#become(sending, "sending");
       },
       done: () => this.#end(sending, "sent", ""),
       failed: (status, code) => this.#failed(sending, status, code),
@@ -100,6 +102,7 @@ export class Sender {
   /** @param {Sending} sending @param {number} status @param {string} code */
   #failed(sending, status, code) {
     if (!this.#queue.includes(sending)) return;
+    sending.trying = false;
     switch (status) {
       case 404:
       case 410:
@@ -122,6 +125,7 @@ export class Sender {
     this.#queue = this.#queue.filter((each) => each !== sending);
     sending.why = why;
     sending.transfer = null;
+    sending.trying = false;
     this.#become(sending, stage);
     this.go();
   }
