@@ -20,6 +20,8 @@ type door struct {
 	closed   bool
 	passages map[*passage]struct{}
 	held     map[netip.Addr]chan struct{} // closed when bytes may pass again
+	refused  map[netip.Addr]bool          // whose connections are cut before they begin
+	tears    map[netip.Addr]int           // how many bytes more may come from a browser, until all its connections are cut
 }
 
 // passage is one connection.
@@ -35,7 +37,7 @@ func newDoor() (*door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("door: %w", err)
 	}
-	return &door{listener: listener, passages: map[*passage]struct{}{}, held: map[netip.Addr]chan struct{}{}}, nil
+	return &door{listener: listener, passages: map[*passage]struct{}{}, held: map[netip.Addr]chan struct{}{}, refused: map[netip.Addr]bool{}, tears: map[netip.Addr]int{}}, nil
 }
 
 // url is where browsers find the server.
@@ -83,6 +85,9 @@ func (d *door) close() {
 // end is as if the line were cut: no farewell on either side, just a reset.
 func (p *passage) end() {
 	for _, conn := range []net.Conn{p.client, p.server} {
+		if conn == nil {
+			continue
+		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
@@ -99,8 +104,12 @@ func (d *door) pass(client net.Conn) {
 	p := &passage{at: at.Addr().Unmap(), client: client}
 	d.await(p.at)
 	d.mu.Lock()
-	server := d.server
+	server, refused := d.server, d.refused[p.at]
 	d.mu.Unlock()
+	if refused {
+		p.end()
+		return
+	}
 	if p.server, err = net.Dial("tcp", server); err != nil {
 		client.Close()
 		return
@@ -134,6 +143,9 @@ func (d *door) copy(p *passage, to, from net.Conn, up bool) {
 			d.mu.Unlock()
 		}
 		d.await(p.at)
+		if up && d.torn(p.at, n) {
+			d.drop(p.at)
+		}
 		if n > 0 {
 			if _, writeErr := to.Write(buffer[:n]); writeErr != nil {
 				_ = from.Close()
@@ -189,6 +201,46 @@ func (d *door) drop(at netip.Addr) {
 			p.end()
 		}
 	}
+}
+
+// refuse cuts all connections of one browser, those that it makes too, until it is told otherwise.
+func (d *door) refuse(at netip.Addr, refused bool) {
+	d.mu.Lock()
+	d.refused[at] = refused
+	d.mu.Unlock()
+	if refused {
+		d.drop(at)
+	}
+}
+
+// tear cuts all connections of one browser, once so many bytes more have come from it.
+func (d *door) tear(at netip.Addr, after int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tears[at] = after
+}
+
+// torn counts bytes, and says whether they were the last of those that tear lets through.
+func (d *door) torn(at netip.Addr, n int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	left, tears := d.tears[at]
+	if !tears || n == 0 {
+		return false
+	}
+	if d.tears[at] = left - n; left > n {
+		return false
+	}
+	delete(d.tears, at)
+	return true
+}
+
+// isTorn says whether what tear said has happened.
+func (d *door) isTorn(at netip.Addr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, tears := d.tears[at]
+	return !tears
 }
 
 // hold lets nothing through to and from one browser, closing nothing: its network is gone.

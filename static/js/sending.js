@@ -29,10 +29,14 @@ function unfit(file, { most, types }) {
   return file.type === "" || types.includes(file.type) ? "" : "type";
 }
 
+/** What says nothing for so long is taken for cut (milliseconds): a network that is gone does not always say so. */
+const silence = 30_000;
+
 export class Sender {
   #outside;
   #terms;
   #alarm;
+  #watch;
   /** @type {Sending[]} those that are not there yet, in their order */
   #queue = [];
 
@@ -41,6 +45,7 @@ export class Sender {
     this.#outside = outside;
     this.#terms = terms;
     this.#alarm = new Alarm(outside);
+    this.#watch = new Alarm(outside);
   }
 
   /** Whether something is on its way. */
@@ -65,7 +70,16 @@ export class Sender {
     first.trying = true;
     first.transfer ??= this.#outside.transfer(first.file, this.#heard(first));
     if (first.stage === "queued") this.#become(first, "sending"); // one that was cut is not on its way before the server answers
+    this.#heed(first);
     first.transfer.start();
+  }
+
+  /** @param {Sending} sending that was heard of just now */
+  #heed(sending) {
+    this.#watch.set(silence, () => {
+      sending.transfer?.stop();
+      this.#failed(sending, 0, "");
+    });
   }
 
   /** Sends no more of a file. @param {Sending} sending */
@@ -77,6 +91,7 @@ export class Sender {
     sending.trying = false;
     if (first) {
       this.#alarm.clear();
+      this.#watch.clear();
       this.go();
     }
   }
@@ -85,13 +100,16 @@ export class Sender {
   #heard(sending) {
     return {
       made: (id) => {
+        if (!sending.trying) return;
         sending.id = id;
+        this.#heed(sending);
         this.#outside.changed(sending);
       },
       progress: (sent) => {
         if (!sending.trying) return;
         if (sent > sending.sent) sending.tries = 0;
         sending.sent = sent;
+        this.#heed(sending);
         this.#become(sending, "sending");
       },
       done: () => this.#end(sending, "sent", ""),
@@ -103,6 +121,7 @@ export class Sender {
   #failed(sending, status, code) {
     if (!this.#queue.includes(sending)) return;
     sending.trying = false;
+    this.#watch.clear();
     switch (status) {
       case 404:
       case 410:
@@ -126,6 +145,7 @@ export class Sender {
     sending.why = why;
     sending.transfer = null;
     sending.trying = false;
+    this.#watch.clear();
     this.#become(sending, stage);
     this.go();
   }

@@ -19,8 +19,10 @@ function page() {
     },
     changed: ({ file, stage, why, sent }) => seen.push([file.name, stage, why || sent]),
   }, { most: 1000, types: ["application/pdf", "text/plain"] });
-  const pass = () => timers.splice(0).map(({ call, ms }) => (call(), ms));
-  return { sender, timers, transfers, seen, pass };
+  /** What waits is done, but for the watch over silence, which is `silent`. */
+  const pass = () => timers.filter(({ ms }) => ms < 30_000).map((timer) => (timers.splice(timers.indexOf(timer), 1), timer.call(), timer.ms));
+  const silent = () => timers.splice(timers.findIndex(({ ms }) => ms === 30_000), 1)[0].call();
+  return { sender, timers, transfers, seen, pass, silent };
 }
 const pdf = (name, size = 100) => ({ name, size, type: "application/pdf" });
 
@@ -71,7 +73,20 @@ test("a connection that is back is used at once, and once", () => {
   sender.go();
   sender.go();
   assert.equal(transfers[0].starts, 2);
-  assert.equal(timers.length, 0);
+  assert.deepEqual(timers.map(({ ms }) => ms), [30_000], "only the watch over silence");
+});
+
+test("a network that is gone without a word is noticed", () => {
+  const { sender, timers, transfers, pass, silent } = page();
+  const file = sender.add(pdf("one"));
+  sender.go();
+  transfers[0].heard.progress(40);
+  assert.equal(timers.length, 1);
+  silent();
+  assert.deepEqual([file.stage, transfers[0].stopped], ["waiting", true]);
+  pass();
+  transfers[0].heard.done();
+  assert.deepEqual([file.stage, timers.length], ["sent", 0]);
 });
 
 test("who has to sign in first is told, and it goes on then", () => {
