@@ -145,12 +145,12 @@ func aboutFile(u uploads.Upload, own *words.Words) string {
 	return own.T("after.file.about", "kind", kind, "size", size)
 }
 
-// sizeOf is a size in whole kilobytes or megabytes, rounded up.
+// sizeOf is a size in whole kilobytes or megabytes, as other programs round them.
 func sizeOf(bytes int64, own *words.Words) string {
-	if bytes <= 999*kilo {
-		return own.T("after.size.kilo", "size", int((bytes+kilo-1)/kilo))
+	if bytes < mega-kilo/2 {
+		return own.T("after.size.kilo", "size", max(1, int((bytes+kilo/2)/kilo)))
 	}
-	return own.T("after.size.mega", "size", int((bytes+mega-1)/mega))
+	return own.T("after.size.mega", "size", max(1, int((bytes+mega/2)/mega)))
 }
 
 // serveRemove takes a file out of the form, for pages without a script, and draws the form as it was otherwise.
