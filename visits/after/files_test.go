@@ -275,7 +275,7 @@ func TestFilesThatWait(t *testing.T) {
 		files = append(files, c.browser().sends(v, fmt.Sprintf("Canary %d.txt", i), []byte("Sample text")))
 	}
 	form := url.Values{"base": {"1"}, "text": {"Sample"}, "language": {"en"}, "file": files}
-	if status, page := c.browser().ask(http.MethodPost, "/desk/visits/"+v.ID+"/after/summary", form); status != http.StatusUnprocessableEntity || !strings.Contains(page, `id="files-wrong"`) {
+	if status, page := c.browser().ask(http.MethodPost, "/desk/visits/"+v.ID+"/after/summary", form); status != http.StatusUnprocessableEntity || !strings.Contains(page, c.book.In("en").T("after.files.full", "max", after.MaxFiles)) {
 		t.Errorf("six files: %d", status)
 	}
 

@@ -317,7 +317,10 @@ func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wrongField(err, "files") {
-		t.problems = s.wrong(r, "files", "files", MaxFiles)
+		t.problems = s.wrong(r, "files", "files", 0)
+		if len(files) > MaxFiles {
+			t.problems = web.Problems{{Field: "files", Text: s.config.Pages.Words(r).T("after.files.full", "max", MaxFiles)}}
+		}
 		s.showVisit(w, r, http.StatusUnprocessableEntity, t)
 		return
 	}
