@@ -3,10 +3,15 @@ package static
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,6 +155,24 @@ func TestTheVisitPageIsLight(t *testing.T) {
 	t.Logf("the visit page is %d bytes", total)
 	if total > 120<<10 {
 		t.Errorf("the visit page is %d bytes gzipped: far more than it was; is it worth it?", total)
+	}
+}
+
+// TestVendoredScriptsAreAsPublished: what others wrote is neither changed nor replaced unseen, and has its licence beside it.
+func TestVendoredScriptsAreAsPublished(t *testing.T) {
+	published := map[string]string{"vendor/tus-js-client/tus.min.js": "8cbb1b63fccc3bba0ae73ad1deb160ce046c3750851d0c3e94921ae3ef070eb8"}
+	scripts, err := fs.Glob(embedded, "vendor/*/*.js")
+	if err != nil || len(scripts) != len(published) {
+		t.Fatalf("%v %q", err, scripts)
+	}
+	for _, name := range scripts {
+		b, err := embedded.ReadFile(name)
+		if sum := sha256.Sum256(b); err != nil || hex.EncodeToString(sum[:]) != published[name] {
+			t.Errorf("%s: %v, hash %x", name, err, sum)
+		}
+		if _, err := os.Stat(filepath.Join(filepath.Dir(name), "LICENSE")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
