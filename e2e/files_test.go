@@ -187,6 +187,7 @@ func TestFilesOfASummary(t *testing.T) {
 				t.Errorf("the family got %s", got)
 			}
 			doctor.removes("Report of today.pdf")
+			doctor.shows("#files-note")
 			doctor.examinesFiles("files-taken")
 			doctor.follows("give the next version", "form[action$='/summary'] > p:last-child > button")
 			doctor.shows(".notice.good")

@@ -93,7 +93,8 @@ func (a *Accounts) fresh(next http.HandlerFunc) http.Handler {
 // touch notes that somebody did something. What pages ask for by themselves does not count: browsers say of each request whether it is one.
 func (a *Accounts) touch(r *http.Request, s session, token string) error {
 	mode := r.Header.Get("Sec-Fetch-Mode")
-	if r.Method == http.MethodGet && mode != "" && mode != "navigate" || a.Now().Sub(s.Seen) < touchEvery {
+	itself := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPatch // the last two of files, which go on while nobody is there
+	if itself && mode != "" && mode != "navigate" || a.Now().Sub(s.Seen) < touchEvery {
 		return nil
 	}
 	_, err := a.DB.ExecContext(r.Context(), `UPDATE staff_sessions SET seen_at = ? WHERE hash = ? AND seen_at < ?`, store.Millis(a.Now()), hashOf(token), store.Millis(a.Now()))

@@ -103,6 +103,7 @@ func TestWhatPagesDoByThemselvesKeepsNothingOpen(t *testing.T) {
 		h.clock.Pass(time.Minute)
 		h.do(t, b, "GET", "/desk", nil, "Sec-Fetch-Mode", "cors")
 		h.do(t, b, "GET", "/account/left", nil, "Sec-Fetch-Mode", "cors")
+		h.do(t, b, "PATCH", "/desk", nil, "Sec-Fetch-Mode", "cors")
 	}
 	if a := h.do(t, b, "GET", "/desk", nil, "Sec-Fetch-Mode", "navigate"); a.status != 401 {
 		t.Errorf("kept open by requests of its own: %d", a.status)

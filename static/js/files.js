@@ -27,6 +27,7 @@ class Files {
   #choose = byId("files-choose", HTMLButtonElement);
   #field = byId("files-field", HTMLInputElement);
   #row = byId("files-row", HTMLTemplateElement);
+  #note = byId("files-note", HTMLElement);
   #wrong = byId("files-wrong", HTMLElement);
   #live = byId("files-said", HTMLElement);
   #path;
@@ -232,7 +233,12 @@ class Files {
     const next = row.nextElementSibling?.querySelector("button") ?? this.#choose;
     keepFocus(this.#list, next, () => row.remove());
     this.#warn("");
-    setText(this.#live, this.#words(given ? "taken" : "removed", { name: nameIn(row) }));
+    const said = this.#words(given ? "taken" : "removed", { name: nameIn(row) });
+    setText(this.#live, said);
+    if (given) {
+      setText(this.#note, said); // seen as well: nothing has changed for the family yet
+      this.#note.hidden = false;
+    }
     if (given || !id) return;
     try {
       await fetch(`${this.#path}/${id}`, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } });

@@ -44,6 +44,7 @@ type probe struct {
 	program  who
 	family   who // somebody with a link of the first visit
 	visits   []string
+	given    string // the file that goes with the summary of the first visit
 
 	held, filled map[string]bool // columns that had a canary, or anything
 }

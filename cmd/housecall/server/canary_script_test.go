@@ -236,12 +236,12 @@ func (p *probe) afterwards() {
 	after := "/desk/visits/" + visit + "/after"
 	p.follow(doctor, after+"/note", url.Values{"key": {store.NewID()}, "base": {"2"}, "text": {"Canary note, signed"}, "do": {"sign"}})
 	p.follow(doctor, after+"/addendum", url.Values{"key": {store.NewID()}, "text": {"Canary addendum"}})
-	file := p.file(doctor, after+"/files")
-	p.follow(doctor, after+"/summary", url.Values{"base": {"0"}, "text": {"Canary summary"}, "language": {"en"}, "file": {file}})
+	p.given = p.file(doctor, after+"/files")
+	p.follow(doctor, after+"/summary", url.Values{"base": {"0"}, "text": {"Canary summary"}, "language": {"en"}, "file": {p.given}})
 	survey := url.Values{"worked": {"yes"}, "answered": {"no"}, "comment": {"Canary comment"}}
 	p.follow(p.family, "/v/"+visit+"/after/survey", survey)
 	p.call(p.program, "GET", "/api/v1/visits/"+visit+"/record", nil, nil)
-	p.fetches(p.family, "/v/"+visit+"/after/files/"+file)
+	p.fetches(p.family, "/v/"+visit+"/after/files/"+p.given)
 	p.consents()
 	p.settle() // the letters about the summary are out
 	for _, letter := range p.o.mail.Letters() {
@@ -256,7 +256,7 @@ func (p *probe) afterwards() {
 		fields := url.Values{"code": {code}, "day": {"13"}, "month": {"2"}, "year": {"2011"}}
 		if to := p.follow(reader, "/after", fields); p.ask(reader, "GET", to, "", http.NoBody).status == http.StatusOK {
 			p.follow(reader, "/after/visit/survey", survey)
-			p.fetches(reader, "/after/visit/files/"+file)
+			p.fetches(reader, "/after/visit/files/"+p.given)
 			return
 		}
 	}
@@ -325,8 +325,13 @@ func (p *probe) consents() {
 // emergency has a clinician get emergency access, use it, and end it, and an administrator review it.
 func (p *probe) emergency() {
 	w := p.as(auth.Coordinator)
+	file := "/emergency/visits/" + p.visits[0] + "/notes/files/" + p.given
+	if a := p.ask(w, "GET", file, "", http.NoBody); a.status != http.StatusNotFound {
+		p.t.Errorf("GET %s without emergency access: %d", file, a.status)
+	}
 	grant := p.follow(w, "/emergency", url.Values{"who": {"Canary Patient Changed"}, "birth_date": {canaryBirth}, "reason": {"Canary reason"}})
 	p.ask(w, "GET", grant, "", http.NoBody)
+	p.fetches(w, file)
 	p.follow(p.as(auth.Admin), "/admin"+grant, url.Values{"verdict": {"questioned"}, "words": {"Canary question"}})
 }
 
