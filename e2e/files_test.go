@@ -18,6 +18,7 @@ import (
 	"housecall/e2e/bidi"
 	"housecall/platform/notify/mailtest"
 	"housecall/platform/uploads/clamtest"
+	"housecall/platform/uploads/eicar"
 	"housecall/visits"
 )
 
@@ -229,7 +230,7 @@ func (tour *tour) cutMidway(doctor *Person, scanner *clamtest.Clamd, content []b
 // checked has the scanner look at files, among them its test file.
 func (tour *tour) checked(doctor *Person, scanner *clamtest.Clamd) {
 	tour.t.Helper()
-	doctor.addsFiles(true, "Bad.txt", string(clamtest.EICAR()), "Letter.docx", "Sample")
+	doctor.addsFiles(true, "Bad.txt", string(eicar.File()), "Letter.docx", "Sample")
 	doctor.seesFile("Letter.docx", "refused")
 	scanner.Restart()
 	doctor.seesFile("Bad.txt", "refused")
