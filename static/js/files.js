@@ -13,6 +13,9 @@ import { byId, keepFocus, setText } from "./ui/dom.js";
 
 /** A file is sent in pieces of so many bytes: whatever stands before the server takes a piece, and the session is looked at for each. */
 const piece = 4 << 20;
+/** So often it is asked soon how far the files are, and after that every so many milliseconds: the scanner may be away. */
+const often = 10;
+const seldom = 15_000;
 /** Every so many per cent are said aloud. */
 const aloud = 25;
 
@@ -58,17 +61,17 @@ class Files {
     byId("files-add", HTMLElement).hidden = false;
     this.#choose.addEventListener("click", () => this.#field.click());
     this.#field.addEventListener("change", () => {
-      this.#add([...(this.#field.files ?? [])]);
+      void this.#add([...(this.#field.files ?? [])]);
       this.#field.value = ""; // or the same file could not be chosen again
     });
     this.#box.addEventListener("dragover", (event) => this.#over(event, true));
     this.#box.addEventListener("dragleave", (event) => this.#over(event, event.relatedTarget instanceof Node && this.#box.contains(event.relatedTarget)));
     this.#box.addEventListener("drop", (event) => {
       this.#over(event, false);
-      this.#add([...(event.dataTransfer?.files ?? [])]);
+      void this.#add([...(event.dataTransfer?.files ?? [])]);
     });
     // A file that is dropped beside the box would open in place of the page, with all that was typed.
-    for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
+    for (const kind of /** @type {const} */ (["dragover", "drop"])) addEventListener(kind, (event) => hasFiles(event) && event.preventDefault());
     this.#list.addEventListener("click", (event) => {
       const button = event.target instanceof Element ? event.target.closest("button") : null;
       const row = button?.closest("li");
@@ -99,6 +102,7 @@ class Files {
 
   /** @param {DragEvent} event @param {boolean} over */
   #over(event, over) {
+    if (!hasFiles(event)) return; // but words, which go into a field
     event.preventDefault();
     this.#box.classList.toggle("over", over);
   }
@@ -114,9 +118,10 @@ class Files {
   }
 
   /** @param {File[]} files */
-  #add(files) {
+  async #add(files) {
     this.#warn("");
     for (const file of files) {
+      const there = await readable(file);
       if (this.#going >= this.#many) {
         this.#warn(this.#words("full"));
         break;
@@ -126,7 +131,7 @@ class Files {
       for (const name of row.querySelectorAll("bdi")) name.textContent = file.name;
       row.querySelector("progress")?.setAttribute("aria-label", file.name);
       this.#list.append(row);
-      const sending = this.#sender.add(file);
+      const sending = this.#sender.add(there ? file : { name: file.name, size: 0, type: "" });
       this.#rows.set(sending, row);
       this.#show(sending);
     }
@@ -155,7 +160,10 @@ class Files {
       onProgress: heard.progress,
       onSuccess: heard.done,
       /** @param {{originalResponse?: {getStatus: () => number, getBody: () => string} | null}} error */
-      onError: (error) => heard.failed(error.originalResponse?.getStatus() ?? 0, codeIn(error.originalResponse?.getBody() ?? "")),
+      onError: async ({ originalResponse: answer }) => {
+        if (answer) heard.failed(answer.getStatus(), codeIn(answer.getBody() ?? ""));
+        else heard.failed((await readable(file)) ? 0 : 410, "");
+      },
     });
     return { start: () => upload.start(), stop: () => void upload.abort() };
   }
@@ -200,7 +208,9 @@ class Files {
   /** Asks how far the files are that are checked, soon. */
   #askSoon() {
     if (!this.#list.querySelector("[data-state=scanning]") || this.#asking.on) return;
-    this.#asking.set(backoff(this.#asked++, Math.random()), () => void this.#ask());
+    const wait = this.#asked < often ? backoff(this.#asked, Math.random()) : seldom;
+    this.#asked++;
+    this.#asking.set(wait, () => void this.#ask());
   }
 
   async #ask() {
@@ -245,6 +255,19 @@ class Files {
     } catch {
       // it goes by itself within a day
     }
+  }
+}
+
+/** @param {DragEvent} event */
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+
+/** Whether there is something to read: a folder has nothing, and a file may be gone. @param {Chosen} file */
+async function readable(file) {
+  try {
+    if (file instanceof Blob) await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }
 
