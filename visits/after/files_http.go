@@ -32,11 +32,13 @@ func (s *Service) fileRoutes(routes *web.Routes) {
 	routes.HandleFunc("GET "+emergency.NotesPath("{visit}")+filesPart+"/{upload}", web.Staff(emergency.Open), s.serveFile(func(r *http.Request, id string) (uploads.Upload, error) {
 		return s.emergencyFile(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), id)
 	}))
-	for path, who := range map[string]func(*http.Request) reader{familyPath: s.byLink, "/v/{visit}/after": s.byVisit} {
-		routes.HandleFunc("GET "+path+filesPart+"/{upload}", web.Holder(), s.serveFile(func(r *http.Request, id string) (uploads.Upload, error) {
-			return s.familyFile(r.Context(), who(r), id)
-		}))
-	}
+	routes.HandleFunc("GET "+familyPath+filesPart+"/{upload}", web.Holder(), s.serveFile(s.ofFamily(s.byLink)))
+	routes.HandleFunc("GET /v/{visit}/after"+filesPart+"/{upload}", web.Holder(), s.serveFile(s.ofFamily(s.byVisit)))
+}
+
+// ofFamily finds files for a person of a family, who came by some way.
+func (s *Service) ofFamily(who func(*http.Request) reader) func(*http.Request, string) (uploads.Upload, error) {
+	return func(r *http.Request, id string) (uploads.Upload, error) { return s.familyFile(r.Context(), who(r), id) }
 }
 
 // serveFile sends a file to who may have it. Everybody else is told what is told of none.
