@@ -116,25 +116,6 @@ func (p *Person) fetches(name string) (sha string) {
 	return sha
 }
 
-// examinesFiles is examine, with screenshots of the files, which are far down the page.
-func (p *Person) examinesFiles(state string) {
-	p.t.Helper()
-	p.examine(state)
-	if shots == "" {
-		return
-	}
-	for name, on := range map[string]bidi.Screen{"phone": bidi.Phone, "laptop": bidi.Laptop, "narrow": narrow} {
-		p.within("look at the files on a "+name, func(ctx context.Context) error {
-			if err := p.page.Show(ctx, on); err != nil {
-				return err
-			}
-			return p.page.Call(ctx, nil, `() => document.querySelector("#files").scrollIntoView({block: "center", behavior: "instant"})`)
-		})
-		p.shoot(state + "-below-" + name)
-	}
-	p.within("go back to their screen", func(ctx context.Context) error { return p.page.Show(ctx, p.screen) })
-}
-
 // hadVisit is a visit of a family that took place, of a clinician with an account.
 func (tour *tour) hadVisit() Booked {
 	tour.t.Helper()
@@ -164,14 +145,14 @@ func TestFilesOfASummary(t *testing.T) {
 			doctor.fills("#password", clinicianPassword)
 			doctor.submits()
 			doctor.goTo(tour.url + "/desk/visits/" + visit.ID + "/after")
-			doctor.examinesFiles("files-none")
+			doctor.examine("files-none")
 
 			tour.cutMidway(doctor, scanner, content)
 			tour.checked(doctor, scanner)
 			doctor.fills("#summary", "Drink a lot.\n\n- Water\n- Tea")
 			doctor.follows("give the summary to the family", "form[action$='/summary'] > p:last-child > button")
 			doctor.shows(".notice.good")
-			doctor.examinesFiles("files-given")
+			doctor.examine("files-given")
 
 			family := tour.takes(chromium(t, 1, robin, bidi.Phone))
 			family.allows("status of 404", "404 to GET")
@@ -184,7 +165,7 @@ func TestFilesOfASummary(t *testing.T) {
 			}
 			doctor.removes("Report of today.pdf")
 			doctor.shows("#files-note")
-			doctor.examinesFiles("files-taken")
+			doctor.examine("files-taken")
 			doctor.follows("give the next version", "form[action$='/summary'] > p:last-child > button")
 			doctor.shows(".notice.good")
 			if got := family.fetches("Report of today.pdf"); got != "status 404" {
@@ -202,24 +183,24 @@ func (tour *tour) cutMidway(doctor *Person, scanner *clamtest.Clamd, content []b
 	tour.door.hold(doctor.at)
 	doctor.addsFiles(false, "Report of today.pdf", string(content), "Exercises.txt", "Sample text")
 	doctor.seesFile("Exercises.txt", "queued")
-	doctor.examinesFiles("files-sending")
+	doctor.examine("files-sending")
 	tour.door.refuse(doctor.at, true)
 	tour.door.release(doctor.at)
 	doctor.seesFile("Report of today.pdf", "waiting")
-	doctor.examinesFiles("files-waiting")
+	doctor.examine("files-waiting")
 	tour.door.tear(doctor.at, pdfSize*3/4)
 	tour.door.refuse(doctor.at, false)
 	doctor.until("be cut midway", func() bool { return tour.door.isTorn(doctor.at) })
 	doctor.seesFile("Report of today.pdf", "scanning")
 	doctor.seesFile("Exercises.txt", "scanning")
-	doctor.examinesFiles("files-scanning")
+	doctor.examine("files-scanning")
 	if n := len(tour.audited("upload.begin")); n != 2 {
 		tour.t.Errorf("%d files were begun: what was cut did not go on where it was", n)
 	}
 	doctor.fills("#summary", "Sample")
 	doctor.press("button", doctor.word("after.summary.publish"))
 	doctor.shows("#files-wrong")
-	doctor.examinesFiles("files-unready")
+	doctor.examine("files-unready")
 }
 
 // checked has the scanner look at files, among them its test file.
@@ -233,7 +214,7 @@ func (tour *tour) checked(doctor *Person, scanner *clamtest.Clamd) {
 		doctor.seesFile(name, "clean")
 	}
 	doctor.await("be told of the virus", `(words) => [...document.querySelectorAll(".file-says")].some((each) => each.textContent === words)`, doctor.word("after.file.refused.virus"))
-	doctor.examinesFiles("files-checked")
+	doctor.examine("files-checked")
 	doctor.removes("Bad.txt")
 	doctor.removes("Letter.docx")
 	doctor.addsFiles(true, "1.txt", "Sample", "2.txt", "Sample", "3.txt", "Sample", "4.txt", "Sample")
@@ -241,7 +222,7 @@ func (tour *tour) checked(doctor *Person, scanner *clamtest.Clamd) {
 	for _, name := range []string{"1.txt", "2.txt", "3.txt"} {
 		doctor.seesFile(name, "clean")
 	}
-	doctor.examinesFiles("files-full")
+	doctor.examine("files-full")
 	for _, name := range []string{"1.txt", "2.txt", "3.txt"} {
 		doctor.removes(name)
 	}
