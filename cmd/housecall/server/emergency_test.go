@@ -176,7 +176,7 @@ func whoSaw(t *testing.T, s *server.Server, admin, coordinator caller, patient p
 			t.Errorf("%d: no %s in %s", status, c.named, body)
 		}
 	}
-	if _, body := admin.try(t, s, "GET /admin/audit?kind=visit&id="+visit.ID); !strings.Contains(body, `list and show visits<br><span class="small"><code dir="ltr">visit.read</code>`) {
+	if _, body := admin.try(t, s, "GET /admin/audit?kind=visit&id="+visit.ID); !strings.Contains(body, `see a visit<br><span class="small"><code dir="ltr">visit.read</code>`) {
 		t.Errorf("acts are not in plain words: %s", body)
 	}
 	for page, link := range map[string]string{
