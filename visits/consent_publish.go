@@ -146,7 +146,8 @@ func (s *Service) ConsentVersion(ctx context.Context, actor auth.Actor, version 
 // with a text is a fault.NotValid by its language.
 func (s *Service) Publish(ctx context.Context, actor auth.Actor, site, seen string, texts []ConsentText) (version string, err error) {
 	err = s.act(ctx, actor, "consent.publish", auth.ConsentWrite, store.About("site", site), func(tx *store.Tx, a *store.Act) error {
-		if _, err := s.config.Sites.Site(ctx, site); err != nil {
+		where, err := s.config.Sites.Site(ctx, site)
+		if err != nil {
 			return err
 		}
 		current, err := s.siteTexts(ctx, tx, site)
@@ -160,7 +161,7 @@ func (s *Service) Publish(ctx context.Context, actor auth.Actor, site, seen stri
 		if err != nil {
 			return err
 		}
-		if version, err = s.newVersion(ctx, tx); err != nil {
+		if version, err = s.newVersion(ctx, tx, where.Zone); err != nil {
 			return err
 		}
 		for _, t := range clean {
@@ -199,9 +200,9 @@ func (s *Service) cleanTexts(texts []ConsentText) (clean []ConsentText, err erro
 	return clean, fault.InvalidAll(wrong...)
 }
 
-// newVersion is a name that no version has: the day, and a number.
-func (s *Service) newVersion(ctx context.Context, tx *store.Tx) (string, error) {
-	day := s.now().In(s.config.TimeZone).Format(time.DateOnly)
+// newVersion is a name that no version has: the day by the clocks of the site, and a number.
+func (s *Service) newVersion(ctx context.Context, tx *store.Tx, zone *time.Location) (string, error) {
+	day := s.now().In(zone).Format(time.DateOnly)
 	taken, err := store.Collect(ctx, tx, scanID, `SELECT version FROM consent_versions UNION SELECT version FROM consent_texts`)
 	if err != nil {
 		return "", fmt.Errorf("find a name for a consent: %w", err)

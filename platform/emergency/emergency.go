@@ -108,7 +108,8 @@ type Visit struct {
 	ID       string
 	Service  string
 	StartsAt time.Time
-	State    string // names its words, desk.state.STATE
+	Zone     *time.Location // of its site
+	State    string         // names its words, desk.state.STATE
 	Joinable bool
 }
 
@@ -140,7 +141,7 @@ type Config struct {
 	Reviewers func(context.Context, store.Queryer) ([]Recipient, error)     // who is told
 	Names     func(context.Context, ...string) (map[string]phi.Text, error) // of accounts, by their ids
 	PublicURL string
-	Zone      *time.Location
+	Zone      func(context.Context) (*time.Location, error) // in which the times of grants are told: the first site's
 	Now       func() time.Time
 }
 

@@ -115,7 +115,7 @@ func newHouse(t *testing.T) *house {
 	h.Service, err = emergency.New(ctx, emergency.Config{DB: h.db, Policy: policy, Vault: ring.Staff(), Jobs: h.queue, Outbox: outbox, Pages: pages, Records: h.records,
 		Reviewers: func(context.Context, store.Queryer) ([]emergency.Recipient, error) {
 			return []emergency.Recipient{{Account: admin.ID, Email: "admin@example.org"}}, nil
-		}, PublicURL: "https://visits.example.org", Zone: time.UTC, Now: h.clock.Now})
+		}, PublicURL: "https://visits.example.org", Zone: func(context.Context) (*time.Location, error) { return time.UTC, nil }, Now: h.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

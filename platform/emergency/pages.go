@@ -62,13 +62,18 @@ type formView struct {
 type grantView struct {
 	Grant
 	Path, When, Until, Name, By string
-	Mine, Over                  bool // the reader's own; its hour
+	Since                       string // When without the zone, which Until names
+	Mine, Over                  bool   // the reader's own; its hour
 }
 
-func (s *Service) viewOf(g Grant, own *words.Words, names map[string]phi.Text) grantView {
-	zone := s.config.Zone
-	return grantView{Grant: g, Path: Path + "/" + g.ID, When: own.Moment(g.Opened.In(zone)), Until: own.Clock(g.Ends.In(zone)),
-		Name: names[g.Account].Reveal(), By: names[g.ReviewedBy].Reveal(), Over: !g.Ends.After(s.now())}
+// momentIn says a day and a time of day by the clocks of a zone, and which zone that is.
+func momentIn(at time.Time, zone *time.Location, own *words.Words) string {
+	return own.T("desk.at_zone", "at", own.Moment(at.In(zone)), "zone", own.Zone(zone))
+}
+
+func (s *Service) viewOf(g Grant, zone *time.Location, own *words.Words, names map[string]phi.Text) grantView {
+	return grantView{Grant: g, Path: Path + "/" + g.ID, When: momentIn(g.Opened, zone, own), Until: own.T("desk.at_zone", "at", own.Clock(g.Ends.In(zone)), "zone", own.Zone(zone)),
+		Since: own.Moment(g.Opened.In(zone)), Name: names[g.Account].Reveal(), By: names[g.ReviewedBy].Reveal(), Over: !g.Ends.After(s.now())}
 }
 
 func (s *Service) form(w http.ResponseWriter, r *http.Request) {
@@ -85,9 +90,14 @@ func (s *Service) showForm(w http.ResponseWriter, r *http.Request, status int, v
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := s.config.Zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := s.config.Pages.Words(r)
 	for _, g := range current {
-		v.Current = append(v.Current, s.viewOf(g, own, nil))
+		v.Current = append(v.Current, s.viewOf(g, zone, own, nil))
 	}
 	s.config.Pages.Render(w, r, status, "emergency/form", web.Page{Title: own.T("emergency.title"), Error: len(v.Problems) > 0, Active: Path, Body: v})
 }
@@ -162,8 +172,13 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := s.config.Zone(ctx)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := s.config.Pages.Words(r)
-	v := showView{grantView: s.viewOf(g, own, nil)}
+	v := showView{grantView: s.viewOf(g, zone, own, nil)}
 	if !v.Over {
 		if err := s.fill(ctx, actor, g, &v, own); err != nil {
 			web.Problem(w, r, err)
@@ -190,7 +205,7 @@ func (s *Service) fill(ctx context.Context, actor auth.Actor, g Grant, v *showVi
 		return err
 	}
 	for _, visit := range all {
-		v.Visits = append(v.Visits, visitView{visit, own.Moment(visit.StartsAt.In(s.config.Zone)), own.T("desk.state." + visit.State), v.Path + "/visits/" + visit.ID, NotesPath(visit.ID)})
+		v.Visits = append(v.Visits, visitView{visit, momentIn(visit.StartsAt, visit.Zone, own), own.T("desk.state." + visit.State), v.Path + "/visits/" + visit.ID, NotesPath(visit.ID)})
 	}
 	return nil
 }
@@ -259,14 +274,19 @@ func (s *Service) showList(w http.ResponseWriter, r *http.Request, status int, v
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := s.config.Zone(ctx)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := s.config.Pages.Words(r)
 	for _, g := range waiting {
-		view := s.viewOf(g, own, names)
+		view := s.viewOf(g, zone, own, names)
 		view.Mine = g.Account == actor.ID
 		v.Waiting = append(v.Waiting, view)
 	}
 	for _, g := range reviewed {
-		v.Reviewed = append(v.Reviewed, s.viewOf(g, own, names))
+		v.Reviewed = append(v.Reviewed, s.viewOf(g, zone, own, names))
 	}
 	s.config.Pages.Render(w, r, status, "emergency/review", web.Page{Title: own.T("emergency.review.title"), Error: len(v.Problems) > 0, Active: ReviewPath, Body: v})
 }

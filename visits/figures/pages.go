@@ -2,6 +2,7 @@ package figures
 
 import (
 	"cmp"
+	"context"
 	"encoding/csv"
 	"io"
 	"net/http"
@@ -67,9 +68,18 @@ func (v rowView) Count(visits int) string {
 	return strconv.Itoa(visits)
 }
 
+// today is now by the clocks of the hospital's first site.
+func (s *Service) today(ctx context.Context) (time.Time, error) {
+	all, err := s.config.Sites.All(ctx)
+	zone := s.config.Zone
+	if len(all) > 0 {
+		zone = all[0].Zone
+	}
+	return s.config.Now().In(zone), err
+}
+
 // asked reads what was asked for: by default the last twelve months, by month.
-func (s *Service) asked(values url.Values, own *words.Words) (q Query, wrong web.Problems) {
-	today := s.config.Now().In(s.config.Zone)
+func asked(values url.Values, today time.Time, own *words.Words) (q Query, wrong web.Problems) {
 	last := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, time.UTC)
 	q = Query{From: time.Date(last.Year()-1, last.Month()+1, 1, 0, 0, 0, 0, time.UTC), To: last.AddDate(0, 0, 1), By: Month}
 	if values.Get("by") == string(Week) {
@@ -102,7 +112,12 @@ func (s *Service) asked(values url.Values, own *words.Words) (q Query, wrong web
 
 func (s *Service) page(w http.ResponseWriter, r *http.Request) {
 	own := s.config.Pages.Words(r)
-	q, wrong := s.asked(r.URL.Query(), own)
+	today, err := s.today(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q, wrong := asked(r.URL.Query(), today, own)
 	v := pageView{From: q.From.Format(time.DateOnly), To: q.To.AddDate(0, 0, -1).Format(time.DateOnly), Problems: wrong, Few: Few,
 		Periods: []option{{string(Month), own.T("figures.by.month"), q.By == Month}, {string(Week), own.T("figures.by.week"), q.By == Week}}}
 	asked := url.Values{"from": {v.From}, "to": {v.To}, "by": {string(q.By)}, "site": {q.SiteID}, "service": {q.ServiceID}}
@@ -111,7 +126,7 @@ func (s *Service) page(w http.ResponseWriter, r *http.Request) {
 	v.CSVSpoken = Path + ".csv?" + asked.Encode()
 	slices.SortFunc(v.Problems, func(a, b web.FieldProblem) int { return strings.Compare(a.Field, b.Field) })
 	status := http.StatusUnprocessableEntity
-	err := s.choices(r, &v, q, own)
+	err = s.choices(r, &v, q, own)
 	if err == nil && len(wrong) == 0 {
 		status = http.StatusOK
 		var f Figures
@@ -232,7 +247,12 @@ const ofLanguages = "languages"
 
 // table gives the rows for spreadsheets (RFC 4180).
 func (s *Service) table(w http.ResponseWriter, r *http.Request) {
-	q, wrong := s.asked(r.URL.Query(), s.config.Pages.Words(r))
+	today, err := s.today(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q, wrong := asked(r.URL.Query(), today, s.config.Pages.Words(r))
 	if len(wrong) > 0 {
 		web.NotFound(w, r)
 		return

@@ -84,6 +84,10 @@ func (s *Service) note(ctx context.Context, actor auth.Actor, about store.Subjec
 	if !s.config.Policy.Allows(actor, Write) {
 		return "", "", "", nil
 	}
+	zone, err := s.firstZone(ctx)
+	if err != nil {
+		return "", "", "", err
+	}
 	own, patients, err := s.holdsOn(ctx, s.config.DB, about)
 	button = said.T("retention.note.hold")
 	if own != nil {
@@ -91,11 +95,11 @@ func (s *Service) note(ctx context.Context, actor auth.Actor, about store.Subjec
 	}
 	switch {
 	case own != nil && about.Kind == "visit":
-		text = said.T("retention.note.held", "day", said.Date(own.At.In(s.config.Zone)))
+		text = said.T("retention.note.held", "day", said.Date(own.At.In(zone)))
 	case own != nil:
-		text = said.T("retention.note.patient", "day", said.Date(own.At.In(s.config.Zone)))
+		text = said.T("retention.note.patient", "day", said.Date(own.At.In(zone)))
 	case patients != nil:
-		text = said.T("retention.note.patient", "day", said.Date(patients.At.In(s.config.Zone)))
+		text = said.T("retention.note.patient", "day", said.Date(patients.At.In(zone)))
 	}
 	return text, button, holdPath(about), err
 }
@@ -131,13 +135,18 @@ func (s *Service) showOne(w http.ResponseWriter, r *http.Request, status int, ab
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := s.firstZone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	v.Title, v.Body = said.T("retention."+about.Kind+".title"), said.T("retention."+about.Kind+".body")
 	v.Path, v.Back, v.BackText, v.MaxReason = holdPath(about), pageOf(about), said.T("retention."+about.Kind+".back"), MaxReason
 	if own != nil {
-		v.Held, v.Since = own.Reason.Reveal(), said.Date(own.At.In(s.config.Zone))
+		v.Held, v.Since = own.Reason.Reveal(), said.Date(own.At.In(zone))
 	}
 	if patients != nil {
-		v.Patient = said.Date(patients.At.In(s.config.Zone))
+		v.Patient = said.Date(patients.At.In(zone))
 	}
 	active := visits.DeskPath
 	if about.Kind == "patient" {
@@ -160,7 +169,12 @@ func (s *Service) holdOne(kind string) http.HandlerFunc {
 		v := oneView{Reason: reason}
 		var held *heldError
 		if errors.As(err, &held) {
-			v.Problems = web.Problems{s.heldWords(s.config.Pages.Words(r), held.hold)}
+			zone, err := s.firstZone(r.Context())
+			if err != nil {
+				web.Problem(w, r, err)
+				return
+			}
+			v.Problems = web.Problems{heldWords(s.config.Pages.Words(r), held.hold, zone)}
 			s.showOne(w, r, http.StatusConflict, about, v)
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"housecall/platform/fault"
 	"housecall/platform/phi"
@@ -122,7 +123,7 @@ func (s *Service) view(r *http.Request, site string, in typedIn) (v pageView, er
 		return v, err
 	}
 	v = pageView{Site: p.ID, Name: p.Name, Address: in.address, Reason: in.reason, Problems: in.problems, Done: in.done, MaxReason: MaxReason,
-		Next: own.Moment(s.next())}
+		Next: own.T("desk.at_zone", "at", own.Moment(s.next().In(p.Zone)), "zone", own.Zone(p.Zone))}
 	if len(all) > 1 {
 		for _, one := range all {
 			v.Sites = append(v.Sites, siteLink{one.Name, Path + "?" + url.Values{"site": {one.ID}}.Encode(), one.ID == p.ID})
@@ -172,11 +173,15 @@ func (s *Service) holdViews(r *http.Request, own *words.Words) (all []holdView, 
 	for i, h := range holds {
 		subjects[i] = h.About
 	}
+	zone, err := s.firstZone(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	names, err := s.config.Named(r.Context(), web.Actor(r.Context()), subjects, own)
 	for _, h := range holds {
 		named := names[h.About]
 		all = append(all, holdView{Kind: h.About.Kind, ID: h.About.ID, Path: pageOf(h.About), Name: named.Name.Reveal(), More: named.More.Reveal(), Tail: "…" + h.About.ID[len(h.About.ID)-12:],
-			Reason: h.Reason.Reveal(), Since: own.Date(h.At.In(s.config.Zone))})
+			Reason: h.Reason.Reveal(), Since: own.Date(h.At.In(zone))})
 	}
 	return all, err
 }
@@ -255,7 +260,12 @@ func (s *Service) hold(w http.ResponseWriter, r *http.Request) {
 	}
 	var held *heldError
 	if errors.As(err, &held) {
-		in.problems = web.Problems{s.heldWords(own, held.hold)}
+		zone, err := s.firstZone(r.Context())
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		in.problems = web.Problems{heldWords(own, held.hold, zone)}
 		s.show(w, r, http.StatusConflict, "", in)
 		return
 	}
@@ -271,8 +281,8 @@ func (s *Service) hold(w http.ResponseWriter, r *http.Request) {
 }
 
 // heldWords say that something is held already, since when and why: a second reason is not kept.
-func (s *Service) heldWords(own *words.Words, h Hold) web.FieldProblem {
-	return web.FieldProblem{Field: "reason", Text: own.T("retention.wrong.held", "day", own.Date(h.At.In(s.config.Zone)), "reason", h.Reason.Reveal())}
+func heldWords(own *words.Words, h Hold, zone *time.Location) web.FieldProblem {
+	return web.FieldProblem{Field: "reason", Text: own.T("retention.wrong.held", "day", own.Date(h.At.In(zone)), "reason", h.Reason.Reveal())}
 }
 
 // subjectOf finds what the address of a page is about: /desk/visits/ID or /desk/patients/ID, with whatever stands before and after.

@@ -223,6 +223,15 @@ func (s *Service) places(ctx context.Context) (all []place, err error) {
 	return all, err
 }
 
+// firstZone is the time zone of the first site, in which it is said since when something is held.
+func (s *Service) firstZone(ctx context.Context) (*time.Location, error) {
+	all, err := s.places(ctx)
+	if err != nil || len(all) == 0 {
+		return s.config.Zone, err
+	}
+	return all[0].Zone, nil
+}
+
 func (s *Service) siteOf(ctx context.Context, id string) (place, error) {
 	all, err := s.places(ctx)
 	if err != nil {

@@ -76,7 +76,11 @@ func (s *Server) named(ctx context.Context, actor auth.Actor, about store.Subjec
 	}
 	if about.Kind == "visit" {
 		v, err := s.Visits.Show(ctx, actor, about.ID)
-		return audit.Named{ID: v.ID, Name: phi.Text(v.Service), More: phi.Text(own.Moment(v.StartsAt.In(s.config.TimeZone))), Path: "/desk/visits/" + v.ID}, err
+		if err != nil {
+			return audit.Named{}, err
+		}
+		starts, err := s.startsWords(ctx, v, own)
+		return audit.Named{ID: v.ID, Name: phi.Text(v.Service), More: phi.Text(starts), Path: "/desk/visits/" + v.ID}, err
 	}
 	p, err := s.People.Show(ctx, actor, about.ID)
 	return patientNamed(p, own), err

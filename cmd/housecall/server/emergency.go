@@ -17,7 +17,7 @@ import (
 // openEmergency opens emergency access to patients and visits, which may be made later.
 func (s *Server) openEmergency(ctx context.Context, h *house) (err error) {
 	s.emergency, err = emergency.New(ctx, emergency.Config{DB: h.db, Policy: h.policy, Vault: h.ring.Staff(), Jobs: h.post.queue, Outbox: h.post.outbox, Pages: h.pages, Records: emergencyRecords{s},
-		Reviewers: s.reviewers, Names: s.Accounts.Names, PublicURL: s.url, Zone: s.config.TimeZone, Now: s.config.Now})
+		Reviewers: s.reviewers, Names: s.Accounts.Names, PublicURL: s.url, Zone: s.firstZone, Now: s.config.Now})
 	return err
 }
 
@@ -65,12 +65,19 @@ func (r emergencyRecords) Patient(ctx context.Context, id string) (emergency.Pat
 // Visits implements emergency.Records.
 func (r emergencyRecords) Visits(ctx context.Context, actor auth.Actor, about store.Subject) (all []emergency.Visit, err error) {
 	found, err := r.server.Visits.EmergencyList(ctx, actor, about)
+	if err != nil {
+		return nil, err
+	}
 	now := r.server.config.Now()
 	for _, v := range found {
-		all = append(all, emergency.Visit{ID: v.ID, Service: v.Service, StartsAt: v.StartsAt, State: stateWords(v.State),
+		site, err := r.server.Visits.SiteOf(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, emergency.Visit{ID: v.ID, Service: v.Service, StartsAt: v.StartsAt, Zone: site.Zone, State: stateWords(v.State),
 			Joinable: !v.State.Over() && !now.Before(v.OpensAt) && now.Before(v.ClosesAt)})
 	}
-	return all, err
+	return all, nil
 }
 
 // stateWords names the words of a state, as the desk says it.

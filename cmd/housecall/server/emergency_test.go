@@ -221,3 +221,64 @@ func (c caller) sent(t *testing.T, s *server.Server, path string, form url.Value
 	response.Body.Close()
 	return response.Header.Get("Location")
 }
+
+// TestTimesByTheSites: emergency access shows each visit by the clocks of its own site, and its hour by those of the first, whatever --time-zone is; so do reviews, the nights in
+// which things are deleted, and what the figures are of.
+func TestTimesByTheSites(t *testing.T) {
+	now := time.Date(2026, 11, 25, 2, 30, 0, 0, time.UTC) // in New York still the 24th
+	s := open(t, server.Config{Now: func() time.Time { return now }})
+	ctx, operator := t.Context(), auth.Operator()
+	first, err := s.Sites.Default(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Zone = zone(t, "America/New_York")
+	if first, err = s.Sites.UpdateSite(ctx, operator, first); err != nil {
+		t.Fatal(err)
+	}
+	second := first
+	second.ID, second.Name, second.Zone = "", "Example Hospital Tokyo", zone(t, "Asia/Tokyo")
+	if second, err = s.Sites.CreateSite(ctx, operator, second); err != nil {
+		t.Fatal(err)
+	}
+	clinician, admin := signedIn(t, s, auth.Clinician), signedIn(t, s, auth.Admin)
+	patient, err := s.People.Create(ctx, operator, people.Patient{Name: "Canary Sample", BirthDate: "2012-05-31", Contacts: []people.Contact{{Kind: people.Guardian, Name: "Canary Parent", Phone: "+12125550123"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, site := range []string{first.ID, second.ID} {
+		if _, _, err := s.Visits.Create(ctx, operator, visits.Request{Service: "Cardiology", StartsAt: now.Add(30 * time.Minute), Minutes: 60, PatientID: patient.ID, SiteID: site, AllowOverlap: true,
+			People: []visits.Person{{Name: "Canary Sample", Role: auth.Patient}, {Name: "Dr Sample", Role: auth.Clinician}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := clinician.sent(t, s, "/emergency", url.Values{"who": {"Canary Sample"}, "birth_date": {"2012-05-31"}, "reason": {"The mother called: he collapsed"}})
+	for _, c := range []struct {
+		who  caller
+		path string
+		want []string
+	}{
+		{clinician, page, []string{"You have access until 22:30, New York time.", "24 November 2026 at 22:00, New York time", "25 November 2026 at 12:00, Tokyo time"}},
+		{clinician, "/emergency", []string{"Since 24 November 2026 at 21:30, until 22:30, New York time"}},
+		{admin, "/admin/emergency", []string{"24 November 2026 at 21:30, New York time"}},
+		{admin, "/admin/retention", []string{"Nothing is deleted before 24 November 2026 at 22:30, New York time."}},
+		{admin, "/admin/retention?site=" + second.ID, []string{"Nothing is deleted before 25 November 2026 at 12:30, Tokyo time."}},
+		{admin, "/figures", []string{`value="2026-11-24"`}},
+	} {
+		_, body := c.who.try(t, s, "GET "+c.path)
+		for _, want := range c.want {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: no %q in %s", c.path, want, body)
+			}
+		}
+	}
+}
+
+func zone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}

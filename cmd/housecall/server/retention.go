@@ -66,7 +66,11 @@ func (s *Server) heldNames(ctx context.Context, actor auth.Actor, all []store.Su
 			return nil, err
 		}
 		for id, v := range found {
-			named := retention.Named{Name: phi.Text(v.Service), More: phi.Text(v.Service + ", " + own.Moment(v.StartsAt.In(s.config.TimeZone)))}
+			starts, err := s.startsWords(ctx, v, own)
+			if err != nil {
+				return nil, err
+			}
+			named := retention.Named{Name: phi.Text(v.Service), More: phi.Text(v.Service + ", " + starts)}
 			if at := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.Role == auth.Patient }); at >= 0 {
 				named.Name = v.Invitations[at].Name
 			}

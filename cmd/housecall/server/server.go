@@ -157,6 +157,21 @@ func (s *Server) openPractice(ctx context.Context, h *house) (err error) {
 	return err
 }
 
+// firstZone is the time zone of the hospital's first site, in which staff read what is of no visit.
+func (s *Server) firstZone(ctx context.Context) (*time.Location, error) {
+	first, err := s.Sites.Default(ctx)
+	return first.Zone, err
+}
+
+// startsWords say when a visit starts by the clocks of its own site, and which these are.
+func (s *Server) startsWords(ctx context.Context, v visits.Visit, own *words.Words) (string, error) {
+	site, err := s.Visits.SiteOf(ctx, v)
+	if err != nil {
+		return "", err
+	}
+	return own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(site.Zone)), "zone", own.Zone(site.Zone)), nil
+}
+
 // routePractice adds the pages of the administration, sites and patients.
 func (s *Server) routePractice(_ context.Context, h *house) error {
 	hub, err := admin.New(h.pages, h.policy)
