@@ -346,6 +346,18 @@ func TestNoFilesWithoutAScanner(t *testing.T) {
 	}
 }
 
+// TestFilesSayWhetherAScannerLooks: nobody is told that files are looked at where the operator chose that nothing does.
+func TestFilesSayWhetherAScannerLooks(t *testing.T) {
+	for scanner, want := range map[string]string{"none": "They are not checked for viruses here.", "tcp://127.0.0.1:1": "Each is checked for viruses first."} {
+		c := newClinicWith(t, scanner)
+		v, doctor := c.attended(false, patient)
+		c.gives(doctor, 0)
+		if _, page := c.browser().get("/desk/visits/" + v.ID + "/after"); !strings.Contains(page, want) || strings.Count(page, "viruses") != 1 {
+			t.Errorf("with the scanner %s the page does not say only that %q: %s", scanner, want, page)
+		}
+	}
+}
+
 // TestFilesAreForgotten with what else is kept of a visit.
 func TestFilesAreForgotten(t *testing.T) {
 	c := newClinic(t)

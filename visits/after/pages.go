@@ -151,6 +151,7 @@ type visitView struct {
 	Versions                      []versionView
 	Files                         []fileView
 	FilesPath                     string   // where more are added; empty: they can't be
+	FilesLooked                   bool     // a scanner looks at them
 	FileTypes                     string   // that are taken, for a field of files
 	MaxFiles, MaxFile             int      // how many, and the bytes of each
 	MaxFileMega                   int      // the same in megabytes
@@ -215,6 +216,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	view.Files = formFiles(versions, added, t, view.Path, own)
 	if s.takesFiles() && !view.Early {
 		view.FilesPath, view.FileTypes, view.MaxFiles, view.MaxFile, view.MaxFileMega, view.NewFile = view.Path+filesPart, strings.Join(fileTypes, ","), MaxFiles, MaxFile, MaxFile/mega, fileView{State: "queued", Goes: true}
+		view.FilesLooked = s.config.Uploads.Scanner.Looks()
 	}
 	view.take(t)
 	switch done := r.URL.Query().Get("done"); done {
