@@ -138,25 +138,7 @@ func TestServe(t *testing.T) {
 	h := newHall(t, "none")
 	content := pdf(33 * mebibyte)
 	u := h.checked("Sample.pdf", content)
-	get := func(method, rng string) (*http.Response, []byte) {
-		r, err := http.NewRequestWithContext(t.Context(), method, h.http.URL+"/read/"+u.ID, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if rng != "" {
-			r.Header.Set("Range", rng)
-		}
-		response, err := h.http.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return response, body
-	}
+	get := func(method, rng string) (*http.Response, []byte) { return h.get(method, u.ID, rng) }
 	response, body := get(http.MethodGet, "")
 	for name, want := range map[string]string{"Content-Type": "application/pdf", "Content-Disposition": "attachment; filename=Sample.pdf", "Content-Security-Policy": "default-src 'none'; sandbox",
 		"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer"} {

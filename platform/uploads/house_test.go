@@ -237,6 +237,28 @@ func (h *hall) read(id string) []byte {
 	return content
 }
 
+// get asks for a file, or for ranges of it.
+func (h *hall) get(method, id, ranges string) (*http.Response, []byte) {
+	h.t.Helper()
+	r, err := http.NewRequestWithContext(h.t.Context(), method, h.http.URL+"/read/"+id, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if ranges != "" {
+		r.Header.Set("Range", ranges)
+	}
+	response, err := h.http.Client().Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return response, content
+}
+
 // clamd is one scanner for all tests that need no other.
 func clamd(t *testing.T) string {
 	t.Helper()
