@@ -8,11 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"slices"
 	"time"
-
-	"github.com/gabriel-vasile/mimetype"
 
 	"housecall/auth"
 	"housecall/platform/blobs"
@@ -90,23 +86,31 @@ func (s *Service) look(ctx context.Context, u Upload, door Door) (f found, err e
 	if err != nil && !errors.Is(err, io.EOF) {
 		return damagedOr(f, err)
 	}
-	kind := mimetype.Detect(head)
-	f.ending = kind.Extension()
-	if f.mediaType, _, err = mime.ParseMediaType(kind.String()); err != nil {
-		return f, fmt.Errorf("tell the media type: %w", err)
+	if f.mediaType, f.ending, err = door.kindOf(head, u.Name); err != nil {
+		return f, err
 	}
-	if door.Types != nil && !slices.Contains(door.Types, f.mediaType) {
+	if !door.takes(f.mediaType) {
 		f.why = Type
 		return f, nil
 	}
-	hash := sha256.New()
+	hash, letters := sha256.New(), &text{}
 	all := io.TeeReader(from, hash)
+	plain := f.mediaType == "text/plain" || f.mediaType == "text/csv"
+	if plain {
+		all = io.TeeReader(all, letters)
+	}
 	if f.why, f.signature, err = s.Scanner.Scan(ctx, all); err == nil && f.why == "" {
 		_, err = io.Copy(io.Discard, all) // what a scanner has left, which is all where there is none
 	}
 	f.sha256 = hex.EncodeToString(hash.Sum(nil))
 	if err != nil {
 		return damagedOr(f, err)
+	}
+	if f.why == "" && plain {
+		if letters.isNone() { // it begins as a text, and goes on as something else
+			f.why = Type
+		}
+		f.mediaType += letters.charset()
 	}
 	return f, nil
 }

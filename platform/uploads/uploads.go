@@ -51,7 +51,7 @@ type Upload struct {
 	ID     string
 	Kind   string   // of its Door
 	Name   phi.Text // for people alone: cleaned, and once it is clean, with an ending that fits its Type
-	Type   string   // media type by content; empty before it was looked at
+	Type   string   // media type by content, of UTF-8 with its charset; empty before it was looked at
 	SHA256 string   // in hex; empty before it was looked at
 	Size   int64    // bytes of all of it
 	Offset int64    // bytes that are here
@@ -69,7 +69,7 @@ type Door struct {
 	Kind   string   // "summary", as it stands in rows and in the audit
 	AtMost int64    // bytes of a file
 	Many   int      // how many of an owner may wait to be taken; refused ones count too
-	Types  []string // media types that are taken, by content; nil: all
+	Types  []string // media types that are taken, by content; nil: all. Text is what it is called: whatever it looks like, .txt is text/plain, and .csv is text/csv where that is taken
 
 	// Owner says whose the files of a request are, who makes it, and what its row in the audit is about. Its error is the answer, as by web.Problem.
 	Owner func(*http.Request) (owner string, actor auth.Actor, about store.Subject, err error)
