@@ -34,7 +34,7 @@ var deskStates = []state{
 	{"new-suggested", "patients while somebody types"},
 	{"new-found", "patients who were looked for"},
 	{"new-picked", "with a patient who was chosen"},
-	{"new-stranger", "with a clinician whom no account is of"},
+	{"new-stranger", "with a clinician whom no account is of, and a service that the site does not have"},
 	{"dates", "the dates of a series, before it is made"},
 	{"series", "a series that was just made"},
 	{"letter", "a letter to print"},
@@ -247,7 +247,7 @@ func (tour *tour) deskSeries(p *Person) {
 	p.shows(".desk-found")
 	p.examine("new-found")
 	p.follows("choose the patient", "button[name=pick]")
-	p.fills("#service", service.Name)
+	p.fills("#service", "Dermatolgy")
 	p.fills("#date", time.Now().UTC().AddDate(0, 0, 1).Format(time.DateOnly))
 	p.fills("#time", "10:00")
 	p.fills("#clinician", drAda)
@@ -256,7 +256,9 @@ func (tour *tour) deskSeries(p *Person) {
 	p.examine("new-picked")
 	p.submits()
 	p.shows("#stranger")
+	p.shows("#other_service")
 	p.examine("new-stranger")
+	p.fills("#service", service.Name)
 	p.await("have it made all the same", `() => { const box = document.querySelector("#stranger"); box.checked || box.click(); return box.checked; }`)
 	p.submits()
 	p.shows("[name=make]")

@@ -15,6 +15,7 @@ import (
 // editForm is the page that changes what a visit is about.
 type editForm struct {
 	Service      string
+	OtherService bool // as in visitForm
 	Confidential bool
 	Clinician    string            // account of who leads it; empty: nobody who has one
 	Was          map[string]string // what the fields held when the page was drawn
@@ -139,13 +140,14 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	ctx, actor := r.Context(), web.Actor(r.Context())
+	ctx, actor, own := r.Context(), web.Actor(r.Context()), d.pages.Words(r)
 	v, err := d.service.Read(ctx, d.service.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
 	f := editForm{Service: strings.TrimSpace(r.PostForm.Get("service")), Confidential: r.PostForm.Get("confidential") == "yes", Clinician: v.ClinicianID, Was: wasOf(r, editFields(v))}
+	f.OtherService = agreed(r.PostForm, f.Service)
 	if r.PostForm.Has("clinician") {
 		f.Clinician = r.PostForm.Get("clinician")
 	}
@@ -154,37 +156,25 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	var e Edit
-	if yesNo(f.Confidential) != f.Was["confidential"] {
-		e.Confidential = &f.Confidential
-	}
-	if f.Service != f.Was["service"] { // a service by its name; another name is none of those that the site knows
-		id := ""
-		e.Service = &f.Service
-		if n := slices.IndexFunc(services, func(c choice) bool { return SameService(c.Text, f.Service) }); n >= 0 {
-			id, e.Service = services[n].Value, nil
-		}
-		e.ServiceID = &id
-	}
-	_, err = d.service.Edit(ctx, actor, v.ID, e)
-	if was := f.Was["clinician"]; err == nil && f.Clinician != was {
-		err = d.service.HandOver(ctx, actor, v.ID, HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
-	}
-	if err == nil {
+	e, isUnlisted := f.edit(services)
+	if isUnlisted && !f.OtherService {
+		f.Problems = web.Problems{{Field: otherService, Text: own.T("desk.wrong.service.unlisted")}}
+	} else if err = d.saveEdit(r, v, f, e); err == nil {
 		web.Redirect(w, r, visitPath(v.ID)+"?done=edited")
 		return
 	}
 	var p *fault.Problem
 	fields, ok := fault.FieldsOf(err)
 	switch {
+	case err == nil: // it is asked about
 	case ok:
-		f.Problems = editProblems(fields, d.pages.Words(r))
+		f.Problems = editProblems(fields, own)
 		if e.Confidential == nil && f.Problems.Of("confidential") != "" {
 			// The service would make it so: the page says that, and whatever is chosen next is meant.
 			f.Confidential, f.Was["confidential"] = true, ""
 		}
 	case errors.As(err, &p) && p.Key == overlapKey:
-		f.Problems = web.Problems{{Field: "allow_overlap", Text: d.pages.Words(r).T("problem." + overlapKey)}}
+		f.Problems = web.Problems{{Field: "allow_overlap", Text: own.T("problem." + overlapKey)}}
 	default:
 		web.Problem(w, r, err)
 		return
@@ -194,6 +184,34 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.showEdit(w, r, http.StatusUnprocessableEntity, v, f)
+}
+
+// edit is what the form changes of a visit that may be of these services: a service by its name; another name is none of those that the site knows, which
+// isUnlisted says where it has some.
+func (f *editForm) edit(services []choice) (e Edit, isUnlisted bool) {
+	if yesNo(f.Confidential) != f.Was["confidential"] {
+		e.Confidential = &f.Confidential
+	}
+	if f.Service == f.Was["service"] {
+		return e, false
+	}
+	id := ""
+	e.Service, e.ServiceID = &f.Service, &id
+	n := slices.IndexFunc(services, func(c choice) bool { return SameService(c.Text, f.Service) })
+	if n >= 0 {
+		id, e.Service = services[n].Value, nil
+	}
+	return e, unlisted(f.Service, n >= 0, len(services) > 0)
+}
+
+// saveEdit changes a visit as the form says, and then who leads it.
+func (d *Desk) saveEdit(r *http.Request, v Visit, f editForm, e Edit) error {
+	ctx, actor := r.Context(), web.Actor(r.Context())
+	_, err := d.service.Edit(ctx, actor, v.ID, e)
+	if was := f.Was["clinician"]; err == nil && f.Clinician != was {
+		err = d.service.HandOver(ctx, actor, v.ID, HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
+	}
+	return err
 }
 
 // ifLedBy refuses to give a visit to somebody else that a colleague has given away since the form was shown.

@@ -24,6 +24,7 @@ import (
 type visitForm struct {
 	Service               string
 	Services              []serviceChoice // that may be chosen
+	OtherService          bool            // the visit is made although the site has services, and none has this name
 	Date, Time, Minutes   string
 	ZoneView              zoneView // of the time zone that Date and Time are in
 	Clinician             string
@@ -52,7 +53,8 @@ type visitForm struct {
 	zone *time.Location // of the site
 	at   []string       // the field of each person of the request
 
-	unknown bool // clinicians have accounts, and none has the name that was typed
+	unlisted bool // the site has services, and none has the name that was typed
+	unknown  bool // clinicians have accounts, and none has the name that was typed
 }
 
 // morePerson is a row for one more person; rows without a name are left out.
@@ -175,6 +177,7 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 		}
 	}
 	f.ServiceID = service.ID
+	f.unlisted = unlisted(f.Service, service.ID != "", len(f.Services) > 0)
 	if f.Minutes == "" && service.Minutes != 0 {
 		f.Minutes = strconv.Itoa(service.Minutes)
 	}
@@ -222,6 +225,7 @@ func readVisitForm(v url.Values) visitForm {
 		ClinicianID: get("clinician_id"), ServiceID: get("service_id"), SiteID: get("site_id"), AllowOverlap: v.Has("allow_overlap"),
 		patientPart: readPatientPart(v), interpreterPart: readInterpreterPart(v), repeatPart: readRepeatPart(v),
 	}
+	f.OtherService = agreed(v, f.Service)
 	f.Stranger = f.Clinician != "" && get("stranger") == f.Clinician // of another name it is asked anew
 	at := func(name string, i int) string {
 		if all := v[name]; i < len(all) {
@@ -258,6 +262,9 @@ func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service)
 		if p.typed == "" && (p.field != "patient" || f.PatientID == "") {
 			f.wrong(p.field, p.field+".empty")
 		}
+	}
+	if f.unlisted && !f.OtherService {
+		f.wrong(otherService, "service.unlisted")
 	}
 	if f.unknown && !f.Stranger { // mistyped, it would stand in nobody's queue
 		f.wrong("stranger", "clinician.unknown")

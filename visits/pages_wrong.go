@@ -87,7 +87,7 @@ func fieldOf(name, part string) string {
 
 // sortProblems puts problems into the order in which a reader comes by the fields.
 func (f *visitForm) sortProblems() {
-	order := []string{"service", "date", "time", "minutes", "patient", "birth_date", "number", "language", "own_phone", "own_email", "contacts", "confidential", "clinician", "stranger"}
+	order := []string{"service", otherService, "date", "time", "minutes", "patient", "birth_date", "number", "language", "own_phone", "own_email", "contacts", "confidential", "clinician", "stranger"}
 	rank := func(p web.FieldProblem) int {
 		if i := slices.Index(order, p.Field); i >= 0 {
 			return i
