@@ -48,9 +48,10 @@ func (s *Service) byLink(r *http.Request) reader {
 	return func(q store.Queryer) (visits.Visit, visits.Invitation, error) {
 		c, err := r.Cookie(openedCookie)
 		if err != nil {
-			return visits.Visit{}, visits.Invitation{}, fault.NotFound
+			return visits.Visit{}, visits.Invitation{}, errClosed()
 		}
-		return s.opened(r.Context(), q, c.Value)
+		v, i, err := s.opened(r.Context(), q, c.Value)
+		return v, i, closed(err)
 	}
 }
 
@@ -59,10 +60,24 @@ func (s *Service) byVisit(r *http.Request) reader {
 	return func(q store.Queryer) (visits.Visit, visits.Invitation, error) {
 		e, err := s.config.Visits.Holder(r)
 		if err != nil {
-			return visits.Visit{}, visits.Invitation{}, err
+			return visits.Visit{}, visits.Invitation{}, closed(err)
 		}
-		return s.config.Visits.ReadPerson(r.Context(), q, e.You)
+		v, i, err := s.config.Visits.ReadPerson(r.Context(), q, e.You)
+		return v, i, closed(err)
 	}
+}
+
+// errClosed is what everybody is told who holds nothing that opens these pages: a family whose hour is over, and a stranger, who learns nothing by it.
+func errClosed() error {
+	return &fault.Problem{Code: "after_closed", Kind: fault.NotFound, Detail: "This is closed. Open the link in the message again."}
+}
+
+// closed has a browser that opens nothing, or nothing any more, told so.
+func closed(err error) error {
+	if errors.Is(err, fault.NotFound) {
+		return errClosed()
+	}
+	return err
 }
 
 // openView is the page that a link leads to.

@@ -180,7 +180,9 @@ func (s *Service) familyFile(ctx context.Context, read reader, id string) (u upl
 			return err
 		}
 		a.Detail = "file " + id
-		u, err = fileIn(newest.Files, id)
+		if u, err = fileIn(newest.Files, id); err != nil { // a newer version has come since they opened the page
+			err = &fault.Problem{Code: fault.CodeNotFound, Kind: fault.NotFound, Key: "after_file", Detail: "This file is not there any more."}
+		}
 		return err
 	})
 	return u, err

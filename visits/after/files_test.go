@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/platform/uploads"
+	"housecall/platform/words"
 	"housecall/visits"
 	"housecall/visits/after"
 )
@@ -239,6 +241,46 @@ func TestFilesAreForWhomTheSummaryIs(t *testing.T) {
 	c.reads(child, path, withdrawn)
 	c.pass(2 * time.Hour)
 	c.reads(parent, path, http.StatusNotFound) // the browser was in for an hour
+}
+
+// TestFilesOfAClosedPage: a family whose hour is over is told to open the link again, in its language; a stranger is told just the same, whether there is a file or none.
+func TestFilesOfAClosedPage(t *testing.T) {
+	c := newClinic(t)
+	v, doctor := c.attended(false, patient)
+	id := c.browser().sends(v, "Canary report.pdf", report)
+	c.gives(doctor, 0, id)
+	family := c.browser()
+	_, page := family.opens(codeIn(t, c.delivers("patient@example.org", 1)))
+	if !strings.Contains(page, id) {
+		t.Fatalf("the family's page: %s", page)
+	}
+	if status, page := family.get("/after/visit/files/" + store.NewID()); status != http.StatusNotFound || !strings.Contains(page, html.EscapeString(c.book.In("es").T("problem.after_file"))) {
+		t.Errorf("a file that was replaced meanwhile: %d %s", status, page)
+	}
+	c.pass(2 * time.Hour)
+	stranger := c.browser()
+	front, err := url.Parse(c.front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger.http.Jar.SetCookies(front, []*http.Cookie{{Name: words.Cookie, Value: "es", Path: "/"}})
+	want := ""
+	for _, path := range []string{"/after/visit", "/after/visit/files/" + id, "/after/visit/files/" + store.NewID(), "/v/" + v.ID + "/after", "/v/" + v.ID + "/after/files/" + id, "/v/" + store.NewID() + "/after/files/" + id} {
+		for who, b := range map[string]browser{"the family": family, "a stranger": stranger} {
+			status, page := b.get(path)
+			if want == "" {
+				want = page
+			}
+			if status != http.StatusNotFound || page != want {
+				t.Errorf("%s at %s: %d %s", who, path, status, page)
+			}
+		}
+	}
+	for _, key := range []string{"title", "detail"} {
+		if said := c.book.In("es").T("problem.after_closed." + key); !strings.Contains(want, html.EscapeString(said)) {
+			t.Errorf("the page lacks %q: %s", said, want)
+		}
+	}
 }
 
 // TestFilesThatWait are their author's alone, and go along only where all of the summary does.
