@@ -40,7 +40,7 @@ func Links() []web.Link {
 type Desk struct {
 	Reader
 	Pages *web.Pages
-	Zone  *time.Location // of the times that it shows
+	Zone  func(context.Context) (*time.Location, error) // of the times that it shows: the first site's
 	// Names gives the names of those who work here, by the ids of their accounts.
 	Names func(context.Context, auth.Actor) (map[string]phi.Text, error)
 	// Named gives what something is called that acts were done to, and its page, to who may see it; no name: the page shows the id.
@@ -141,10 +141,15 @@ func PathOf(about store.Subject) string {
 }
 
 func (d Desk) show(w http.ResponseWriter, r *http.Request, v listView) {
+	zone, err := d.Zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own, asked := d.Pages.Words(r), r.URL.Query()
-	v.Zone = own.Zone(d.Zone)
+	v.Zone = own.Zone(zone)
 	v.Filtered = v.Kind+v.ID+v.Actor+v.Day != ""
-	q := v.query(d.Zone, own)
+	q := v.query(zone, own)
 	q.Before, _ = strconv.ParseInt(asked.Get("before"), 10, 64) // what is no place is the first page
 	q.Before = max(0, q.Before)
 	v.Kinds = []option{{"", own.T("audit.kind.any")}}
@@ -157,7 +162,7 @@ func (d Desk) show(w http.ResponseWriter, r *http.Request, v listView) {
 		status = http.StatusOK
 	case len(v.Problems) == 0:
 		status = http.StatusOK
-		if err := d.fill(r.Context(), &v, q, own); err != nil {
+		if err := d.fill(r.Context(), &v, q, zone, own); err != nil {
 			web.Problem(w, r, err)
 			return
 		}
@@ -202,7 +207,7 @@ func (v *listView) path(name, value string) string {
 	return Path + "?" + all.Encode()
 }
 
-func (d Desk) fill(ctx context.Context, v *listView, q Query, own *words.Words) error {
+func (d Desk) fill(ctx context.Context, v *listView, q Query, zone *time.Location, own *words.Words) error {
 	actor := web.Actor(ctx)
 	page, err := d.Show(ctx, actor, q)
 	if err != nil {
@@ -216,7 +221,7 @@ func (d Desk) fill(ctx context.Context, v *listView, q Query, own *words.Words) 
 		return err
 	}
 	for _, e := range page.Acts {
-		at := e.At.In(d.Zone)
+		at := e.At.In(zone)
 		a := actView{At: e.At, When: own.Date(at) + " " + at.Format("15:04:05"), Action: e.Action, About: e.Subject.Kind, Detail: e.Detail,
 			WasAllowed: e.Outcome == store.Allowed}
 		if key := "act." + e.Action; own.Has(key) {

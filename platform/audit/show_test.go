@@ -146,7 +146,7 @@ func (h *hospital) page(r audit.Reader) func(query string, form url.Values) (sta
 		})
 	}})
 	zone := time.FixedZone("Africa/Nairobi", 3*3600)
-	err = audit.Desk{Reader: r, Pages: pages, Zone: zone, Names: func(context.Context, auth.Actor) (map[string]phi.Text, error) {
+	err = audit.Desk{Reader: r, Pages: pages, Zone: func(context.Context) (*time.Location, error) { return zone, nil }, Names: func(context.Context, auth.Actor) (map[string]phi.Text, error) {
 		return map[string]phi.Text{samID: "Sam Sample"}, nil
 	}, Named: func(_ context.Context, _ auth.Actor, about store.Subject, _ *words.Words) (n audit.Named, err error) {
 		if about == store.About("patient", patID) {

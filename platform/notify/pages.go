@@ -44,11 +44,11 @@ const (
 type WebhooksDesk struct {
 	webhooks *Webhooks
 	pages    *web.Pages
-	zone     *time.Location // of the times it shows
+	zone     func(context.Context) (*time.Location, error) // of the times it shows: the first site's
 }
 
 // NewWebhooksDesk parses the pages.
-func NewWebhooksDesk(w *Webhooks, pages *web.Pages, zone *time.Location) (*WebhooksDesk, error) {
+func NewWebhooksDesk(w *Webhooks, pages *web.Pages, zone func(context.Context) (*time.Location, error)) (*WebhooksDesk, error) {
 	return &WebhooksDesk{w, pages, zone}, pages.Add("webhooks", store.Folder(pageFiles, "pages"))
 }
 
@@ -74,6 +74,7 @@ func (d *WebhooksDesk) Routes(routes *web.Routes) {
 type endpointView struct {
 	Endpoint
 	Path, State, Tone, Made string
+	Zone                    string // of its times
 	Secret                  string // shown once
 	Done                    bool   // something was, just now
 	Deliveries              []deliveryView
@@ -97,8 +98,8 @@ type typeView struct {
 	On    bool
 }
 
-func (d *WebhooksDesk) endpointView(p Endpoint, own *words.Words) endpointView {
-	v := endpointView{Endpoint: p, Path: WebhooksPath + "/" + p.ID, State: own.T("webhooks.on"), Tone: "good", Made: own.Date(p.Created.In(d.zone))}
+func (d *WebhooksDesk) endpointView(p Endpoint, zone *time.Location, own *words.Words) endpointView {
+	v := endpointView{Endpoint: p, Path: WebhooksPath + "/" + p.ID, State: own.T("webhooks.on"), Tone: "good", Made: own.Date(p.Created.In(zone))}
 	if !p.Disabled.IsZero() {
 		v.State, v.Tone = own.T("webhooks.off"), "warn"
 	}
@@ -115,9 +116,14 @@ func (d *WebhooksDesk) showList(w http.ResponseWriter, r *http.Request, status i
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := d.zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := d.pages.Words(r)
 	for _, p := range all {
-		v.Endpoints = append(v.Endpoints, d.endpointView(p, own))
+		v.Endpoints = append(v.Endpoints, d.endpointView(p, zone, own))
 	}
 	for _, k := range d.webhooks.Kinds {
 		v.Types = append(v.Types, typeView{k.Type, slices.Contains(chosen, k.Type)})
@@ -172,9 +178,14 @@ func (d *WebhooksDesk) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *WebhooksDesk) showOne(w http.ResponseWriter, r *http.Request, p Endpoint, secret string) {
+	zone, err := d.zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := d.pages.Words(r)
-	v := d.endpointView(p, own)
-	v.Secret, v.Done = secret, r.URL.Query().Has("done")
+	v := d.endpointView(p, zone, own)
+	v.Zone, v.Secret, v.Done = own.Zone(zone), secret, r.URL.Query().Has("done")
 	all, err := d.webhooks.Deliveries(r.Context(), p.ID, shownDeliveries)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -182,7 +193,7 @@ func (d *WebhooksDesk) showOne(w http.ResponseWriter, r *http.Request, p Endpoin
 	}
 	for _, one := range all {
 		tone := map[State]string{Sent: "good", Failed: "danger"}[one.State]
-		v.Deliveries = append(v.Deliveries, deliveryView{one, v.Path + "/deliveries/" + one.ID, own.T("webhooks.state." + string(one.State)), tone, own.Moment(one.At.In(d.zone))})
+		v.Deliveries = append(v.Deliveries, deliveryView{one, v.Path + "/deliveries/" + one.ID, own.T("webhooks.state." + string(one.State)), tone, own.Moment(one.At.In(zone))})
 	}
 	d.pages.Render(w, r, http.StatusOK, "webhooks/one", web.Page{Title: own.T("webhooks.one"), Wide: true, Active: WebhooksPath, Body: v})
 }

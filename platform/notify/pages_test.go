@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/api"
@@ -39,7 +41,7 @@ func TestWebhooksDesk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, err := notify.NewWebhooksDesk(hooks, pages, o.clock.Now().Location())
+	desk, err := notify.NewWebhooksDesk(hooks, pages, func(context.Context) (*time.Location, error) { return time.FixedZone("Africa/Nairobi", 3*3600), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func TestWebhooksDesk(t *testing.T) {
 	publish()
 	again := regexp.MustCompile(regexp.QuoteMeta(path) + `/deliveries/[0-9a-f-]+`)
 	_, body = ask(path, nil)
-	if !again.MatchString(body) || !strings.Contains(body, "visit.moved") || taken != 1 {
+	if !again.MatchString(body) || !strings.Contains(body, "visit.moved") || !strings.Contains(body, "Times are in Nairobi time.") || taken != 1 {
 		t.Fatalf("after a delivery (%d): %s", taken, body)
 	}
 	if status, _ := ask(again.FindString(body), url.Values{}); status != http.StatusSeeOther {

@@ -95,7 +95,11 @@ func (a *Accounts) drawOwn(w http.ResponseWriter, r *http.Request, status int, w
 }
 
 func (a *Accounts) ownView(r *http.Request, s session, own *words.Words) (ownView, error) {
-	ctx, account, zone := r.Context(), s.Account, a.Zone
+	ctx, account := r.Context(), s.Account
+	zone, err := a.Zone(ctx)
+	if err != nil {
+		return ownView{}, err
+	}
 	f, err := a.factors(ctx, a.DB, account.ID)
 	if err != nil {
 		return ownView{}, err
@@ -108,7 +112,7 @@ func (a *Accounts) ownView(r *http.Request, s session, own *words.Words) (ownVie
 	if err != nil {
 		return ownView{}, err
 	}
-	v := ownView{Zone: zone.String(), Name: account.Name.Reveal(), Email: account.Email.Reveal(), Role: own.T("role." + string(account.Role)), Password: account.HasPassword,
+	v := ownView{Zone: own.Zone(zone), Name: account.Name.Reveal(), Email: account.Email.Reveal(), Role: own.T("role." + string(account.Role)), Password: account.HasPassword,
 		Must: s.Second == "" && a.needsFactor(account.Role), Second: f.any(), App: f.TOTP, PasskeysHere: a.relying != nil, Recovery: f.Recovery, MinPassword: minPassword}
 	if v.SignOn = a.provider != nil; v.SignOn {
 		if err := a.DB.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM staff_identities WHERE account_id = ?`, account.ID).Scan(&v.Connected); err != nil {

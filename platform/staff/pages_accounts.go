@@ -167,8 +167,13 @@ func (a *Accounts) showAccount(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := a.Zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := a.Pages.Words(r)
-	v := manageView{Second: f.any(), accountView: viewOf(account, own), Since: own.Date(account.Created), Roles: roleOptions(own),
+	v := manageView{Second: f.any(), accountView: viewOf(account, own), Since: own.Date(account.Created.In(zone)), Roles: roleOptions(own),
 		Yourself: account.ID == web.Actor(r.Context()).ID, Off: !account.Disabled.IsZero(), Done: r.URL.Query().Has("done")}
 	a.Pages.Render(w, r, http.StatusOK, "staff/account", web.Page{Title: own.T("accounts.one.title"), Active: AccountsPath, Body: v})
 }

@@ -34,16 +34,16 @@ type keyView struct {
 	Secret                    string   // shown once
 }
 
-func (a *Accounts) keyView(k Key, own *words.Words) keyView {
+func (a *Accounts) keyView(k Key, zone *time.Location, own *words.Words) keyView {
 	state := k.State(a.Now())
 	v := keyView{Key: k, Path: KeysPath + "/" + k.ID, Working: state == KeyWorks || state == KeyExpiring,
 		State: stateView{own.T("keys.state." + string(state)), map[KeyState]string{KeyWorks: "good", KeyExpiring: "warn", KeyExpired: "danger"}[state]},
-		Made:  own.Date(k.Created), MadeBy: own.T("keys.operator"), Until: own.T("keys.never_ends"), Used: own.T("keys.unused")}
+		Made:  own.Date(k.Created.In(zone)), MadeBy: own.T("keys.operator"), Until: own.T("keys.never_ends"), Used: own.T("keys.unused")}
 	if k.By != "" {
 		v.MadeBy = k.ByName.Reveal()
 	}
 	if !k.Expires.IsZero() {
-		v.Until = own.Date(k.Expires)
+		v.Until = own.Date(k.Expires.In(zone))
 	}
 	if !k.UsedOn.IsZero() {
 		v.Used = own.Date(k.UsedOn)
@@ -68,10 +68,15 @@ func (a *Accounts) listKeys(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	zone, err := a.Zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	own := a.Pages.Words(r)
 	views := make([]keyView, len(all))
 	for i, k := range all {
-		views[len(all)-1-i] = a.keyView(k, own)
+		views[len(all)-1-i] = a.keyView(k, zone, own)
 	}
 	a.Pages.Render(w, r, http.StatusOK, "staff/keys", web.Page{Title: own.T("keys.title"), Wide: true, Active: KeysPath, Body: views})
 }
@@ -130,13 +135,19 @@ func (a *Accounts) makeKey(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	made := a.keyView(k, own)
-	made.Secret = secret
-	a.renderKey(w, r, made)
+	a.renderKey(w, r, k, secret)
 }
 
-func (a *Accounts) renderKey(w http.ResponseWriter, r *http.Request, v keyView) {
-	a.Pages.Render(w, r, http.StatusOK, "staff/key", web.Page{Title: a.Pages.Words(r).T("keys.one"), Active: KeysPath, Body: v})
+func (a *Accounts) renderKey(w http.ResponseWriter, r *http.Request, k Key, secret string) {
+	zone, err := a.Zone(r.Context())
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	own := a.Pages.Words(r)
+	v := a.keyView(k, zone, own)
+	v.Secret, v.Done = secret, r.URL.Query().Has("done")
+	a.Pages.Render(w, r, http.StatusOK, "staff/key", web.Page{Title: own.T("keys.one"), Active: KeysPath, Body: v})
 }
 
 func (a *Accounts) showKey(w http.ResponseWriter, r *http.Request) {
@@ -145,9 +156,7 @@ func (a *Accounts) showKey(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	v := a.keyView(k, a.Pages.Words(r))
-	v.Done = r.URL.Query().Has("done")
-	a.renderKey(w, r, v)
+	a.renderKey(w, r, k, "")
 }
 
 func (a *Accounts) stopKey(w http.ResponseWriter, r *http.Request) {

@@ -47,15 +47,16 @@ type Config struct {
 	DB        *store.DB
 	Limiter   web.Limiter // counts tries by network
 	Pages     *web.Pages
-	PublicURL string         // decides whether cookies are for HTTPS only
-	Home      string         // where somebody goes who signed in and asked for nothing else, as in "/", which leads on to the first of Links they may see
-	Links     []web.Link     // navigation of who is signed in, each where it may be followed
-	Policy    auth.Policy    // who may do what
-	Site      string         // the hospital's name, in apps and passkeys
-	Vault     keys.Vault     // seals the secrets of second factors, and what a form held when its page was locked
-	Zone      *time.Location // the hospital's, of the times on pages; nil: UTC
-	KeyLife   time.Duration  // the longest an API key may work, in whole days; zero: DefaultKeyLife
-	Idle      time.Duration  // without doing anything, until pages ask again who is there; 0: never
+	PublicURL string      // decides whether cookies are for HTTPS only
+	Home      string      // where somebody goes who signed in and asked for nothing else, as in "/", which leads on to the first of Links they may see
+	Links     []web.Link  // navigation of who is signed in, each where it may be followed
+	Policy    auth.Policy // who may do what
+	Site      string      // the hospital's name, in apps and passkeys
+	Vault     keys.Vault  // seals the secrets of second factors, and what a form held when its page was locked
+	// Zone gives the time zone of the times on pages, the first site's; nil: UTC.
+	Zone    func(context.Context) (*time.Location, error)
+	KeyLife time.Duration // the longest an API key may work, in whole days; zero: DefaultKeyLife
+	Idle    time.Duration // without doing anything, until pages ask again who is there; 0: never
 	// RequireSecond are the roles that must show a second factor.
 	RequireSecond []auth.Role
 	// Banner is what every page says first to somebody, and where it leads; "": nothing. Nil: to nobody.
@@ -105,7 +106,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 		c.Now = time.Now
 	}
 	if c.Zone == nil {
-		c.Zone = time.UTC
+		c.Zone = func(context.Context) (*time.Location, error) { return time.UTC, nil }
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader

@@ -92,7 +92,7 @@ func (s *Service) serveChart(w http.ResponseWriter, r *http.Request) {
 	}
 	own := s.config.Pages.Words(r)
 	at := func(t time.Time) string { return own.Moment(t.In(site.Zone)) }
-	view := chartView{Service: c.Visit.Service, When: at(c.Visit.StartsAt), Zone: site.Zone.String(), Record: recordPath(c.Visit.ID)}
+	view := chartView{Service: c.Visit.Service, When: at(c.Visit.StartsAt), Zone: own.Zone(site.Zone), Record: recordPath(c.Visit.ID)}
 	for _, n := range c.Notes {
 		view.Notes = append(view.Notes, newNoteView(n, at, own))
 	}

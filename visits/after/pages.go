@@ -193,7 +193,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	at := func(t time.Time) string { return own.Moment(t.In(site.Zone)) }
 	mine, starts := notes[0], v.StartsAt.In(site.Zone)
 	view := visitView{Path: pagePath(v.ID), NotePath: notePath(v.ID), Record: recordPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
-		Zone: site.Zone.String(), Key: store.NewID(), Mine: newNoteView(mine, at, own), Revision: mine.Revision, Signed: mine.Signed(), Languages: s.config.Pages.Languages(),
+		Zone: own.Zone(site.Zone), Key: store.NewID(), Mine: newNoteView(mine, at, own), Revision: mine.Revision, Signed: mine.Signed(), Languages: s.config.Pages.Languages(),
 		SummaryLanguage: own.Tag, MaxNote: MaxNote, MaxSummary: MaxSummary, MaxAdd: MaxAddendum, Early: v.State != visits.InProgress && v.State != visits.Ended,
 		Problems: t.problems, Other: t.other}
 	if !mine.SavedAt.IsZero() {

@@ -70,7 +70,7 @@ func newRecordView(r Record, zone *time.Location, own *words.Words) recordView {
 		return t.In(zone).Format("15:04:05")
 	}
 	span := func(from, to time.Time) string { return own.T("record.span", "from", at(from), "to", at(to)) }
-	v := recordView{Service: r.Visit.Service, Zone: zone.String(), Began: at(r.Began), Ended: at(r.Ended),
+	v := recordView{Service: r.Visit.Service, Zone: own.Zone(zone), Began: at(r.Began), Ended: at(r.Ended),
 		Planned: own.T("record.planned_at", "day", own.Day(r.Visit.StartsAt.In(zone)), "from", own.Clock(r.Visit.StartsAt.In(zone)), "to", own.Clock(r.Visit.EndsAt.In(zone)))}
 	for _, p := range r.People {
 		line := attendanceView{Name: p.Invitation.Name.Reveal(), Role: own.T("role." + string(p.Invitation.Role)), Opened: at(p.Opened), In: at(p.In), Out: at(p.Out)}

@@ -25,11 +25,11 @@ var pageFiles embed.FS
 type Desk struct {
 	service *Service
 	pages   *web.Pages
-	zone    *time.Location // of what is about no visit
+	zone    func(context.Context) (*time.Location, error) // of what is about no visit: the first site's
 }
 
-// NewDesk parses the pages. zone is that of times which belong to no visit.
-func NewDesk(s *Service, pages *web.Pages, zone *time.Location) (*Desk, error) {
+// NewDesk parses the pages. zone gives that of times which belong to no visit.
+func NewDesk(s *Service, pages *web.Pages, zone func(context.Context) (*time.Location, error)) (*Desk, error) {
 	return &Desk{s, pages, zone}, pages.Add("reminders", store.Folder(pageFiles, "pages"))
 }
 

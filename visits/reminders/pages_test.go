@@ -1,6 +1,7 @@
 package reminders_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -29,7 +30,7 @@ func (h *house) pages() *web.Pages {
 func (h *house) desk(role auth.Role) func(path string, form url.Values) (status int, to, body string) {
 	h.t.Helper()
 	pages := h.pages()
-	desk, err := reminders.NewDesk(h.reminders, pages, time.UTC)
+	desk, err := reminders.NewDesk(h.reminders, pages, utc)
 	h.must(err)
 	routes := web.NewRoutes(web.Guards{Staff: func(action auth.Action, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +136,7 @@ func TestUnsettled(t *testing.T) {
 	v := h.visit(h.patient(false), nil)
 	h.refused.Store(false)
 	ask := h.desk(auth.Scheduler)
-	desk, err := reminders.NewDesk(h.reminders, h.pages(), time.UTC)
+	desk, err := reminders.NewDesk(h.reminders, h.pages(), utc)
 	h.must(err)
 	notice := func(role auth.Role) (string, string) {
 		t.Helper()
@@ -214,3 +215,6 @@ func TestPagesSayWhyNobodyWrites(t *testing.T) {
 		t.Errorf("who is withdrawn: %s", body)
 	}
 }
+
+// utc is the time zone of what is about no visit.
+func utc(context.Context) (*time.Location, error) { return time.UTC, nil }

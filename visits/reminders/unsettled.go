@@ -76,17 +76,22 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	first, err := d.zone(ctx)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	view, zoneOf := unsettledView{Path: UnsettledPath, Done: done(r, own)}, d.service.zones(ctx)
 	for _, m := range all {
 		v, ofVisit := about[m.About]
-		zone := d.zone
+		zone := first
 		if ofVisit {
 			if zone, err = zoneOf(v); err != nil {
 				web.Problem(w, r, err)
 				return
 			}
 		}
-		line := unsettledLine{messageView: messageOf(m, zone, own), Due: own.Moment(m.At.In(zone))}
+		line := unsettledLine{messageView: messageOf(m, zone, own), Due: own.T("desk.at_zone", "at", own.Moment(m.At.In(zone)), "zone", own.Zone(zone))}
 		if ofVisit {
 			line.Path = visits.DeskPath + "/visits/" + v.ID
 			line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when",

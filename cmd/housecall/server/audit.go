@@ -58,7 +58,7 @@ func (s *Server) routeAudit(_ context.Context, h *house) error {
 		note.Button, note.Path = reader.Link(actor, store.About("patient", patient), own)
 		return note, nil
 	})
-	return audit.Desk{Reader: reader, Pages: h.pages, Zone: s.config.TimeZone, Names: s.staffNames, Named: s.named, Find: s.findPatients}.Routes(h.routes)
+	return audit.Desk{Reader: reader, Pages: h.pages, Zone: s.firstZone, Names: s.staffNames, Named: s.named, Find: s.findPatients}.Routes(h.routes)
 }
 
 // named is what a patient or a visit is called, for the page of the audit. That the name was shown is an act of its own; of who is gone there is no name.

@@ -263,6 +263,8 @@ func TestTimesByTheSites(t *testing.T) {
 		{admin, "/admin/emergency", []string{"24 November 2026 at 21:30, New York time"}},
 		{admin, "/admin/retention", []string{"Nothing is deleted before 24 November 2026 at 22:30, New York time."}},
 		{admin, "/admin/retention?site=" + second.ID, []string{"Nothing is deleted before 25 November 2026 at 12:30, Tokyo time."}},
+		{admin, "/admin/audit", []string{"Times are in New York time.", "24 November 2026 21:30:00"}},
+		{admin, "/account", []string{"Times are in New York time.", "24 November 2026 at 21:30"}},
 		{admin, "/figures", []string{`value="2026-11-24"`}},
 	} {
 		_, body := c.who.try(t, s, "GET "+c.path)

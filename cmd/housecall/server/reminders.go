@@ -73,14 +73,14 @@ func (s *Server) openReminders(ctx context.Context, h *house) error {
 	if err := s.Reminders.PlanBefore(ctx); err != nil {
 		return err
 	}
-	desk, err := reminders.NewDesk(s.Reminders, h.pages, s.config.TimeZone)
+	desk, err := reminders.NewDesk(s.Reminders, h.pages, s.firstZone)
 	if err != nil {
 		return err
 	}
 	desk.Routes(h.routes)
 	s.Reminders.API(h.calls)
 	h.desk.Attend(desk.Notice)
-	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.config.TimeZone)
+	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.firstZone)
 	if err != nil {
 		return err
 	}
