@@ -1,13 +1,13 @@
 // The files that go with a summary: sent while its author writes on, and shown with how far each is. Without this script none can be added.
 
+import { isLost, isOpen, isSettled, meaning, news } from "./added.js";
 import { Alarm } from "./alarm.js";
 import { backoff } from "./backoff.js";
 import { Sender } from "./sending.js";
 import { byId, keepFocus, setText } from "./ui/dom.js";
 
+/** @import {Meaning, Told} from "./added.js" */
 /** @import {Chosen, Heard, Sending, Transfer} from "./sending.js" */
-
-/** How the server says it. @typedef {{id: string, state: string, about: string, says: string}} Told */
 
 /** tus-js-client, as far as it is used. @typedef {{Upload: new (file: unknown, options: Record<string, unknown>) => {start: () => void, abort: () => Promise<void>, url: string | null, options: {endpoint: string | null}}}} Tus */
 
@@ -40,6 +40,10 @@ class Files {
   #rows = new Map();
   /** @type {WeakMap<HTMLElement, number>} what was said aloud of a row last, in per cent */
   #heard = new WeakMap();
+  /** @type {Set<Element>} rows that will not go along since the page was drawn, and of which that was not said yet where the summary is given */
+  #unread = new Set();
+  /** @type {Set<Element>} rows whose files are removed just now */
+  #leaving = new Set();
   #asking = new Alarm(clock);
   #asked = 0;
 
@@ -81,14 +85,19 @@ class Files {
     });
     // Before others hear of it: a form is sent once.
     document.addEventListener("submit", (event) => {
-      if (event.target !== this.#box.closest("form") || this.#ready) return;
+      const back = event.target === this.#box.closest("form") ? this.#holdsBack() : "";
+      if (back === "") return;
       event.preventDefault();
       event.stopPropagation();
-      this.#warn(this.#words("unready"));
+      this.#warn(back);
       this.#box.focus();
     }, { capture: true });
     addEventListener("online", () => this.#sender.go());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#sender.go());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      this.#sender.go();
+      void this.#ask(); // another tab may have sent files, or signed in
+    });
     addEventListener("beforeunload", (event) => {
       if (this.#sender.busy) event.preventDefault();
     });
@@ -107,14 +116,23 @@ class Files {
     this.#box.classList.toggle("over", over);
   }
 
-  /** Whether all that goes along is there and checked. */
-  get #ready() {
-    return [...this.#list.children].every((row) => row instanceof HTMLElement && /^(given|clean|refused)$/.test(row.dataset.state ?? ""));
+  /** @returns {HTMLElement[]} */
+  get #all() {
+    return [...this.#list.querySelectorAll("li")];
+  }
+
+  /** Why the summary is not given yet, "" for nothing: a file is not ready, or its author was not told yet that it will not go along. */
+  #holdsBack() {
+    if (!this.#all.every((row) => isSettled(stateOf(row)))) return this.#words("unready");
+    const lost = this.#all.filter((row) => this.#unread.has(row));
+    this.#unread.clear();
+    if (lost.length === 0) return "";
+    return this.#words("less", { names: new Intl.ListFormat(document.documentElement.lang).format(lost.map(nameIn)) });
   }
 
   /** How many go along. */
   get #going() {
-    return this.#list.querySelectorAll("li:not([data-state=refused])").length;
+    return this.#all.filter((row) => !isLost(stateOf(row))).length;
   }
 
   /** @param {File[]} files */
@@ -130,6 +148,7 @@ class Files {
       if (!row) return;
       for (const name of row.querySelectorAll("bdi")) name.textContent = file.name;
       row.querySelector("progress")?.setAttribute("aria-label", file.name);
+      row.querySelector("[name=called]")?.setAttribute("value", file.name);
       this.#list.append(row);
       const sending = this.#sender.add(there ? file : { name: file.name, size: 0, type: "" });
       this.#rows.set(sending, row);
@@ -174,16 +193,18 @@ class Files {
     if (!row) return;
     if (sending.id && row.dataset.file !== sending.id) {
       row.dataset.file = sending.id;
-      for (const field of row.querySelectorAll("input, button")) field.setAttribute("value", sending.id);
+      for (const field of row.querySelectorAll("[name=file], button")) field.setAttribute("value", sending.id);
     }
     const percent = Math.floor((100 * sending.sent) / Math.max(1, sending.file.size));
-    const states = { queued: "queued", sending: "sending", waiting: "waiting", out: "out", sent: "scanning", refused: sending.why };
+    const states = { queued: "queued", sending: "sending", waiting: "waiting", away: "away", out: "out", sent: "scanning", refused: sending.why };
     this.#state(row, sending.stage === "sent" ? "scanning" : sending.stage, this.#words(states[sending.stage], { percent }), percent);
     if (sending.stage === "sent") {
       this.#rows.delete(sending);
       this.#asked = 0;
       this.#askSoon();
     }
+    // More wait than this page knows of: what they are, their author has to see.
+    if (sending.why === "full" && !this.#sender.busy) void this.#fetchRows(() => true);
   }
 
   /** @param {HTMLElement} row @param {string} state @param {string} says @param {number} percent */
@@ -194,11 +215,11 @@ class Files {
     if (text) setText(text, says);
     const progress = row.querySelector("progress");
     if (progress) {
-      progress.hidden = !["sending", "waiting", "out"].includes(state);
+      progress.hidden = !["sending", "waiting", "away", "out"].includes(state);
       progress.value = percent;
     }
-    const field = row.querySelector("input");
-    if (field) field.disabled = state === "refused";
+    for (const field of row.querySelectorAll("input")) field.disabled = isLost(state);
+    if (changed && isLost(state)) this.#unread.add(row);
     const step = Math.floor(percent / aloud);
     if (state === "queued" || (!changed && this.#heard.get(row) === step)) return;
     this.#heard.set(row, step);
@@ -207,7 +228,7 @@ class Files {
 
   /** Asks how far the files are that are checked, soon. */
   #askSoon() {
-    if (!this.#list.querySelector("[data-state=scanning]") || this.#asking.on) return;
+    if (!this.#all.some((row) => isOpen(stateOf(row))) || this.#asking.on) return;
     const wait = this.#asked < often ? backoff(this.#asked, Math.random()) : seldom;
     this.#asked++;
     this.#asking.set(wait, () => void this.#ask());
@@ -216,44 +237,86 @@ class Files {
   async #ask() {
     /** @type {Told[]} */
     let all = [];
+    /** @type {Meaning} */
+    let answer = "later";
     try {
       const response = await fetch(this.#path, { headers: { Accept: "application/json" }, cache: "no-store" });
-      if (response.ok && !response.redirected) all = (await response.json()).files;
+      answer = meaning(response);
+      if (answer === "done") all = (await response.json()).files;
     } catch {
-      // asked again
+      answer = "later"; // asked again
     }
-    for (const { id, state, about, says } of all) {
-      const row = this.#list.querySelector(`[data-file="${CSS.escape(id)}"][data-state=scanning]`);
-      if (!(row instanceof HTMLElement)) continue;
-      setText(row.querySelector(".file-name .soft") ?? row, about);
-      if (state !== "scanning") this.#state(row, state, says, 100);
+    const rows = this.#all.filter((row) => !this.#leaving.has(row));
+    const { changes, more } = news(rows.map((row) => ({ id: row.dataset.file ?? "", state: stateOf(row) })), answer, all);
+    for (const { id, state, told } of changes) {
+      const row = rows.find((each) => each.dataset.file === id);
+      if (!row) continue;
+      if (told) setText(row.querySelector(".file-name .soft") ?? row, told.about);
+      this.#state(row, state, told?.says ?? this.#words(state === "gone" ? "lost" : state), 100);
+    }
+    // Not while something is on its way: what no row is of may be that.
+    if (more && !this.#sender.busy) await this.#fetchRows((state) => state !== "coming");
+    this.#askSoon();
+  }
+
+  /** Adds the rows that the page has by now and this one lacks: the rest of it stays as it is, with all that was typed. @param {(state: string) => boolean} wanted */
+  async #fetchRows(wanted) {
+    try {
+      const response = await fetch(this.#path.replace(/\/files$/, ""), { headers: { Accept: "text/html" }, cache: "no-store" });
+      if (meaning(response) !== "done") return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const have = new Set([...this.#all, ...this.#leaving].map((row) => row instanceof HTMLElement && row.dataset.file));
+      for (const row of page.querySelectorAll("#files-list > li")) {
+        // What the family has got since is of another version, which is another page.
+        if (!(row instanceof HTMLElement) || have.has(row.dataset.file) || stateOf(row) === "given" || !wanted(stateOf(row))) continue;
+        const added = document.importNode(row, true);
+        this.#list.append(added);
+        setText(this.#live, this.#words("said", { name: nameIn(added), state: added.querySelector(".file-says")?.textContent ?? "" }));
+      }
+    } catch {
+      return; // asked again
     }
     this.#askSoon();
   }
 
   /** @param {HTMLElement} row */
   async #remove(row) {
+    if (this.#leaving.has(row)) return;
     const id = row.dataset.file ?? "";
     const given = row.dataset.state === "given";
+    this.#warn("");
     for (const [sending, its] of this.#rows) {
       if (its !== row) continue;
       this.#rows.delete(sending);
       this.#sender.stop(sending);
+      if (id) this.#state(row, "coming", this.#words("coming"), 0); // where it stays
+    }
+    if (!given && id) {
+      this.#leaving.add(row);
+      const answer = await this.#delete(id);
+      this.#leaving.delete(row);
+      if (answer === "out" || answer === "later") {
+        this.#warn(this.#words(answer === "out" ? "keptOut" : "kept", { name: nameIn(row) }));
+        this.#askSoon();
+        return;
+      }
     }
     const next = row.nextElementSibling?.querySelector("button") ?? this.#choose;
     keepFocus(this.#list, next, () => row.remove());
-    this.#warn("");
     const said = this.#words(given ? "taken" : "removed", { name: nameIn(row) });
     setText(this.#live, said);
     if (given) {
       setText(this.#note, said); // seen as well: nothing has changed for the family yet
       this.#note.hidden = false;
     }
-    if (given || !id) return;
+  }
+
+  /** Has the server forget a file. @param {string} id @returns {Promise<Meaning>} */
+  async #delete(id) {
     try {
-      await fetch(`${this.#path}/${id}`, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } });
+      return meaning(await fetch(`${this.#path}/${id}`, { method: "DELETE", headers: { Accept: "application/json" } }));
     } catch {
-      // it goes by itself within a day
+      return "later";
     }
   }
 }
@@ -270,6 +333,9 @@ async function readable(file) {
     return false;
   }
 }
+
+/** @param {HTMLElement} row */
+const stateOf = (row) => row.dataset.state ?? "";
 
 /** @param {HTMLElement} row */
 const nameIn = (row) => row.querySelector("bdi")?.textContent ?? "";

@@ -11,8 +11,8 @@ import { backoff } from "./backoff.js";
 /** What is heard of it; `failed`: the status of the server's answer, 0 for none, and its code, "" for none.
  * @typedef {{made: (id: string) => void, progress: (sent: number) => void, done: () => void, failed: (status: number, code: string) => void}} Heard */
 
-/** `waiting`: the server can't be reached, and is tried again; `out`: who sends has to sign in first; `sent`: all of it is there.
- * @typedef {"queued" | "sending" | "waiting" | "out" | "sent" | "refused"} Stage */
+/** `waiting`: the server can't be reached, and is tried again, as it is where it can't take the file just now (`away`); `out`: who sends has to sign in first; `sent`: all of it is
+ * there. @typedef {"queued" | "sending" | "waiting" | "away" | "out" | "sent" | "refused"} Stage */
 
 /** Why it will not be sent. @typedef {"" | "empty" | "large" | "type" | "full" | "gone"} Why */
 
@@ -133,7 +133,9 @@ export class Sender {
       default: {
         // An answer that is none of an upload's is the page to sign in.
         const out = status === 401 || status === 403 || (status >= 200 && status < 400);
-        this.#become(sending, out ? "out" : "waiting");
+        // What comes again after a cut may be told that it comes too soon: that is the connection's doing.
+        const cut = status === 0 || status === 409 || status === 423;
+        this.#become(sending, out ? "out" : cut ? "waiting" : "away");
         this.#alarm.set(backoff(sending.tries++, this.#outside.random()), () => this.go());
       }
     }

@@ -49,7 +49,7 @@ test("what was cut goes on by itself where it was, sooner or later", () => {
   sender.go();
   transfers[0].heard.progress(40);
   const waits = [];
-  for (const status of [0, 503, 423]) {
+  for (const status of [0, 409, 423]) {
     transfers[0].heard.failed(status, "");
     assert.equal(file.stage, "waiting");
     waits.push(...pass());
@@ -63,6 +63,19 @@ test("what was cut goes on by itself where it was, sooner or later", () => {
   transfers[0].heard.progress(70);
   transfers[0].heard.failed(0, "");
   assert.deepEqual(pass(), [150], "what got on is tried again soon");
+});
+
+test("a server that can't take a file just now is not called a lost connection, and is tried again", () => {
+  for (const status of [429, 500, 502, 503]) {
+    const { sender, transfers, pass } = page();
+    const file = sender.add(pdf("one"));
+    sender.go();
+    transfers[0].heard.failed(status, "");
+    assert.equal(file.stage, "away");
+    pass();
+    transfers[0].heard.progress(40);
+    assert.equal(file.stage, "sending");
+  }
 });
 
 test("a connection that is back is used at once, and once", () => {

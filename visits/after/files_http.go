@@ -25,7 +25,7 @@ func (s *Service) fileRoutes(routes *web.Routes) {
 	routes.Handle("POST "+files, sum.Taking(MaxFile), takes)
 	routes.Handle("PATCH "+files+"/{upload}", sum.Taking(MaxFile), takes)
 	routes.Handle("HEAD "+files+"/{upload}", sum, takes)
-	routes.Handle("DELETE "+files+"/{upload}", sum, takes)
+	routes.HandleFunc("DELETE "+files+"/{upload}", sum, s.serveDelete)
 	routes.HandleFunc("GET "+files+"/{upload}", sum, s.serveFile(func(r *http.Request, id string) (uploads.Upload, error) {
 		return s.clinicalFile(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), id)
 	}))
@@ -85,7 +85,7 @@ func (s *Service) serveStates(w http.ResponseWriter, r *http.Request) {
 type fileView struct {
 	ID, Name, About string
 	Href            string // where it is read; empty: it can't be yet
-	State           string // "given" with the newest summary; else "coming", "scanning", "clean", "refused"
+	State           string // "given" with the newest summary; else "coming", "scanning", "clean", "refused"; "gone": the form has it, and nobody else
 	Says            string // the same in words
 	Goes            bool   // with the next summary, as far as it goes by the form
 }
@@ -127,7 +127,50 @@ func formFiles(versions []Summary, added []uploads.Upload, t typed, below string
 		}
 		all = append(all, v)
 	}
-	return all
+	return append(all, goneFiles(all, versions, t, own)...)
+}
+
+// goneFiles are those of a form that are not there any more: nobody gave them within a day, or they were removed elsewhere. Who sent the form sees which before they send it without.
+func goneFiles(there []fileView, versions []Summary, t typed, own *words.Words) (gone []fileView) {
+	if t.files == nil {
+		return nil
+	}
+	of := func(id string) func(fileView) bool { return func(v fileView) bool { return v.ID == id } }
+	for i, id := range *t.files {
+		if slices.ContainsFunc(there, of(id)) || slices.ContainsFunc(gone, of(id)) {
+			continue
+		}
+		v := fileView{ID: id, Name: own.T("after.file.unnamed"), State: "gone", Says: own.T("after.file.gone")}
+		if i < len(t.called) && strings.TrimSpace(t.called[i]) != "" {
+			v.Name = t.called[i]
+		}
+		for _, version := range versions {
+			if u, err := fileIn(version.Files, id); err == nil {
+				v.Name = u.Name.Reveal()
+			}
+		}
+		gone = append(gone, v)
+	}
+	return gone
+}
+
+// unready says what keeps the files of a form from going: some are not ready yet, or some will never be, which are named.
+func (t typed) unready(all []fileView, own *words.Words) (p web.Problems) {
+	for _, v := range all {
+		if !v.Goes && slices.Contains(*t.files, v.ID) {
+			p = append(p, web.FieldProblem{Field: "files", Text: own.T("after.files.said", "name", v.Name, "state", v.Says)})
+		}
+	}
+	first := "after.wrong.less"
+	switch {
+	case slices.ContainsFunc(all, func(v fileView) bool {
+		return v.Goes && (v.State == string(uploads.Coming) || v.State == string(uploads.Scanning))
+	}):
+		first = "after.wrong.files"
+	case len(p) == 0: // all can go
+		return nil
+	}
+	return append(web.Problems{{Field: "files", Text: own.T(first)}}, p...)
 }
 
 // aboutFile is what kind of file it is and how large, in the reader's words: "PDF, 2 MB".
@@ -155,6 +198,15 @@ func sizeOf(bytes int64, own *words.Words) string {
 	return own.T("after.size.mega", "size", max(1, int((bytes+mega/2)/mega)))
 }
 
+// serveDelete removes a file that was added, for pages with a script.
+func (s *Service) serveDelete(w http.ResponseWriter, r *http.Request) {
+	if err := s.RemoveFile(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), r.PathValue("upload")); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // serveRemove takes a file out of the form, for pages without a script, and draws the form as it was otherwise.
 func (s *Service) serveRemove(w http.ResponseWriter, r *http.Request, t typed, id string) {
 	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
@@ -166,7 +218,15 @@ func (s *Service) serveRemove(w http.ResponseWriter, r *http.Request, t typed, i
 		web.Problem(w, r, err)
 		return
 	}
-	kept := slices.DeleteFunc(*t.files, func(each string) bool { return each == id })
-	t.files = &kept
+	var kept, called []string
+	for i, each := range *t.files {
+		if each != id {
+			kept = append(kept, each)
+			if i < len(t.called) {
+				called = append(called, t.called[i])
+			}
+		}
+	}
+	t.files, t.called = &kept, called
 	s.showVisit(w, r, http.StatusOK, t)
 }

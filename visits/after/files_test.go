@@ -341,6 +341,69 @@ func TestFilesThatWait(t *testing.T) {
 	}
 }
 
+// TestFilesThatAreGone: a summary is not given without a file that its author believes to go along, before they have read which.
+func TestFilesThatAreGone(t *testing.T) {
+	c := newClinic(t)
+	v, _ := c.attended(false, patient)
+	desk, path := c.browser(), "/desk/visits/"+v.ID+"/after/summary"
+	expired := desk.sends(v, "Canary expired.txt", []byte("Sample text"))
+	c.pass(26 * time.Hour)
+	c.queue.RunDue(t.Context())
+	bad, good := desk.sends(v, "Canary bad.pdf", []byte("<!doctype html><p>Sample")), desk.sends(v, "Canary good.txt", []byte("Sample text"))
+	form := url.Values{"base": {"0"}, "text": {"Sample as it was"}, "language": {"en"}, "file": {expired, bad, good}, "called": {"Canary expired.txt", "Canary bad.pdf", "Canary good.txt"}}
+	status, page := desk.ask(http.MethodPost, path, form)
+	if status != http.StatusUnprocessableEntity || c.count("after_summaries") != 0 || !strings.Contains(page, "Sample as it was") {
+		t.Fatalf("with two that can't go: %d", status)
+	}
+	own := c.book.In("en")
+	for _, said := range []string{own.T("after.wrong.less"), own.T("after.files.said", "name", "Canary expired.txt", "state", own.T("after.file.gone")),
+		own.T("after.files.said", "name", "Canary bad.pdf", "state", own.T("after.file.refused.type"))} {
+		if !strings.Contains(page, html.EscapeString(said)) {
+			t.Errorf("the page lacks %q", said)
+		}
+	}
+	for id, goes := range map[string]bool{expired: false, bad: false, good: true} {
+		field := `<input type="hidden" name="file" value="` + id + `"`
+		if !strings.Contains(page, field) || strings.Contains(page, field+" disabled") == goes {
+			t.Errorf("%s in the form that is drawn then: %s", id, page)
+		}
+	}
+	if !strings.Contains(page, `<li class="file" data-file="`+expired+`" data-state="gone">`) {
+		t.Error("the row of the one that is gone is no such")
+	}
+	form["file"], form["called"] = []string{good}, []string{"Canary good.txt"}
+	if status, page := desk.ask(http.MethodPost, path, form); status != http.StatusOK || c.count("after_files") != 1 || strings.Contains(page, "Canary expired.txt") {
+		t.Errorf("once its author knows: %d", status)
+	}
+	form["base"], form["file"], form["called"] = []string{"1"}, []string{good, expired}, nil
+	if status, page := desk.ask(http.MethodPost, path, form); status != http.StatusUnprocessableEntity || !strings.Contains(page, own.T("after.file.unnamed")) {
+		t.Errorf("a form that says no names: %d", status)
+	}
+}
+
+// TestFilesAreRemoved in one way, whether the page has a script or none.
+func TestFilesAreRemoved(t *testing.T) {
+	c := newClinic(t)
+	v, _ := c.attended(false, patient)
+	desk := c.browser()
+	first, second := desk.sends(v, "Canary first.txt", []byte("Sample text")), desk.sends(v, "Canary second.txt", []byte("Sample text"))
+	for _, want := range []int{http.StatusNoContent, http.StatusNotFound} {
+		if got := desk.tus(http.MethodDelete, filesPath(v)+"/"+first, nil).StatusCode; got != want {
+			t.Errorf("with a script: %d, want %d", got, want)
+		}
+	}
+	desk.post("/desk/visits/"+v.ID+"/after/summary", "base", "0", "text", "Sample", "language", "en", "file", second, "remove", second)
+	if got := desk.states(v); len(got) != 0 {
+		t.Errorf("left are %q", got)
+	}
+	if got, want := c.audited("summary.file.remove"), []string{"allowed file " + first, "refused not_found", "allowed file " + second}; !slices.Equal(got, want) {
+		t.Errorf("audited %q, want %q", got, want)
+	}
+	if got := c.audited("upload.cancel"); len(got) != 0 {
+		t.Errorf("another way was gone: %q", got)
+	}
+}
+
 // TestFilesAreRefused: what a family could not open, and what is none before the visit.
 func TestFilesAreRefused(t *testing.T) {
 	c := newClinic(t)

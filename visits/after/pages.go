@@ -168,6 +168,8 @@ type typed struct {
 	language                string
 	base                    int       // version of the summary that the form was made from
 	files                   *[]string // that the form had, by their ids
+	called                  []string  // what these are called
+	unfit                   bool      // not all of them can go
 	problems                web.Problems
 	other                   string
 }
@@ -214,6 +216,12 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 		view.Base, view.Summary, view.SummaryLanguage = versions[0].Version, versions[0].Text.Reveal(), versions[0].Language
 	}
 	view.Files = formFiles(versions, added, t, view.Path, own)
+	if t.unfit {
+		view.Problems = append(view.Problems, t.unready(view.Files, own)...)
+		if len(view.Problems) == 0 { // it is ready by now
+			view.Problems = s.wrong(r, "files", "files", 0)
+		}
+	}
 	if s.takesFiles() && !view.Early {
 		view.FilesPath, view.FileTypes, view.MaxFiles, view.MaxFile, view.MaxFileMega, view.NewFile = view.Path+filesPart, strings.Join(fileTypes, ","), MaxFiles, MaxFile, MaxFile/mega, fileView{State: "queued", Goes: true}
 		view.FilesLooked = s.config.Uploads.Scanner.Looks()
@@ -226,7 +234,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 		told, _ := strconv.Atoi(r.URL.Query().Get("told"))
 		view.Done = own.N("after.done.published", told)
 	}
-	s.config.Pages.Render(w, r, status, "after/visit", web.Page{Title: own.T("after.visit.title"), Error: len(t.problems) > 0, Active: NotesPath, Body: view})
+	s.config.Pages.Render(w, r, status, "after/visit", web.Page{Title: own.T("after.visit.title"), Error: len(view.Problems) > 0, Active: NotesPath, Body: view})
 }
 
 // take puts back what somebody typed.
@@ -307,19 +315,19 @@ func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
 	}
 	base, _ := strconv.Atoi(r.PostForm.Get("base"))
 	text, language, files := plain(r.PostForm.Get("text")), r.PostForm.Get("language"), r.PostForm["file"]
-	t := typed{summary: &text, language: language, base: base, files: &files}
+	t := typed{summary: &text, language: language, base: base, files: &files, called: r.PostForm["called"]}
 	if id := r.PostForm.Get("remove"); id != "" {
 		s.serveRemove(w, r, t, id)
 		return
 	}
 	told, err := s.Publish(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), base, phi.Text(text), language, files...)
 	if fault.CodeOf(err) == fault.CodeConflict {
-		t.problems = s.wrong(r, "summary", "conflict", 0)
+		t.problems, t.unfit = s.wrong(r, "summary", "conflict", 0), true
 		s.showVisit(w, r, http.StatusConflict, t)
 		return
 	}
 	if wrongField(err, "files") {
-		t.problems = s.wrong(r, "files", "files", 0)
+		t.unfit = true
 		if len(files) > MaxFiles {
 			t.problems = web.Problems{{Field: "files", Text: s.config.Pages.Words(r).T("after.files.full", "max", MaxFiles)}}
 		}
