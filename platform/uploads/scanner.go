@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"housecall/platform/fault"
@@ -17,8 +18,10 @@ import (
 )
 
 const (
-	// scanWithin is how long a scanner may be silent. It looks when all was sent: at gigabytes, for minutes.
-	scanWithin = 10 * time.Minute
+	// takeWithin is how long a scanner may take for the next chunk: it only keeps it.
+	takeWithin = time.Minute
+	// scanWithin is how long it may look when all was sent. By its defaults clamd gives up after two minutes (clamd.conf(5), "MaxScanTime"), and says so.
+	scanWithin = 150 * time.Second
 	// dialWithin is how long it may take to answer a call.
 	dialWithin = 10 * time.Second
 	// chunkSize is how many bytes it is sent at once.
@@ -28,16 +31,24 @@ const (
 )
 
 // Scanner is a way to clamd, by its protocol (clamd(8), "COMMANDS"), or the operator's word that there is none.
-type Scanner struct{ network, address string } // empty: nobody looks
+type Scanner struct {
+	network, address string // empty: nobody looks
+
+	takes, looks time.Duration // how long it may take for a chunk, and for its answer
+}
+
+func scannerAt(network, address string) *Scanner {
+	return &Scanner{network, address, takeWithin, scanWithin}
+}
 
 // ParseScanner reads an address: tcp://HOST:PORT, unix:/PATH, or none. Nothing of it gives nil: no files are taken then.
 func ParseScanner(s string) (*Scanner, error) {
 	if path, is := strings.CutPrefix(s, "unix:"); is && strings.HasPrefix(path, "/") {
-		return &Scanner{"unix", path}, nil
+		return scannerAt("unix", path), nil
 	}
 	if address, is := strings.CutPrefix(s, "tcp://"); is {
 		if host, port, err := net.SplitHostPort(address); err == nil && host != "" && port != "" {
-			return &Scanner{"tcp", address}, nil
+			return scannerAt("tcp", address), nil
 		}
 	}
 	switch s {
@@ -61,11 +72,15 @@ func (s *Scanner) Scan(ctx context.Context, from io.Reader) (why, signature stri
 	if !s.Looks() {
 		return "", "", nil
 	}
-	answer, err := s.ask(ctx, "zINSTREAM\x00", &source{Reader: from})
-	if err != nil {
-		return "", "", err
+	answer, early := s.ask(ctx, "zINSTREAM\x00", &source{Reader: from})
+	if early != nil && !errors.Is(early, errEarly) {
+		return "", "", early
 	}
-	return verdict(answer)
+	why, signature, err = verdict(answer)
+	if err == nil && why == "" && early != nil { // of what it has not seen it can say nothing good
+		err = fault.Away(early)
+	}
+	return why, signature, err
 }
 
 // verdict reads an answer to INSTREAM.
@@ -115,7 +130,10 @@ func (s *Scanner) Prove(ctx context.Context) error {
 	return nil
 }
 
-// ask sends a command, and what it is about (nil: nothing), and gives the answer. Errors: fault.TryAgain; that of what it is about.
+// errEarly says that a scanner answered before it had all.
+var errEarly = errors.New("it answered before all was sent")
+
+// ask sends a command, and what it is about (nil: nothing), and gives the answer. Errors: fault.TryAgain; that of what it is about; with the answer, errEarly.
 func (s *Scanner) ask(ctx context.Context, command string, about *source) (string, error) {
 	dialer := net.Dialer{Timeout: dialWithin}
 	conn, err := dialer.DialContext(ctx, s.network, s.address)
@@ -124,24 +142,37 @@ func (s *Scanner) ask(ctx context.Context, command string, about *source) (strin
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	_ = conn.SetDeadline(time.Now().Add(scanWithin))
+	within := func(wait time.Duration) {
+		_ = conn.SetDeadline(time.Now().Add(wait))
+		if ctx.Err() != nil { // which may have called it off just before
+			_ = conn.SetDeadline(time.Unix(1, 0))
+		}
+	}
+	within(s.takes)
 	_, sent := io.WriteString(conn, command)
 	if sent == nil && about != nil {
-		sent = send(conn, about)
+		sent = send(conn, about, func() { within(s.takes) })
 		if about.err != nil {
 			return "", about.err
 		}
 	}
-	// A scanner that has heard enough says so and hangs up: then sending fails, and the answer is there.
+	if sent == nil {
+		within(s.looks)
+	} else { // a scanner that has heard enough says so and hangs up: then sending fails, and the answer is there
+		within(s.takes)
+	}
 	answer, err := bufio.NewReader(io.LimitReader(conn, mostAnswer)).ReadString(0)
 	if err != nil { // half an answer is none: "OK" may be the beginning of anything
 		return "", fault.Away(fmt.Errorf("ask the scanner: %w", errors.Join(sent, err, ctx.Err())))
 	}
-	return strings.TrimSuffix(answer, "\x00"), nil
+	if sent != nil {
+		err = fmt.Errorf("%w: %w", errEarly, sent)
+	}
+	return strings.TrimSuffix(answer, "\x00"), err
 }
 
-// send sends a file in chunks, each after its length; one of length nothing ends it.
-func send(conn net.Conn, from io.Reader) error {
+// send sends a file in chunks, each after its length and patiently; one of length nothing ends it. Errors: errEarly when an answer is there before the end was sent; those of both.
+func send(conn net.Conn, from io.Reader, patiently func()) error {
 	chunk := make([]byte, 4+chunkSize)
 	for {
 		n, err := io.ReadFull(from, chunk[4:])
@@ -149,11 +180,27 @@ func send(conn net.Conn, from io.Reader) error {
 			return err
 		}
 		binary.BigEndian.PutUint32(chunk, uint32(n))
-		_ = conn.SetDeadline(time.Now().Add(scanWithin))
+		if n == 0 && answered(conn) {
+			return errEarly
+		}
+		patiently()
 		if _, err := conn.Write(chunk[:4+n]); err != nil || n == 0 {
 			return err
 		}
 	}
+}
+
+// answered says whether there is something to be read now.
+func answered(conn net.Conn) (is bool) {
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err == nil {
+		err = raw.Read(func(fd uintptr) bool {
+			n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			is = n > 0 && err == nil
+			return true
+		})
+	}
+	return is && err == nil
 }
 
 // source tells its own errors from those of whom it is sent to.

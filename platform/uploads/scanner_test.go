@@ -2,11 +2,15 @@ package uploads
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/platform/fault"
 	"housecall/platform/uploads/clamtest"
@@ -123,3 +127,83 @@ func TestScannerHangsUp(t *testing.T) {
 		<-done
 	}
 }
+
+// acting is a scanner that does with each connection what a test wants.
+func acting(t *testing.T, act func(net.Conn)) *Scanner {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "scan") // a short path, as sockets need
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "socket")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			act(conn)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+		_ = os.RemoveAll(dir)
+	})
+	return scannerAt("unix", path)
+}
+
+// TestScannerAnswersEarly: before it has all, a scanner can say that a file is bad, and not that it is good.
+func TestScannerAnswersEarly(t *testing.T) {
+	for says, want := range map[string]string{"stream: OK": "", "stream: Win.Test.EICAR_HDB-1 FOUND": Virus} {
+		said := make(chan struct{})
+		s := acting(t, func(conn net.Conn) {
+			_, _ = io.ReadFull(conn, make([]byte, len("zINSTREAM\x00")+4+chunkSize))
+			_, _ = io.WriteString(conn, says+"\x00")
+			close(said)
+			_, _ = io.Copy(io.Discard, conn) // it hears the rest, so that nothing fails
+		})
+		why, _, err := s.Scan(t.Context(), io.MultiReader(bytes.NewReader(make([]byte, chunkSize)), after{said}))
+		if why != want || errors.Is(err, fault.TryAgain) != (want == "") {
+			t.Errorf("%q: %q, %v", says, why, err)
+		}
+	}
+}
+
+// after is an end that comes when something has happened.
+type after struct{ happened chan struct{} }
+
+func (a after) Read([]byte) (int, error) { <-a.happened; return 0, io.EOF }
+
+// TestScannerHangs: one that takes nothing more, or answers nothing, is given up, and so is one that is asked in vain when the node stops.
+func TestScannerHangs(t *testing.T) {
+	gone := make(chan struct{})
+	s := acting(t, func(net.Conn) { <-gone })
+	for name, c := range map[string]struct {
+		size         int
+		takes, looks time.Duration
+	}{"takes nothing": {8 << 20, time.Millisecond, time.Hour}, "says nothing": {6, time.Hour, time.Millisecond}} {
+		s.takes, s.looks = c.takes, c.looks
+		if why, _, err := s.Scan(t.Context(), bytes.NewReader(make([]byte, c.size))); !errors.Is(err, fault.TryAgain) {
+			t.Errorf("%s: %q, %v", name, why, err)
+		}
+	}
+	s.takes, s.looks = time.Hour, time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	if why, _, err := s.Scan(ctx, io.MultiReader(strings.NewReader("Sample"), calling(cancel))); !errors.Is(err, fault.TryAgain) {
+		t.Errorf("called off: %q, %v", why, err)
+	}
+	close(gone)
+}
+
+// calling is an end that does something first.
+type calling func()
+
+func (f calling) Read([]byte) (int, error) { f(); return 0, io.EOF }
