@@ -58,20 +58,7 @@ func (s *Service) check(ctx context.Context, j jobs.Job) error {
 	if f.why != "" {
 		s.Logger.WarnContext(ctx, "an uploaded file was refused", "kind", u.Kind, "why", f.why, "signature", f.signature)
 	}
-	refs, err := s.refs(ctx, s.DB, u.ID)
-	if err != nil {
-		return err
-	}
-	err = s.DB.Tx(ctx, func(tx *store.Tx) error { return s.settle(ctx, tx, j, u, f) })
-	if err != nil || f.why == "" {
-		return err
-	}
-	for _, p := range refs {
-		if err := s.Blobs.Delete(ctx, p.ref); err != nil {
-			s.Logger.WarnContext(ctx, "a part of a refused file could not be marked; it goes with the sweep", "cause", err)
-		}
-	}
-	return nil
+	return s.DB.Tx(ctx, func(tx *store.Tx) error { return s.settle(ctx, tx, j, u, f) })
 }
 
 // look reads all of a file once: what it is, its hash, and what the scanner says.
@@ -138,7 +125,7 @@ func (s *Service) settle(ctx context.Context, tx *store.Tx, j jobs.Job, u Upload
 	_, err = tx.ExecContext(ctx, `UPDATE uploads SET state = ?, why = ?, name = ?, media_type = ?, sha256 = ?, changed_at = ? WHERE id = ? AND state = ?`,
 		string(u.State), u.Why, sealed, f.mediaType, f.sha256, store.Millis(s.now()), u.ID, string(Scanning))
 	if err == nil && u.State == Refused {
-		_, err = tx.ExecContext(ctx, `DELETE FROM upload_parts WHERE upload_id = ?`, u.ID)
+		err = s.discard(ctx, tx, u.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("settle an upload: %w", err)

@@ -61,7 +61,8 @@ func TestChecked(t *testing.T) {
 		t.Errorf("what was dropped: %v, %v", all, err)
 	}
 	h.swept()
-	want := []string{"upload.begin: sample, 17825796 bytes", "upload.finish: sample, 17825796 bytes", "upload.check: sample, 17825796 bytes"}
+	about := ": file " + u.ID + ", sample, 17825796 bytes"
+	want := []string{"upload.begin" + about, "upload.finish" + about, "upload.check" + about}
 	if got := h.acts(); !slices.Equal(got, want) {
 		t.Errorf("audit: %q", got)
 	}
@@ -153,7 +154,8 @@ func TestNobodyTook(t *testing.T) {
 	c := h.client(mine)
 	at := c.begin("sample.bin", 10)
 	c.cut(at, 0, noise(10, 1), 5)
-	h.checked("sample.txt", []byte("Sample"))
+	clean := h.checked("sample.txt", []byte("Sample")).ID
+	coming := strings.TrimPrefix(at, base)
 	h.clock.Pass(23 * time.Hour)
 	h.due()
 	if all, err := h.Waiting(t.Context(), h.db, mine); err != nil || len(all) != 2 || c.offset(at) != 5 {
@@ -165,7 +167,7 @@ func TestNobodyTook(t *testing.T) {
 		t.Errorf("after 25 hours: %v, %v", all, err)
 	}
 	h.swept()
-	if acts := h.acts(); !slices.Contains(acts, "upload.expire: sample, 10 bytes, coming") || !slices.Contains(acts, "upload.expire: sample, 6 bytes, clean") {
+	if acts := h.acts(); !slices.Contains(acts, "upload.expire: file "+coming+", sample, 10 bytes, coming") || !slices.Contains(acts, "upload.expire: file "+clean+", sample, 6 bytes, clean") {
 		t.Errorf("audit: %q", acts)
 	}
 }

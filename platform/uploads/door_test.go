@@ -9,8 +9,10 @@ import (
 	"mime"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/platform/fault"
 	"housecall/platform/store"
@@ -70,13 +72,28 @@ func TestOneAnswerForNothing(t *testing.T) {
 func TestLimits(t *testing.T) {
 	h := newHall(t, "none")
 	c := h.client(mine)
-	for size, want := range map[int64]int{atMost + 1: http.StatusRequestEntityTooLarge, 0: http.StatusUnprocessableEntity, -1: http.StatusBadRequest} {
+	for size, want := range map[int64]int{atMost + 1: http.StatusRequestEntityTooLarge, 0: http.StatusUnprocessableEntity, -1: http.StatusUnprocessableEntity} {
 		if response, answer := c.post("sample.txt", size); response.StatusCode != want {
 			t.Errorf("%d bytes: %s, %s", size, response.Status, answer)
 		}
 	}
+	for name, headers := range map[string]map[string]string{
+		"a part of a file":    {"Upload-Length": "6", "Upload-Concat": "partial"},
+		"parts put together":  {"Upload-Concat": "final;/files/a /files/b"},
+		"a length that signs": {"Upload-Length": "+6"},
+		"a length of nothing": {"Upload-Length": "0x6"},
+	} {
+		response, answer, err := c.ask(t.Context(), http.MethodPost, base, headers, nil, 0)
+		if err != nil || response.StatusCode != http.StatusUnprocessableEntity || !bytes.Contains(answer, []byte(`"not_valid"`)) {
+			t.Errorf("%s: %v, %s, %v", name, response, answer, err)
+		}
+	}
 	for range many {
-		c.begin("sample.txt", 6)
+		at := c.begin("sample.txt", 6)
+		if response, _, err := c.ask(t.Context(), http.MethodPatch, at, map[string]string{"Upload-Offset": "+0", "Content-Type": "application/offset+octet-stream"}, strings.NewReader("S"), 1); err != nil ||
+			response.StatusCode != http.StatusUnprocessableEntity || c.offset(at) != 0 {
+			t.Errorf("at an offset that signs: %v, %v", response, err)
+		}
 	}
 	if response, answer := c.post("sample.txt", 6); response.StatusCode != http.StatusUnprocessableEntity || !bytes.Contains(answer, []byte(`"too_many"`)) {
 		t.Errorf("one too many: %s, %s", response.Status, answer)
@@ -95,6 +112,57 @@ func TestLimits(t *testing.T) {
 	}
 	if response, _ := off.client(others).post("sample.txt", 6); response.StatusCode != http.StatusNotFound {
 		t.Errorf("without a scanner: %s", response.Status)
+	}
+}
+
+// TestRefusalsAreAudited: whoever may not come in by a door, or asks for another's upload, leaves a row.
+func TestRefusalsAreAudited(t *testing.T) {
+	h := newHall(t, "none")
+	at := h.client(mine).begin("sample.txt", 6)
+	known := len(h.acts())
+	stranger, colleague := h.client(refused), h.client(others)
+	if response, _ := stranger.post("sample.txt", 6); response.StatusCode != http.StatusNotFound {
+		t.Errorf("begun: %s", response.Status)
+	}
+	for _, c := range []*client{stranger, colleague, h.client("")} { // nobody leaves no trace
+		for _, method := range []string{http.MethodHead, http.MethodPatch, http.MethodDelete} {
+			if response, _, err := c.ask(t.Context(), method, at, patching(0), nil, 0); err != nil || response.StatusCode != http.StatusNotFound {
+				t.Errorf("%s: %v, %v", method, response, err)
+			}
+		}
+	}
+	each := []string{"upload.resume: not_found", "upload.resume: not_found", "upload.cancel: not_found"}
+	want := append(append([]string{"upload.begin: not_found"}, each...), each...)
+	if got := h.acts()[known:]; !slices.Equal(got, want) {
+		t.Errorf("audit: %q, want %q", got, want)
+	}
+}
+
+// TestCancelledFiles: whoever begins, sends and cancels, over and over, fills no disk: they begin so many a day, and what they sent is gone a day and two sweeps later.
+func TestCancelledFiles(t *testing.T) {
+	h := newHall(t, "none")
+	c := h.client(mine)
+	for range daily {
+		at := c.begin("sample.bin", 10)
+		c.cut(at, 0, noise(10, 1), 5)
+		if response, _, err := c.ask(t.Context(), http.MethodDelete, at, nil, nil, 0); err != nil || response.StatusCode != http.StatusNoContent {
+			t.Fatalf("cancel: %v, %v", response, err)
+		}
+	}
+	if response, answer := c.post("sample.bin", 10); response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %s, %s", response.Status, answer)
+	}
+	if response, answer := h.client(others).post("sample.bin", 10); response.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the same person, of another visit: %s, %s", response.Status, answer)
+	}
+	if n := h.kept(); n != daily {
+		t.Errorf("%d blobs are kept, in case a backup runs", n)
+	}
+	h.due() // marks them
+	h.clock.Pass(25 * time.Hour)
+	h.due()
+	if n := h.kept(); n > 0 {
+		t.Errorf("%d blobs are left after a day", n)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,20 +47,24 @@ const (
 	kind   = "sample"
 	atMost = 256 << 20
 	many   = 3
+	daily  = 40
 )
 
 // Whose files are whose.
 var (
-	mine, others = store.NewID(), store.NewID()
-	actor        = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
+	mine, others, refused = store.NewID(), store.NewID(), store.NewID() // whose visit refused is, another clinician says
+	actor                 = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
 )
 
 // door takes the owner from a header.
 func door() uploads.Door {
-	return uploads.Door{Kind: kind, AtMost: atMost, Many: many, Types: []string{"application/pdf", "image/png", "text/plain", "application/octet-stream"},
+	return uploads.Door{Kind: kind, AtMost: atMost, Many: many, Daily: daily, Types: []string{"application/pdf", "image/png", "text/plain", "application/octet-stream"},
 		Owner: func(r *http.Request) (string, auth.Actor, store.Subject, error) {
 			owner := r.Header.Get("Owner")
-			if !store.IsID(owner) {
+			switch {
+			case owner == refused:
+				return "", actor, store.About("visit", owner), fault.NotFound
+			case !store.IsID(owner):
 				return "", auth.Actor{}, store.Subject{}, fault.NotFound
 			}
 			return owner, actor, store.About("visit", owner), nil
@@ -136,8 +142,16 @@ func open(ctx context.Context, db *store.DB, p place, scanner *uploads.Scanner, 
 		return nil, nil, nil, err
 	}
 	kept := blobs.New(files, ring.Blobs())
-	s, err := uploads.New(ctx, uploads.Config{DB: db, Jobs: queue, Blobs: kept, Vault: ring.Notes(), Scanner: scanner, Logger: logger, Now: now})
+	s, err := uploads.New(ctx, uploads.Config{DB: db, Jobs: queue, Blobs: kept, Vault: ring.Notes(), Scanner: scanner, Limiter: &counter{}, Logger: logger, Now: now})
 	return s, queue, kept, err
+}
+
+// counter fills web.Limiter. No window of its own ends.
+type counter struct{ counted sync.Map }
+
+func (c *counter) Allow(_ context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error) {
+	n, _ := c.counted.LoadOrStore(key, new(atomic.Int64))
+	return n.(*atomic.Int64).Add(1) <= int64(limit), window, nil
 }
 
 // base is where the door is.
@@ -211,7 +225,7 @@ func (h *hall) acts() (all []string) {
 		if err := rows.Scan(&action, &detail, &about); err != nil {
 			h.t.Fatal(err)
 		}
-		if about != mine && about != others {
+		if about != mine && about != others && about != refused {
 			h.t.Errorf("%s is about %q", action, about)
 		}
 		all = append(all, action+": "+detail)

@@ -37,6 +37,9 @@ func (s *Service) begin(ctx context.Context, q *request, name string, size int64
 		return Upload{}, &web.Fault{Code: "too_large", Status: http.StatusRequestEntityTooLarge, Title: "Too large",
 			Detail: strconv.FormatInt(q.door.AtMost, 10) + " bytes are the most."}
 	}
+	if err := web.Allow(ctx, s.Limiter, "upload:"+q.door.Kind+":"+q.actor.Kind+":"+q.actor.ID, q.door.Daily, 24*time.Hour); err != nil {
+		return Upload{}, err
+	}
 	u := Upload{ID: store.NewID(), Kind: q.door.Kind, Size: size, State: Coming, Made: s.now(), owner: q.owner, about: q.about}
 	u.Name = cleaned(name)
 	sealed, err := s.Vault.Seal(u.Name.Reveal(), place(u.ID))

@@ -4,15 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"housecall/platform/blobs"
 	"housecall/platform/fault"
 	"housecall/platform/jobs"
 	"housecall/platform/store"
 )
 
-// sweepJob forgets what nobody took, and removes blobs that nobody names.
-const sweepJob = "uploads.sweep"
+const (
+	// sweepJob forgets what nobody took, and removes blobs that nobody names.
+	sweepJob = "uploads.sweep"
+	// markJob marks the blobs of a file whose parts are gone: from then on they have a day. A sweep would find them by itself, but only a day after they came.
+	markJob = "uploads.mark"
+)
 
 const (
 	sweepEvery = time.Hour
@@ -57,6 +63,32 @@ func (s *Service) expire(ctx context.Context, tx *store.Tx) (more bool, err erro
 		}
 	}
 	return len(all) == atOnce, nil
+}
+
+// discard forgets the parts of a file, and has their blobs marked once tx has committed.
+func (s *Service) discard(ctx context.Context, tx *store.Tx, id string) error {
+	parts, err := s.refs(ctx, tx, id)
+	if err != nil || len(parts) == 0 {
+		return err
+	}
+	all := make([]string, len(parts))
+	for i, p := range parts {
+		all[i] = p.ref.Key
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM upload_parts WHERE upload_id = ?`, id); err != nil {
+		return fmt.Errorf("discard the parts of an upload: %w", err)
+	}
+	return s.Jobs.Put(ctx, tx, jobs.Job{Kind: markJob, Key: id, At: s.now(), Payload: strings.Join(all, " ")})
+}
+
+// mark is the job.
+func (s *Service) mark(ctx context.Context, j jobs.Job) error {
+	for _, key := range strings.Fields(j.Payload) {
+		if err := s.Blobs.Delete(ctx, blobs.Ref{Key: key}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // named says whether a part is in a blob.

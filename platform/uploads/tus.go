@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ func (q *request) fail(err error) error {
 // base + its id go on with it, ask for it, and cancel it. base ends with a slash; of a route that has the id in its path, "{upload}" must be what it is called. Another's id is answered as none
 // is. A route needs web.Access.Taking as many bytes as the door does. Call it at the start, on every node. It panics on a door that lacks something, which is a mistake of ours.
 func (s *Service) Handler(base func(*http.Request) string, d Door) http.Handler {
-	if d.Kind == "" || d.AtMost <= 0 || d.Many <= 0 || d.Owner == nil {
+	if d.Kind == "" || d.AtMost <= 0 || d.Many <= 0 || d.Daily <= 0 || d.Owner == nil {
 		panic("a door for uploads is not complete")
 	}
 	s.mu.Lock()
@@ -91,24 +92,57 @@ type doorway struct {
 	next http.Handler
 }
 
+// refused has a refusal written into the audit, and gives the answer.
+func (s *Service) refused(r *http.Request, q *request, err error) error {
+	if q.actor.Kind == "" { // strangers leave no trace
+		return err
+	}
+	action := "upload.resume"
+	switch r.Method {
+	case http.MethodPost:
+		action = "upload.begin"
+	case http.MethodDelete:
+		action = "upload.cancel"
+	}
+	act := store.Act{At: s.now(), Actor: q.actor, Action: action, Subject: q.about}
+	return s.DB.Do(r.Context(), act, true, func(*store.Tx, *store.Act) error { return err })
+}
+
+// strict refuses what tusd would make something of: numbers with a sign, and parts of a file that is to be put together, which we do not do.
+func strict(h http.Header) error {
+	for _, name := range []string{"Upload-Length", "Upload-Offset"} {
+		if strings.Trim(h.Get(name), "0123456789") != "" {
+			return fault.Invalid(name, "must be a number")
+		}
+	}
+	if h.Get("Upload-Concat") != "" {
+		return fault.Invalid("Upload-Concat", "is not taken here")
+	}
+	return nil
+}
+
 // ServeHTTP judges whose request it is before tusd sees it.
 func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{door: d.door}
 	var err error
-	if q.owner, q.actor, q.about, err = d.door.Owner(r); err != nil {
-		web.Problem(w, r, err)
+	id, methods := r.PathValue("upload"), []string{http.MethodPost}
+	if id != "" {
+		methods = []string{http.MethodHead, http.MethodPatch, http.MethodDelete}
+	}
+	if !d.s.Enabled() || !slices.Contains(methods, r.Method) {
+		web.Problem(w, r, fault.NotFound)
 		return
 	}
-	methods := []string{http.MethodPost}
-	if id := r.PathValue("upload"); id != "" {
-		methods = []string{http.MethodHead, http.MethodPatch, http.MethodDelete}
+	if q.owner, q.actor, q.about, err = d.door.Owner(r); err == nil && id != "" {
 		q.found, err = d.s.waiting(r.Context(), d.s.DB, q.owner, id)
 		if err == nil && q.found.Kind != d.door.Kind {
 			err = fault.NotFound
 		}
 	}
-	if !d.s.Enabled() || !slices.Contains(methods, r.Method) {
-		err = fault.NotFound
+	if err != nil {
+		err = d.s.refused(r, q, err)
+	} else {
+		err = strict(r.Header)
 	}
 	if err != nil {
 		web.Problem(w, r, err)

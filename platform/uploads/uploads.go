@@ -21,6 +21,7 @@ import (
 	"housecall/platform/keys"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/web"
 )
 
 //go:embed migrations/*.sql
@@ -69,9 +70,11 @@ type Door struct {
 	Kind   string   // "summary", as it stands in rows and in the audit
 	AtMost int64    // bytes of a file
 	Many   int      // how many of an owner may wait to be taken; refused ones count too
+	Daily  int      // how many one person may begin in a day: of those that were cancelled the blobs outlive the rows by about a day, so this times AtMost is what they can fill
 	Types  []string // media types that are taken, by content; nil: all. Text is what it is called: whatever it looks like, .txt is text/plain, and .csv is text/csv where that is taken
 
-	// Owner says whose the files of a request are, who makes it, and what its row in the audit is about. Its error is the answer, as by web.Problem.
+	// Owner says whose the files of a request are, who makes it, and what its row in the audit is about. Its error is the answer, as by web.Problem; where it says
+	// who makes the request all the same, a refusal has its row too.
 	Owner func(*http.Request) (owner string, actor auth.Actor, about store.Subject, err error)
 }
 
@@ -82,6 +85,7 @@ type Config struct {
 	Blobs   *blobs.Store // whose blobs are all of this package: Sweep asks nobody else
 	Vault   keys.Vault   // seals names
 	Scanner *Scanner     // nil: no files are taken
+	Limiter web.Limiter  // counts what one person begins
 	Logger  *slog.Logger
 	Now     func() time.Time // nil: time.Now
 }
@@ -112,6 +116,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{Config: c, locks: locks{held: map[string]*lock{}}, doors: map[string]Door{}}
 	c.Jobs.HandleWith(checkJob, checkPolicy, s.check)
 	c.Jobs.HandleWith(sweepJob, jobs.Policy{AtOnce: 1}, s.sweep)
+	c.Jobs.Handle(markJob, s.mark)
 	return s, c.DB.Tx(ctx, func(tx *store.Tx) error {
 		return c.Jobs.PutNew(ctx, tx, jobs.Job{Kind: sweepJob, Key: sweepJob, At: s.now().Add(sweepEvery)})
 	})
@@ -209,7 +214,7 @@ func (s *Service) Cancel(ctx context.Context, tx *store.Tx, owner, id string) er
 	return s.forget(ctx, tx, []string{id})
 }
 
-// Drop forgets what by has taken, once tx has committed. Their blobs go with Sweep: two days later at most.
+// Drop forgets what by has taken, once tx has committed. Their blobs go with the sweeps, about a day later.
 func (s *Service) Drop(ctx context.Context, tx *store.Tx, by string) error {
 	all, err := s.Taken(ctx, tx, by)
 	if err != nil {
@@ -222,16 +227,17 @@ func (s *Service) Drop(ctx context.Context, tx *store.Tx, by string) error {
 	return s.forget(ctx, tx, ids)
 }
 
-// forget deletes rows. A blob that no row names goes with the next sweeps.
+// forget deletes rows.
 func (s *Service) forget(ctx context.Context, tx *store.Tx, ids []string) error {
 	for _, id := range ids {
 		if err := s.Jobs.Cancel(ctx, tx, checkJob, id); err != nil {
 			return err
 		}
-		for _, query := range []string{`DELETE FROM upload_parts WHERE upload_id = ?`, `DELETE FROM uploads WHERE id = ?`} {
-			if _, err := tx.ExecContext(ctx, query, id); err != nil {
-				return fmt.Errorf("forget an upload: %w", err)
-			}
+		if err := s.discard(ctx, tx, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM uploads WHERE id = ?`, id); err != nil {
+			return fmt.Errorf("forget an upload: %w", err)
 		}
 	}
 	return nil
@@ -239,7 +245,7 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, ids []string) error 
 
 // audit writes what happened to a file, in its transaction.
 func (s *Service) audit(ctx context.Context, tx *store.Tx, actor auth.Actor, action string, u Upload, why string) error {
-	detail := fmt.Sprintf("%s, %d bytes", u.Kind, u.Size)
+	detail := fmt.Sprintf("file %s, %s, %d bytes", u.ID, u.Kind, u.Size)
 	if why != "" {
 		detail += ", " + why
 	}

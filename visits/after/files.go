@@ -34,7 +34,7 @@ var fileTypes = []string{"application/pdf", "image/jpeg", "image/png", "text/pla
 
 // door is where files of summaries come in. More may wait than can go with one: a browser that was cut off while it began may begin anew.
 func (s *Service) door() uploads.Door {
-	return uploads.Door{Kind: "summary", AtMost: MaxFile, Many: 2 * MaxFiles, Types: fileTypes, Owner: func(r *http.Request) (string, auth.Actor, store.Subject, error) {
+	return uploads.Door{Kind: "summary", AtMost: MaxFile, Many: 2 * MaxFiles, Daily: 40 * MaxFiles, Types: fileTypes, Owner: func(r *http.Request) (string, auth.Actor, store.Subject, error) {
 		w := Signed(web.Actor(r.Context()), r.PathValue("visit"))
 		v, err := s.ofWriter(r.Context(), s.config.DB, w)
 		if err == nil && !tookPlace(v) {

@@ -6,9 +6,11 @@ import (
 	"strings"
 
 	"housecall/platform/emergency"
+	"housecall/platform/store"
 	"housecall/platform/uploads"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // filesPart is where the files of a summary are, below its page.
@@ -61,14 +63,15 @@ type stateJSON struct {
 	Says  string `json:"says"`  // the same as state, in words
 }
 
-// serveStates tells a page how far its files are. It asks every few seconds for what it sends itself, so no row of the audit tells of it.
+// serveStates tells a page how far its files are. It asks every few seconds for what it sends itself, so a row of the audit tells of it only where it is refused.
 func (s *Service) serveStates(w http.ResponseWriter, r *http.Request) {
 	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
-	_, err := s.ofWriter(r.Context(), s.config.DB, writer)
 	var added []uploads.Upload
-	if err == nil {
-		added, err = s.waiting(r.Context(), s.config.DB, writer)
-	}
+	err := s.clinical(r.Context(), writer, SummaryWrite, "summary.write", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
+		a.GoesOn = true
+		added, err = s.waiting(r.Context(), tx, writer)
+		return err
+	})
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -228,6 +228,17 @@ func TestFilesAreForWhomTheSummaryIs(t *testing.T) {
 	if _, status := c.browser().begins(v, "sample.txt", 10); status != http.StatusNotFound {
 		t.Errorf("another's clinician adds a file: %d", status)
 	}
+	if response := c.browser().tus(http.MethodPatch, filesPath(v)+"/"+id, nil, "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream"); response.StatusCode != http.StatusNotFound {
+		t.Errorf("another's clinician goes on with a file: %d", response.StatusCode)
+	}
+	for action, want := range map[string]string{"summary.write": "refused not_found", "upload.begin": "refused not_found", "upload.resume": "refused not_found"} {
+		if got := c.audited(action); len(got) == 0 || got[len(got)-1] != want {
+			t.Errorf("%s is audited as %q", action, got)
+		}
+	}
+	if got := c.audited("summary.publish"); !slices.Contains(got, "allowed version 1 told 2 files 1 "+id) {
+		t.Errorf("given: audited as %q", got)
+	}
 
 	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, v.ID); err != nil {
 		t.Fatal(err)

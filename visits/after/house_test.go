@@ -128,7 +128,7 @@ func newClinicWith(t *testing.T, scanner string) *clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.uploads, err = uploads.New(t.Context(), uploads.Config{DB: c.db, Jobs: c.queue, Blobs: blobs.New(bucket, ring.Blobs()), Vault: ring.Notes(), Scanner: unseen, Now: c.now})
+	c.uploads, err = uploads.New(t.Context(), uploads.Config{DB: c.db, Jobs: c.queue, Blobs: blobs.New(bucket, ring.Blobs()), Vault: ring.Notes(), Scanner: unseen, Limiter: c, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}

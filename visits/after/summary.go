@@ -87,7 +87,7 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 			}
 			told++
 		}
-		a.Detail = fmt.Sprintf("version %d told %d files %d", version, told, len(files))
+		a.Detail = strings.TrimSpace(fmt.Sprintf("version %d told %d files %d %s", version, told, len(files), strings.Join(files, " ")))
 		return nil
 	})
 	return told, err

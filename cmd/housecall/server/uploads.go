@@ -15,7 +15,7 @@ func (s *Server) openUploads(ctx context.Context, h *house) error {
 	if err != nil {
 		return fmt.Errorf("--scanner: %w", err)
 	}
-	s.Uploads, err = uploads.New(ctx, uploads.Config{DB: h.db, Jobs: h.post.queue, Blobs: s.Blobs, Vault: h.ring.Notes(), Scanner: scanner, Logger: s.config.Logger, Now: s.config.Now})
+	s.Uploads, err = uploads.New(ctx, uploads.Config{DB: h.db, Jobs: h.post.queue, Blobs: s.Blobs, Vault: h.ring.Notes(), Scanner: scanner, Limiter: h.limiter, Logger: s.config.Logger, Now: s.config.Now})
 	return err
 }
 
