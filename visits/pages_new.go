@@ -29,6 +29,9 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ready, request, err := d.readRequest(r, &f)
+	if d.madeBefore(w, r, f) { // also where what was made is why nothing is ready now: the patient is kept already
+		return
+	}
 	switch {
 	case err != nil:
 		web.Problem(w, r, err)

@@ -259,6 +259,8 @@ func TestDeskRepeats(t *testing.T) {
 		t.Error("something was made, or what was typed is lost")
 	}
 	form.Set("confirm", "1")
+	wantWords(t, r.post("/desk/new", form), "Nothing is made yet.") // of no page that showed the dates
+	bringsAlong(form, dates)
 	wantWords(t, r.post("/desk/new", form), "Tick at least one date")
 	form["make"] = []string{"2026-11-25", "2026-12-02", "2026-12-16"}
 	w := r.post("/desk/new", form)

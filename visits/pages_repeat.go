@@ -1,6 +1,7 @@
 package visits
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/fault"
 	"housecall/platform/sites"
+	"housecall/platform/store"
 	"housecall/platform/web"
 )
 
@@ -22,6 +25,8 @@ type repeatPart struct {
 	MaxRepeats   int
 	confirm      bool // the dates were seen
 	make         []string
+	series       string               // the id that the series gets, which the page of its dates brings along
+	seen         map[sites.Day]string // as in Repeat
 }
 
 // monthly is the value of the choice to repeat in each month.
@@ -32,7 +37,24 @@ var repeatWeeks = []int{1, 2, 3, 4, 6, 8, 12, 26}
 
 func readRepeatPart(v url.Values) repeatPart {
 	get := func(name string) string { return strings.TrimSpace(v.Get(name)) }
-	return repeatPart{Repeat: get("repeat"), Count: get("repeat_count"), Until: get("repeat_until"), confirm: v.Has("confirm"), make: v["make"]}
+	p := repeatPart{Repeat: get("repeat"), Count: get("repeat_count"), Until: get("repeat_until"), make: v["make"], series: v.Get("series"), seen: map[sites.Day]string{}}
+	p.confirm = v.Has("confirm") && !v.Has("change") && store.IsID(p.series)
+	for _, s := range v["seen"] {
+		day, seen, _ := strings.Cut(s, " ")
+		if d, err := sites.ParseDay(day); err == nil {
+			p.seen[d] = seen
+		}
+	}
+	return p
+}
+
+// changesDates says whether a series that was made before is not of the days that the form asks for.
+func (p repeatPart) changesDates(before []Visit, zone *time.Location) bool {
+	days := make(map[string]bool, len(before))
+	for _, v := range before {
+		days[sites.DayOf(v.StartsAt, zone).String()] = true
+	}
+	return len(days) != len(p.make) || slices.ContainsFunc(p.make, func(day string) bool { return !days[day] })
 }
 
 // offer adds what may be chosen.
@@ -73,6 +95,7 @@ type datesView struct {
 	Service, Patient string
 	Dates            []dateView
 	Kept             []choice // the form as it was typed, for its next sending
+	Series           string   // the id that it gets
 	Problems         web.Problems
 	Zone             zoneView
 }
@@ -82,6 +105,7 @@ type dateView struct {
 	Day, When string
 	Notes     []string
 	Make      bool
+	Seen      string // Occurrence.Seen
 }
 
 // createSeries shows the dates of a series, and makes it once they were seen.
@@ -98,6 +122,7 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 		return
 	}
 	if !f.confirm {
+		f.series = store.NewID()
 		d.showDates(w, r, f, all, zone)
 		return
 	}
@@ -111,24 +136,70 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 		d.showDates(w, r, f, all, zone)
 		return
 	}
-	request.AllowOverlap = true // what overlaps was marked
+	request.AllowOverlap = false // but for what was marked
+	repeat.Series, repeat.Seen = f.series, f.seen
 	made, err := d.service.CreateSeries(ctx, actor, request, repeat)
-	if err != nil {
+	var p *fault.Problem
+	switch {
+	case errors.As(err, &p) && p.Key == overlapKey: // planned since, perhaps by this very form in another tab
+		if all, zone, err = d.service.PreviewSeries(ctx, actor, request, repeat); err != nil {
+			d.refused(w, r, f, err)
+			return
+		}
+		f.wrong("make", "repeat.overlap")
+		d.showDates(w, r, f, all, zone)
+	case err != nil:
 		d.refused(w, r, f, err)
+	default:
+		visits := make([]Visit, len(made))
+		for i, m := range made {
+			visits[i] = m.Visit
+		}
+		d.toSeries(w, r, f, visits)
+	}
+}
+
+// madeBefore answers a form that makes a series once more, as it does when its dates are sent twice at once, or again with the browser's way back; not true: it
+// was not made yet.
+func (d *Desk) madeBefore(w http.ResponseWriter, r *http.Request, f visitForm) (answered bool) {
+	if !f.confirm {
+		return false
+	}
+	before, err := d.service.seriesRows(r.Context(), d.service.config.DB, f.series)
+	switch {
+	case err != nil:
+		web.Problem(w, r, err)
+	case len(before) > 0:
+		d.toSeries(w, r, f, before)
+	default:
+		return false
+	}
+	return true
+}
+
+// toSeries leads to the visits of a series, as often as it is said to be made.
+func (d *Desk) toSeries(w http.ResponseWriter, r *http.Request, f visitForm, all []Visit) {
+	zone, err := d.zoneOf(r.Context(), all[0])
+	if err != nil {
+		web.Problem(w, r, err)
 		return
 	}
-	web.Redirect(w, r, visitPath(made[0].Visit.ID)+"/series?made")
+	done := "made"
+	if f.changesDates(all, zone) {
+		done = "before"
+	}
+	web.Redirect(w, r, visitPath(all[0].ID)+"/series?"+done)
 }
 
 // showDates shows when the visits of a series would be.
 func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, all []Occurrence, zone *time.Location) {
-	v := datesView{Service: f.Service, Patient: f.Patient, Zone: newZoneView(zone, f.own), Problems: f.Problems}
+	v := datesView{Service: f.Service, Patient: f.Patient, Zone: newZoneView(zone, f.own), Problems: f.Problems, Series: f.series}
 	if f.Known != nil {
 		v.Patient = f.Known.Name
 	}
 	for _, o := range all {
 		at := o.StartsAt.In(zone)
-		date := dateView{Day: o.Day.String(), When: f.own.T("date.moment", "date", f.own.Day(at), "time", f.own.Clock(at)), Make: !f.confirm || slices.Contains(f.make, o.Day.String())}
+		date := dateView{Day: o.Day.String(), When: f.own.T("date.moment", "date", f.own.Day(at), "time", f.own.Clock(at)), Make: !f.confirm || slices.Contains(f.make, o.Day.String()), Seen: o.Seen()}
 		switch {
 		case o.Holiday != "":
 			date.Notes = append(date.Notes, f.own.T("desk.repeat.holiday", "name", o.Holiday))
@@ -144,7 +215,7 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 		v.Dates = append(v.Dates, date)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.PostForm)) {
-		if name == "make" || name == "confirm" {
+		if slices.Contains([]string{"make", "confirm", "series", "seen"}, name) {
 			continue
 		}
 		for _, value := range r.PostForm[name] {
@@ -182,8 +253,11 @@ func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
 	for _, visit := range all {
 		v.Visits = append(v.Visits, d.service.newVisitView(visit, nil, zone, own))
 	}
-	if r.URL.Query().Has("made") {
+	switch asked := r.URL.Query(); {
+	case asked.Has("made"):
 		v.Done = own.T("desk.series.made")
+	case asked.Has("before"):
+		v.Done = own.T("desk.series.before")
 	}
 	d.pages.Render(w, r, http.StatusOK, "desk/series", web.Page{Title: v.Title, Wide: true, Active: DeskPath, Body: v})
 }

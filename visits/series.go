@@ -1,8 +1,11 @@
 package visits
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,6 +24,10 @@ type Repeat struct {
 	Count   int         // visits in all; 0 with Until
 	Until   sites.Day   // the last day that a visit may be on; 0 with Count
 	Except  []sites.Day // on which there is none, although one would be due; they count
+
+	// For whoever was shown the dates before.
+	Series string               // its id, so that it is made once however often that is asked for; empty: it gets one
+	Seen   map[sites.Day]string // Occurrence.Seen of days on which there may be just these other visits at the same time
 }
 
 // Limits of a series.
@@ -83,15 +90,27 @@ type Made struct {
 	Links []Link
 }
 
-// CreateSeries plans a visit and those that repeat it, each a visit of its own with links of its own: all of them, or none.
+// CreateSeries plans a visit and those that repeat it, each a visit of its own with links of its own: all of them, or none. Of a series that was made before
+// under its id it returns the visits as they are, without links, and makes nothing.
 func (s *Service) CreateSeries(ctx context.Context, actor auth.Actor, r Request, repeat Repeat) ([]Made, error) {
 	var p practice
 	if actor.May(auth.VisitSchedule) {
 		r, p = s.dress(ctx, r)
 	}
-	series, now := store.NewID(), s.now()
+	series, now := cmp.Or(repeat.Series, store.NewID()), s.now()
 	var made []Made
 	err := s.act(ctx, actor, "series.create", auth.VisitSchedule, store.About("series", series), func(tx *store.Tx, a *store.Act) error {
+		before, err := s.seriesRows(ctx, tx, series)
+		if err != nil {
+			return err
+		}
+		if len(before) > 0 {
+			for _, v := range before {
+				made = append(made, Made{Visit: v})
+			}
+			a.Detail = "made before"
+			return nil
+		}
 		starts, err := s.judgeSeries(r, p, repeat)
 		if err != nil {
 			return err
@@ -113,7 +132,9 @@ func (s *Service) CreateSeries(ctx context.Context, actor auth.Actor, r Request,
 			if err != nil {
 				return err
 			}
-			overlaps = append(overlaps, some...)
+			if seenOf(some) != repeat.Seen[sites.DayOf(at, zone)] {
+				overlaps = append(overlaps, some...)
+			}
 			links, err := s.insert(ctx, tx, actor, &v, r)
 			if err != nil {
 				return err
@@ -176,6 +197,20 @@ type Occurrence struct {
 	Holiday  string    // its name; empty: none is known
 	Closed   bool      // the site does not work on that day
 	Overlaps []Overlap
+}
+
+// Seen stands for the other visits at the same time, as they are: it differs where others are, or the same at another time. Empty: there are none.
+func (o Occurrence) Seen() string { return seenOf(o.Overlaps) }
+
+func seenOf(all []Overlap) string {
+	if len(all) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, o := range all {
+		fmt.Fprintln(h, o.Field, o.Visit, o.StartsAt.Unix(), o.EndsAt.Unix())
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // PreviewSeries is when the visits of a series would be, and what speaks against each. Nothing is made.

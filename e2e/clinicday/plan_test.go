@@ -235,11 +235,24 @@ func (h *house) repeat(scheduler *worker, all []*appointment) {
 		h.t.Fatalf("the dates of a series: %d\n%s", status, page)
 	}
 	form.Set("confirm", "yes")
+	form.Set("series", seriesForm.FindStringSubmatch(page)[1])
+	for _, seen := range seenForm.FindAllStringSubmatch(page, -1) {
+		form.Add("seen", seen[1])
+	}
 	for _, a := range all {
 		form.Add("make", a.starts.In(h.zone).Format("2006-01-02"))
 	}
-	scheduler.does("/desk/new", form)
+	made := scheduler.does("/desk/new", form)
+	if again := scheduler.does("/desk/new", form); again != made { // a form that is sent twice
+		h.t.Errorf("the series that was made led to %s, and once more to %s", made, again)
+	}
 }
+
+// seriesForm and seenForm find what the page of a series's dates brings along.
+var (
+	seriesForm = regexp.MustCompile(`name="series" value="([^"]+)"`)
+	seenForm   = regexp.MustCompile(`name="seen" value="([^"]+)"`)
+)
 
 // listed is a visit as the API lists it.
 type listed struct {
