@@ -333,15 +333,19 @@ func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 			web.Problem(w, r, err)
 			return
 		}
-		zone, err := d.zoneOf(r.Context(), v)
-		if err != nil {
-			web.Problem(w, r, err)
-			return
-		}
-		q := ask(asked{v, person, d.service, zone, d.pages.Words(r)})
-		q.Action, q.Back = r.URL.Path, visitPath(v.ID)
-		d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
+		d.showQuestion(w, r, v, person, ask)
 	}
+}
+
+func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, person Invitation, ask func(c asked) question) {
+	zone, err := d.zoneOf(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q := ask(asked{v, person, d.service, zone, d.pages.Words(r)})
+	q.Action, q.Back = r.URL.Path, visitPath(v.ID)
+	d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 }
 
 func visitPath(visit string) string { return DeskPath + "/visits/" + visit }

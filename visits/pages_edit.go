@@ -33,6 +33,10 @@ func (d *Desk) editForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	if d.service.over(v) {
+		d.showOver(w, r, v, "desk.edit.title")
+		return
+	}
 	d.showEdit(w, r, http.StatusOK, v, editForm{Service: v.Service, Confidential: v.Confidential, Clinician: v.ClinicianID, Was: editFields(v)})
 }
 

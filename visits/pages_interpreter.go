@@ -79,6 +79,10 @@ func (d *Desk) interpreterForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	if d.service.over(v) {
+		d.showOver(w, r, v, "desk.interpreter.change")
+		return
+	}
 	d.showInterpreter(w, r, http.StatusOK, v, interpreterForm{interpreterPart: interpreterPart{Interpreter: string(v.Interpreter), InterpreterLanguage: v.InterpreterLanguage}})
 }
 

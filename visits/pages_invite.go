@@ -4,10 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -58,6 +61,18 @@ func (f *inviteForm) take(err error) bool {
 	return len(f.Problems) > 0
 }
 
+// notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
+func notYet(p Person) func(Visit) error {
+	return func(v Visit) error {
+		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
+			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
+		}) {
+			return conflict("invited_already", "Somebody of this name is invited in this role already.")
+		}
+		return nil
+	}
+}
+
 func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
@@ -66,7 +81,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 	f := readInviteForm(r.PostForm, d.pages.Words(r))
 	p := f.person()
 	if len(f.Problems) == 0 {
-		link, err := d.service.Invite(ctx, actor, visit, p)
+		link, err := d.service.InviteIf(ctx, actor, visit, p, notYet(p))
 		if err == nil {
 			web.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added")
 			return

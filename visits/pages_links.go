@@ -83,6 +83,7 @@ type question struct {
 	Back   string // path of the visit
 	About  []fact
 	Stop   string // why it cannot be done; then there is no button
+	Next   string // path of the form for a new visit, which can be made instead; empty: nothing is offered
 }
 
 type fact struct{ Term, Text string }

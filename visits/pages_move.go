@@ -26,7 +26,26 @@ func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	if d.service.over(v) || v.State.Over() {
+		d.showOver(w, r, v, "desk.move.title")
+		return
+	}
 	d.showMove(w, r, http.StatusOK, v, visitForm{}, strconv.Itoa(v.Sequence))
+}
+
+// showOver shows, in the place of a form that could not work, that a visit is over, and what can be done instead. title is the key of the page's.
+func (d *Desk) showOver(w http.ResponseWriter, r *http.Request, v Visit, title string) {
+	d.showQuestion(w, r, v, Invitation{}, func(c asked) question {
+		q := question{Title: c.own.T(title), Stop: c.own.T("desk.over.ended"), Next: DeskPath + "/new"}
+		if v.State == Cancelled {
+			q.Stop = c.own.T("desk.over.cancelled")
+		}
+		if v.PatientID != "" {
+			q.Next += "?" + url.Values{"patient_id": {v.PatientID}, "site_id": {v.SiteID}}.Encode()
+		}
+		q.About = c.aboutVisit()
+		return q
+	})
 }
 
 // showMove shows the form as it was typed; when nothing was, with what holds now.

@@ -90,6 +90,14 @@ func TestDeskMovesAVisit(t *testing.T) {
 	}
 	w = r.post(path+"/move", typed("2026-11-25", "15:30", "20"))
 	wantWords(t, w, "The visit is over, so it cannot be moved.")
+	for _, form := range []string{"/move", "/edit", "/interpreter"} {
+		page := r.get(path + form)
+		wantWords(t, page, "This visit is cancelled, so it cannot be moved or changed. You can plan a new one.", "New visit")
+		if body := page.Body.String(); strings.Contains(body, `<input type="hidden"`) || !strings.Contains(body, `href="/desk/new?patient_id=`+p.patient.ID+`&amp;site_id=`+p.site.ID+`"`) {
+			t.Errorf("%s of a cancelled visit has a form, or leads to none for a new one", form)
+		}
+	}
+	wantWords(t, r.get("/desk/new?patient_id="+p.patient.ID+"&site_id="+p.site.ID), "New visit")
 	if page := r.get(path); strings.Contains(page.Body.String(), "/move") {
 		t.Error("a visit that is over may be moved, says its page")
 	}

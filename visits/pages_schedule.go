@@ -45,7 +45,8 @@ type scheduleView struct {
 	Columns               []string
 	Rows                  []scheduleRow
 	Empty, Full, New      string
-	MaySchedule, Alone    bool // Alone: one column, which phones show too
+	NoDay                 string // says that the day that was asked for cannot be shown; empty: it is
+	MaySchedule, Alone    bool   // Alone: one column, which phones show too
 	Free                  []freeView
 	Nothing               bool // no visits are shown
 	Zone                  zoneView
@@ -128,7 +129,7 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 	d.pages.Render(w, r, http.StatusOK, "desk/schedule", web.Page{Title: v.Title, Wide: true, Active: SchedulePath, Body: v})
 }
 
-// readSchedule reads what is asked for. What makes no sense is left out.
+// readSchedule reads what is asked for. What makes no sense is left out, and said of the day: another one would be taken for it.
 func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	ctx, c, own := r.Context(), d.service.config, v.own
 	var err error
@@ -157,8 +158,12 @@ func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	}
 	today := sites.DayOf(d.service.now(), v.zone)
 	v.day = today
-	if day, err := sites.ParseDay(v.asked.Get("day")); err == nil && day > today-sites.Day(3660) && day < today+sites.Day(3660) {
-		v.day = day
+	if typed := v.asked.Get("day"); typed != "" {
+		if day, err := sites.ParseDay(typed); err == nil && day > today-sites.Day(3660) && day < today+sites.Day(3660) {
+			v.day = day
+		} else {
+			v.NoDay = own.T("desk.schedule.no_day")
+		}
 	}
 	step := sites.Day(1)
 	if v.View == viewWeek {

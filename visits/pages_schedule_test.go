@@ -95,6 +95,15 @@ func TestDeskSchedule(t *testing.T) {
 			t.Errorf("%s: %d visits, want %d", query, got, want)
 		}
 	}
+	const noDay = "There is no such day, or it is more than ten years away. This is today."
+	for _, day := range []string{"2026-02-30", "3026-01-01", "yesterday"} {
+		wantWords(t, r.get("/desk/schedule?day="+day), noDay, "Tuesday 24 November 2026")
+	}
+	for _, query := range []string{"", "?day=", "?day=2026-02-28"} {
+		if strings.Contains(words(r.get("/desk/schedule"+query)), noDay) {
+			t.Errorf("%q is no day", query)
+		}
+	}
 	wantWords(t, r.get("/desk/schedule?day=2026-11-27&view=week"), "23 November to 29 November 2026", "Sunday 29 November 11:00")
 	if w := r.get("/desk/schedule?day=2026-11-25"); !strings.Contains(w.Body.String(), `href="/desk/visits/`+first.ID+`/move"`) {
 		t.Error("a visit cannot be moved from the schedule")

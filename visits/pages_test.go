@@ -186,7 +186,18 @@ func TestDeskOfOneVisit(t *testing.T) {
 		wantWords(t, w, "Enter the person’s name", "Choose who this person is", "There is a problem")
 	}
 	w = r.post(path+"/people", url.Values{"name": {canaryGuardian}, "role": {"interpreter"}})
-	wantWords(t, r.get(w.Header().Get("Location")), "The person is added.", canaryGuardian+" Interpreter")
+	added := w.Header().Get("Location")
+	wantWords(t, r.get(added), "The person is added.", canaryGuardian+" Interpreter")
+	invited := len(d.show(v.ID).Invitations)
+	w = r.post(path+"/people", url.Values{"name": {strings.ToUpper(canaryGuardian) + " "}, "role": {"interpreter"}}) // the same form once more
+	wantWords(t, w, "Somebody of this name is invited in this role already.")
+	if n := len(d.show(v.ID).Invitations); w.Code != http.StatusUnprocessableEntity || n != invited {
+		t.Errorf("the same person again: %d, %d invitations more", w.Code, n-invited)
+	}
+	r.post(strings.TrimSuffix(added, "/link?added")+"/revoke", url.Values{})
+	if w := r.post(path+"/people", url.Values{"name": {canaryGuardian}, "role": {"interpreter"}}); w.Code != http.StatusSeeOther {
+		t.Errorf("somebody who was withdrawn: %d", w.Code)
+	}
 
 	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", canaryPatient, "Everybody we can write to gets a message.")
 	w = r.post(path+"/cancel", url.Values{})
@@ -231,7 +242,7 @@ func TestDeskRoutesByRole(t *testing.T) {
 		{"GET", "/desk/new", nil, map[auth.Role]int{auth.Scheduler: 200, auth.Admin: 200}},
 		{"POST", "/desk/new", goodForm(), map[auth.Role]int{auth.Scheduler: 303, auth.Admin: 303}},
 		{"GET", path + "/links", nil, map[auth.Role]int{auth.Scheduler: 200, auth.Admin: 200}},
-		{"POST", path + "/people", url.Values{"name": {"One More"}, "role": {"guest"}}, map[auth.Role]int{auth.Scheduler: 303, auth.Admin: 303}},
+		{"POST", path + "/people", url.Values{"name": {"One More"}, "role": {"guest"}}, map[auth.Role]int{auth.Admin: 303, auth.Scheduler: 422}}, // who is invited by then
 		{"GET", person + "/link", nil, map[auth.Role]int{auth.Scheduler: 200, auth.Admin: 200}},
 		{"GET", person + "/new-link", nil, map[auth.Role]int{auth.Scheduler: 200, auth.Admin: 200}},
 		{"POST", person + "/new-link", url.Values{}, map[auth.Role]int{auth.Scheduler: 303, auth.Admin: 303}},
