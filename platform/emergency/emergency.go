@@ -170,7 +170,11 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	return s, nil
 }
 
-// Open gives the actor access to one patient or visit, for Life. What is wrong with the reason is a fault.NotValid.
+// renewal is how long before its end access is had anew by asking again: who is in the middle of something goes on for another hour.
+const renewal = 15 * time.Minute
+
+// Open gives the actor access to one patient or visit, for Life. What is wrong with the reason is a fault.NotValid. Who has such access already, for longer than
+// renewal, gets that one once more: a form that is sent twice has nobody told or asked to review it twice.
 func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subject, reason phi.Text) (Grant, error) {
 	reason = phi.Text(strings.TrimSpace(reason.Reveal()))
 	now := s.now()
@@ -182,6 +186,15 @@ func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subjec
 		if err := s.config.Records.Exists(ctx, about); err != nil {
 			return err
 		}
+		standing, err := s.standing(ctx, tx, g)
+		if err != nil {
+			return err
+		}
+		if len(standing) > 0 {
+			g = standing[0]
+			a.Detail = "has grant " + g.ID
+			return nil
+		}
 		a.Detail = "grant " + g.ID
 		if err := s.insert(ctx, tx, g); err != nil {
 			return err
@@ -192,6 +205,12 @@ func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subjec
 		return s.tell(ctx, tx, g)
 	})
 	return g, err
+}
+
+// standing is the grant of the same account for the same subject that lasts beyond the renewal of one that would begin now; none: there is none.
+func (s *Service) standing(ctx context.Context, tx *store.Tx, g Grant) ([]Grant, error) {
+	return s.grants(ctx, tx, `account_id = ? AND ends_at > ? AND subject_kind = ? AND subject_id = ? ORDER BY ends_at DESC LIMIT 1`,
+		g.Account, store.Millis(g.Opened.Add(renewal)), g.About.Kind, g.About.ID)
 }
 
 func judgeReason(field string, words phi.Text, least int) []fault.Field {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -222,6 +223,58 @@ func TestOnceMore(t *testing.T) {
 	if h.queue.RunDue(t.Context()); !slices.Equal(h.left, []string{invitation}) {
 		t.Errorf("shown out: %v", h.left)
 	}
+}
+
+// TestOpenTwice: who sends the form twice, also at once, has one grant, which administrators are told of and review once; another's, or of another subject, is one of
+// its own.
+func TestOpenTwice(t *testing.T) {
+	h := newHouse(t)
+	var ids [4]string
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			g, err := h.Open(t.Context(), clinician, store.About("patient", h.patient), reason)
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = g.ID
+		})
+	}
+	all.Wait()
+	for _, id := range ids {
+		if id != ids[0] {
+			t.Errorf("grants %v", ids)
+		}
+	}
+	waiting := func(want int) {
+		t.Helper()
+		if n, err := h.Waiting(t.Context()); n != want || err != nil {
+			t.Errorf("%d grants wait, want %d: %v", n, want, err)
+		}
+	}
+	waiting(1)
+	h.queue.RunDue(t.Context())
+	if letters := h.mail.Mailbox("admin@example.org"); len(letters) != 1 {
+		t.Errorf("%d letters", len(letters))
+	}
+	h.clock.Pass(45*time.Minute - time.Millisecond)
+	if g := h.open(t); g.ID != ids[0] || g.Reason != reason {
+		t.Errorf("while it holds: %+v", g)
+	}
+	for _, c := range []struct {
+		actor auth.Actor
+		about store.Subject
+	}{{another, store.About("patient", h.patient)}, {clinician, store.About("visit", h.visit)}} {
+		if g, err := h.Open(t.Context(), c.actor, c.about, reason); err != nil || g.ID == ids[0] {
+			t.Errorf("%+v, %v", g, err)
+		}
+	}
+	waiting(3)
+	h.clock.Pass(time.Millisecond)
+	if g := h.open(t); g.ID == ids[0] {
+		t.Error("no other hour near the end of the first")
+	}
+	waiting(4)
 }
 
 // TestTold: administrators hear of it at once, without a word of whom or why; what is to be reviewed is, once, by somebody else.

@@ -116,28 +116,28 @@ func (s *Importer) read(ctx context.Context, actor auth.Actor, file []byte) (Pre
 	return Preview{Lines: r.lines, Wrong: r.wrong}, nil
 }
 
-// check asks the rules of visits about each line with whose people nothing is wrong.
+// check asks the rules of visits about each line, also where something is wrong with it already: whoever mends a file is told all of a line at once.
 func (r *reader) check(ctx context.Context, actor auth.Actor) error {
-	var all []visits.Request
-	var of []*Line
-	for i := range r.lines {
-		l := &r.lines[i]
-		if l.Request.People != nil && !slices.ContainsFunc(r.wrong, func(w Wrong) bool { return w.Line == l.Number }) {
-			all, of = append(all, l.Request), append(of, l)
-		}
+	all, clean := make([]visits.Request, len(r.lines)), make([]bool, len(r.lines))
+	for i, l := range r.lines {
+		all[i], clean[i] = l.Request, !r.hasAny(l.Number)
 	}
 	checked, err := r.config.Visits.Check(ctx, actor, all)
 	if err != nil {
 		return err
 	}
 	for i, c := range checked {
+		l := &r.lines[i]
 		for _, e := range c.Wrong {
-			r.takeVisit(of[i].Number, e)
+			r.takeVisit(l.Number, e)
 		}
-		of[i].Overlaps = len(c.Overlaps)
-		for _, o := range of[:i] {
-			if o.meets(*of[i]) {
-				of[i].Overlaps++
+		if !clean[i] { // nobody knows whose time it would take
+			continue
+		}
+		l.Overlaps = len(c.Overlaps)
+		for j := range i {
+			if clean[j] && r.lines[j].meets(*l) {
+				l.Overlaps++
 			}
 		}
 	}

@@ -303,6 +303,28 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestImportSaysAllOfALine: what the rules of visits find in a line stands beside what could not be read in it, and nothing that only follows from that.
+func TestImportSaysAllOfALine(t *testing.T) {
+	c := newClinic(t)
+	file := columns +
+		"MRN-2,Canary Newname,2015-01-02,es,,,,Cardiology,Nobody,2026-11-01,09:00,,??\n" +
+		"MRN-1,Canary Newname,2015-01-02,es,,,,Cardiology,Canary Clinicianname,2026-11-01,09:00,,??\n" +
+		"MRN-3,Canary Othername,2015-01-02,es,,,,Astrology,Canary Clinicianname,2026-11-01,9 am,maybe,??\n"
+	rows := strings.Split(c.upload(file).Body.String(), `<li class="desk-row" id="line-`)[1:]
+	for i, want := range [][]string{
+		{"Clinician: No clinician here", "Date: The start is so long ago", "Interpreter language: Enter the tag"},
+		{"Patient number: Another patient has this number", "Date: The start is so long ago", "Interpreter language: Enter the tag"},
+		{"Service: The site has no service", "Time: Enter the time as in", "Confidential: Enter yes or no", "Interpreter language: Enter the tag"},
+	} {
+		row := httptest.NewRecorder()
+		row.Body.WriteString("<" + rows[i])
+		wantWords(t, row, want...)
+		if n := strings.Count(rows[i], "error-message"); n != len(want) {
+			t.Errorf("%d errors of line %d, want %d: %s", n, i+2, len(want), read(row))
+		}
+	}
+}
+
 // BenchmarkImport previews and makes 1,000 visits of 1,000 new patients.
 func BenchmarkImport(b *testing.B) {
 	c := newClinic(b)

@@ -69,6 +69,18 @@ func (r *reader) has(line int, c Column) bool {
 	return slices.ContainsFunc(r.wrong, func(w Wrong) bool { return w.Line == line && w.Column == c })
 }
 
+// hasAny says whether something is wrong with a line already.
+func (r *reader) hasAny(line int) bool {
+	return slices.ContainsFunc(r.wrong, func(w Wrong) bool { return w.Line == line })
+}
+
+// addOther notes what no column stands for, unless it may follow from what is wrong with the line already.
+func (r *reader) addOther(line int) {
+	if !r.hasAny(line) {
+		r.add(line, "", "desk.wrong.other")
+	}
+}
+
 // read reads one row, as far as the hospital's patients need not be known for it.
 func (r *reader) read(one row) {
 	n := one.line
@@ -142,7 +154,7 @@ func (r *reader) serviceOf(one row, site string) sites.Service {
 	switch {
 	case name == "":
 		r.add(one.line, Service, "desk.wrong.service.empty")
-	case len(r.services[site]) > 0:
+	case len(r.services[site]) > 0 && !r.has(one.line, Site): // of a site that there is not, nobody knows the services
 		r.add(one.line, Service, "imports.wrong.service")
 	}
 	return sites.Service{}
@@ -332,11 +344,16 @@ func (r *reader) takePatient(line int, p people.Patient, e fault.Field) {
 	r.add(line, Column(prefix+part), "patients.wrong.contact."+part+"."+e.Key, "max", most)
 }
 
+// causes are the cells from which a rule's finding only follows, where something is wrong with them.
+var causes = map[string][]Column{"starts_at": {Date, Time}, "minutes": {Minutes, Service, Site}, "birth_date": {PatientName, PatientNumber}}
+
 // takeVisit says what is wrong with a visit by the columns it comes from.
 func (r *reader) takeVisit(line int, e fault.Field) {
 	columns := map[string]Column{"starts_at": Date, "minutes": Minutes, "service": Service, "birth_date": BirthDate, "interpreter_language": InterpreterLanguage}
 	c, ok := columns[e.Field]
 	switch {
+	case slices.ContainsFunc(causes[e.Field], func(c Column) bool { return r.has(line, c) }):
+		return
 	case e.Field == "starts_at":
 		r.add(line, c, "desk.wrong.start."+e.Key)
 		return
@@ -356,7 +373,7 @@ func (r *reader) takeVisit(line int, e fault.Field) {
 	var i int
 	var part string
 	if _, err := fmt.Sscanf(e.Field, "people[%d].%s", &i, &part); err != nil || i > 2 {
-		r.add(line, "", "desk.wrong.other")
+		r.addOther(line)
 		return
 	}
 	prefix := []string{"patient_", "clinician_", "guardian_"}[i]
@@ -374,6 +391,6 @@ func (r *reader) takeVisit(line int, e fault.Field) {
 	case part == "language":
 		r.add(line, Language, "desk.wrong.language")
 	default:
-		r.add(line, "", "desk.wrong.other")
+		r.addOther(line)
 	}
 }
