@@ -1,6 +1,7 @@
 package visits_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,7 +52,11 @@ func (p *practice) know() {
 	p.site = must[sites.Site](t)(p.sites.Default(ctx))
 	p.cardiology = must[sites.Service](t)(p.sites.CreateService(ctx, admin, sites.Service{SiteID: p.site.ID, Name: "Cardiology", Minutes: 40, AskBirthDate: true, Active: true}))
 	p.private = must[sites.Service](t)(p.sites.CreateService(ctx, admin, sites.Service{SiteID: p.site.ID, Name: "Adolescents", Minutes: 20, Confidential: true, Active: true}))
-	p.people = must[*people.Service](t)(people.New(ctx, people.Config{DB: p.db, Policy: policy(t), Sites: p.sites, Languages: []string{"en", "es"}, Now: p.now}))
+	p.people = must[*people.Service](t)(people.New(ctx, people.Config{DB: p.db, Policy: policy(t), Sites: p.sites, Languages: []string{"en", "es"}, Now: p.now,
+		Changed: []func(context.Context, *store.Tx, auth.Actor, people.Patient, people.Patient) error{
+			func(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
+				return p.FollowPatient(ctx, tx, actor, old, now)
+			}}}))
 	p.patient = must[people.Patient](t)(p.people.Create(ctx, p.scheduler, people.Patient{Name: canaryPatient, BirthDate: canaryBirthDate, Language: "es", Contacts: []people.Contact{
 		{Kind: people.Self, Email: "home@example.org"},
 		{Kind: people.Self, Phone: "202 555 0100", Confidential: true},

@@ -186,7 +186,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestActsAreKnown: each act stands in one of these lists, and those of the first are done by TestChanges or by the tests of who leads. Who adds an act that changes a visit tells of it there.
+// TestActsAreKnown: each act stands in one of these lists, and those of the first are done by TestChanges, or by the tests of who leads and of patients that are changed. Who adds an act that changes a visit tells of it there.
 func TestActsAreKnown(t *testing.T) {
 	changing := []string{
 		"BookInterpreter",
@@ -200,6 +200,7 @@ func TestActsAreKnown(t *testing.T) {
 		"EmergencyEnd",
 		"EmergencyJoin",
 		"Enter",
+		"FollowPatient",
 		"HandOver",
 		"Invite",
 		"InviteIf",

@@ -36,6 +36,9 @@ type Config struct {
 	Sites     Sites
 	Languages []string         // tags of the languages that somebody may be said to read
 	Now       func() time.Time // nil: time.Now
+
+	// Changed are told of every change of a patient, in the transaction of the act, which fails with them: who holds a copy of the name or the birth date.
+	Changed []func(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now Patient) error
 }
 
 // Service is the patients. Safe for use by many goroutines.
@@ -80,7 +83,7 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, p Patient) (Pati
 }
 
 // Update replaces what is known of a patient; the site stays. Contacts with an ID that the patient has are changed, those without are added, and those that are not
-// there are forgotten. p.Version is that of the patient as it was read: when somebody else changed it meanwhile, nothing is changed.
+// there are forgotten. Config.Changed are told. p.Version is that of the patient as it was read: when somebody else changed it meanwhile, nothing is changed.
 func (s *Service) Update(ctx context.Context, actor auth.Actor, p Patient) (Patient, error) {
 	site, err := s.siteOfPatient(ctx, p.ID)
 	if err != nil {
@@ -104,7 +107,15 @@ func (s *Service) Update(ctx context.Context, actor auth.Actor, p Patient) (Pati
 			return err
 		}
 		a.Detail = contactsDetail(p)
-		return updatePatient(ctx, tx, p)
+		if err := updatePatient(ctx, tx, p); err != nil {
+			return err
+		}
+		for _, f := range s.config.Changed {
+			if err := f(ctx, tx, actor, old, p); err != nil {
+				return fmt.Errorf("tell that a patient was changed: %w", err)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return Patient{}, err

@@ -3,6 +3,7 @@ package after_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -18,6 +19,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/notify"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -280,6 +282,35 @@ func TestSummaryLinkIsLocked(t *testing.T) {
 		t.Error("the locked link was sent again")
 	} else if status, _ := c.browser().opens(renewed); status != http.StatusOK {
 		t.Errorf("the new link: %d", status)
+	}
+}
+
+// TestSummaryLinkFollowsThePatient: who was locked out by a wrong date reads by the same link once it is corrected.
+func TestSummaryLinkFollowsThePatient(t *testing.T) {
+	c := newClinic(t)
+	v := c.took(false, patient)
+	old := people.Patient{ID: store.NewID(), Name: "Canary Patientname", BirthDate: bornOn}
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET patient_id = ?, birth_date = '2012-05-13' WHERE id = ?`, old.ID, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.publish(v, 0, "Sample")
+	code := codeIn(t, c.delivers("patient@example.org", 1))
+	for range 5 {
+		c.browser().opens(code)
+	}
+	if status, _ := c.browser().opens(code); status != http.StatusLocked {
+		t.Errorf("five times the right date, which nobody knows: %d", status)
+	}
+	now := old
+	old.BirthDate = "2012-05-13"
+	err := c.db.Tx(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(c.visits.FollowPatient(t.Context(), tx, auth.Operator(), old, now), c.FollowPatient(t.Context(), tx, auth.Operator(), old, now))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, page := c.browser().opens(code); status != http.StatusOK {
+		t.Errorf("corrected: %d %s", status, page)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -69,6 +70,18 @@ func (s *Service) keepLink(ctx context.Context, tx *store.Tx, visit, invitation 
 		invitation, visit, hashOf(s.code(invitation, l.generation)), l.generation, store.Millis(s.now().AddDate(0, 0, s.config.Days)))
 	if err != nil {
 		return fmt.Errorf("keep a link: %w", err)
+	}
+	return nil
+}
+
+// FollowPatient takes the locks off the links of a patient whose birth date was corrected, in its transaction: for people.Config.Changed. Their visits have it by then.
+func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, _ auth.Actor, old, now people.Patient) error {
+	if old.BirthDate == now.BirthDate {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE after_links SET tries = 0 WHERE tries > 0 AND visit_id IN (SELECT id FROM visits WHERE patient_id = ? AND patient_id <> '')`, now.ID)
+	if err != nil {
+		return fmt.Errorf("take locks off: %w", err)
 	}
 	return nil
 }

@@ -153,7 +153,8 @@ func (s *Server) openPractice(ctx context.Context, h *house) (err error) {
 	if err != nil {
 		return err
 	}
-	s.People, err = people.New(ctx, people.Config{DB: h.db, Policy: h.policy, Sites: s.Sites, Languages: h.book.Tags(), Now: s.config.Now})
+	s.People, err = people.New(ctx, people.Config{DB: h.db, Policy: h.policy, Sites: s.Sites, Languages: h.book.Tags(), Now: s.config.Now,
+		Changed: []func(context.Context, *store.Tx, auth.Actor, people.Patient, people.Patient) error{s.patientChanged}})
 	return err
 }
 
@@ -170,6 +171,11 @@ func (s *Server) startsWords(ctx context.Context, v visits.Visit, own *words.Wor
 		return "", err
 	}
 	return own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(site.Zone)), "zone", own.Zone(site.Zone)), nil
+}
+
+// patientChanged tells visits and what comes after them, which are opened after patients, of a patient that was changed.
+func (s *Server) patientChanged(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
+	return errors.Join(s.Visits.FollowPatient(ctx, tx, actor, old, now), s.after.FollowPatient(ctx, tx, actor, old, now))
 }
 
 // routePractice adds the pages of the administration, sites and patients.

@@ -1,0 +1,84 @@
+package visits
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"housecall/auth"
+	"housecall/platform/people"
+	"housecall/platform/store"
+)
+
+// FollowPatient has the visits of a patient follow a change of the patient's name or birth date, in its transaction: for people.Config.Changed. Those that are
+// over follow the birth date alone, which the links to what comes after them ask for. A name that a visit has otherwise than the patient had it before was meant
+// so, and stays; a birth date is the patient's, whatever a visit has.
+func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
+	if old.Name == now.Name && old.BirthDate == now.BirthDate {
+		return nil
+	}
+	all, err := store.Collect(ctx, tx, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+		`SELECT `+visitColumns+` FROM visits WHERE patient_id = ? AND patient_id <> '' ORDER BY starts_at, id`, now.ID)
+	if err != nil {
+		return fmt.Errorf("read a patient's visits: %w", err)
+	}
+	if err := fillInvitations(ctx, tx, all); err != nil {
+		return err
+	}
+	for _, v := range all {
+		born, err := s.followBirthDate(ctx, tx, v, old, now)
+		if err != nil {
+			return err
+		}
+		named, err := s.followName(ctx, tx, v, old, now)
+		if err != nil {
+			return err
+		}
+		if !born && named == 0 {
+			continue
+		}
+		row := store.Act{At: s.now(), Actor: actor, Action: "visit.correct", Subject: store.About("visit", v.ID), Outcome: store.Allowed,
+			Detail: fmt.Sprintf("patient %s, birth date %t, names %d", now.ID, born, named)}
+		if err := store.Audit(ctx, tx, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followBirthDate gives a visit the patient's birth date. Tries at another count no more. What asks for a date keeps the one it has when the patient's is not
+// known any more: nobody could answer, or everybody would come in.
+func (s *Service) followBirthDate(ctx context.Context, tx *store.Tx, v Visit, old, now people.Patient) (bool, error) {
+	over := s.over(v)
+	if now.BirthDate == old.BirthDate || now.BirthDate == v.BirthDate || now.BirthDate == "" && (v.AskBirthDate || over) {
+		return false, nil
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE visits SET birth_date = ? WHERE id = ?`, now.BirthDate, v.ID); err != nil {
+		return false, fmt.Errorf("correct a birth date: %w", err)
+	}
+	if over {
+		return true, nil
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE invitations SET tries = 0 WHERE visit_id = ? AND tries > 0`, v.ID); err != nil {
+		return false, fmt.Errorf("take locks off: %w", err)
+	}
+	return true, s.changed(ctx, tx, ChangeBooking, v, "")
+}
+
+// followName gives the patient's own invitations to a visit that is not over the patient's name where they had the one before, and counts them.
+func (s *Service) followName(ctx context.Context, tx *store.Tx, v Visit, old, now people.Patient) (named int, err error) {
+	if now.Name == old.Name || s.over(v) {
+		return 0, nil
+	}
+	for _, i := range v.Invitations {
+		if i.Role != auth.Patient || i.Revoked() || i.Name != old.Name {
+			continue
+		}
+		i.Name = now.Name
+		if err := s.mended(ctx, tx, i, v, ChangeBooking); err != nil {
+			return 0, err
+		}
+		named++
+	}
+	return named, nil
+}
