@@ -55,6 +55,8 @@ func New(routes *web.Routes, version string, keyed *Idempotency) *API {
 	config.Info.Description = "Visits and the links people come by, and what belongs to them. Errors are problem+json (RFC 9457) with a `code` for programs."
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = describedAt, "", "", nil
 	config.RejectUnknownQueryParameters = true // a list would be longer than was meant
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	config.Formats = map[string]huma.Format{"application/json": format, "json": format}
 	config.Transformers = []huma.Transformer{describeRefusal}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer", Description: "An API key: hc_…"}}
 	a := &API{mux: &guarded{Routes: routes, access: web.Public("programs read how to call the API")}, keyed: keyed}
@@ -97,6 +99,16 @@ func (a *API) conditioned(ctx huma.Context, next func(huma.Context)) {
 	}
 	next(ctx)
 }
+
+// unmarshal reads a body, and refuses one that says a thing twice.
+func unmarshal(body []byte, to any) error {
+	if web.SaysTwice(body) {
+		return errTwice
+	}
+	return huma.DefaultJSONFormat.Unmarshal(body, to)
+}
+
+var errTwice = errors.New("expected each name once in an object")
 
 var errNotOnce = errors.New("expected each parameter once, with a value")
 

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"housecall/platform/fault"
 	"housecall/platform/store"
@@ -19,6 +21,12 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, most int64, to any) error 
 		return err
 	}
 	return &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."}
+}
+
+// SaysTwice says whether an object in a JSON text has one name twice, for readers that take the last of the two: what was looked at on the way may be the first.
+func SaysTwice(body []byte) bool {
+	_, err := jsontext.NewDecoder(bytes.NewBuffer(body)).ReadValue()
+	return errors.Is(err, jsontext.ErrDuplicateName)
 }
 
 // ReadForm reads the body of a form; false: it could not, and an answer was given.

@@ -272,9 +272,6 @@ var errDeclined = errors.New("must not have declined: who takes part is invited,
 
 // invite adds a participant to a request. Errors say what is wrong with them.
 func (s *Server) invite(r *visits.Request, p fhir.AppointmentParticipant) error {
-	if len(p.ModifierExtension) > 0 {
-		return errors.New("must have no modifierExtension, for it is not known here")
-	}
 	if p.Actor == nil {
 		return errors.New("must have an actor")
 	}

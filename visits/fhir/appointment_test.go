@@ -150,15 +150,15 @@ func TestAppointmentRefused(t *testing.T) {
 	body := h.appointment(h.patient(), tomorrow(), "C-1")
 	starts := tomorrow().Format(time.RFC3339)
 	for what, change := range map[string][2]string{
-		"Appointment.status":          {`"booked"`, `"proposed"`},
-		"Appointment.start":           {`"start":"` + starts, `"start":"soon`},
-		"Appointment.end":             {`"end":"` + tomorrow().Add(30*time.Minute).Format(time.RFC3339), `"end":"` + starts},
-		"Appointment.serviceType":     {`{"text":"Cardiology"}`, ``},
-		"Appointment.identifier":      {"https://hospital.example/appointments", ""},
-		"Appointment.participant[0]":  {"Patient/", "Group/"},
-		"Appointment.participant":     {"Practitioner/" + h.clinician, "Practitioner/" + store.NewID()},
-		"Appointment.participant[1]":  {`"actor":{"reference":"Practitioner/`, `"modifierExtension":[{"url":"urn:x"}],"actor":{"reference":"Practitioner/`},
-		"Appointment.minutesDuration": {`"resourceType"`, `"minutesDuration":5,"resourceType"`},
+		"Appointment.status":                           {`"booked"`, `"proposed"`},
+		"Appointment.start":                            {`"start":"` + starts, `"start":"soon`},
+		"Appointment.end":                              {`"end":"` + tomorrow().Add(30*time.Minute).Format(time.RFC3339), `"end":"` + starts},
+		"Appointment.serviceType":                      {`{"text":"Cardiology"}`, ``},
+		"Appointment.identifier":                       {"https://hospital.example/appointments", ""},
+		"Appointment.participant[0]":                   {"Patient/", "Group/"},
+		"Appointment.participant":                      {"Practitioner/" + h.clinician, "Practitioner/" + store.NewID()},
+		"Appointment.participant[1].modifierExtension": {`"actor":{"reference":"Practitioner/`, `"modifierExtension":[{"url":"urn:x"}],"actor":{"reference":"Practitioner/`},
+		"Appointment.minutesDuration":                  {`"resourceType"`, `"minutesDuration":5,"resourceType"`},
 	} {
 		changed := strings.Replace(body, change[0], change[1], 1)
 		if changed == body {

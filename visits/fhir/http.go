@@ -3,7 +3,9 @@ package fhir
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -112,21 +114,45 @@ func read[T any](r *http.Request, kind string) (resource T, err error) {
 	if err != nil {
 		return resource, err
 	}
-	var frame struct {
-		ResourceType      string            `json:"resourceType"`
-		ImplicitRules     string            `json:"implicitRules"`
-		ModifierExtension []json.RawMessage `json:"modifierExtension"`
+	var whole map[string]any
+	if web.SaysTwice(body) {
+		return resource, malformed("An object says one thing twice.")
 	}
-	if json.Unmarshal(body, &frame) != nil || frame.ResourceType != kind {
+	if json.Unmarshal(body, &whole) != nil || whole["resourceType"] != kind {
 		return resource, malformed("Send one resource of type " + kind + " in JSON.")
 	}
-	if len(frame.ModifierExtension) > 0 || frame.ImplicitRules != "" {
-		return resource, refused("", "modifierExtension and implicitRules change what a resource means, in ways that are not known here")
+	if element := modifier(whole, kind); element != "" {
+		return resource, refused(element, "changes what a resource means, in ways that are not known here")
 	}
 	if err := json.Unmarshal(body, &resource); err != nil {
 		return resource, malformed("This is no " + kind + " of FHIR R4: an element has a value of the wrong kind, or a code that does not exist.")
 	}
 	return resource, nil
+}
+
+// modifier is where something stands that changes what all around it means, in words of FHIR; empty: nothing does. Elements of the resources themselves that do so too are
+// looked at where these are read: http://hl7.org/fhir/R4/conformance-rules.html#isModifier.
+func modifier(value any, at string) string {
+	switch value := value.(type) {
+	case []any:
+		for n, one := range value {
+			if found := modifier(one, fmt.Sprintf("%s[%d]", at, n)); found != "" {
+				return found
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			at := at + "." + name
+			all, many := value[name].([]any)
+			if (name == "modifierExtension" || name == "implicitRules") && value[name] != nil && value[name] != "" && (!many || len(all) > 0) {
+				return at
+			}
+			if found := modifier(value[name], at); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
 }
 
 // malformed says that a request cannot be read.

@@ -69,7 +69,10 @@ func guardian(c people.Contact) fhir.PatientContact {
 
 // fill puts what a Patient of FHIR says into p. What that cannot say stays: the site, the languages of contacts, and the confidential contact.
 func fill(p people.Patient, in fhir.Patient) (people.Patient, error) {
-	var err error
+	err := checkModifiers(in)
+	if err != nil {
+		return p, err
+	}
 	if p.Name, err = nameOf(in.Name, "Patient.name"); err != nil {
 		return p, err
 	}
@@ -94,6 +97,21 @@ func fill(p people.Patient, in fhir.Patient) (people.Patient, error) {
 	return p, nil
 }
 
+// checkModifiers refuses what would make of a patient something else than is kept here: somebody whom families are invited for.
+func checkModifiers(in fhir.Patient) error {
+	switch {
+	case in.Active != nil && !*in.Active:
+		return refused("Patient.active", "must not be false: records that are not in use are not kept here. Cancel the patient's appointments instead")
+	case in.DeceasedBoolean != nil && *in.DeceasedBoolean:
+		return refused("Patient.deceasedBoolean", "must not be true: that is not kept here. Cancel the patient's appointments instead")
+	case in.DeceasedDateTime != nil:
+		return refused("Patient.deceasedDateTime", "must not be there: that is not kept here. Cancel the patient's appointments instead")
+	case len(in.Link) > 0:
+		return refused("Patient.link", "must not be there: which records are of one patient is not kept here")
+	}
+	return nil
+}
+
 // nameOf is the name to be called by: whole where it is given so, else what it is made of.
 func nameOf(names []fhir.HumanName, element string) (phi.Text, error) {
 	names = slices.DeleteFunc(slices.Clone(names), func(n fhir.HumanName) bool {
@@ -109,8 +127,9 @@ func nameOf(names []fhir.HumanName, element string) (phi.Text, error) {
 	return phi.Text(strings.Join(slices.Concat(n.Prefix, n.Given, []string{text(n.Family)}, n.Suffix), " ")), nil
 }
 
-// numberOf is the hospital's number: the one medical record number among identifiers, or the only identifier there is.
+// numberOf is the hospital's number: the one medical record number among identifiers that are in use, or the only one of these.
 func numberOf(all []fhir.Identifier) (phi.Text, error) {
+	all = slices.DeleteFunc(slices.Clone(all), func(i fhir.Identifier) bool { return i.Use != nil && *i.Use == fhir.IdentifierUseOld })
 	isRecord := func(i fhir.Identifier) bool {
 		return i.Type != nil && slices.ContainsFunc(i.Type.Coding, func(c fhir.Coding) bool { return isCode(c, identifierType, recordNumber) })
 	}

@@ -34,3 +34,59 @@ func TestVisitsFollowAPatient(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestModifiersAreRefused: what changes what a patient or an appointment means is never left out in silence, when it is made or changed; what says that all is as always is.
+func TestModifiersAreRefused(t *testing.T) {
+	h := open(t)
+	made := h.patient()
+	booked := h.want(h.do("POST", "Appointment", h.appointment(made, tomorrow(), "modifiers-"+made.text("id"))), http.StatusCreated)
+	refuse := func(element string, a answer) {
+		t.Helper()
+		if a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != element || a.text("issue", 0, "code") != "invalid" {
+			t.Errorf("%s: %d %s", element, a.status, a.body)
+		}
+	}
+	with := func(body []byte, more string) string { return strings.Replace(string(body), `{`, `{`+more+`,`, 1) }
+	for element, more := range map[string]string{
+		"Patient.active":                         `"active": false`,
+		"Patient.deceasedBoolean":                `"deceasedBoolean": true`,
+		"Patient.deceasedDateTime":               `"deceasedDateTime": "2026-11"`,
+		"Patient.link":                           `"link": [{"other": {"reference": "Patient/1"}, "type": "seealso"}]`,
+		"Patient.implicitRules":                  `"implicitRules": "urn:odd"`,
+		"Patient.modifierExtension":              `"modifierExtension": [{"url": "urn:odd", "valueBoolean": true}]`,
+		"Patient.contained[0].modifierExtension": `"contained": [{"resourceType": "Basic", "modifierExtension": [{"url": "urn:odd"}]}]`,
+	} {
+		fresh, _ := h.child()
+		refuse(element, h.do("POST", "Patient", with([]byte(fresh), more)))
+		refuse(element, h.do("PUT", "Patient/"+made.text("id"), with(made.body, more)))
+	}
+	if now := h.do("GET", "Patient/"+made.text("id"), ""); string(now.body) != string(made.body) {
+		t.Errorf("became %s", now.body)
+	}
+	fresh, _ := h.child()
+	h.want(h.do("POST", "Patient", with([]byte(fresh), `"active": true, "deceasedBoolean": false, "link": [], "modifierExtension": []`)), http.StatusCreated)
+	h.want(h.do("PUT", "Patient/"+made.text("id"), with(made.body, `"active": true, "deceasedBoolean": false`)), http.StatusOK)
+
+	participant := strings.Replace(string(booked.body), `"actor":`, `"modifierExtension": [{"url": "urn:odd"}], "actor":`, 1)
+	refuse("Appointment.participant[0].modifierExtension", h.do("PUT", "Appointment/"+booked.text("id"), participant))
+	refuse("Appointment.implicitRules", h.do("PUT", "Appointment/"+booked.text("id"), with(booked.body, `"implicitRules": "urn:odd"`)))
+}
+
+// TestOldNumber: an identifier that is in use no more is not the patient's number.
+func TestOldNumber(t *testing.T) {
+	h := open(t)
+	body, number := h.child()
+	old := strings.Replace(body, `"identifier": [`, `"identifier": [{"use": "old", "value": "X-`+number+`"}, `, 1)
+	if a := h.want(h.do("POST", "Patient", old), http.StatusCreated); a.count("identifier") != 1 || a.text("identifier", 0, "value") != number {
+		t.Errorf("%s", a.body)
+	}
+}
+
+// TestNothingIsSaidTwice: which of the two was meant nobody knows.
+func TestNothingIsSaidTwice(t *testing.T) {
+	h := open(t)
+	body, _ := h.child()
+	if a := h.do("POST", "Patient", strings.Replace(body, `"birthDate"`, `"birthDate": "2012-05-13", "birthDate"`, 1)); a.status != http.StatusBadRequest || a.text("issue", 0, "code") != "structure" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
