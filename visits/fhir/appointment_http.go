@@ -162,9 +162,12 @@ func statesOf[S comparable, P interface {
 // searchVisits finds visits, and tells each as entry does.
 func (s *Server) searchVisits(r *http.Request, q query, states []visits.State, id string, entry func(visits.Visit) (string, json.RawMessage)) (reply, error) {
 	find := visits.Query{ID: id, States: states, Limit: q.count, Cursor: q.cursor}
-	var err error
 	nowhere := false
-	if find.From, find.To, err = s.span(q.values["date"]); err != nil {
+	first, err := s.Visits.SiteOf(r.Context(), visits.Visit{}) // whose days the desk searches by too
+	if err != nil {
+		return reply{}, err
+	}
+	if find.From, find.To, err = span(q.values["date"], first.Zone); err != nil {
 		return reply{}, err
 	}
 	if q.values.Has("identifier") {

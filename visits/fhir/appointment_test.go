@@ -1,6 +1,7 @@
 package fhir_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -297,5 +298,41 @@ func TestSearchesForAppointments(t *testing.T) {
 	}
 	if strings.Join(seen, " ") != strings.Join(ids, " ") {
 		t.Errorf("page by page: %s, want %s", seen, ids)
+	}
+}
+
+// TestDaysOfTheHospital: days without a zone are those of the hospital's first site, as where the desk searches, wherever the server is.
+func TestDaysOfTheHospital(t *testing.T) {
+	h := open(t)
+	child := h.patient()
+	h.want(h.do("POST", "Appointment", h.appointment(child, tomorrow(), "days-"+child.text("id"))), http.StatusCreated)
+	site, err := h.Sites.Default(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	move := func(zone *time.Location) {
+		t.Helper()
+		site.Zone = zone
+		if site, err = h.Sites.UpdateSite(t.Context(), auth.Operator(), site); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := site.Zone
+	t.Cleanup(func() {
+		site.Zone = was
+		_, _ = h.Sites.UpdateSite(context.WithoutCancel(t.Context()), auth.Operator(), site)
+	})
+	pagoPago, err := time.LoadLocation("Pacific/Pago_Pago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	move(pagoPago)
+	day, before := tomorrow().Format(time.DateOnly), tomorrow().In(pagoPago).Format(time.DateOnly)
+	for query, want := range map[string]int{"date=" + day: 0, "date=" + before: 1, "date=lt" + day: 1, "date=" + day + "T09:00:00Z": 1, "date=" + day + "T09:00:00": 0} {
+		for _, kind := range []string{"Appointment", "Encounter"} {
+			if a := h.want(h.do("GET", kind+"?patient="+child.text("id")+"&"+query, ""), http.StatusOK); a.count("entry") != want {
+				t.Errorf("%s?%s: %d of %d", kind, query, a.count("entry"), want)
+			}
+		}
 	}
 }

@@ -22,9 +22,8 @@ type Config struct {
 	Visits     *visits.Service
 	People     *people.Service
 	Colleagues visits.Colleagues
-	PublicURL  string // where people reach the server, as in https://visits.example.org
-	Version    string // of the program
-	Zone       *time.Location
+	PublicURL  string                          // where people reach the server, as in https://visits.example.org
+	Version    string                          // of the program
 	Started    time.Time                       // when the server started
 	Once       func(http.Handler) http.Handler // answers what is sent again as before
 }

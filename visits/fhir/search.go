@@ -26,7 +26,7 @@ type parameter struct {
 var searches = map[string][]parameter{
 	"Appointment": {
 		{"_id", fhir.SearchParamTypeToken, false, ""},
-		{"date", fhir.SearchParamTypeDate, false, "of the start; with eq, ge, gt, le or lt before it, once or twice"},
+		{"date", fhir.SearchParamTypeDate, false, "of the start; with eq, ge, gt, le or lt before it, once or twice. What names no zone is in that of the hospital's first site"},
 		{"patient", fhir.SearchParamTypeReference, false, ""},
 		{"practitioner", fhir.SearchParamTypeReference, false, "who leads"},
 		{"status", fhir.SearchParamTypeToken, false, "several with commas between"},
@@ -209,9 +209,9 @@ func tokenOf(name, s string) (t token, err error) {
 	return t, nil
 }
 
-// span is the time that a search for dates means: from the first instant (included) to the last (excluded). Days without a zone are those where the
-// hospital is. Zero: no bound.
-func (s *Server) span(dates []string) (from, to time.Time, err error) {
+// span is the time that a search for dates means: from the first instant (included) to the last (excluded). Days without a zone are those of the one given.
+// Zero: no bound.
+func span(dates []string, zone *time.Location) (from, to time.Time, err error) {
 	if len(dates) > 2 {
 		return from, to, malformed("Give at most two dates.")
 	}
@@ -220,7 +220,7 @@ func (s *Server) span(dates []string) (from, to time.Time, err error) {
 		if len(d) > 2 && d[0] >= 'a' && d[0] <= 'z' {
 			prefix, value = d[:2], d[2:]
 		}
-		first, end, ok := s.instants(value)
+		first, end, ok := instants(value, zone)
 		if !ok {
 			return from, to, malformed("date must be a day or a time as in 2026-11-24 or 2026-11-24T09:00:00Z.")
 		}
@@ -249,7 +249,7 @@ func (s *Server) span(dates []string) (from, to time.Time, err error) {
 }
 
 // instants are the first instant of a date of FHIR, and the first one after it.
-func (s *Server) instants(value string) (first, end time.Time, ok bool) {
+func instants(value string, zone *time.Location) (first, end time.Time, ok bool) {
 	for _, f := range []struct {
 		layout string
 		end    func(time.Time) time.Time
@@ -263,7 +263,7 @@ func (s *Server) instants(value string) (first, end time.Time, ok bool) {
 		{time.RFC3339, func(t time.Time) time.Time { return t.Add(time.Second) }},
 	} {
 		// A plus in an address is a blank where nobody has escaped it.
-		if t, err := time.ParseInLocation(f.layout, strings.ReplaceAll(value, " ", "+"), s.Zone); err == nil {
+		if t, err := time.ParseInLocation(f.layout, strings.ReplaceAll(value, " ", "+"), zone); err == nil {
 			return t, f.end(t), true
 		}
 	}
