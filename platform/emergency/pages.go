@@ -23,7 +23,7 @@ const (
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: ReviewPath, Words: "emergency.review.title", Action: Review, Group: web.GroupInsight, About: "emergency.review.about"}, {Path: Path, Words: "emergency.title", Action: Open}}
+	return []web.Link{{Path: ReviewPath, Words: "emergency.review.title", Action: Review, Group: web.GroupInsight, About: "emergency.review.about"}, {Path: Path, Words: "emergency.title", Action: Open, Absent: "emergency.absent"}}
 }
 
 // Routes adds the pages.

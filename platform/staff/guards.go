@@ -42,9 +42,6 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 			return
 		}
 		actor := s.Account.Actor()
-		if !a.allowed(w, r, actor, action) {
-			return
-		}
 		reader := a.reader(s)
 		if a.Banner != nil {
 			if reader.Banner.Text, reader.Banner.Path, err = a.Banner(r.Context(), actor, a.Pages.Words(r)); err != nil {
@@ -52,8 +49,10 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 				return
 			}
 		}
-		ctx := web.WithReader(web.WithActor(r.Context(), actor), reader)
-		next.ServeHTTP(w, r.WithContext(ctx))
+		r = r.WithContext(web.WithReader(web.WithActor(r.Context(), actor), reader))
+		if a.allowed(w, r, actor, action) { // who is not is told so on a page that leads them on
+			next.ServeHTTP(w, r)
+		}
 	})
 }
 

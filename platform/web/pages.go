@@ -8,7 +8,9 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +82,7 @@ type Link struct {
 	Action auth.Action // only who may do it is shown the entry; empty: everybody
 	Group  string      // of the administration's page; empty: an entry of the navigation itself
 	About  string      // with a group: a key of the catalogues, what the page is for
+	Absent string      // a key of the catalogues: when this page may help who finds nothing at the address of a visit or a patient; empty: it may not
 }
 
 // Problems are what is wrong with a form, in the order of its fields.
@@ -237,7 +240,37 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, f *Fault) {
 	if f.Key != "" {
 		detail = "problem." + f.Key
 	}
-	p.Render(w, r, f.Status, "web/problem", Page{Title: own.T(title), Body: own.T(detail)})
+	body := problemView{Text: own.T(detail)}
+	if f.Code == fault.CodeNotFound {
+		body.Instead = instead(r)
+	}
+	p.Render(w, r, f.Status, "web/problem", Page{Title: own.T(title), Body: body})
+}
+
+// problemView is what the page of a fault says.
+type problemView struct {
+	Text    string
+	Instead []Link // that may help
+}
+
+// instead are the pages that may help who finds nothing at the address of a visit or a patient. They follow from the address and the reader alone, so that what is
+// not there and what is not theirs are answered alike.
+func instead(r *http.Request) (all []Link) {
+	reader, parts := ReaderOf(r.Context()), strings.Split(r.URL.Path, "/")
+	at := slices.IndexFunc(parts, func(s string) bool { return s == "visits" || s == "patients" })
+	if reader == nil || at < 0 || at+1 == len(parts) {
+		return nil
+	}
+	for _, l := range reader.Links {
+		if l.Absent == "" {
+			continue
+		}
+		if parts[at] == "visits" {
+			l.Path += "?" + url.Values{"visit": {parts[at+1]}}.Encode()
+		}
+		all = append(all, l)
+	}
+	return all
 }
 
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {

@@ -77,6 +77,7 @@ func TestEmergencyAccess(t *testing.T) {
 			t.Errorf("%s of another visit: %d", path, status)
 		}
 	}
+	ledToEmergency(t, s, clinician, admin, other.ID)
 	if status, _ := coordinator.try(t, s, notes); status != http.StatusNotFound {
 		t.Errorf("notes for who has no access: %d", status)
 	}
@@ -133,6 +134,34 @@ func TestEmergencyAccess(t *testing.T) {
 		}
 		for _, i := range v.Invitations {
 			withdrawn = withdrawn || i.StaffID != "" && i.Revoked()
+		}
+	}
+}
+
+// ledToEmergency has who may open emergency access led to it from the address of a visit or a patient that is not theirs, as from one that is not there at all.
+func ledToEmergency(t *testing.T, s *server.Server, clinician, other caller, visit string) {
+	t.Helper()
+	for _, c := range []struct{ path, link string }{
+		{"/desk/visits/%s/record", `href="/emergency?visit=%s"`}, {"/desk/visits/%s", `href="/emergency?visit=%s"`}, {"/desk/patients/%s", `<a href="/emergency">Emergency access</a></p>`},
+	} {
+		page := func(by caller, id string) string {
+			t.Helper()
+			status, body := by.try(t, s, "GET "+strings.Replace(c.path, "%s", id, 1))
+			if status != http.StatusNotFound {
+				t.Errorf("%s: %d", c.path, status)
+			}
+			return body
+		}
+		absent := store.NewID()
+		forbidden, nothing := page(clinician, visit), page(clinician, absent)
+		if !strings.Contains(forbidden, strings.Replace(c.link, "%s", visit, 1)) || !strings.Contains(forbidden, "and it cannot wait?") {
+			t.Errorf("%s leads nowhere: %s", c.path, forbidden)
+		}
+		if forbidden != strings.ReplaceAll(nothing, absent, visit) {
+			t.Errorf("%s tells what is not theirs from what is not there", c.path)
+		}
+		if body := page(other, absent); strings.Contains(body, "and it cannot wait?") {
+			t.Errorf("%s leads those there who may not have it", c.path)
 		}
 	}
 }
