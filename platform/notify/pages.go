@@ -143,7 +143,11 @@ func (d *WebhooksDesk) create(w http.ResponseWriter, r *http.Request) {
 		v := webhooksView{URL: asked.URL, About: asked.About}
 		fields, _ := wrong.Fields["errors"].([]fault.Field)
 		for _, f := range fields {
-			v.Problems = append(v.Problems, web.FieldProblem{Field: f.Field, Text: own.T("webhooks.wrong." + f.Field)})
+			key := "webhooks.wrong." + f.Field
+			if f.Key == "private" {
+				key += ".private"
+			}
+			v.Problems = append(v.Problems, web.FieldProblem{Field: f.Field, Text: own.T(key)})
 		}
 		d.showList(w, r, http.StatusUnprocessableEntity, v, asked.Types)
 		return

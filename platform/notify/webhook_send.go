@@ -39,37 +39,74 @@ var wireServer = netip.MustParsePrefix("168.63.129.16/32")
 // errNotAllowed says that an address belongs to no network that webhooks may be sent to.
 var errNotAllowed = errors.New("its network is not allowed")
 
-// guarded makes a client that connects to addresses of the Internet, and of the networks of allow, alone: judged when it dials, by the address that the name has
-// led to. It follows nothing and uses no proxy, either of which would connect elsewhere.
-func guarded(allow []netip.Prefix) *http.Client {
+// networks says which addresses webhooks may be sent to: those of the Internet, and of the networks that somebody has named.
+type networks struct {
+	named    []netip.Prefix
+	internet *ssrf.Guardian
+}
+
+func newNetworks(named []netip.Prefix) networks {
 	var v4, v6 []netip.Prefix
-	for _, p := range allow {
+	for _, p := range named {
 		if p.Addr().Is4() {
 			v4 = append(v4, p)
 		} else {
 			v6 = append(v6, p)
 		}
 	}
-	internet := ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...), ssrf.WithDeniedV4Prefixes(wireServer))
-	secure := &net.Dialer{Timeout: webhookWithin, Control: func(network, address string, c syscall.RawConn) error {
-		if err := internet.Safe(network, address, c); err != nil {
+	return networks{named, ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...), ssrf.WithDeniedV4Prefixes(wireServer))}
+}
+
+// allow judges an address, given as dialers do: "tcp4" or "tcp6", and an IP address with a port. Without TLS only networks that somebody has named will do. The error is errNotAllowed.
+func (n networks) allow(secure bool, network, address string) error {
+	if secure {
+		if n.internet.Safe(network, address, nil) != nil {
 			return errNotAllowed
 		}
 		return nil
-	}}
-	// Without TLS only to networks that somebody has named.
-	plain := &net.Dialer{Timeout: webhookWithin, Control: func(_, address string, _ syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil || !slices.ContainsFunc(allow, func(p netip.Prefix) bool { return p.Contains(to.Addr()) }) {
-			return errNotAllowed
+	}
+	to, err := netip.ParseAddrPort(address)
+	if err != nil || !slices.ContainsFunc(n.named, func(p netip.Prefix) bool { return p.Contains(to.Addr()) }) {
+		return errNotAllowed
+	}
+	return nil
+}
+
+// allowHost judges what can be judged of a host before it is looked up: an IP address, and names that are this machine wherever they are looked up (RFC 6761, section 6.3). Every
+// other name is judged by the address that it has led to, each time something is sent.
+func (n networks) allowHost(secure bool, host string) error {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	ips := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	if host != "localhost" && !strings.HasSuffix(host, ".localhost") {
+		ip, err := netip.ParseAddr(host)
+		if err != nil {
+			return nil
 		}
-		return nil
-	}}
+		ips = []netip.Addr{ip.Unmap()}
+	}
+	if !slices.ContainsFunc(ips, func(ip netip.Addr) bool {
+		network := "tcp6"
+		if ip.Is4() {
+			network = "tcp4"
+		}
+		return n.allow(secure, network, netip.AddrPortFrom(ip, 443).String()) == nil
+	}) {
+		return errNotAllowed
+	}
+	return nil
+}
+
+// guarded makes a client that connects to the addresses of these networks alone: judged when it dials, by the address that the name has
+// led to. It follows nothing and uses no proxy, either of which would connect elsewhere.
+func guarded(n networks) *http.Client {
+	dialer := func(secure bool) *net.Dialer {
+		return &net.Dialer{Timeout: webhookWithin, Control: func(network, address string, _ syscall.RawConn) error { return n.allow(secure, network, address) }}
+	}
 	return &http.Client{
 		Timeout:       webhookWithin,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DisableKeepAlives: true, DialContext: plain.DialContext, DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return (&tls.Dialer{NetDialer: secure, Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext(ctx, network, address)
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer(false).DialContext, DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return (&tls.Dialer{NetDialer: dialer(true), Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext(ctx, network, address)
 		}},
 	}
 }

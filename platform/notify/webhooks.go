@@ -113,7 +113,8 @@ type WebhooksConfig struct {
 // with an id by which receivers tell that they have one already. Safe for use by many goroutines.
 type Webhooks struct {
 	WebhooksConfig
-	client *http.Client
+	networks networks
+	client   *http.Client
 
 	mu    sync.Mutex
 	ended map[State]int64
@@ -133,7 +134,8 @@ func NewWebhooks(ctx context.Context, c WebhooksConfig) (*Webhooks, error) {
 	if err := c.DB.Migrate(ctx, "notify", Migrations()); err != nil {
 		return nil, fmt.Errorf("migrate notify: %w", err)
 	}
-	w := &Webhooks{WebhooksConfig: c, client: guarded(c.Allow), ended: map[State]int64{}}
+	n := newNetworks(c.Allow)
+	w := &Webhooks{WebhooksConfig: c, networks: n, client: guarded(n), ended: map[State]int64{}}
 	c.Jobs.HandleWith(webhookJob, webhookPolicy, w.deliver)
 	return w, nil
 }
@@ -239,6 +241,8 @@ func (w *Webhooks) judgeEndpoint(p Endpoint) error {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || len(p.URL) > maxURL || (u.Scheme != "https" && (u.Scheme != "http" || len(w.Allow) == 0)) {
 		wrong = append(wrong, fault.Field{Field: "url", Key: "odd", Detail: "must be an address that begins with https://, without user and password"})
+	} else if w.networks.allowHost(u.Scheme == "https", u.Hostname()) != nil {
+		wrong = append(wrong, fault.Field{Field: "url", Key: "private", Detail: "must not be an address of this machine or a private network, unless the server allows that with --webhook-allow"})
 	}
 	if len(p.About) > maxAbout || !store.Keeps(p.About) {
 		wrong = append(wrong, fault.Field{Field: "about", Key: "long", Detail: fmt.Sprintf("must have at most %d bytes", maxAbout)})

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/api"
 	"housecall/platform/fault"
+	"housecall/platform/jobs"
 	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
@@ -53,6 +55,25 @@ func endpointAt(t *testing.T, w *notify.Webhooks, p notify.Endpoint) (id, secret
 		t.Fatal(err)
 	}
 	return made.ID, secret
+}
+
+// endpointMadeBefore makes an endpoint as a server did that allowed more networks, or with a name that has led elsewhere since.
+func endpointMadeBefore(t *testing.T, o *office, p notify.Endpoint) (id string) {
+	t.Helper()
+	idle, err := jobs.New(t.Context(), jobs.Config{DB: o.db, Now: o.clock.Now, Logger: o.logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := notify.NewWebhooks(t.Context(), notify.WebhooksConfig{DB: o.db, Jobs: idle, Policy: policy(t), Vault: o.vault, Now: o.clock.Now, Logger: o.logger,
+		Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, _, err := w.Create(t.Context(), auth.Operator(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.ID
 }
 
 func publish(o *office, w *notify.Webhooks, eventType string) {
@@ -335,25 +356,59 @@ func TestAddressesThatAreNotAllowed(t *testing.T) {
 		"240.0.0.1", "255.255.255.255", "[::ffff:10.0.0.1]", "[::ffff:169.254.169.254]", "2852039166", "0xa9fea9fe",
 	} {
 		t.Run(host, func(t *testing.T) {
-			p, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: "https://" + host + ":" + port + "/"})
-			if errors.Is(err, fault.NotValid) {
-				return
+			address := "https://" + host + ":" + port + "/"
+			made, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address})
+			if literal(host) != errors.Is(err, fault.NotValid) {
+				t.Errorf("made: %v", err)
 			}
-			if err != nil {
-				t.Fatal(err)
+			if err == nil { // only looking it up tells where it leads
+				if err := w.Remove(t.Context(), auth.Operator(), made.ID); err != nil {
+					t.Fatal(err)
+				}
 			}
+			if u, err := url.Parse(address); err != nil || u.Hostname() == "" {
+				return // no server makes it
+			}
+			id := endpointMadeBefore(t, o, notify.Endpoint{URL: address})
 			publish(o, w, "visit.created")
 			o.due()
-			if got := deliveries(t, w, p.ID); got != "visit.created failed its network is not allowed" && got != "visit.created waiting the endpoint was not reached" {
+			if got := deliveries(t, w, id); got != "visit.created failed its network is not allowed" && got != "visit.created waiting the endpoint was not reached" {
 				t.Errorf("deliveries: %s", got)
 			}
-			if err := w.Remove(t.Context(), auth.Operator(), p.ID); err != nil {
+			if err := w.Remove(t.Context(), auth.Operator(), id); err != nil {
 				t.Fatal(err)
 			}
 		})
 	}
 	if n := came.Load(); n != 0 {
 		t.Errorf("%d connections came", n)
+	}
+}
+
+// literal says whether a host can be judged as it is written: an IP address in the one way that is read everywhere, a name of this machine, or nothing that could be a host.
+func literal(host string) bool {
+	host = strings.Trim(strings.TrimSuffix(strings.ToLower(host), "."), "[]")
+	plain, _, _ := strings.Cut(host, "%25")
+	_, err := netip.ParseAddr(plain)
+	return err == nil || host == "localhost" || strings.HasPrefix(host, "%")
+}
+
+// TestAddressesThatMayBeMade: what of the Internet is, what the server names, and names, which are judged when something is sent.
+func TestAddressesThatMayBeMade(t *testing.T) {
+	for address, allow := range map[string][]netip.Prefix{
+		"https://198.51.99.1/": nil, "https://[2606:4700::1111]/": nil, "https://hooks.example.org/": nil, "https://127.0.0.1.example.org/": nil, "https://localhost.example.org/": nil,
+		"https://127.0.0.1/": loopback, "http://127.0.0.1/": loopback, "https://localhost:8443/": loopback, "https://[::ffff:127.0.0.1]/": loopback,
+	} {
+		w := newHooks(t, newOffice(t, ways{}), allow)
+		if _, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address}); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	w := newHooks(t, newOffice(t, ways{}), loopback)
+	for _, address := range []string{"https://10.0.0.1/", "http://192.0.2.1/", "http://8.8.8.8/"} {
+		if _, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address}); fault.CodeOf(err) != fault.CodeNotValid {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
 
@@ -389,7 +444,7 @@ func TestNetworksThatAreAllowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t, ways{})
 			w := newHooks(t, o, c.allow)
-			id, _ := endpointAt(t, w, notify.Endpoint{URL: c.url})
+			id := endpointMadeBefore(t, o, notify.Endpoint{URL: c.url})
 			publish(o, w, "a")
 			o.due()
 			if got := deliveries(t, w, id); got != c.want {
