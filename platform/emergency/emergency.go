@@ -109,7 +109,7 @@ type Visit struct {
 	Service  string
 	StartsAt time.Time
 	Zone     *time.Location // of its site
-	State    string         // names its words, desk.state.STATE
+	State    string         // names its words, emergency.state.STATE
 	Joinable bool
 }
 

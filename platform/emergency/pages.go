@@ -68,11 +68,11 @@ type grantView struct {
 
 // momentIn says a day and a time of day by the clocks of a zone, and which zone that is.
 func momentIn(at time.Time, zone *time.Location, own *words.Words) string {
-	return own.T("desk.at_zone", "at", own.Moment(at.In(zone)), "zone", own.Zone(zone))
+	return own.T("emergency.at_zone", "at", own.Moment(at.In(zone)), "zone", own.Zone(zone))
 }
 
 func (s *Service) viewOf(g Grant, zone *time.Location, own *words.Words, names map[string]phi.Text) grantView {
-	return grantView{Grant: g, Path: Path + "/" + g.ID, When: momentIn(g.Opened, zone, own), Until: own.T("desk.at_zone", "at", own.Clock(g.Ends.In(zone)), "zone", own.Zone(zone)),
+	return grantView{Grant: g, Path: Path + "/" + g.ID, When: momentIn(g.Opened, zone, own), Until: own.T("emergency.at_zone", "at", own.Clock(g.Ends.In(zone)), "zone", own.Zone(zone)),
 		Since: own.Moment(g.Opened.In(zone)), Name: names[g.Account].Reveal(), By: names[g.ReviewedBy].Reveal(), Over: !g.Ends.After(s.now())}
 }
 
@@ -205,7 +205,7 @@ func (s *Service) fill(ctx context.Context, actor auth.Actor, g Grant, v *showVi
 		return err
 	}
 	for _, visit := range all {
-		v.Visits = append(v.Visits, visitView{visit, momentIn(visit.StartsAt, visit.Zone, own), own.T("desk.state." + visit.State), v.Path + "/visits/" + visit.ID, NotesPath(visit.ID)})
+		v.Visits = append(v.Visits, visitView{visit, momentIn(visit.StartsAt, visit.Zone, own), own.T("emergency.state." + visit.State), v.Path + "/visits/" + visit.ID, NotesPath(visit.ID)})
 	}
 	return nil
 }
