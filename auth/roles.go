@@ -64,6 +64,7 @@ const (
 	VisitSchedule   Action = "visit.schedule"    // create visits and invitations, send links again
 	VisitRead       Action = "visit.read"        // list and show visits
 	VisitRevoke     Action = "visit.revoke"      // cancel visits, withdraw invitations
+	ConsentGive     Action = "consent.give"      // read and answer what the site asks to consent to
 	ConsentWrite    Action = "consent.write"     // publish what families are asked to consent to
 )
 
@@ -101,6 +102,7 @@ func Rules() []Rule {
 		{VisitSchedule, "create visits and invitations, send links again", desk},
 		{VisitRead, "list and show visits", []Role{Scheduler, Coordinator, Admin, Program}},
 		{VisitRevoke, "cancel visits and withdraw invitations", desk},
+		{ConsentGive, "read what the hospital asks families to consent to, and consent", []Role{Patient, Guardian}},
 		{ConsentWrite, "publish what families are asked to consent to, and read what they were", []Role{Admin, Program}},
 	}
 }

@@ -186,11 +186,11 @@ const (
 // consentWhom says for whom somebody of a role can consent; nobody: they are not asked. A young child's own link is opened by a parent, so the
 // patient's has both; who is invited as a parent or guardian consents for the patient.
 func consentWhom(role auth.Role) []string {
-	switch role {
-	case auth.Patient:
+	switch {
+	case !auth.May(role, auth.ConsentGive):
+		return nil
+	case role == auth.Patient:
 		return []string{ForSelf, ForPatient}
-	case auth.Guardian:
-		return []string{ForPatient}
 	}
-	return nil
+	return []string{ForPatient}
 }

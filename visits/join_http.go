@@ -32,9 +32,9 @@ func (s *Service) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET "+sitePath, web.Public("the hospital's name and number, which every page shows"), s.serveSite)
 	routes.HandleFunc("GET /v/{visit}/session", web.Holder(), s.serveSession)
 	routes.HandleFunc("GET /v/{visit}/calendar.ics", web.Holder(), s.serveCalendar)
-	routes.HandleFunc("GET /v/{visit}/consent", web.Holder(), s.serveConsent)
-	routes.HandleFunc("POST /v/{visit}/consent", web.Holder(), s.serveConsentGiven)
-	routes.HandleFunc("POST /v/{visit}/invitations", web.Holder(), s.serveInvite)
+	routes.HandleFunc("GET /v/{visit}/consent", web.Invited(auth.ConsentGive), s.serveConsent)
+	routes.HandleFunc("POST /v/{visit}/consent", web.Invited(auth.ConsentGive), s.serveConsentGiven)
+	routes.HandleFunc("POST /v/{visit}/invitations", web.Invited(auth.VisitInvite), s.serveInvite)
 	routes.HandleFunc("GET /v/{visit}/late", web.Holder(), s.serveLate)
 	routes.HandleFunc("POST /v/{visit}/device-check", web.Holder(), s.serveDeviceCheck)
 }

@@ -50,7 +50,7 @@ func (v Visit) Leads(actor auth.Actor) bool {
 	return takesPart || v.ClinicianID == actor.ID
 }
 
-// lead does f with a visit that the actor leads, or that the desk may change.
+// lead does f with a visit that the actor leads, or that the desk may change. To anybody else there is no such visit.
 func (s *Service) lead(ctx context.Context, actor auth.Actor, action, visit string, desk auth.Action, f func(*store.Tx, *store.Act, Visit) error) error {
 	return s.act(ctx, actor, action, "", store.About("visit", visit), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitWhole(ctx, tx, visit)
@@ -58,7 +58,7 @@ func (s *Service) lead(ctx context.Context, actor auth.Actor, action, visit stri
 			return err
 		}
 		if !v.Leads(actor) && (desk == "" || !actor.May(desk)) {
-			return fault.NotAllowed
+			return fault.NotFound
 		}
 		return f(tx, a, v)
 	})

@@ -65,7 +65,7 @@ func TestNoShow(t *testing.T) {
 	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
 	c.at(noon.Add(10 * time.Minute))
 	for _, other := range []auth.Actor{c.ben, {Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}, {Kind: auth.KindInvitation, ID: c.doctor.ID, Role: auth.Clinician}} {
-		if err := c.NoShow(t.Context(), other, v.ID); !errors.Is(err, fault.NotAllowed) {
+		if err := c.NoShow(t.Context(), other, v.ID); !errors.Is(err, fault.NotFound) {
 			t.Errorf("a %s who does not lead: %v", other.Role, err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestHandOver(t *testing.T) {
 		t.Helper()
 		return c.HandOver(t.Context(), actor, id, h)
 	}
-	if err := give(c.ben, v.ID, visits.HandOver{To: c.ben.ID}); !errors.Is(err, fault.NotAllowed) {
+	if err := give(c.ben, v.ID, visits.HandOver{To: c.ben.ID}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("a colleague takes a visit: %v", err)
 	}
 	for _, to := range []string{"", store.NewID(), c.scheduler.ID} {
@@ -179,10 +179,10 @@ func TestHandOver(t *testing.T) {
 	if ben, err := c.colleagues.Colleague(t.Context(), c.ben.ID); err != nil || ben.Email == "" || reach(v.ID, c.ben) != ben.Email {
 		t.Errorf("who got it is written to at %q, %v", reach(v.ID, c.ben).Reveal(), err)
 	}
-	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); !errors.Is(err, fault.NotAllowed) {
+	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("who gave it away takes it back: %v", err)
 	}
-	if _, err := c.Enter(t.Context(), c.ada, v.ID, ""); !errors.Is(err, fault.NotAllowed) {
+	if _, err := c.Enter(t.Context(), c.ada, v.ID, ""); !errors.Is(err, fault.NotFound) {
 		t.Errorf("who gave it away comes in: %v", err)
 	}
 
@@ -237,7 +237,7 @@ func TestEnter(t *testing.T) {
 	wantCode(t, err, fault.CodeTooEarly, fault.NotAllowed)
 	c.at(v.OpensAt)
 	for _, other := range []auth.Actor{c.ben, c.scheduler} {
-		if _, err := c.Enter(t.Context(), other, v.ID, ""); !errors.Is(err, fault.NotAllowed) {
+		if _, err := c.Enter(t.Context(), other, v.ID, ""); !errors.Is(err, fault.NotFound) {
 			t.Errorf("a %s who does not lead comes in: %v", other.Role, err)
 		}
 	}
@@ -268,7 +268,7 @@ func TestEnter(t *testing.T) {
 	if by, err := c.Speak(t.Context(), c.ada, v.ID); err != nil || by != other.Session {
 		t.Errorf("speaks by %s, not %s: %v", by, other.Session, err)
 	}
-	if _, err := c.Speak(t.Context(), c.ben, v.ID); !errors.Is(err, fault.NotAllowed) {
+	if _, err := c.Speak(t.Context(), c.ben, v.ID); !errors.Is(err, fault.NotFound) {
 		t.Errorf("who does not lead speaks: %v", err)
 	}
 

@@ -23,6 +23,7 @@ const (
 type Access struct {
 	Reach  Reach
 	Action auth.Action // of staff and keys; empty: whoever is signed in
+	Right  auth.Action // of holders, which the handler asks for; empty: whoever holds a link
 	Why    string      // it is public
 	Body   int64       // bytes that what is sent may have; 0: as Options say
 }
@@ -38,6 +39,9 @@ func Public(why string) Access { return Access{Reach: reachPublic, Why: why} }
 
 // Holder is a route for whoever holds a link of a visit, or the cookie it gave; the handler finds out which.
 func Holder() Access { return Access{Reach: reachHolder} }
+
+// Invited is a route for holders whose role in the visit may do an action. Who they are is known to the handler alone, so the handler asks; a test tries every role.
+func Invited(action auth.Action) Access { return Access{Reach: reachHolder, Right: action} }
 
 // SignedIn is a page for everybody who works here.
 func SignedIn() Access { return Access{Reach: reachStaff} }

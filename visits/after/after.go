@@ -36,6 +36,8 @@ const (
 	NoteWrite    auth.Action = "note.write"    // write a note of a visit one takes part in, and read those of the others who do
 	SummaryWrite auth.Action = "summary.write" // write to the family of such a visit
 	RecordRead   auth.Action = "record.read"   // see when a visit was and who was there
+	SummaryRead  auth.Action = "summary.read"  // read the summary of one's visit, as the family
+	SurveyAnswer auth.Action = "survey.answer" // say how one's visit went
 )
 
 // Rules are this package's rows of the table of who may do what.
@@ -43,6 +45,8 @@ var Rules = []auth.Rule{
 	{Action: NoteWrite, Meaning: "write notes of one's own visits, and read the other clinicians'", Roles: []auth.Role{auth.Clinician}},
 	{Action: SummaryWrite, Meaning: "write summaries of one's own visits to the families", Roles: []auth.Role{auth.Clinician}},
 	{Action: RecordRead, Meaning: "see when a visit was and who was there (clinicians of their own visits)", Roles: []auth.Role{auth.Clinician, auth.Coordinator, auth.Admin, auth.Program}},
+	{Action: SummaryRead, Meaning: "read the summary of one's visit, with its files (of a confidential visit the patient alone)", Roles: []auth.Role{auth.Patient, auth.Guardian}},
+	{Action: SurveyAnswer, Meaning: "see the page of what comes after one's visit, and say how it went", Roles: []auth.Role{auth.Patient, auth.Guardian, auth.Guest}},
 }
 
 // Migrations are those of this package's tables.

@@ -37,10 +37,10 @@ func (s *Service) familyRoutes(routes *web.Routes) {
 	limit := web.Limit(s.config.Limiter, "after", openLimit, openWindow)
 	routes.HandleFunc("GET "+OpenPath, opens, func(w http.ResponseWriter, r *http.Request) { s.showOpen(w, r, http.StatusOK, openView{}) })
 	routes.Handle("POST "+OpenPath, opens, limit(http.HandlerFunc(s.open)))
-	routes.HandleFunc("GET "+familyPath, web.Holder(), s.serveFamily(s.byLink))
-	routes.HandleFunc("POST "+familyPath+surveyPart, web.Holder(), s.serveSurvey(s.byLink))
-	routes.HandleFunc("GET /v/{visit}/after", web.Holder(), s.serveFamily(s.byVisit))
-	routes.HandleFunc("POST /v/{visit}/after"+surveyPart, web.Holder(), s.serveSurvey(s.byVisit))
+	routes.HandleFunc("GET "+familyPath, web.Invited(SurveyAnswer), s.serveFamily(s.byLink))
+	routes.HandleFunc("POST "+familyPath+surveyPart, web.Invited(SurveyAnswer), s.serveSurvey(s.byLink))
+	routes.HandleFunc("GET /v/{visit}/after", web.Invited(SurveyAnswer), s.serveFamily(s.byVisit))
+	routes.HandleFunc("POST /v/{visit}/after"+surveyPart, web.Invited(SurveyAnswer), s.serveSurvey(s.byVisit))
 }
 
 // byLink is who opened a link to what comes after.
@@ -199,10 +199,10 @@ func (s *Service) showFamily(w http.ResponseWriter, r *http.Request, who reader,
 	var summary Summary
 	var said Survey
 	err := s.family(r.Context(), "summary.read", who, func(tx *store.Tx, _ *store.Act, of visits.Visit, i visits.Invitation) (err error) {
-		if v, you = of, i; !visits.OfFamily(i.Role) {
+		if v, you = of, i; !s.config.Policy.May(i.Role, SurveyAnswer) {
 			return fault.NotFound
 		}
-		if mayRead(v, i) {
+		if s.mayRead(v, i) {
 			if summary, err = s.newest(r.Context(), tx, v); err != nil {
 				return err
 			}
@@ -221,7 +221,7 @@ func (s *Service) showFamily(w http.ResponseWriter, r *http.Request, who reader,
 	}
 	own := s.config.Pages.Words(r)
 	starts := v.StartsAt.In(site.Zone)
-	view := familyView{Site: site.Name, Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)), Phone: site.Phone, MayRead: mayRead(v, you)}
+	view := familyView{Site: site.Name, Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)), Phone: site.Phone, MayRead: s.mayRead(v, you)}
 	if i := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.Role == auth.Patient && !i.Revoked() }); i >= 0 {
 		view.Patient = v.Invitations[i].Name.Reveal()
 	}

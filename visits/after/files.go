@@ -172,7 +172,7 @@ func (s *Service) anyVersion(ctx context.Context, q store.Queryer, visit, id str
 // familyFile is a file of the newest summary, for who may read that.
 func (s *Service) familyFile(ctx context.Context, read reader, id string) (u uploads.Upload, err error) {
 	err = s.family(ctx, "summary.file", read, func(tx *store.Tx, a *store.Act, v visits.Visit, i visits.Invitation) error {
-		if !visits.OfFamily(i.Role) || !mayRead(v, i) {
+		if !s.mayRead(v, i) {
 			return fault.NotFound
 		}
 		newest, err := s.newest(ctx, tx, v)

@@ -34,8 +34,8 @@ func (s *Service) fileRoutes(routes *web.Routes) {
 	routes.HandleFunc("GET "+emergency.NotesPath("{visit}")+filesPart+"/{upload}", web.Staff(emergency.Open), s.serveFile(func(r *http.Request, id string) (uploads.Upload, error) {
 		return s.emergencyFile(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), id)
 	}))
-	routes.HandleFunc("GET "+familyPath+filesPart+"/{upload}", web.Holder(), s.serveFile(s.ofFamily(s.byLink)))
-	routes.HandleFunc("GET /v/{visit}/after"+filesPart+"/{upload}", web.Holder(), s.serveFile(s.ofFamily(s.byVisit)))
+	routes.HandleFunc("GET "+familyPath+filesPart+"/{upload}", web.Invited(SummaryRead), s.serveFile(s.ofFamily(s.byLink)))
+	routes.HandleFunc("GET /v/{visit}/after"+filesPart+"/{upload}", web.Invited(SummaryRead), s.serveFile(s.ofFamily(s.byVisit)))
 }
 
 // ofFamily finds files for a person of a family, who came by some way.

@@ -39,8 +39,8 @@ func (s *Service) Routes(routes *web.Routes) {
 	s.familyRoutes(routes)
 	s.pageRoutes(routes)
 	s.fileRoutes(routes)
-	routes.HandleFunc("GET /v/{visit}/note", web.Holder(), s.serveNote(s.invited))
-	routes.HandleFunc("PUT /v/{visit}/note", web.Holder(), s.serveWrite(s.invited))
+	routes.HandleFunc("GET /v/{visit}/note", web.Invited(NoteWrite), s.serveNote(s.invited))
+	routes.HandleFunc("PUT /v/{visit}/note", web.Invited(NoteWrite), s.serveWrite(s.invited))
 	routes.HandleFunc("GET "+notePath("{visit}"), web.Staff(NoteWrite), s.serveNote(signed))
 	routes.HandleFunc("PUT "+notePath("{visit}"), web.Staff(NoteWrite), s.serveWrite(signed))
 }

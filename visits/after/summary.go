@@ -38,8 +38,8 @@ type Summary struct {
 }
 
 // mayRead says whether a person of a visit reads its summary: the patient and the guardians, and of a confidential visit the patient alone.
-func mayRead(v visits.Visit, i visits.Invitation) bool {
-	return !i.Revoked() && (i.Role == auth.Patient || i.Role == auth.Guardian && !v.Confidential)
+func (s *Service) mayRead(v visits.Visit, i visits.Invitation) bool {
+	return !i.Revoked() && s.config.Policy.May(i.Role, SummaryRead) && (i.Role == auth.Patient || !v.Confidential)
 }
 
 // Publish gives the family a summary, or another version of it, and tells those who can be reached; told counts them. base is the version it was made from: who has not
@@ -71,7 +71,7 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 			return err
 		}
 		for _, i := range v.Invitations {
-			if !mayRead(v, i) {
+			if !s.mayRead(v, i) {
 				continue
 			}
 			if err := s.keepLink(ctx, tx, v.ID, i.ID); err != nil {
@@ -242,7 +242,7 @@ func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content
 	if err != nil {
 		return notify.Content{}, err
 	}
-	if !mayRead(v, you) || strconv.Itoa(newest.Version) != version {
+	if !s.mayRead(v, you) || strconv.Itoa(newest.Version) != version {
 		return notify.Content{}, notify.ErrNotNeeded
 	}
 	site, err := s.siteOf(ctx, v)

@@ -52,7 +52,7 @@ func (y Survey) check() error {
 // asked says whether somebody is asked how their visit went, now: the family, once somebody was let in, and so many days after it.
 func (s *Service) asked(v visits.Visit, i visits.Invitation) bool {
 	took := v.State == visits.InProgress || v.State == visits.Ended
-	return took && visits.OfFamily(i.Role) && s.now().Before(v.EndsAt.AddDate(0, 0, s.config.Days))
+	return took && s.config.Policy.May(i.Role, SurveyAnswer) && s.now().Before(v.EndsAt.AddDate(0, 0, s.config.Days))
 }
 
 // answer keeps what a person of a visit says of it; what they said before is replaced.

@@ -112,7 +112,7 @@ func (q *Queue) led(r *http.Request, action string, goesOn bool) (v visits.Visit
 			return err
 		}
 		if !v.Leads(a.actor) {
-			return fault.NotAllowed
+			return fault.NotFound
 		}
 		return nil
 	})

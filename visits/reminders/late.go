@@ -77,6 +77,9 @@ func (s *Service) LateIf(ctx context.Context, actor auth.Actor, visit string, mi
 		if err != nil {
 			return err
 		}
+		if actor.Role == auth.Clinician && !v.Leads(actor) {
+			return fault.NotFound
+		}
 		if err := judge(v); err != nil {
 			return err
 		}

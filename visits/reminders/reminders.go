@@ -40,7 +40,7 @@ func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 const Late auth.Action = "visit.late"
 
 // Rules are who may do that.
-var Rules = []auth.Rule{{Action: Late, Meaning: "tell the people of a visit that it begins later", Roles: []auth.Role{auth.Clinician, auth.Scheduler, auth.Admin, auth.Program}}}
+var Rules = []auth.Rule{{Action: Late, Meaning: "tell the people of a visit that it begins later (clinicians: of their own)", Roles: []auth.Role{auth.Clinician, auth.Scheduler, auth.Admin, auth.Program}}}
 
 // The kinds of job. The key of the first two is the visit's id.
 const (

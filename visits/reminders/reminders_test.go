@@ -376,13 +376,14 @@ func TestLate(t *testing.T) {
 	h := newHouse(t)
 	v := h.visit(h.patient(false), nil)
 	clinician := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
-	if _, err := h.reminders.Late(t.Context(), clinician, v.ID, 20); fault.CodeOf(err) != fault.CodeConflict {
+	scheduler := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	if _, err := h.reminders.Late(t.Context(), scheduler, v.ID, 20); fault.CodeOf(err) != fault.CodeConflict {
 		t.Errorf("three weeks before: %v", err)
 	}
 	h.until(starts.Add(-5 * time.Minute))
 	before := len(h.mailbox(childMail))
 	for _, minutes := range []int{20, 45} {
-		if n, err := h.reminders.Late(t.Context(), clinician, v.ID, minutes); err != nil || n != 3 {
+		if n, err := h.reminders.Late(t.Context(), scheduler, v.ID, minutes); err != nil || n != 3 {
 			t.Errorf("%d messages, %v", n, err)
 		}
 		h.due()
@@ -396,20 +397,23 @@ func TestLate(t *testing.T) {
 	}
 	h.wantSubjects(doctorMail, "Video visit")
 	for _, minutes := range []int{4, 181} {
-		if _, err := h.reminders.Late(t.Context(), clinician, v.ID, minutes); !errors.Is(err, fault.NotValid) {
+		if _, err := h.reminders.Late(t.Context(), scheduler, v.ID, minutes); !errors.Is(err, fault.NotValid) {
 			t.Errorf("%d minutes: %v", minutes, err)
 		}
 	}
 	if _, err := h.reminders.Late(t.Context(), auth.Actor{Kind: auth.KindKey, ID: store.NewID(), Role: auth.Coordinator}, v.ID, 20); !errors.Is(err, fault.NotAllowed) {
 		t.Errorf("a coordinator: %v", err)
 	}
-	if _, err := h.reminders.Late(t.Context(), clinician, store.NewID(), 20); !errors.Is(err, fault.NotFound) {
+	if _, err := h.reminders.Late(t.Context(), clinician, v.ID, 20); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a clinician of other visits: %v", err)
+	}
+	if _, err := h.reminders.Late(t.Context(), scheduler, store.NewID(), 20); !errors.Is(err, fault.NotFound) {
 		t.Errorf("nothing is late: %v", err)
 	}
 	if err := h.reminders.Again(t.Context(), clinician, v.ID, store.NewID()); !errors.Is(err, fault.NotAllowed) {
 		t.Errorf("a clinician sends again: %v", err)
 	}
-	for action, want := range map[string]int{string(reminders.Late): 2, "message.again": 1} {
+	for action, want := range map[string]int{string(reminders.Late): 3, "message.again": 1} {
 		var refused int
 		if err := h.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM audit WHERE action = ? AND outcome = 'refused'`, action).Scan(&refused); err != nil || refused != want {
 			t.Errorf("%s: %d refusals in the audit, %v", action, refused, err)

@@ -51,23 +51,32 @@ type probe struct {
 
 func newProbe(t *testing.T, s *server.Server, o *outside) *probe {
 	t.Helper()
+	var signed []caller
+	for _, role := range []auth.Role{auth.Admin, auth.Scheduler, auth.Clinician, auth.Coordinator} {
+		signed = append(signed, signedIn(t, s, role))
+	}
+	return probeOf(t, s, o, signed)
+}
+
+// probeOf is a probe of people who are signed in, one of each role.
+func probeOf(t *testing.T, s *server.Server, o *outside, signed []caller) *probe {
+	t.Helper()
 	p := &probe{t: t, s: s, o: o, mux: http.NewServeMux(), reached: map[string]int{}, accounts: map[auth.Role]string{}, held: map[string]bool{}, filled: map[string]bool{}}
 	for _, r := range s.Routes() {
 		p.mux.Handle(r.Pattern, http.NotFoundHandler())
 	}
-	for _, role := range []auth.Role{auth.Admin, auth.Scheduler, auth.Clinician, auth.Coordinator} {
-		signed := signedIn(t, s, role)
-		w := p.browser(string(role))
+	for _, c := range signed {
+		w := p.browser(c.name)
 		home, err := url.Parse(s.URL())
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.client.Jar.SetCookies(home, []*http.Cookie{signed.cookie})
-		p.staff, p.secrets = append(p.staff, w), append(p.secrets, signed.cookie.Value)
-		if _, err := s.Accounts.DB.ExecContext(t.Context(), `UPDATE staff_accounts SET name = ? WHERE role = ?`, "Example "+string(role), string(role)); err != nil {
+		w.client.Jar.SetCookies(home, []*http.Cookie{c.cookie})
+		p.staff, p.secrets = append(p.staff, w), append(p.secrets, c.cookie.Value)
+		if _, err := s.Accounts.DB.ExecContext(t.Context(), `UPDATE staff_accounts SET name = ? WHERE role = ?`, "Example "+c.name, c.name); err != nil {
 			t.Fatal(err)
 		}
-		p.accounts[role] = p.column(`SELECT id FROM staff_accounts WHERE role = ?`, string(role))[0]
+		p.accounts[c.role] = p.column(`SELECT id FROM staff_accounts WHERE role = ?`, c.name)[0]
 	}
 	return p
 }

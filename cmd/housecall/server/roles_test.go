@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -51,10 +52,10 @@ func TestRolesPage(t *testing.T) {
 		page.WriteString("\n")
 	}
 	page.WriteString("\n## Routes\n\n`public` is for everybody, `holder` for who has a link of a visit or the cookie it gave, `staff` for who is signed in,\n")
-	page.WriteString("`key` for programs with an API key. Who may not do the action is answered as if there were nothing.\n\n| route | for | action, or why |\n|---|---|---|\n")
+	page.WriteString("`key` for programs with an API key. Who may not do the action is answered as if there were nothing; of their own visit, which they know, holders may be told that they may not.\n\n| route | for | action, or why |\n|---|---|---|\n")
 	for _, route := range open(t, server.Config{}).Routes() {
 		what := route.Access.Why
-		if a := route.Access.Action; a != "" {
+		if a := cmp.Or(route.Access.Action, route.Access.Right); a != "" {
 			what = "`" + string(a) + "`"
 		}
 		fmt.Fprintf(&page, "| `%s` | %s | %s |\n", route.Pattern, route.Access.Reach, what)
