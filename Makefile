@@ -48,8 +48,8 @@ test-go: deps
 packages: ## the tests of all packages but those that need the machine for themselves
 	GOGC=400 $(GO) test $(RACE) -timeout 30m -p 4 $$($(GO) list ./... | grep -vFxf <($(GO) list $(BROWSERS)))
 
-tour: deps ## every state of the visit page in English and Arabic: axe, 320 pixels; with SHOTS=DIR a picture of each
-	HOUSECALL_TOUR=en,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 25m -run 'TestStates|TestDeskStates|TestStaffStates' ./e2e
+tour: deps ## every state of every page in English, Spanish and Arabic: axe, 320 pixels; with SHOTS=DIR a picture of each
+	HOUSECALL_TOUR=en,es,ar HOUSECALL_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -timeout 60m -run '^Test([A-Z][a-z]*States|States|Queue|FilesOfASummary)$$' ./e2e
 
 deadlock: ## rooms, signaling and sfu with a detector in the place of every mutex
 	scripts/deadlock-test
@@ -73,7 +73,7 @@ bench: ## the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem ./sfu ./loadtest ./platform/store
 	HOUSECALL_BENCH=1 $(GO) test -p 1 -run '^$$' -bench 'Schedule|Search|Queue|Year' -timeout 30m ./platform/people ./visits ./visits/queue ./visits/figures
 
-faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured (three minutes)
+faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured; 1,000 notes under kill -9, on both engines (three minutes)
 	$(GO) test -count=1 -timeout 60m ./e2e/faults -v -args -full
 	$(GO) test -count=1 -run TestNotesSurviveKills ./cmd/housecall/server -v -args -full
 

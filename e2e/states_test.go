@@ -142,7 +142,7 @@ var visitStates = []state{
 }
 
 // languages that the visit page is looked at in: those that HOUSECALL_TOUR names, with commas between, or the one that runs from right to left,
-// where a page goes wrong that is right in English. `make tour` names both; together they take four minutes.
+// where a page goes wrong that is right in English. `make tour` names three.
 var languages = strings.Split(cmp.Or(os.Getenv("HOUSECALL_TOUR"), "ar"), ",")
 
 // stories are what leads through the states of the visit page, each in a house of its own. They are told beside each other, the longest first.
