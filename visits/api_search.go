@@ -26,6 +26,7 @@ func (s *Service) registerSearch(a *api.API) {
 			ToCome []visitJSON `json:"to_come" doc:"Those that began less than twelve hours ago too, the next first"`
 			Past   []visitJSON `json:"past" doc:"The latest first"`
 			More   bool        `json:"more" doc:"Fifty are shown at most; there are more, or more patients than a search looks at: say more of the one you look for"`
+			Until  time.Time   `json:"until,omitzero" doc:"Visits whose patient is not kept are looked through by the name in them from the time asked for on, or from now on: of these no later one than this was looked at. Not there: all were"`
 		}
 	}
 	search := call("search-visits", http.MethodPost, apiPath+"/search", auth.VisitRead, http.StatusOK, "Find visits by what is known of them: a query, a time, a clinician, or several of these")
@@ -36,7 +37,7 @@ func (s *Service) registerSearch(a *api.API) {
 			return nil, err
 		}
 		var out output
-		out.Body.More = found.More
+		out.Body.More, out.Body.Until = found.More, found.Until
 		out.Body.ToCome, out.Body.Past = make([]visitJSON, len(found.ToCome)), make([]visitJSON, len(found.Past))
 		for i, v := range found.ToCome {
 			out.Body.ToCome[i] = visitOf(v, nil)

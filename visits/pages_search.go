@@ -25,6 +25,7 @@ type searchView struct {
 	Asked                   bool // there is an answer
 	Count, Max              int
 	More                    bool
+	Until                   string // the last day that was looked through; "": all were
 	ToCome, Past            []dayView
 	Zone                    zoneView
 }
@@ -99,6 +100,9 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Asked, v.More, v.Count = true, found.More, len(found.ToCome)+len(found.Past)
+	if !found.Until.IsZero() {
+		v.Until = own.Date(found.Until.In(zone))
+	}
 	v.ToCome, v.Past = d.service.newDays(found.ToCome, opened, away, zone, own), d.service.newDays(found.Past, opened, away, zone, own)
 	d.showSearch(w, r, http.StatusOK, v)
 }

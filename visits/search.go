@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -29,15 +30,21 @@ type Search struct {
 // MaxSearched is how many visits a search shows.
 const MaxSearched = 50
 
+// mostNamed is how many visits a search looks through by the names in them, since no index has these.
+const mostNamed = 1000
+
 // Searched is what a search has found.
 type Searched struct {
 	ToCome []Visit // those of today too, the next first
 	Past   []Visit // the latest first
 	More   bool    // there are more, or more patients
+
+	// Until is when the last began of the visits that were looked through by a name in them, where there are later ones that were not; zero: all were.
+	Until time.Time
 }
 
 // Search finds visits, of which those to come count first. It needs people.Read for a text that is no visit's id. A visit whose patient the hospital does not know
-// is found by its name together with its day alone. The audit has a row for the search, one for each visit it shows, and one for each patient it found.
+// is found by the name in it when it is to come, or together with its day. The audit has a row for the search, one for each visit it shows, and one for each patient it found.
 func (s *Service) Search(ctx context.Context, actor auth.Actor, q Search) (found Searched, err error) {
 	if !actor.May(auth.VisitRead) {
 		return found, s.act(ctx, actor, "visit.search", auth.VisitRead, store.About("visit", ""), nil)
@@ -76,7 +83,7 @@ func (s *Service) search(ctx context.Context, actor auth.Actor, query Query, tex
 	if text == "" {
 		all, err = s.around(ctx, query)
 	} else {
-		all, found.More, err = s.ofPatients(ctx, actor, query, text)
+		found, all, err = s.ofPatients(ctx, actor, query, text)
 	}
 	if err != nil {
 		return Searched{}, fmt.Errorf("search visits: %w", err)
@@ -91,36 +98,61 @@ func (s *Service) search(ctx context.Context, actor auth.Actor, query Query, tex
 	return found, errors.Join(fillInvitations(ctx, s.config.DB, found.ToCome), fillInvitations(ctx, s.config.DB, found.Past))
 }
 
-// ofPatients reads the visits of a query whose patients a text finds: those whom the hospital knows, and on one day others by their names.
-func (s *Service) ofPatients(ctx context.Context, actor auth.Actor, query Query, text string) (all []Visit, more bool, err error) {
+// ofPatients reads the visits of a query whose patients a text finds: those whom the hospital knows, and others by the names in the visits.
+func (s *Service) ofPatients(ctx context.Context, actor auth.Actor, query Query, text string) (found Searched, all []Visit, err error) {
 	if s.config.Patients != nil {
 		patients, err := s.config.Patients.Search(ctx, actor, text)
 		if err != nil {
-			return nil, false, err
+			return found, nil, err
 		}
-		more = patients.More
+		found.More = patients.More
 		if all, err = s.visitsOf(ctx, patients.Patients); err != nil {
-			return nil, false, err
+			return found, nil, err
 		}
 	}
 	all = slices.DeleteFunc(all, func(v Visit) bool {
 		return v.StartsAt.Before(query.From) || !query.To.IsZero() && !v.StartsAt.Before(query.To) || query.ClinicianID != "" && v.ClinicianID != query.ClinicianID
 	})
-	if query.From.IsZero() || query.To.IsZero() {
-		return all, more, nil
+	others, until, err := s.unkept(ctx, query, text)
+	if err != nil {
+		return found, nil, err
+	}
+	found.Until = until
+	return found, append(all, others...), nil
+}
+
+// unkept finds visits whose patient the hospital does not know by the name in them: those of the query's time, or else those to come. It looks through the first
+// mostNamed; until is when the last of these begins, where there may be more. It reads of them what it looks at alone.
+func (s *Service) unkept(ctx context.Context, query Query, text string) (all []Visit, until time.Time, err error) {
+	if query.From.IsZero() {
+		query.From = s.now().Add(-justNow)
 	}
 	where, args := query.where()
-	others, err := s.rowsWhere(ctx, s.config.DB, where+` AND patient_id = ''`, args, position{}, mostShown)
-	if err == nil {
-		err = fillInvitations(ctx, s.config.DB, others)
+	type named struct {
+		id     string
+		starts int64
+		name   phi.Text
 	}
-	for _, v := range others {
-		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.Role == auth.Patient && people.Named(i.Name, text) }) {
-			v.Invitations = nil
-			all = append(all, v)
+	rows, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (n named, err error) { return n, r.Scan(&n.id, &n.starts, &n.name) },
+		`SELECT v.id, v.starts_at, i.name FROM (SELECT id, starts_at FROM visits WHERE patient_id = '' AND `+where+` ORDER BY starts_at, id LIMIT ?) v
+		JOIN invitations i ON i.visit_id = v.id WHERE i.role = ? ORDER BY v.starts_at, v.id`, append(args, mostNamed, string(auth.Patient))...)
+	if err != nil {
+		return nil, until, fmt.Errorf("read names in visits: %w", err)
+	}
+	looked, last, ids := 0, "", []string(nil)
+	for _, n := range rows {
+		if n.id != last {
+			looked, last = looked+1, n.id
+		}
+		if len(ids) <= MaxSearched && people.Named(n.name, text) {
+			ids = append(ids, n.id)
 		}
 	}
-	return all, more, err
+	if looked == mostNamed {
+		until = store.Time(rows[len(rows)-1].starts)
+	}
+	found, err := s.VisitsOf(ctx, s.config.DB, ids)
+	return slices.Collect(maps.Values(found)), until, err
 }
 
 // visitsOf are all visits of patients. Sorting them is left to the caller: a database that is to do it looks through all visits there are.

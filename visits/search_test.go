@@ -46,7 +46,7 @@ func TestSearch(t *testing.T) {
 		query visits.Search
 		want  []visits.Visit
 	}{
-		"parts of a name":            {visits.Search{Text: "fake jose"}, []visits.Visit{second, later}},
+		"parts of a name":            {visits.Search{Text: "fake jose"}, []visits.Visit{second, unknown, later}},
 		"the number":                 {visits.Search{Text: "777"}, []visits.Visit{second, later}},
 		"the date of birth":          {visits.Search{Text: "2/1/2015"}, []visits.Visit{second, later}},
 		"a name and a day":           {on(visits.Search{Text: "jose"}), []visits.Visit{second, unknown}},
@@ -58,7 +58,8 @@ func TestSearch(t *testing.T) {
 		"a day and a clinician":      {on(visits.Search{ClinicianID: p.doctor.ID}), []visits.Visit{first, unknown}},
 		"a day":                      {today, []visits.Visit{first, second, unknown}},
 		"a name and who leads":       {visits.Search{Text: "fakename", ClinicianID: p.doctor.ID}, nil},
-		"a patient without a record": {visits.Search{Text: "fakeunknown"}, nil},
+		"a patient without a record": {visits.Search{Text: "fakeunknown"}, []visits.Visit{unknown}},
+		"one, and who leads another": {visits.Search{Text: "fakeunknown", ClinicianID: p.nurse.ID}, nil},
 	} {
 		found, err := p.Search(t.Context(), p.scheduler, c.query)
 		if err != nil || found.More || len(found.Past) != 0 || !slices.EqualFunc(found.ToCome, c.want, func(a, b visits.Visit) bool { return a.ID == b.ID && len(a.Invitations) == len(b.Invitations) }) {
@@ -115,6 +116,57 @@ func TestSearchIsBounded(t *testing.T) {
 	if err != nil || len(found.ToCome) != visits.MaxSearched-1 || len(found.Past) != 1 || !found.More {
 		t.Errorf("%v, %d and %d, %t", err, len(found.ToCome), len(found.Past), found.More)
 	}
+}
+
+// TestSearchSaysHowFar: of visits whose patient is not kept so many are looked through, and who searches is told up to when.
+func TestSearchSaysHowFar(t *testing.T) {
+	p := newPractice(t)
+	plan := func(name string, starts time.Time) visits.Visit {
+		q := visits.Request{Service: "Nutrition", Minutes: 30, StartsAt: starts, People: []visits.Person{{Name: text(name), Role: auth.Patient}, {Name: "Sample", Role: auth.Clinician}}}
+		v, _, err := p.Create(t.Context(), p.scheduler, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first := plan("Fakefirst", p.now())
+	after := first.StartsAt.AddDate(0, 0, 1)
+	late := plan("Fakelate", after.AddDate(0, 1, 0))
+	search := func(q visits.Search) visits.Searched {
+		t.Helper()
+		found, err := p.Search(t.Context(), p.scheduler, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if found := search(visits.Search{Text: "fake"}); len(found.ToCome) != 2 || !found.Until.IsZero() {
+		t.Errorf("of two: %+v", found)
+	}
+	const columns = `service, ends_at, state, state_at, birth_date, ask_birth_date, created_at, patient_id, site_id, service_id, clinician_id, confidential, interpreter,
+		interpreter_language, series_id, sequence, created_by_kind, created_by_id`
+	for _, statement := range []string{
+		`INSERT INTO visits (id, starts_at, ` + columns + `) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+			SELECT 'more-' || i, starts_at + 86400 * i, ` + columns + ` FROM visits, n WHERE id = '` + first.ID + `'`,
+		`INSERT INTO invitations (id, visit_id, name, role, language, generation, tries, revoked_at, created_at)
+			SELECT 'of-' || id, id, 'Fakemore', 'patient', '', 1, 0, 0, 0 FROM visits WHERE id LIKE 'more-%'`,
+	} {
+		if _, err := p.db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := search(visits.Search{Text: "fakelate"})
+	if end := first.StartsAt.Add(999 * 86400 * time.Millisecond); len(found.ToCome) != 0 || !found.Until.Equal(end) {
+		t.Errorf("of many: %+v, want until %s", found, end)
+	}
+	if found := search(visits.Search{Text: "fakelate", From: late.StartsAt, To: late.StartsAt.Add(time.Hour)}); len(found.ToCome) != 1 || !found.Until.IsZero() {
+		t.Errorf("on its day: %+v", found)
+	}
+	if found := search(visits.Search{Text: "fakemore"}); len(found.ToCome) != visits.MaxSearched || !found.More {
+		t.Errorf("too many: %d, %t", len(found.ToCome), found.More)
+	}
+	d := newDeskOf(t, p.hospital)
+	wantWords(t, d.signIn(auth.Scheduler).post("/desk/search", url.Values{"query": {"fakelate"}}), "Of visits without a patient in the list, only those up to 25 November 2026 were")
 }
 
 // TestDeskSearch: the page of it.

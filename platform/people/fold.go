@@ -24,6 +24,9 @@ var zeros = []rune{'٠', '۰', '०', '০', '๐'}
 
 // fold makes of a text what is the same for all ways of writing it: without capital letters, accents and vowel signs, with our digits.
 func fold(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return strings.ToLower(s) // as below, faster
+	}
 	var b strings.Builder
 	for _, r := range norm.NFKD.String(cases.Fold().String(norm.NFKD.String(s))) {
 		if unicode.Is(unicode.Mn, r) {
