@@ -102,9 +102,9 @@ func (s *Service) look(ctx context.Context, u Upload, door Door) (f found, err e
 	return f, nil
 }
 
-// damagedOr tells a file that no further try would read from a store that is away.
+// damagedOr tells a file that no further try would read from a store that is away. A blob that is not there is no proof: the folder may not be mounted, so that is tried again, for a day.
 func damagedOr(f found, err error) (found, error) {
-	if errors.Is(err, blobs.ErrDamaged) || errors.Is(err, fault.NotFound) {
+	if errors.Is(err, blobs.ErrDamaged) {
 		f.why = Damaged
 		return f, nil
 	}

@@ -172,23 +172,53 @@ func TestNobodyTook(t *testing.T) {
 	}
 }
 
-// TestDamaged: a blob that was changed is refused, as is one that is gone.
+// TestDamaged: a blob that was changed is refused. One that is not there is not: it is looked for again, and so it is for who wants to read it.
 func TestDamaged(t *testing.T) {
 	h := newHall(t, "none")
-	for i, harm := range []func(path string) error{os.Remove, func(path string) error { return os.Truncate(path, 300) }} {
-		c := h.client(mine)
-		content := noise(1000, 7)
-		c.rest(c.begin("sample.bin", 1000), content)
-		h.eachBlob(func(path string) {
-			if err := harm(path); err != nil {
-				t.Error(err)
-			}
-		})
-		h.due()
-		if u := h.one(); u.State != uploads.Refused || u.Why != uploads.Damaged {
-			t.Errorf("%d: %+v", i, u)
+	c, content := h.client(mine), noise(1000, 7)
+	c.rest(c.begin("sample.bin", 1000), content)
+	h.eachBlob(func(path string) {
+		if err := os.Truncate(path, 300); err != nil {
+			t.Error(err)
 		}
-		h.tx(func(tx *store.Tx) error { return h.Cancel(t.Context(), tx, mine, h.oneIn(tx).ID) })
+	})
+	h.due()
+	if u := h.one(); u.State != uploads.Refused || u.Why != uploads.Damaged {
+		t.Errorf("%+v", u)
+	}
+	h.tx(func(tx *store.Tx) error { return h.Cancel(t.Context(), tx, mine, h.oneIn(tx).ID) })
+
+	away := h.place.files + ".away"
+	move := func(from, to string) {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.rest(c.begin("sample.bin", 1000), content)
+	for _, there := range []bool{false, true} { // the folder is not there; it is an empty one, as that of a disk that is not mounted
+		move(h.place.files, away)
+		if there {
+			if err := os.Mkdir(h.place.files, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.due()
+		if u := h.one(); u.State != uploads.Scanning {
+			t.Errorf("while the folder is away: %+v", u)
+		}
+		if err := os.RemoveAll(h.place.files); err != nil {
+			t.Fatal(err)
+		}
+		move(away, h.place.files)
+	}
+	h.due()
+	u := h.one()
+	if u.State != uploads.Clean || !bytes.Equal(h.read(u.ID), content) {
+		t.Errorf("when it is back: %+v", u)
+	}
+	move(h.place.files, away)
+	if response, _ := h.get("GET", u.ID, ""); response.StatusCode != 503 {
+		t.Errorf("read while the folder is away: %s", response.Status)
 	}
 }
 

@@ -27,19 +27,53 @@ func cleaned(name string) phi.Text {
 			return '_'
 		case unicode.IsSpace(r):
 			return ' '
+		case r == zwnj || r == zwj:
+			return r // joined decides
 		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == utf8.RuneError, unicode.Is(unicode.Co, r):
 			return -1 // such as those that turn the direction, by which gpj.exe reads exe.jpg
 		}
 		return r
 	}, name)
-	name = strings.Trim(strings.Join(strings.Fields(name), " "), " .")
+	name = strings.Trim(strings.Join(strings.Fields(joined(name)), " "), " .")
 	if ending := path.Ext(name); len(name) > mostName && len(ending) <= 20 {
 		name = cut(strings.TrimSuffix(name, ending), mostName-len(ending)) + ending
 	}
-	if name = cut(name, mostName); name == "" {
+	if name = joined(cut(name, mostName)); name == "" {
 		name = unnamed
 	}
 	return phi.Text(name)
+}
+
+// What tells a letter whether to join the next one. Persian and the languages of India are not spelt right without, and some pictures are joined of several.
+const (
+	zwnj = '\u200c'
+	zwj  = '\u200d'
+)
+
+// joining are the scripts whose letters join (Unicode Standard Annex 31, section 2.3). Anywhere else a joiner shows nothing, and makes two names that look alike.
+var joining = []*unicode.RangeTable{unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya,
+	unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan}
+
+// pictures are of what emoji consist: symbols, the colours of skin, and what says that a symbol is one.
+var pictures = []*unicode.RangeTable{unicode.So, unicode.Sk, unicode.Variation_Selector}
+
+// joined is a name without joiners that join nothing.
+func joined(name string) string {
+	all := []rune(name)
+	kept := all[:0]
+	for i, r := range all {
+		if r == zwnj || r == zwj {
+			if len(kept) == 0 || i+1 == len(all) {
+				continue
+			}
+			before, after := kept[len(kept)-1], all[i+1]
+			if !(unicode.In(before, joining...) && unicode.In(after, joining...) || r == zwj && unicode.In(before, pictures...) && unicode.In(after, pictures...)) {
+				continue
+			}
+		}
+		kept = append(kept, r)
+	}
+	return string(kept)
 }
 
 // cut shortens a text to so many bytes, between letters.

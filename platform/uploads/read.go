@@ -150,8 +150,8 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, u Upload) {
 		defer body.Close()
 		err = body.openPart() // while an error can still be told
 	}
-	if errors.Is(err, fault.NotFound) {
-		err = fmt.Errorf("%w: a part of upload %s is gone", blobs.ErrDamaged, u.ID)
+	if errors.Is(err, fault.NotFound) { // the row says that it is there; its folder may not be mounted
+		err = fault.Away(fmt.Errorf("a part of upload %s is not there: %s", u.ID, err.Error()))
 	}
 	if err != nil {
 		web.Problem(w, r, err)
