@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"housecall/platform/fault"
 )
@@ -46,6 +47,20 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 		return fmt.Errorf("%s: %w", a.Action, err)
 	}
 	return refusal
+}
+
+// Did says whether the audit has an act, allowed and with the same detail, since a time.
+func Did(ctx context.Context, q Queryer, a Act, since time.Time) (bool, error) {
+	var one int
+	err := q.QueryRowContext(ctx, `SELECT 1 FROM audit WHERE subject_kind = ? AND subject_id = ? AND at >= ? AND actor_kind = ? AND actor_id = ? AND action = ? AND detail = ? AND outcome = ? LIMIT 1`,
+		a.Subject.Kind, a.Subject.ID, Millis(since), a.Actor.Kind, a.Actor.ID, a.Action, a.Detail, string(Allowed)).Scan(&one)
+	if errors.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether the audit has %s: %w", a.Action, err)
+	}
+	return true, nil
 }
 
 // Once keeps what was asked for twice from being done twice.

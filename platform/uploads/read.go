@@ -181,6 +181,13 @@ func oneRange(r *http.Request) *http.Request {
 	return r
 }
 
+// GoesOn says whether a request wants nothing of a file's content, or not its beginning: browsers look how large it is first, and fetch it in pieces.
+func GoesOn(r *http.Request) bool {
+	from, is := strings.CutPrefix(oneRange(r).Header.Get("Range"), "bytes=")
+	from, _, _ = strings.Cut(from, "-")
+	return r.Method == http.MethodHead || is && strings.Trim(from, " 0") != ""
+}
+
 // disposition has the browser save the file under its name (RFC 6266).
 func disposition(u Upload) string {
 	if d := mime.FormatMediaType("attachment", map[string]string{"filename": u.Name.Reveal()}); d != "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/emergency"
@@ -169,8 +170,19 @@ func (s *Service) anyVersion(ctx context.Context, q store.Queryer, visit, id str
 	return uploads.Upload{}, fault.NotFound
 }
 
+// download is how long what follows the beginning of a file counts as one download: each piece would be a row of the audit.
+const download = time.Hour
+
+// onceAudited has no row written of what goes on with a download that has its row.
+func onceAudited(ctx context.Context, tx *store.Tx, a *store.Act, goesOn bool) (err error) {
+	if goesOn {
+		a.GoesOn, err = store.Did(ctx, tx, *a, a.At.Add(-download))
+	}
+	return err
+}
+
 // familyFile is a file of the newest summary, for who may read that.
-func (s *Service) familyFile(ctx context.Context, read reader, id string) (u uploads.Upload, err error) {
+func (s *Service) familyFile(ctx context.Context, read reader, id string, goesOn bool) (u uploads.Upload, err error) {
 	err = s.family(ctx, "summary.file", read, func(tx *store.Tx, a *store.Act, v visits.Visit, i visits.Invitation) error {
 		if !s.mayRead(v, i) {
 			return fault.NotFound
@@ -181,34 +193,43 @@ func (s *Service) familyFile(ctx context.Context, read reader, id string) (u upl
 		}
 		a.Detail = "file " + id
 		if u, err = fileIn(newest.Files, id); err != nil { // a newer version has come since they opened the page
-			err = &fault.Problem{Code: fault.CodeNotFound, Kind: fault.NotFound, Key: "after_file", Detail: "This file is not there any more."}
+			return &fault.Problem{Code: fault.CodeNotFound, Kind: fault.NotFound, Key: "after_file", Detail: "This file is not there any more."}
 		}
-		return err
+		return onceAudited(ctx, tx, a, goesOn)
 	})
 	return u, err
 }
 
 // clinicalFile is a file of any version of a summary, or one that the reader added and that was found clean, for the visit's clinicians.
-func (s *Service) clinicalFile(ctx context.Context, w Writer, id string) (u uploads.Upload, err error) {
+func (s *Service) clinicalFile(ctx context.Context, w Writer, id string, goesOn bool) (u uploads.Upload, err error) {
 	err = s.clinical(ctx, w, SummaryWrite, "summary.file", func(tx *store.Tx, a *store.Act, v visits.Visit) error {
 		a.Detail = "file " + id + " as clinician"
-		if u, err = s.anyVersion(ctx, tx, v.ID, id); !errors.Is(err, fault.NotFound) {
-			return err
+		if u, err = s.anyVersion(ctx, tx, v.ID, id); errors.Is(err, fault.NotFound) {
+			u, err = s.addedFile(ctx, tx, w, id)
 		}
-		added, err := s.waiting(ctx, tx, w)
 		if err != nil {
 			return err
 		}
-		if u, err = fileIn(added, id); err == nil && u.State != uploads.Clean {
-			err = fault.NotFound
-		}
-		return err
+		return onceAudited(ctx, tx, a, goesOn)
 	})
 	return u, err
 }
 
+// addedFile is a file that a clinician added and that was found clean.
+func (s *Service) addedFile(ctx context.Context, q store.Queryer, w Writer, id string) (uploads.Upload, error) {
+	added, err := s.waiting(ctx, q, w)
+	if err != nil {
+		return uploads.Upload{}, err
+	}
+	u, err := fileIn(added, id)
+	if err == nil && u.State != uploads.Clean {
+		err = fault.NotFound
+	}
+	return u, err
+}
+
 // emergencyFile is a file of any version of a summary, for who has emergency access.
-func (s *Service) emergencyFile(ctx context.Context, actor auth.Actor, visit, id string) (u uploads.Upload, err error) {
+func (s *Service) emergencyFile(ctx context.Context, actor auth.Actor, visit, id string, goesOn bool) (u uploads.Upload, err error) {
 	act := store.Act{At: s.now(), Actor: actor, Action: "summary.file", Subject: store.About("visit", visit)}
 	err = s.config.DB.Do(ctx, act, s.config.Policy.Allows(actor, emergency.Open), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.config.Visits.Read(ctx, tx, visit)
@@ -219,8 +240,10 @@ func (s *Service) emergencyFile(ctx context.Context, actor auth.Actor, visit, id
 			return err
 		}
 		a.Detail = "file " + id + " by emergency access"
-		u, err = s.anyVersion(ctx, tx, v.ID, id)
-		return err
+		if u, err = s.anyVersion(ctx, tx, v.ID, id); err != nil {
+			return err
+		}
+		return onceAudited(ctx, tx, a, goesOn)
 	})
 	return u, err
 }

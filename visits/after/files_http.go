@@ -29,10 +29,10 @@ func (s *Service) fileRoutes(routes *web.Routes) {
 	routes.Handle("HEAD "+files+"/{upload}", sum, takes)
 	routes.HandleFunc("DELETE "+files+"/{upload}", sum, s.serveDelete)
 	routes.HandleFunc("GET "+files+"/{upload}", sum, s.serveFile(func(r *http.Request, id string) (uploads.Upload, error) {
-		return s.clinicalFile(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), id)
+		return s.clinicalFile(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), id, uploads.GoesOn(r))
 	}))
 	routes.HandleFunc("GET "+emergency.NotesPath("{visit}")+filesPart+"/{upload}", web.Staff(emergency.Open), s.serveFile(func(r *http.Request, id string) (uploads.Upload, error) {
-		return s.emergencyFile(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), id)
+		return s.emergencyFile(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), id, uploads.GoesOn(r))
 	}))
 	routes.HandleFunc("GET "+familyPath+filesPart+"/{upload}", web.Invited(SummaryRead), s.serveFile(s.ofFamily(s.byLink)))
 	routes.HandleFunc("GET /v/{visit}/after"+filesPart+"/{upload}", web.Invited(SummaryRead), s.serveFile(s.ofFamily(s.byVisit)))
@@ -40,7 +40,9 @@ func (s *Service) fileRoutes(routes *web.Routes) {
 
 // ofFamily finds files for a person of a family, who came by some way.
 func (s *Service) ofFamily(who func(*http.Request) reader) func(*http.Request, string) (uploads.Upload, error) {
-	return func(r *http.Request, id string) (uploads.Upload, error) { return s.familyFile(r.Context(), who(r), id) }
+	return func(r *http.Request, id string) (uploads.Upload, error) {
+		return s.familyFile(r.Context(), who(r), id, uploads.GoesOn(r))
+	}
 }
 
 // serveFile sends a file to who may have it. Everybody else is told what is told of none.

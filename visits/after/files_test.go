@@ -294,6 +294,48 @@ func TestFilesOfAClosedPage(t *testing.T) {
 	}
 }
 
+// TestDownloadsAreAuditedOnce: whoever comes to a file for the first time has a row, whatever of it they ask for; what goes on with that has none.
+func TestDownloadsAreAuditedOnce(t *testing.T) {
+	c := newClinic(t)
+	v, doctor := c.attended(false, patient, guardian)
+	id := c.browser().sends(v, "Canary report.pdf", report)
+	c.gives(doctor, 0, id)
+	family := c.browser()
+	family.opens(codeIn(t, c.delivers("guardian@example.org", 1)))
+	rows := 0
+	wants := func(b browser, path, method, ranges string, more int) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, c.front.URL+path+"/"+id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ranges != "" {
+			r.Header.Set("Range", ranges)
+		}
+		response, err := b.http.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		rows += more
+		if got := c.audited("summary.file"); response.StatusCode >= 300 || len(got) != rows {
+			t.Errorf("%s %q: %s, %q, want %d", method, ranges, response.Status, got, rows)
+		}
+	}
+	const path = "/after/visit/files"
+	wants(family, path, http.MethodGet, "bytes=1-", 1) // all but a byte, and the first that is heard of this reader
+	wants(family, path, http.MethodHead, "", 0)
+	wants(family, path, http.MethodGet, "bytes=100-200", 0)
+	wants(family, path, http.MethodGet, "bytes=00-200", 1)
+	wants(family, path, http.MethodGet, "bytes=-200", 1)
+	wants(family, path, http.MethodGet, "bytes=5-6,0-200", 1)
+	wants(family, path, http.MethodGet, "", 1)
+	wants(c.browser(), filesPath(v), http.MethodGet, "bytes=9-", 1) // another reader
+	wants(c.browser(), filesPath(v), http.MethodGet, "bytes=9-", 0)
+	c.pass(61 * time.Minute)
+	wants(c.browser(), filesPath(v), http.MethodGet, "bytes=100-200", 1)
+}
+
 // TestFilesThatWait are their author's alone, and go along only where all of the summary does.
 func TestFilesThatWait(t *testing.T) {
 	c := newClinic(t)
