@@ -231,7 +231,7 @@ func TestDeskEdits(t *testing.T) {
 		t.Errorf("edited: to %q", got)
 	}
 	person := page + "/people/" + links[2].Invitation.ID
-	wantWords(t, r.get(person+"/edit"), "the person gets a new link there")
+	wantWords(t, r.get(person+"/edit"), "the person gets a new link, and the old")
 	wantWords(t, r.post(person+"/edit", url.Values{"name": {""}, "email": {"nonsense"}}), "Enter the person’s name", "Enter an email address")
 	if got := r.post(person+"/edit", url.Values{"name": {"Sample Stepfather"}, "email": {"wrong@example.org"}}).Header().Get("Location"); got != page+"?done=edited" {
 		t.Errorf("renamed: to %q", got)

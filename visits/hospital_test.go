@@ -58,6 +58,7 @@ type hospital struct {
 
 	consent   *visits.ConsentTexts // of config; set before a service is made
 	zone      *time.Location
+	sends     visits.Ways
 	changed   []func(context.Context, *store.Tx, visits.Change) error
 	emergency visits.Emergency
 
@@ -70,7 +71,7 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func newHospital(t *testing.T) *hospital {
 	t.Helper()
-	h := &hospital{t: t, url: storetest.URL(t), logs: &testkit.Log{}, clock: noon, inside: map[string]bool{},
+	h := &hospital{t: t, url: storetest.URL(t), logs: &testkit.Log{}, clock: noon, inside: map[string]bool{}, sends: visits.Ways{Email: true, SMS: true},
 		scheduler: auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}}
 	h.db = h.open()
 	var err error
@@ -125,6 +126,7 @@ func (h *hospital) config(db *store.DB) visits.Config {
 		Words:     book(h.t),
 		MailFrom:  "Example Children's Hospital <visits@hospital.example>",
 		Consent:   h.consent,
+		Sends:     h.sends,
 		TimeZone:  h.zone,
 		Placer:    h,
 		Presence:  h,

@@ -230,6 +230,14 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 	switch done := r.URL.Query().Get("done"); done {
 	case "revoked", "cancelled", "interpreter", "moved", "edited":
 		view.Done = own.T("desk.done." + done)
+		if done == "cancelled" || done == "moved" {
+			told, err := d.toldWords(r.Context(), v, own)
+			if err != nil {
+				web.Problem(w, r, err)
+				return
+			}
+			view.Done += " " + told
+		}
 	}
 	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})
 }
@@ -262,7 +270,10 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 			web.Problem(w, r, err)
 			return
 		}
-		d.add(&view, link)
+		if err := d.add(ctx, &view, link); err != nil {
+			web.Problem(w, r, err)
+			return
+		}
 	}
 	title := view.own.T("desk.links.all.title")
 	if view.Made {
@@ -289,7 +300,10 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view.One, view.New, view.Added = true, r.URL.Query().Has("new"), r.URL.Query().Has("added")
-	d.add(&view, link)
+	if err := d.add(ctx, &view, link); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: DeskPath, Body: view})
 }
 
@@ -343,7 +357,13 @@ func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, per
 		web.Problem(w, r, err)
 		return
 	}
-	q := ask(asked{v, person, d.service, zone, d.pages.Words(r)})
+	own := d.pages.Words(r)
+	told, err := d.toldWords(r.Context(), v, own)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	q := ask(asked{v, person, d.service, zone, own, told})
 	q.Action, q.Back = r.URL.Path, visitPath(v.ID)
 	d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 }

@@ -6,11 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"rsc.io/qr"
 
 	"housecall/auth"
 	"housecall/platform/store"
+	"housecall/visits"
 )
 
 // TestDeskLetter: a letter is in the reader's language and the site's time, has the link that works as a code, and says nothing clinical.
@@ -80,15 +82,44 @@ func TestDeskLetter(t *testing.T) {
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/letter"), "This link does not ask for a date of birth")
 }
 
-// TestDeskLinksAreToldOf: the page of links says of whom the house writes to by itself, and never that it writes to nobody.
-func TestDeskLinksAreToldOf(t *testing.T) {
+// TestDeskSaysWhoIsWrittenTo: the pages of links, and those of changes, promise messages to whom the server can write, and to nobody else.
+func TestDeskSaysWhoIsWrittenTo(t *testing.T) {
+	const sent, unsent = "An automatic message brings them this link.", "No automatic message brings them this link."
+	for _, c := range []struct {
+		name         string
+		sends        visits.Ways
+		links, told  string
+		sent, unsent int
+	}{
+		{"nothing", visits.Ways{}, "Nobody gets their link in an automatic message.", "Nobody gets a message: we can’t write to any of them. Please tell everybody yourself.", 0, 3},
+		{"e-mail", visits.Ways{Email: true}, "Who gets their link in an automatic message is said below.",
+			"Everybody gets a message, except those we can’t write to: " + canaryPatient + ". Please tell them yourself.", 1, 2},
+		{"both", visits.Ways{Email: true, SMS: true}, "Who gets their link in an automatic message is said below.", "Everybody gets a message.", 2, 1},
+	} {
+		d := newDesk(t, func(h *hospital) { h.sends = c.sends })
+		r := d.signIn(auth.Scheduler)
+		v, _, err := d.Create(t.Context(), d.scheduler, visits.Request{Service: "Cardiology", StartsAt: noon.Add(24 * time.Hour), Minutes: 30, AskBirthDate: true, BirthDate: canaryBirthDate,
+			People: []visits.Person{{Name: canaryPatient, Role: auth.Patient, Phone: "+12125550123"}, {Name: canaryGuardian, Role: auth.Guardian, Email: "guardian@example.org"},
+				{Name: canaryClinician, Role: auth.Clinician, Email: "clinician@example.org"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "/desk/visits/" + v.ID
+		links := r.get(path + "/links?made")
+		wantWords(t, links, c.links)
+		if body := words(links); strings.Count(body, sent) != c.sent || strings.Count(body, unsent) != c.unsent {
+			t.Errorf("%s: links: %s", c.name, body)
+		}
+		for _, page := range []string{"/cancel", "/move", "?done=moved", "?done=cancelled"} {
+			wantWords(t, r.get(path+page), c.told)
+		}
+	}
+}
+
+// TestDeskLinksOfOpenVisits: where no date of birth is asked for, no message holds a link.
+func TestDeskLinksOfOpenVisits(t *testing.T) {
 	p := newPractice(t)
 	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	asking, _, err := p.Create(t.Context(), p.scheduler, p.request())
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantWords(t, r.get("/desk/visits/"+asking.ID+"/links?made"), "Families with an email address or a telephone number get their link in an automatic message")
 	open, _ := p.visit(noService)
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/link"), "Our automatic messages do not hold the links of this visit")
 }

@@ -1,6 +1,7 @@
 package visits
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type linksView struct {
 	Added                              bool // the person has just been added
 	NoLetters                          bool // since the visit is confidential
 	Written                            bool // messages that go out by themselves hold the links of families
+	Sent                               int  // how many of the links do
 
 	visit Visit
 	zone  *time.Location
@@ -28,6 +30,7 @@ type linksView struct {
 // linkView is one person's link. It is a credential: the page that shows it is never kept (Cache-Control: no-store).
 type linkView struct {
 	ID, Name, Role, URL string
+	Sent                bool         // a message that goes out by itself brings it
 	Letter              string       // path of a letter to print; "": there is none for people who are not of the family, and of confidential visits
 	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
 	Language            *words.Words // of the message
@@ -48,7 +51,15 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
 }
 
 // add adds a link, with a message in the language of who is to get it, or else in that of who sends it.
-func (d *Desk) add(l *linksView, k Link) {
+func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
+	heard, err := d.service.hears(ctx, l.visit, k.Invitation)
+	if err != nil {
+		return err
+	}
+	sent := heard && d.service.LinkToSend(l.visit, k.Invitation) != ""
+	if sent {
+		l.Sent++
+	}
 	theirs := l.own
 	if k.Invitation.Language != "" {
 		theirs = d.pages.In(k.Invitation.Language)
@@ -67,8 +78,35 @@ func (d *Desk) add(l *linksView, k Link) {
 	if OfFamily(k.Invitation.Role) && !l.visit.Confidential {
 		letter = personPath(l.visit.ID, k.Invitation.ID) + "/letter"
 	}
-	l.Links = append(l.Links, linkView{Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
+	l.Links = append(l.Links, linkView{Sent: sent, Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
 		Message: strings.Join(append(message, last), "\n"), Language: theirs})
+	return nil
+}
+
+// toldWords say who hears of a change of a visit in a message, and whom the reader has to tell.
+func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string, error) {
+	var left []string
+	people := 0
+	for _, i := range v.Invitations {
+		if i.Revoked() {
+			continue
+		}
+		people++
+		heard, err := d.service.hears(ctx, v, i)
+		if err != nil {
+			return "", err
+		}
+		if !heard {
+			left = append(left, i.Name.Reveal())
+		}
+	}
+	switch len(left) {
+	case 0:
+		return own.T("desk.told.everybody"), nil
+	case people:
+		return own.T("desk.told.nobody"), nil
+	}
+	return own.T("desk.told.some", "names", strings.Join(left, " · ")), nil
 }
 
 // question is a page that asks before something is done.
@@ -95,6 +133,7 @@ type asked struct {
 	service *Service
 	zone    *time.Location
 	own     *words.Words
+	told    string // who hears of a change
 }
 
 func (c asked) aboutVisit() []fact {
@@ -117,11 +156,12 @@ func (c asked) question(group string, texts ...string) question {
 }
 
 func cancelQuestion(c asked) question {
-	texts := []string{"links", "told"}
+	texts := []string{"links"}
 	if c.visit.State == InProgress {
 		texts = append([]string{"going_on"}, texts...)
 	}
 	q := c.question("desk.cancel", texts...)
+	q.Text = append(q.Text, c.told)
 	q.Danger, q.About = true, c.aboutVisit()
 	if c.visit.SeriesID != "" {
 		q.Rest = visitPath(c.visit.ID) + "/cancel-rest"

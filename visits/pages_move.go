@@ -17,6 +17,7 @@ type moveForm struct {
 	Action, Back string
 	Sequence     string // of the visit when the form was first shown
 	About        []fact
+	Told         string // who hears of it
 	ZoneView     zoneView
 }
 
@@ -61,7 +62,12 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 		f.Date, f.Time, f.zone = at.Format(fieldDay), at.Format(fieldClock), zone
 		f.Minutes = strconv.Itoa(int(v.EndsAt.Sub(v.StartsAt) / time.Minute))
 	}
-	body := moveForm{visitForm: f, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(f.zone, f.own),
+	told, err := d.toldWords(r.Context(), v, f.own)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
+	body := moveForm{visitForm: f, Told: told, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(f.zone, f.own),
 		About: asked{visit: v, service: d.service, zone: zone, own: f.own}.aboutVisit()}
 	d.pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
 }

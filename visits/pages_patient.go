@@ -193,6 +193,9 @@ func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
 	if own := contactOf(p, OwnContact(p, true)); own.ID != "" {
 		k.WriteOnly = f.own.T("desk.new.writes_only", "who", reachWords(own))
 	}
+	if d.service.config.Sends == (Ways{}) {
+		k.WriteUsual, k.WriteOnly = f.own.T("desk.new.writes_off"), ""
+	}
 	f.Known = &k
 	return nil
 }

@@ -100,6 +100,15 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 	return r, nil
 }
 
+// Ways are those in which the server writes to people.
+type Ways struct{ Email, SMS bool }
+
+// hears says whether messages about a visit go to a person of it.
+func (s *Service) hears(ctx context.Context, v Visit, i Invitation) (bool, error) {
+	r, err := s.ReachOf(ctx, v, i)
+	return r.Email != "" && s.config.Sends.Email || r.Phone != "" && s.config.Sends.SMS, err
+}
+
 // SiteOf is the site of a visit; of one that names none it is the hospital's first.
 func (s *Service) SiteOf(ctx context.Context, v Visit) (sites.Site, error) {
 	switch {

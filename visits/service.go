@@ -53,6 +53,7 @@ type Config struct {
 	Languages  []string       // tags of the languages a person may be said to read
 	Words      *words.Book    // what calendar files say; needed for Routes
 	MailFrom   string         // whom the hospital's e-mail is from (RFC 5322); empty: it sends none
+	Sends      Ways           // what it writes to people by
 	TimeZone   *time.Location // the hospital's, in which a patient's age is counted; nil: UTC
 	Consent    *ConsentTexts  // what families are asked to consent to before a visit; nil: nothing
 	Sites      Sites          // nil: visits name none

@@ -44,6 +44,7 @@ func (d *Desk) Routes(routes *web.Routes) {
 // messagesView is the messages of a visit, in words.
 type messagesView struct {
 	Path, Back string
+	Body       string // by which ways the server writes
 	When, Zone string
 	Done       string // what has just been done
 	People     []personView
@@ -116,9 +117,12 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		return messagesView{}, err
 	}
 	path := visits.DeskPath + "/visits/" + v.ID
-	view := messagesView{Path: path, Back: path, When: own.Moment(v.StartsAt.In(p.zone)), Zone: own.Zone(p.zone),
+	view := messagesView{Path: path, Back: path, Body: own.T(d.service.bodyKey()), When: own.Moment(v.StartsAt.In(p.zone)), Zone: own.Zone(p.zone),
 		Minutes: []int{5, 10, 15, 20, 30, 45, 60, 90, 120}, MayLate: d.service.soon(v) == nil}
 	for _, at := range p.times() {
+		if len(all) == 0 {
+			break // there is nobody to remind
+		}
 		view.Next = append(view.Next, own.Moment(at.In(p.zone)))
 	}
 	for _, i := range v.Invitations {
@@ -136,6 +140,19 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		view.People = append(view.People, person)
 	}
 	return view, nil
+}
+
+// bodyKey names the words for the ways in which the server writes to people.
+func (s *Service) bodyKey() string {
+	switch email, sms := s.config.Outbox.Sends(notify.Email), s.config.Outbox.Sends(notify.SMS); {
+	case email && sms:
+		return "reminders.body"
+	case email:
+		return "reminders.body_email"
+	case sms:
+		return "reminders.body_sms"
+	}
+	return "reminders.body_none"
 }
 
 // whyNot says why nobody is written to who is reached in no way. A clinician whom a scheduler books by their account is not, as docs/decisions/0055 has it.

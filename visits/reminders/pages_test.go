@@ -198,7 +198,7 @@ func TestUnsettled(t *testing.T) {
 func TestPagesSayWhyNobodyWrites(t *testing.T) {
 	h := newHouse(t)
 	v := h.visit(h.patient(false), func(r *visits.Request) { r.People[2].Email = "" })
-	const without, inQueue = "We have no e-mail address and no number to write to.", "They find the visit in their queue."
+	const without, inQueue = "We can’t write to them. Please tell them yourself.", "They find the visit in their queue."
 	path, ask := "/desk/visits/"+v.ID+"/messages", h.desk(auth.Scheduler)
 	if _, _, body := ask(path, nil); strings.Count(body, without) != 1 || strings.Contains(body, inQueue) {
 		t.Errorf("a clinician without an account: %s", body)

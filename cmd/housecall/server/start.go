@@ -180,7 +180,7 @@ func (s *Server) openVisits(ctx context.Context, h *house, m *media) error {
 	s.Visits, err = visits.New(ctx, visits.Config{DB: h.db, LinkKey: h.ring.Link(), Chat: h.ring.Chat(),
 		Passes: auth.Issuer{Kid: kid, Key: key, Issuer: s.url, Now: s.config.Now}, Relay: m.gatekeeper.credentials, RelayURLs: s.config.RelayURLs(s.url),
 		PublicURL: s.url, Site: s.config.Site, Phone: s.config.Phone, Window: s.config.Window, TimeZone: s.config.TimeZone,
-		Languages: h.book.Tags(), Words: h.book, MailFrom: s.config.MailFrom, Consent: consent,
+		Languages: h.book.Tags(), Words: h.book, MailFrom: s.config.MailFrom, Sends: visits.Ways{Email: h.post.outbox.Sends(notify.Email), SMS: h.post.outbox.Sends(notify.SMS)}, Consent: consent,
 		Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Emergency: s.emergency, Placer: placer, Presence: placer, Limiter: h.limiter,
 		Changed: append(h.post.changed(), s.visitChanged), RoomEvents: []func(context.Context, *store.Tx, visits.RoomEvent) error{s.keepEvent},
 		Now: s.config.Now, Logger: s.config.Logger})
