@@ -229,11 +229,14 @@ func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[
 	return nil
 }
 
-// NeedsHelp says whether somebody invited to a visit to come needs help with their devices. The visit must have been read whole.
-func (v Visit) NeedsHelp() bool {
-	return v.toCome() && slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
-		return !i.Revoked() && i.Check != nil && i.Check.NeedsHelp()
-	})
+// worstCheck is that of the people invited to a visit; nil: none was made.
+func (v Visit) worstCheck() (worst *DeviceCheck) {
+	for _, i := range v.Invitations {
+		if !i.Revoked() {
+			worst = worse(worst, i.Check)
+		}
+	}
+	return worst
 }
 
 // toCome says whether nobody was admitted yet.
@@ -250,13 +253,7 @@ func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkV
 	if c == nil {
 		return nil
 	}
-	view := checkView{State: stateView{own.T("desk.check.part"), ""}}
-	switch {
-	case c.NeedsHelp():
-		view.State = stateView{own.T("desk.check.help"), "danger"}
-	case c.Passed():
-		view.State = stateView{own.T("desk.check.passed"), "good"}
-	}
+	view := checkView{State: c.state(own)}
 	var more []string
 	for _, name := range c.Faults() {
 		more = append(more, own.T("checked."+name))
@@ -268,6 +265,30 @@ func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkV
 	return &view
 }
 
+// state says a device check in short; of nil, that was not made, nothing.
+func (c *DeviceCheck) state(own *words.Words) stateView {
+	switch {
+	case c == nil:
+		return stateView{}
+	case c.NeedsHelp():
+		return stateView{own.T("desk.check.help"), "danger"}
+	case c.Passed():
+		return stateView{own.T("desk.check.passed"), "good"}
+	}
+	return stateView{own.T("desk.check.part"), ""}
+}
+
+// worse is the one of two device checks that lists of visits tell of: who needs help before who is not known to do without, and anything before nothing.
+func worse(a, b *DeviceCheck) *DeviceCheck {
+	switch {
+	case a == nil || b != nil && b.NeedsHelp():
+		return b
+	case b == nil || a.NeedsHelp() || !a.Passed():
+		return a
+	}
+	return b
+}
+
 // CheckWords say how somebody's device check went: in short, in which tone, and what did not do well, with when it was. No check, no words.
 func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, tone, more string) {
 	view := newCheckView(c, zone, own)
@@ -277,15 +298,13 @@ func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, t
 	return view.State.Text, view.State.Tone, view.More
 }
 
-// helpWords says that somebody needs help before a visit.
-func (s *Service) helpWords(v Visit, own *words.Words) stateView {
-	if s.over(v) || !v.NeedsHelp() {
+// devicesState says in lists how the devices did that were tested before a visit to come: the worst of them. Where none was it says nothing.
+func (s *Service) devicesState(v Visit, worst *DeviceCheck, own *words.Words) stateView {
+	if s.over(v) || !v.toCome() {
 		return stateView{}
 	}
-	return helpState(own)
+	return worst.state(own)
 }
-
-func helpState(own *words.Words) stateView { return stateView{own.T("desk.check.help"), "danger"} }
 
 // deviceCheckJSON is a device check as browsers say it: docs/protocol.md, section 2.
 type deviceCheckJSON struct {

@@ -107,21 +107,30 @@ func TestDeskShowsWhoNeedsHelp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if strings.Contains(words(r.get("/desk")), "Devices") {
+		t.Error("devices that nobody tested")
+	}
 	report("fault")
-	for _, path := range []string{"/desk", "/desk/visits/" + v.ID} {
+	for _, path := range []string{"/desk", "/desk/schedule", "/desk/visits/" + v.ID} {
 		wantWords(t, r.get(path), "Needs help with devices")
 	}
 	wantWords(t, r.get("/desk/visits/"+v.ID), "No camera · Weak line · Safari 17, iPhone · ")
 	report("ok")
 	wantWords(t, r.get("/desk/visits/"+v.ID), "Devices tested: fine", "Weak line")
-	if strings.Contains(words(r.get("/desk")), "Needs help") {
-		t.Error("who is fine needs help")
+	for _, path := range []string{"/desk", "/desk/schedule"} {
+		page := r.get(path)
+		wantWords(t, page, "Devices tested: fine")
+		if strings.Contains(words(page), "Needs help") {
+			t.Errorf("%s: who is fine needs help", path)
+		}
 	}
+	report("unknown")
+	wantWords(t, r.get("/desk"), "Devices partly tested")
 	report("fault")
 	if err := d.Cancel(t.Context(), d.scheduler, v.ID); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(words(r.get("/desk")), "Needs help") {
+	if strings.Contains(words(r.get("/desk")), "Needs help") || strings.Contains(words(r.get("/desk")), "Devices") {
 		t.Error("for a visit that was called off")
 	}
 }

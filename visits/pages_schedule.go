@@ -82,7 +82,7 @@ type scheduleCell struct {
 type scheduleVisit struct {
 	Path, Move, When, Patient, Service, Leader string
 	Starts                                     string    // RFC 3339
-	State, Help                                stateView // Help: somebody needs help with their devices before it; zero: nobody
+	State, Devices                             stateView // Devices: how those did that were tested before it; zero: none was
 	Interpreted                                stateView // whether the interpreter is confirmed; zero: none is needed
 	Over                                       bool
 }
@@ -401,9 +401,7 @@ func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 		out.Leader = v.leader[visit.ClinicianID]
 	}
 	out.Interpreted = s.interpreterState(visit.Visit, v.own)
-	if visit.needsHelp && visit.toCome() && !out.Over {
-		out.Help = helpState(v.own)
-	}
+	out.Devices = s.devicesState(visit.Visit, visit.check, v.own)
 	if v.MaySchedule && !out.Over {
 		out.Move = out.Path + "/move"
 	}

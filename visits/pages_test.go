@@ -76,7 +76,7 @@ func TestDeskSaysWhatIsWrong(t *testing.T) {
 		"no service":        {url.Values{"service": {" "}}, "Enter the service, for example Cardiology", "service"},
 		"long service":      {url.Values{"service": {strings.Repeat("x", 81)}}, "The service must have at most 80 characters", "service"},
 		"no date":           {url.Values{"date": {""}}, "Enter the date of the visit", "date"},
-		"odd date":          {url.Values{"date": {"25.11.2026"}}, "Enter the date as in 2026-11-24", "date"},
+		"odd date":          {url.Values{"date": {"25.11.2026"}}, "Enter a real date, as in 2026-11-24", "date"},
 		"long ago":          {url.Values{"date": {"2026-11-20"}}, "The start is so long ago that the visit would be over already", "date"},
 		"too far":           {url.Values{"date": {"2030-11-20"}}, "The start must be within the next two years", "date"},
 		"no time":           {url.Values{"time": {""}}, "Enter the time the visit starts", "time"},

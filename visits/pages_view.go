@@ -83,7 +83,7 @@ type visitView struct {
 	Interpreter   string // in words; "": none
 	Confidential  bool
 	Series        string    // path of the page of its series; "": it belongs to none
-	Help          stateView // whether somebody needs help with their devices before it; zero: nobody, as far as is known
+	Devices       stateView // how the devices did that were tested before it; zero: none was
 	Interpreted   stateView // in lists: whether the interpreter is confirmed; zero: none is needed, or it is over
 }
 
@@ -201,7 +201,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 	if v.SeriesID != "" {
 		view.Series = visitPath(v.ID) + "/series"
 	}
-	view.Help, view.Interpreted = s.helpWords(v, own), s.interpreterState(v, own)
+	view.Devices, view.Interpreted = s.devicesState(v, v.worstCheck(), own), s.interpreterState(v, own)
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)

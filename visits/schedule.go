@@ -13,9 +13,9 @@ import (
 
 // scheduled is a visit as a day or a week shows it.
 type scheduled struct {
-	Visit              // without its invitations, and no more of it than is shown
-	patient   phi.Text // who comes: the first who was invited
-	needsHelp bool     // somebody does, with their devices
+	Visit                // without its invitations, and no more of it than is shown
+	patient phi.Text     // who comes: the first who was invited
+	check   *DeviceCheck // the worst of those that were made; nil: none was
 }
 
 // schedule returns the visits of a clinic's day or week, up to mostShown. They are read before the act, whose transaction keeps everybody else from writing: all
@@ -60,8 +60,8 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 		return nil, fmt.Errorf("read device checks: %w", err)
 	}
 	for _, c := range checks {
-		if at, shown := place[c.visit]; shown && c.NeedsHelp() {
-			all[at].needsHelp = true
+		if at, shown := place[c.visit]; shown {
+			all[at].check = worse(all[at].check, &c.DeviceCheck)
 		}
 	}
 	return all, nil

@@ -247,7 +247,7 @@ func TestThePageOfTheAudit(t *testing.T) {
 		{"?actor=" + samID, 200, nil, []string{"Somebody who works here"}, 2},
 		{"?id=" + alexID, 200, []string{"Nothing was done that fits this."}, nil, 0},
 		{"?id=Canary", 422, []string{"Enter the whole number", "<title>Error: Audit"}, nil, 0},
-		{"?day=soon", 422, []string{"Enter a day"}, nil, 0},
+		{"?day=soon", 422, []string{"Enter a real date"}, nil, 0},
 		{"?kind=odd&before=odd", 200, []string{`read the audit: who did what, and when<br><span class="small"><code dir="ltr">audit.read</code>`,
 			`<td class="audit-what"><span class="small"><code dir="ltr">patient.show</code>`}, []string{"Back to the newest"}, 8},
 	} {

@@ -84,6 +84,12 @@ func ParseZone(name string) (*time.Location, error) {
 	return time.LoadLocation(name)
 }
 
+// ofPlace says whether a time zone is that of a place, or UTC. EST, Etc/GMT+5 and their like know no summer time: half a year all would be an hour off.
+func ofPlace(zone *time.Location) bool {
+	name := zone.String()
+	return name == "UTC" || strings.Contains(name, "/") && !strings.HasPrefix(name, "Etc/")
+}
+
 // ParseClock reads a time of day as in 17:00.
 func ParseClock(s string) (time.Duration, error) {
 	t, err := time.Parse("15:04", s)
@@ -120,8 +126,8 @@ func (s Site) check(languages []string) error {
 	if key, detail := typed.CheckName(s.Name, MaxName); key != "" {
 		add("name", key, detail)
 	}
-	if s.Zone == nil {
-		add("zone", "odd", "must be the name of a time zone, as in Europe/Berlin")
+	if s.Zone == nil || !ofPlace(s.Zone) {
+		add("zone", "odd", "must be the name of a place's time zone, as in Europe/Berlin, or UTC")
 	}
 	if s.Country != "" && !countryCode.MatchString(s.Country) {
 		add("country", "odd", "must be the two letters of a country, as in US")

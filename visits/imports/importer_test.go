@@ -215,7 +215,7 @@ func TestImport(t *testing.T) {
 
 	// The same file, and the same times.
 	again := c.upload(file)
-	wantWords(t, again, "Visits were made of this very file", "In marked lines the clinician or the patient has another visit")
+	wantWords(t, again, "Visits were made of this very file on ", "In marked lines the clinician or the patient has another visit")
 	wantWords(t, c.confirm(again, "allow_overlap"), "There is a problem", "Make them once more")
 	wantWords(t, c.confirm(again, "again"), "There is a problem", "Plan it all the same")
 	if c.count(`visits`) != 4 {
@@ -262,7 +262,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{map[int]string{6: "x@example.org"}, "Guardian name: Enter the name of the parent or guardian"},
 		{map[int]string{7: "Astrology"}, "Service: The site has no service of this name"},
 		{map[int]string{8: "Nobody"}, "Clinician: No clinician here has an account of this name"},
-		{map[int]string{9: "1.12.2026"}, "Date: Enter the date as in"},
+		{map[int]string{9: "1.12.2026"}, "Date: Enter a real date, as in"},
 		{map[int]string{9: "2026-11-01"}, "Date: The start is so long ago"},
 		{map[int]string{10: "9 am"}, "Time: Enter the time as in"},
 		{map[int]string{9: "2027-03-14", 10: "02:30"}, "Time: There is no such time on this day"},

@@ -174,7 +174,8 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 	}
 	v.Sealed, v.Overlaps = p.Sealed, p.Overlaps() > 0
 	if !p.Before.IsZero() {
-		v.Before = own.Moment(p.Before.In(p.Lines[0].Site.Zone))
+		zone := p.Lines[0].Site.Zone
+		v.Before = own.T("desk.at_zone", "at", own.Moment(p.Before.In(zone)), "zone", own.Zone(zone))
 	}
 	byLine := map[int][]wrongView{}
 	for _, e := range p.Wrong {
