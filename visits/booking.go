@@ -67,6 +67,7 @@ type Patients interface {
 type Colleagues interface {
 	Colleague(ctx context.Context, id string) (staff.Colleague, error)
 	Colleagues(ctx context.Context) ([]staff.Colleague, error)
+	Names(ctx context.Context, ids ...string) (map[string]phi.Text, error) // also of accounts that are off
 }
 
 // practice is what the hospital knows of the ids that somebody named. Whatever was not named, or is not known, is empty.

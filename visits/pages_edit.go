@@ -114,7 +114,16 @@ func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
 		}
 	}
 	if len(all) > 0 && !known { // nobody with an account leads it, or somebody who has none any more
-		all = slices.Insert(all, 0, choice{v.ClinicianID, d.pages.Words(r).T("desk.schedule.nobody")})
+		own := d.pages.Words(r)
+		now := choice{v.ClinicianID, own.T("desk.schedule.nobody")}
+		names, err := d.service.config.Colleagues.Names(r.Context(), v.ClinicianID)
+		if err != nil {
+			return nil, err
+		}
+		if name, off := names[v.ClinicianID]; off {
+			now.Text = own.T("desk.schedule.off", "name", name.Reveal())
+		}
+		all = slices.Insert(all, 0, now)
 	}
 	return all, nil
 }

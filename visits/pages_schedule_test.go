@@ -272,3 +272,23 @@ func TestDeskWhereTwoHaveTheName(t *testing.T) {
 		t.Errorf("more is wrong: %s", words(w))
 	}
 }
+
+// TestDeskScheduleNamesWhoIsOff: planned visits of somebody whose account was switched off stand under their name, and nobody plans more there.
+func TestDeskScheduleNamesWhoIsOff(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	q := p.request()
+	q.StartsAt = time.Date(2026, 11, 25, 14, 10, 0, 0, time.UTC)
+	if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+		t.Fatal(err)
+	}
+	p.account("admin", auth.Admin) // without one, nobody could switch it on again
+	if err := p.colleagues.Disable(t.Context(), auth.Operator(), p.doctor.ID); err != nil {
+		t.Fatal(err)
+	}
+	page := r.get("/desk/schedule?day=2026-11-25")
+	wantWords(t, page, "Canary Clinicianname doctor (account off)")
+	if strings.Contains(words(page), "No clinician named") || strings.Contains(page.Body.String(), "clinician_id="+p.doctor.ID) {
+		t.Errorf("the visit of somebody whose account is off: %s", words(page))
+	}
+}

@@ -136,6 +136,10 @@ func (k *knownColleagues) Colleagues(context.Context) (all []staff.Colleague, er
 	return all, nil
 }
 
+func (k *knownColleagues) Names(context.Context, ...string) (map[string]phi.Text, error) {
+	return nil, nil
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

@@ -1,0 +1,151 @@
+package visits
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"housecall/platform/sites"
+)
+
+// group is the visits of one clinician or one service.
+type group struct {
+	id, title string
+	visits    []scheduled
+	busy      []span
+}
+
+// serviceOf is what a visit stands under where the schedule is by service: its service, by whatever words it is called, or else its words, which may be those of
+// a service that the site has got since.
+func (v *scheduleView) serviceOf(visit scheduled) (id, title string) {
+	for _, s := range v.Services {
+		if s.Value == visit.ServiceID || visit.ServiceID == "" && SameService(s.Text, visit.Service) {
+			return s.Value, s.Text
+		}
+	}
+	return visit.ServiceID, visit.Service
+}
+
+// groups parts visits by what the schedule is by, in the order of their titles; what has no name comes last.
+func (v *scheduleView) groups(all []scheduled) []*group {
+	var out []*group
+	known := map[[2]string]*group{}
+	for _, visit := range all {
+		id, title := visit.ClinicianID, v.leader[visit.ClinicianID]
+		if v.By == byService {
+			id, title = v.serviceOf(visit)
+		} else if title == "" {
+			title = v.own.T("desk.schedule.nobody")
+		}
+		g, there := known[[2]string{id, title}]
+		if !there {
+			g = &group{id: id, title: title}
+			known[[2]string{id, title}] = g
+			out = append(out, g)
+		}
+		g.visits = append(g.visits, visit)
+	}
+	slices.SortStableFunc(out, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b2i(a.id == ""), b2i(b.id == "")), cmp.Compare(a.title, b.title))
+	})
+	return out
+}
+
+func b2i(b bool) int { return int(number(b)) }
+
+// hours fills a day: a row for each half hour, a column for each group.
+func (v *scheduleView) hours(s *Service, groups []*group) {
+	from, to := dayBegins, dayEnds
+	for _, g := range groups {
+		v.Columns = append(v.Columns, g.title)
+		for _, visit := range g.visits {
+			begin, end := v.clock(visit)
+			from, to = min(from, begin/60*60), max(to, end)
+		}
+	}
+	if len(groups) == 0 {
+		return
+	}
+	said := v.own.DayMonth(v.day.Midnight())
+	for at := from; at < to; at += slotMinutes {
+		starts := v.day.At(time.Duration(at)*time.Minute, v.zone)
+		row := scheduleRow{Title: v.own.Clock(starts), Free: true}
+		for _, g := range groups {
+			cell := scheduleCell{Column: g.title}
+			for _, visit := range g.visits {
+				begin, _ := v.clock(visit)
+				if begin/slotMinutes*slotMinutes == at {
+					cell.Visits = append(cell.Visits, v.visit(s, visit))
+				}
+			}
+			row.Free = row.Free && len(cell.Visits) == 0
+			if v.MaySchedule && starts.After(s.now()) && !g.busyAt(starts) {
+				v.plan(&cell, v.day, said, sites.FormatClock(time.Duration(at)*time.Minute), g)
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+}
+
+// clock is when a visit begins and ends on the shown day, in minutes of its clock; what ends later ends with the day.
+func (v *scheduleView) clock(visit scheduled) (begin, end int) {
+	starts, ends := visit.StartsAt.In(v.zone), visit.EndsAt.In(v.zone)
+	begin, end = starts.Hour()*60+starts.Minute(), ends.Hour()*60+ends.Minute()
+	if end <= begin {
+		end = 24 * 60
+	}
+	return begin, end
+}
+
+// days fills a week, or a day of more groups than a screen has room for beside each other: a row for each group, a column for each day.
+func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*group) {
+	today := sites.DayOf(s.now(), v.zone)
+	said := make([]string, days) // each day, once
+	for n := range said {
+		day := (first + sites.Day(n)).Midnight()
+		v.Columns, said[n] = append(v.Columns, v.own.Weekday(day)), v.own.DayMonth(day)
+	}
+	for _, g := range groups {
+		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days), Free: len(g.visits) == 0}
+		for _, visit := range g.visits {
+			cell := &row.Cells[sites.DayOf(visit.StartsAt, v.zone)-first]
+			cell.Visits = append(cell.Visits, v.visit(s, visit))
+		}
+		for n := range row.Cells {
+			day := first + sites.Day(n)
+			row.Cells[n].Column = v.Columns[n]
+			if v.MaySchedule && day >= today {
+				v.plan(&row.Cells[n], day, said[n], "", g)
+			}
+		}
+		v.Rows = append(v.Rows, row)
+	}
+}
+
+// plan leads from a cell to the form for a visit there.
+func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock string, g *group) {
+	clinician, service := v.Clinician, v.Service
+	if v.By == byService {
+		service = g.id
+	} else {
+		clinician = chosen(g.id, v.Clinicians)
+	}
+	cell.New = v.newPath(day, clock, clinician, service)
+	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", said, "time", clock)
+}
+
+func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
+	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
+	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service,
+		Starts: visit.StartsAt.Format(time.RFC3339), State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
+	if v.By == byService { // else the column says it
+		out.Leader = v.leader[visit.ClinicianID]
+	}
+	out.Interpreted = s.interpreterState(visit.Visit, v.own)
+	out.Devices = s.devicesState(visit.Visit, visit.check, v.own)
+	if v.MaySchedule && !out.Over {
+		out.Move = out.Path + "/move"
+	}
+	return out
+}
