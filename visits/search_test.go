@@ -192,7 +192,7 @@ func TestDeskSearch(t *testing.T) {
 	}
 	wantWords(t, r.post("/desk/search", url.Values{"query": {"nobody"}}), "0 visits found", "Try fewer letters")
 	for want, form := range map[string]url.Values{
-		"Enter a patient, a date or a clinician": {}, "Enter at least two letters or digits": {"query": {"p"}}, "Enter the date": {"day": {"2026-13-40"}},
+		"Enter a patient, a date or a clinician": {}, "Enter at least two letters or digits": {"query": {"p"}}, "Enter a real date": {"day": {"2026-13-40"}},
 	} {
 		if w := r.post("/desk/search", form); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", want, w.Code)
