@@ -56,9 +56,12 @@ func (s *Service) Move(ctx context.Context, actor auth.Actor, visit string, m Mo
 	return v, nil
 }
 
+// mayMove says whether a visit can still be another time. To a no-show somebody may come yet, but its time has been.
+func (s *Service) mayMove(v Visit) bool { return !s.over(v) && !v.State.Over() }
+
 // moved moves v in memory, where it may be moved.
 func (s *Service) moved(v *Visit, m Move) error {
-	if s.over(*v) || v.State.Over() {
+	if !s.mayMove(*v) {
 		return conflict("visit_over.move", "The visit is over, so it cannot be moved.")
 	}
 	starts, minutes := m.StartsAt, m.Minutes

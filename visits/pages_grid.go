@@ -144,7 +144,7 @@ func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 	}
 	out.Interpreted = s.interpreterState(visit.Visit, v.own)
 	out.Devices = s.devicesState(visit.Visit, visit.check, v.own)
-	if v.MaySchedule && !out.Over {
+	if v.MaySchedule && s.mayMove(visit.Visit) {
 		out.Move = out.Path + "/move"
 	}
 	return out

@@ -27,7 +27,7 @@ func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	if d.service.over(v) || v.State.Over() {
+	if !d.service.mayMove(v) {
 		d.showOver(w, r, v, "desk.move.title")
 		return
 	}

@@ -105,3 +105,32 @@ func TestDeskMovesAVisit(t *testing.T) {
 		t.Errorf("nothing: %d", w.Code)
 	}
 }
+
+// TestDeskMovesNoNoShow: somebody may come to it yet, and what it is about may change, but nothing offers to move what the form then calls over.
+func TestDeskMovesNoNoShow(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/desk/visits/" + v.ID
+	offered := func(want bool) {
+		t.Helper()
+		for _, page := range []string{path, "/desk/schedule?day=2026-11-24"} {
+			if body := r.get(page).Body.String(); strings.Contains(body, `href="`+path+`/move"`) != want {
+				t.Errorf("%s offers to move: want %t", page, want)
+			}
+		}
+	}
+	p.at(noon.Add(10 * time.Minute))
+	offered(true)
+	if err := p.NoShow(t.Context(), p.scheduler, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	offered(false)
+	wantWords(t, r.get(path+"/move"), "This visit is over, so it cannot be moved or changed.")
+	if !strings.Contains(r.get(path).Body.String(), `href="`+path+`/edit"`) {
+		t.Error("what it is about can be changed no more")
+	}
+}

@@ -72,6 +72,7 @@ type visitView struct {
 	Zone          zoneView
 	Over          bool // links work no more
 	MayCancel     bool // by its state
+	MayMove       bool // likewise
 	Full          bool // no more people can be invited
 	MaySchedule   bool // by the reader's role
 	MayRevoke     bool
@@ -191,7 +192,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 		Path: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Starts: own.Clock(starts), Ends: own.Clock(ends), StartsAt: v.StartsAt,
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own),
-		State: s.stateWords(v, own), Zone: newZoneView(zone, own), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(),
+		State: s.stateWords(v, own), Zone: newZoneView(zone, own), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(), MayMove: s.mayMove(v),
 		Full: v.invited() >= MaxPeople, Roles: roleChoices(own),
 	}
 	view.AsksBirthDate, view.Confidential = v.AskBirthDate, v.Confidential
