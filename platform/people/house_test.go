@@ -36,6 +36,7 @@ var (
 type desk struct {
 	*people.Service
 	db     *store.DB
+	house  *sites.House
 	abroad sites.Site
 }
 
@@ -65,7 +66,7 @@ func newDesk(t testing.TB, url string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &desk{s, db, abroad}
+	return &desk{s, db, house, abroad}
 }
 
 // add makes a patient who must be right.

@@ -110,16 +110,29 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	if f.More {
 		v.More = len(f.Patients)
 	}
+	zones := map[string]*time.Location{}
 	for _, p := range f.Patients {
-		v.Found = append(v.Found, d.line(p, own))
+		zone, known := zones[p.SiteID]
+		if !known {
+			site, err := d.service.siteOf(r.Context(), p.SiteID)
+			if err != nil {
+				web.Problem(w, r, err)
+				return
+			}
+			zone, zones[p.SiteID] = site.Zone, site.Zone
+		}
+		line := d.line(p, own)
+		line.Age = d.ageWords(p, own, zone)
+		v.Found = append(v.Found, line)
 	}
 	d.showSearch(w, r, http.StatusOK, v)
 }
 
+// line shows a patient, without the age, which depends on the day of their site.
 func (d *Desk) line(p Patient, own *words.Words) foundLine {
 	l := foundLine{Path: patientPath(p.ID), Name: p.Name.Reveal(), Number: p.Number.Reveal(), Born: own.T("patients.unknown")}
 	if born, err := time.Parse(birthDateLayout, p.BirthDate.Reveal()); err == nil {
-		l.Born, l.Age = own.Date(born), d.ageWords(p, own, time.UTC)
+		l.Born = own.Date(born)
 	}
 	if p.Language != "" {
 		l.Language = d.pages.In(p.Language).Name

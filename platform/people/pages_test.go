@@ -11,9 +11,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/people"
+	"housecall/platform/sites"
 	"housecall/platform/store/storetest"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -92,6 +94,30 @@ func wholeForm() url.Values {
 	return url.Values{"name": {"Canary Patientname"}, "day": {"31"}, "month": {"5"}, "year": {"2010"}, "number": {"MRN-0012345"}, "language": {"es"},
 		"contact_kind": {"guardian", "self"}, "contact_id": {"", ""}, "contact_name": {"Canary Guardianname", ""}, "contact_relation": {"mother", ""},
 		"contact_phone": {"(202) 555-0100", "202 555 0101"}, "contact_email": {"canary.guardian@example.org", ""}, "contact_language": {"ar", ""}, "contact_confidential": {"1"}}
+}
+
+// TestPagesFindAges: a patient's age is that of the day where they are treated, which may have begun elsewhere only.
+func TestPagesFindAges(t *testing.T) {
+	s := newSite(t)
+	zone, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := s.house.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Example Hospital South", Country: "NZ", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: zone}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tomorrow := people.Patient{Name: "Canary Patientname", BirthDate: "2016-11-25"} // at noon in UTC it is this day in Auckland
+	for site, want := range map[string]string{"": "9 years", far.ID: "10 years"} {
+		tomorrow.SiteID = site
+		id := s.add(t, tomorrow).ID
+		_, _, body := s.ask(t, people.Path, url.Values{"query": {"patientname 25.11.2016"}})
+		_, row, found := strings.Cut(body, people.Path+"/"+id)
+		row, _, _ = strings.Cut(row, "</li>")
+		if !found || !strings.Contains(row, want) {
+			t.Errorf("a patient of the site %q is not %s old: %s", site, want, row)
+		}
+	}
 }
 
 // TestPagesOfAPatient adds a patient, finds, shows and changes them, as a scheduler does without a script.
