@@ -6,7 +6,7 @@
 
 /** `out`: who asks has to sign in first; `later`: the server could not be asked, or could not say. @typedef {"done" | "gone" | "out" | "later"} Meaning */
 
-/** A row, as far as it matters here. @typedef {{id: string, state: string}} Row */
+/** A row, as far as it matters here; `asked`: it was there when the server was asked. @typedef {{id: string, state: string, asked: boolean}} Row */
 
 /** States that the server may change; `unsure`: nobody is signed in who could ask. */
 const open = ["coming", "scanning", "unsure"];
@@ -42,8 +42,8 @@ export function news(rows, answer, told) {
   const changes = [];
   if (answer === "later") return { changes, more: false };
   const all = new Map((answer === "done" ? told : []).map((each) => [each.id, each]));
-  for (const { id, state } of rows) {
-    if (!isOpen(state)) continue;
+  for (const { id, state, asked } of rows) {
+    if (!isOpen(state) || !asked) continue; // an answer may be older than a file that was sent meanwhile
     const now = all.get(id) ?? null;
     // What is not all here stays what it is: only signing in tells more of it.
     const next = answer === "out" ? (state === "scanning" ? "unsure" : state) : (now?.state ?? "gone");

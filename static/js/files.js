@@ -239,6 +239,7 @@ class Files {
     let all = [];
     /** @type {Meaning} */
     let answer = "later";
+    const asked = new Set(this.#all.filter((row) => isOpen(stateOf(row))));
     try {
       const response = await fetch(this.#path, { headers: { Accept: "application/json" }, cache: "no-store" });
       answer = meaning(response);
@@ -247,7 +248,7 @@ class Files {
       answer = "later"; // asked again
     }
     const rows = this.#all.filter((row) => !this.#leaving.has(row));
-    const { changes, more } = news(rows.map((row) => ({ id: row.dataset.file ?? "", state: stateOf(row) })), answer, all);
+    const { changes, more } = news(rows.map((row) => ({ id: row.dataset.file ?? "", state: stateOf(row), asked: asked.has(row) })), answer, all);
     for (const { id, state, told } of changes) {
       const row = rows.find((each) => each.dataset.file === id);
       if (!row) continue;

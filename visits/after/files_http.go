@@ -69,11 +69,16 @@ type stateJSON struct {
 func (s *Service) serveStates(w http.ResponseWriter, r *http.Request) {
 	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
 	var added []uploads.Upload
-	err := s.clinical(r.Context(), writer, SummaryWrite, "summary.write", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
-		a.GoesOn = true
-		added, err = s.waiting(r.Context(), tx, writer)
-		return err
-	})
+	_, err := s.ofWriter(r.Context(), s.config.DB, writer)
+	if err != nil { // judged by reads, for whoever writes waits for everybody else who does; once more where the refusal gets its row
+		err = s.clinical(r.Context(), writer, SummaryWrite, "summary.write", func(_ *store.Tx, a *store.Act, _ visits.Visit) error {
+			a.GoesOn = true
+			return nil
+		})
+	}
+	if err == nil {
+		added, err = s.waiting(r.Context(), s.config.DB, writer)
+	}
 	if err != nil {
 		web.Problem(w, r, err)
 		return
