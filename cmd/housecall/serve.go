@@ -17,6 +17,7 @@ import (
 
 	"housecall/auth"
 	"housecall/cmd/housecall/server"
+	"housecall/platform/sites"
 	"housecall/visits"
 )
 
@@ -81,8 +82,8 @@ func serveOptions(c *server.Config, demo *bool, stderr io.Writer) *options {
 	o.IntVar(&c.AfterDays, "after-days", 30, "how many `days` families may read the summary of a visit, and say how it went")
 	o.Func("time-zone", "the hospital's time `zone`, as in America/New_York (default: UTC)", func(s string) error {
 		zone, err := time.LoadLocation(s)
-		if err != nil || s == "" || s == "Local" {
-			return fmt.Errorf("%q is no time zone", s)
+		if err != nil || s == "" || !sites.OfPlace(zone) {
+			return fmt.Errorf("%q is no place's time zone, as in America/New_York, nor UTC", s)
 		}
 		c.TimeZone = zone
 		return nil

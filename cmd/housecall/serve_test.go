@@ -17,6 +17,7 @@ func TestServeRefusesWrongOptions(t *testing.T) {
 		{"extra"},
 		{"--nothing"},
 		{"--time-zone", "Local"},
+		{"--time-zone", "EST"},
 		{"--media-address", "localhost"},
 		{"--trusted-proxy", "10.0.0.0/99"},
 		{"--config", "/nowhere"},

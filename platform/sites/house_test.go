@@ -181,6 +181,11 @@ func TestWrongSites(t *testing.T) {
 	if all, err := h.Sites(t.Context(), admin); err != nil || len(all) != 1 {
 		t.Errorf("%d sites, %v", len(all), err)
 	}
+	for name, of := range map[string]bool{"Europe/Berlin": true, "Japan": true, "UTC": true, "EST": false, "Etc/GMT+5": false, "EST5EDT": false} {
+		if sites.OfPlace(zone(t, name)) != of {
+			t.Errorf("%s: that it is a place's zone is %t", name, !of)
+		}
+	}
 }
 
 func TestServices(t *testing.T) {

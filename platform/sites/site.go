@@ -84,10 +84,11 @@ func ParseZone(name string) (*time.Location, error) {
 	return time.LoadLocation(name)
 }
 
-// ofPlace says whether a time zone is that of a place, or UTC. EST, Etc/GMT+5 and their like know no summer time: half a year all would be an hour off.
-func ofPlace(zone *time.Location) bool {
+// OfPlace says whether a time zone is that of a place, or UTC. EST, Etc/GMT+5 and their like know no summer time: half a year all would be an hour off.
+// Places have small letters in their names, as America/New_York and Japan have.
+func OfPlace(zone *time.Location) bool {
 	name := zone.String()
-	return name == "UTC" || strings.Contains(name, "/") && !strings.HasPrefix(name, "Etc/")
+	return name == "UTC" || name != strings.ToUpper(name) && name != "Local" && !strings.HasPrefix(name, "Etc/")
 }
 
 // ParseClock reads a time of day as in 17:00.
@@ -126,7 +127,7 @@ func (s Site) check(languages []string) error {
 	if key, detail := typed.CheckName(s.Name, MaxName); key != "" {
 		add("name", key, detail)
 	}
-	if s.Zone == nil || !ofPlace(s.Zone) {
+	if s.Zone == nil || !OfPlace(s.Zone) {
 		add("zone", "odd", "must be the name of a place's time zone, as in Europe/Berlin, or UTC")
 	}
 	if s.Country != "" && !countryCode.MatchString(s.Country) {
