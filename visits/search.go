@@ -144,7 +144,8 @@ func (s *Service) unkept(ctx context.Context, query Query, text string) (all []V
 		if n.id != last {
 			looked, last = looked+1, n.id
 		}
-		if len(ids) <= MaxSearched && people.Named(n.name, text) {
+		twice := len(ids) > 0 && ids[len(ids)-1] == n.id // siblings
+		if len(ids) <= MaxSearched && !twice && people.Named(n.name, text) {
 			ids = append(ids, n.id)
 		}
 	}

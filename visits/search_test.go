@@ -149,7 +149,8 @@ func TestSearchSaysHowFar(t *testing.T) {
 		`INSERT INTO visits (id, starts_at, ` + columns + `) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
 			SELECT 'more-' || i, starts_at + 86400 * i, ` + columns + ` FROM visits, n WHERE id = '` + first.ID + `'`,
 		`INSERT INTO invitations (id, visit_id, name, role, language, generation, tries, revoked_at, created_at)
-			SELECT 'of-' || id, id, 'Fakemore', 'patient', '', 1, 0, 0, 0 FROM visits WHERE id LIKE 'more-%'`,
+			SELECT 'of-' || id || '-' || name, id, name, 'patient', '', 1, 0, 0, 0
+			FROM visits CROSS JOIN (SELECT 'Fakemore' AS name UNION ALL SELECT 'Fakemore Sibling') names WHERE id LIKE 'more-%'`,
 	} {
 		if _, err := p.db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
