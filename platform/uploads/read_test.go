@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// taken is how many bytes this process has read so far, of files and of connections (proc(5), "/proc/pid/io").
+// taken is how many bytes this process has read so far, of files and of connections (proc(5), "/proc/pid/io"). It counts for one test alone: none of this
+// package may run beside another.
 func taken(t *testing.T) (n int64) {
 	t.Helper()
 	said, err := os.ReadFile("/proc/self/io")

@@ -87,7 +87,7 @@ func newOwned(t *testing.T) *owned {
 		t.Fatal(err)
 	}
 	h.p.program = who{name: "a program", client: unled, key: secret}
-	h.p.call(h.p.program, "POST", "/api/v1/webhooks", object{"url": "https://example.org/hooks", "types": []string{"visit.created"}}, nil)
+	h.p.call(h.p.program, "POST", "/api/v1/webhooks", object{"url": "https://example.invalid/hooks", "types": []string{"visit.created"}}, nil)
 	patient := h.p.patients()
 	h.ours, h.mine = h.visit(patient, visits.RoomOpened)
 	_, h.done = h.visit(patient, visits.RoomEnded)
