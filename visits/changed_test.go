@@ -241,6 +241,7 @@ func TestActsAreKnown(t *testing.T) {
 		"KeepTold",
 		"Leaders",
 		"Leading",
+		"LedToCome",
 		"LinkToSend",
 		"List",
 		"ListOf",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -293,6 +295,33 @@ func (s *Service) ServicesLed(ctx context.Context, account string, from, to time
 		return nil, fmt.Errorf("read whose services they are: %w", err)
 	}
 	return services, nil
+}
+
+// LedToCome counts the visits of an account that are not over, and gives the path of the week of the first of them, in the schedule.
+func (s *Service) LedToCome(ctx context.Context, account string) (count int, path string, err error) {
+	var first Visit
+	_, err = store.Collect(ctx, s.config.DB, func(r *sql.Rows) (struct{}, error) {
+		var starts int64
+		err := r.Scan(&count, &first.SiteID, &starts)
+		first.StartsAt = store.Time(starts)
+		return struct{}{}, err
+	}, `SELECT COUNT(*) OVER (), site_id, starts_at FROM visits WHERE clinician_id = ? AND clinician_id <> '' AND ends_at > ? AND state IN (?, ?, ?)
+		ORDER BY starts_at, id LIMIT 1`, account, store.Millis(s.now()), string(Scheduled), string(Open), string(InProgress))
+	if err != nil {
+		return 0, "", fmt.Errorf("count the visits that somebody leads: %w", err)
+	}
+	if count == 0 {
+		return 0, "", nil
+	}
+	site, err := s.SiteOf(ctx, first)
+	if err != nil {
+		return 0, "", err
+	}
+	q := url.Values{"view": {viewWeek}, "clinician": {account}, "day": {sites.DayOf(first.StartsAt, site.Zone).String()}}
+	if first.SiteID != "" {
+		q.Set("site", first.SiteID)
+	}
+	return count, SchedulePath + "?" + q.Encode(), nil
 }
 
 // Window is when links work.

@@ -123,13 +123,16 @@ func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*gro
 	}
 }
 
-// plan leads from a cell to the form for a visit there.
+// plan leads from a cell to the form for a visit there, unless it would be with somebody who leads no more.
 func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock string, g *group) {
 	clinician, service := v.Clinician, v.Service
-	if v.By == byService {
+	switch {
+	case v.By == byService:
 		service = g.id
-	} else {
-		clinician = chosen(g.id, v.Clinicians)
+	case g.id != "" && !v.leads[g.id]:
+		return
+	default:
+		clinician = g.id
 	}
 	cell.New = v.newPath(day, clock, clinician, service)
 	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", said, "time", clock)

@@ -9,6 +9,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/sites"
+	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -55,6 +56,7 @@ type scheduleView struct {
 	own    *words.Words
 	asked  url.Values
 	leader map[string]string // names by id
+	leads  map[string]bool   // who may lead new visits, by id
 }
 
 type tabView struct {
@@ -139,7 +141,7 @@ func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	if v.zone, err = d.zone(ctx); err != nil {
 		return err
 	}
-	v.leader = map[string]string{}
+	v.leader, v.leads = map[string]string{}, map[string]bool{}
 	if c.Sites != nil {
 		if err := d.readPractice(ctx, v); err != nil {
 			return err
@@ -226,11 +228,24 @@ func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
 	for _, c := range all {
 		v.leader[c.ID] = c.Name.Reveal()
 		if mayLead(c) {
+			v.leads[c.ID] = true
 			v.Clinicians = append(v.Clinicians, choice{c.ID, c.Name.Reveal()})
 		}
 	}
-	v.Clinician = chosen(v.asked.Get("clinician"), v.Clinicians)
-	return err
+	if err != nil {
+		return err
+	}
+	asked := v.asked.Get("clinician")
+	if store.IsID(asked) && !v.leads[asked] { // of somebody who leads no more, what is planned is still looked for
+		if err := d.nameOff(ctx, v, []scheduled{{Visit: Visit{Booking: Booking{ClinicianID: asked}}}}); err != nil {
+			return err
+		}
+		if name := v.leader[asked]; name != "" {
+			v.Clinicians = append(v.Clinicians, choice{asked, name})
+		}
+	}
+	v.Clinician = chosen(asked, v.Clinicians)
+	return nil
 }
 
 // nameOff names who leads visits by accounts that are switched off.
@@ -276,8 +291,11 @@ func (v *scheduleView) path(name, value string) string {
 	return SchedulePath + "?" + q.Encode()
 }
 
-// newPath leads to the form for a new visit, filled in.
+// newPath leads to the form for a new visit, filled in; with no clinician who leads no more.
 func (v *scheduleView) newPath(day sites.Day, clock, clinician, service string) string {
+	if !v.leads[clinician] {
+		clinician = ""
+	}
 	q := url.Values{"date": {day.String()}}
 	for k, s := range map[string]string{"time": clock, "site_id": v.Site, "clinician_id": clinician, "service_id": service} {
 		if s != "" {

@@ -291,4 +291,27 @@ func TestDeskScheduleNamesWhoIsOff(t *testing.T) {
 	if strings.Contains(words(page), "No clinician named") || strings.Contains(page.Body.String(), "clinician_id="+p.doctor.ID) {
 		t.Errorf("the visit of somebody whose account is off: %s", words(page))
 	}
+
+	// They are counted for the account's page, which leads to the week of the first.
+	q.StartsAt, q.AllowOverlap = q.StartsAt.Add(30*24*time.Hour), true
+	if _, _, err := p.Create(t.Context(), p.scheduler, q); err == nil {
+		t.Error("a visit was planned with somebody whose account is off")
+	}
+	other := p.account("other", auth.Clinician)
+	count, path, err := p.LedToCome(t.Context(), p.doctor.ID)
+	if err != nil || count != 1 {
+		t.Fatalf("%d visits to come: %v", count, err)
+	}
+	page = r.get(path)
+	wantWords(t, page, "23 November to 29 November 2026", "Canary Clinicianname doctor (account off)", canaryPatient)
+	if body := page.Body.String(); strings.Contains(body, "clinician_id=") || !strings.Contains(body, `<option value="`+p.doctor.ID+`" selected>`) {
+		t.Errorf("%s plans a visit with somebody whose account is off, or does not say whose visits it shows", path)
+	}
+	if count, path, err := p.LedToCome(t.Context(), other.ID); err != nil || count != 0 || path != "" {
+		t.Errorf("of somebody without visits: %d at %q: %v", count, path, err)
+	}
+	p.at(q.StartsAt)
+	if count, _, err := p.LedToCome(t.Context(), p.doctor.ID); err != nil || count != 0 {
+		t.Errorf("%d visits that are over: %v", count, err)
+	}
 }

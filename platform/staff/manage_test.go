@@ -169,6 +169,35 @@ func TestSwitchingOff(t *testing.T) {
 	silent(t, h)
 }
 
+// TestSwitchingOffTellsOfVisits: whoever switches an account off reads how many visits to come its owner leads, and where they are.
+func TestSwitchingOffTellsOfVisits(t *testing.T) {
+	planned, asked := 2, ""
+	h := newHouse(t, "", func(c *staff.Config) {
+		c.Planned = func(_ context.Context, reader auth.Actor, account string) (int, string, error) {
+			if reader.Role != auth.Admin {
+				t.Errorf("asked for a %s", reader.Role)
+			}
+			asked = account
+			return planned, "/desk/schedule?clinician=" + account, nil
+		}
+	})
+	admin, _ := h.signedIn(t, "admin@example.org", auth.Admin)
+	_, account := h.signedIn(t, email, auth.Clinician)
+	path := "/admin/accounts/" + account.ID
+	if a := h.do(t, admin, "GET", path, nil); strings.Contains(a.body, "/desk/schedule") || asked != "" {
+		t.Error("it is told of an account that is on")
+	}
+	a := h.do(t, admin, "POST", path+"/off", url.Values{})
+	a = h.do(t, admin, "GET", a.header.Get("Location"), nil)
+	if !strings.Contains(a.body, "This person still leads 2 visits to come.") || !strings.Contains(a.body, `href="/desk/schedule?clinician=`+account.ID+`"`) || asked != account.ID {
+		t.Errorf("the page does not tell of the visits: %s", a.body)
+	}
+	planned = 0
+	if a := h.do(t, admin, "GET", path, nil); strings.Contains(a.body, "visits to come") || strings.Contains(a.body, "/desk/schedule") {
+		t.Error("it tells of no visits")
+	}
+}
+
 func TestOnlyAdministratorsManage(t *testing.T) {
 	h := newHouse(t, "")
 	ctx := context.Background()

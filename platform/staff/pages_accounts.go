@@ -154,6 +154,9 @@ type manageView struct {
 	Yourself bool
 	Off      bool
 	Done     bool
+
+	Planned     int // visits to come of somebody whose account is off
+	PlannedPath string
 }
 
 func (a *Accounts) showAccount(w http.ResponseWriter, r *http.Request) {
@@ -175,6 +178,12 @@ func (a *Accounts) showAccount(w http.ResponseWriter, r *http.Request) {
 	own := a.Pages.Words(r)
 	v := manageView{Second: f.any(), accountView: viewOf(account, own), Since: own.Date(account.Created.In(zone)), Roles: roleOptions(own),
 		Yourself: account.ID == web.Actor(r.Context()).ID, Off: !account.Disabled.IsZero(), Done: r.URL.Query().Has("done")}
+	if v.Off && a.Planned != nil {
+		if v.Planned, v.PlannedPath, err = a.Planned(r.Context(), web.Actor(r.Context()), account.ID); err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+	}
 	a.Pages.Render(w, r, http.StatusOK, "staff/account", web.Page{Title: own.T("accounts.one.title"), Active: AccountsPath, Body: v})
 }
 

@@ -61,6 +61,8 @@ type Config struct {
 	RequireSecond []auth.Role
 	// Banner is what every page says first to somebody, and where it leads; "": nothing. Nil: to nobody.
 	Banner func(context.Context, auth.Actor, *words.Words) (text, path string, err error)
+	// Planned is how many visits to come an account leads, as far as the reader may know, and the path of a page that shows them. Nil: nothing is known.
+	Planned func(ctx context.Context, reader auth.Actor, account string) (count int, path string, err error)
 	// SignOn is the hospital's own sign-on; nil: there is none.
 	SignOn *SignOn
 	Now    func() time.Time // nil: time.Now

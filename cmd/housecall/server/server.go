@@ -164,6 +164,14 @@ func (s *Server) firstZone(ctx context.Context) (*time.Location, error) {
 	return first.Zone, err
 }
 
+// planned is how many visits to come somebody leads, and where they are, for readers of visits. The account's page alone says it, so it is no act on a patient's data.
+func (s *Server) planned(ctx context.Context, reader auth.Actor, account string) (count int, path string, err error) {
+	if !s.Accounts.Policy.Allows(reader, auth.VisitRead) {
+		return 0, "", nil
+	}
+	return s.Visits.LedToCome(ctx, account)
+}
+
 // startsWords say when a visit starts by the clocks of its own site, and which these are.
 func (s *Server) startsWords(ctx context.Context, v visits.Visit, own *words.Words) (string, error) {
 	site, err := s.Visits.SiteOf(ctx, v)

@@ -164,7 +164,7 @@ func (s *Server) openAccounts(ctx context.Context, h *house) (err error) {
 	links := slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), reminders.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
 		emergency.Links(), notify.Links(), figures.Links(), consents.Links(), retention.Links(), module.Links(s.config.Modules))
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: h.db, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Home: "/", Links: links, Policy: h.policy,
-		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.firstZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner,
+		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.firstZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, Planned: s.planned,
 		RequireSecond: s.config.Staff.RequireSecond, SignOn: s.config.Staff.signOn(), Cost: s.config.Staff.Cost, Now: s.config.Now})
 	return err
 }
