@@ -275,11 +275,16 @@ func TestFew(t *testing.T) {
 	first := time.Date(2026, 11, 2, 15, 0, 0, 0, time.UTC)
 	week := func(n int, state string, visits int) {
 		for range visits {
-			h.add(t, visit{state: state, starts: first.AddDate(0, 0, 7*n), interprets: "confirmed"})
+			v := visit{state: state, starts: first.AddDate(0, 0, 7*n), interprets: "confirmed"}
+			if state == "ended" {
+				v.came, v.in = -time.Minute, time.Duration(n+1)*time.Minute
+			}
+			h.add(t, v)
 		}
 	}
 	week(0, "ended", 5)
-	week(1, "no_show", 4)
+	week(1, "no_show", 3)
+	week(1, "ended", 1)
 	h.queue.RunDue(t.Context())
 	answer := func() { // six people of a visit of the second week
 		t.Helper()
@@ -296,6 +301,9 @@ func TestFew(t *testing.T) {
 	q := figures.Query{From: day("2026-11-02"), To: day("2026-11-28"), By: figures.Week}
 	if f := h.show(t, q); f.Rows[1].Worked.All() != 0 || f.All.Worked.All() != 0 {
 		t.Errorf("what people answered about few visits: %+v", f)
+	}
+	if f := h.show(t, q); f.All.Waited != 5 || f.All.P90 != time.Minute || f.Rows[1].Waited != 0 {
+		t.Errorf("how long families of few visits waited: %+v", f)
 	}
 	if f := h.show(t, q); f.Rows[0].TookPlace != 5 || f.Rows[1].Told() || f.Rows[1].Interpreter != 0 || f.All.Visits() != 9 || f.All.NoShow != 0 || f.All.Interpreter != 5 || f.All.Untold != 4 {
 		t.Errorf("%+v", f)

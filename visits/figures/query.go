@@ -127,7 +127,6 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 		return Figures{}, err
 	}
 	rows := q.rows()
-	f.All.waits = map[int64]int{}
 	languages := map[string]int{}
 	for _, d := range days {
 		rows.of(d.day).add(d.Row)
@@ -135,16 +134,15 @@ func (s *Service) read(ctx context.Context, q Query) (f Figures, err error) {
 	}
 	for _, w := range waits {
 		rows.of(w.day).waits[w.quarters] += int(w.visits)
-		f.All.waits[w.quarters] += int(w.visits)
 	}
 	if err := s.readAnswers(ctx, q, rows); err != nil {
 		return Figures{}, err
 	}
+	f.All = rows.withholdFew()
 	f.All.sumWaits()
 	for i := range rows {
 		rows[i].sumWaits()
 	}
-	f.All.add(rows.withholdFew())
 	f.Rows = rows
 	f.Languages, f.Others = known(languages)
 	return f, nil
@@ -206,7 +204,8 @@ func (all rows) of(day string) *Row {
 // withholdFew leaves of weeks or months with fewer than Few visits only how many there were, and sums all up. If these are fewer than Few together, the sum tells no more of
 // them either: nobody gets them by taking the others from it.
 func (all rows) withholdFew() (sum Row) {
-	var few Row
+	sum.waits = map[int64]int{}
+	few := Row{waits: map[int64]int{}}
 	for i := range all {
 		if all[i].Visits() >= Few {
 			sum.add(all[i])
@@ -233,6 +232,9 @@ func (r *Row) add(o Row) {
 	r.Joins += o.Joins
 	r.Alone += o.Alone
 	r.Worked, r.Answered = r.Worked.and(o.Worked), r.Answered.and(o.Answered)
+	for quarters, visits := range o.waits {
+		r.waits[quarters] += visits
+	}
 }
 
 // sumWaits makes median and 90th percentile of the waits: the smallest wait that is not exceeded by so many of the visits (nearest rank).
