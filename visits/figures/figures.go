@@ -22,7 +22,7 @@ const Read auth.Action = "figures.read"
 
 // Rules are this package's rows of the table of who may do what.
 var Rules = []auth.Rule{
-	{Action: Read, Meaning: "see figures of visits", Roles: []auth.Role{auth.Coordinator, auth.Admin}},
+	{Action: Read, Meaning: "see figures of visits", Roles: []auth.Role{auth.Coordinator, auth.Admin, auth.Program}},
 }
 
 //go:embed migrations/*.sql

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"housecall/auth"
+	"housecall/platform/api"
 	"housecall/platform/fault"
 	"housecall/platform/jobs"
 	"housecall/platform/sites"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 
 var (
 	coordinator = auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}
+	program     = auth.Actor{Kind: auth.KindKey, ID: store.NewID(), Role: auth.Program, Scopes: auth.NewScopes(figures.Read)}
 	zone        = must(time.LoadLocation("America/New_York"))
 	now         = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 )
@@ -48,11 +50,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// noSites is a hospital of which nobody has said anything.
-type noSites struct{}
+// oneSite is a hospital with a site of two services.
+type oneSite struct{}
 
-func (noSites) All(context.Context) ([]sites.Site, error)                   { return nil, nil }
-func (noSites) ServicesOf(context.Context, string) ([]sites.Service, error) { return nil, nil }
+func (oneSite) All(context.Context) ([]sites.Site, error) {
+	return []sites.Site{{ID: "here", Name: "Sample Site", Calendar: sites.Calendar{Zone: zone}}}, nil
+}
+func (oneSite) ServicesOf(context.Context, string) ([]sites.Service, error) {
+	return []sites.Service{{ID: "a", Name: "Sample A"}, {ID: "b", Name: "Sample B"}}, nil
+}
 
 // house is a database of visits with their figures.
 type house struct {
@@ -92,16 +98,20 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Service, err = figures.New(ctx, figures.Config{DB: h.db, Jobs: h.queue, Policy: policy, Pages: pages, Sites: noSites{}, Bad: h.isBad, Zone: zone, Now: clock})
+	h.Service, err = figures.New(ctx, figures.Config{DB: h.db, Jobs: h.queue, Policy: policy, Pages: pages, Sites: oneSite{}, Bad: h.isBad, Zone: zone, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes := web.NewRoutes(web.Guards{Staff: func(_ auth.Action, next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), coordinator)))
-		})
-	}})
+	as := func(actor auth.Actor) func(auth.Action, http.Handler) http.Handler {
+		return func(_ auth.Action, next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), actor)))
+			})
+		}
+	}
+	routes := web.NewRoutes(web.Guards{Staff: as(coordinator), Key: as(program)})
 	h.Routes(routes)
+	h.API(api.New(routes, "test", nil)) // nothing is sent
 	if h.pages, err = web.New(routes, web.Options{Pages: pages}); err != nil {
 		t.Fatal(err)
 	}
@@ -223,9 +233,10 @@ func TestFigures(t *testing.T) {
 	if f := h.show(t, q); f.All.Visits() != 14 {
 		t.Errorf("%d visits", f.All.Visits())
 	}
-	for _, role := range []auth.Role{auth.Scheduler, auth.Clinician, auth.Program} {
-		if _, err := h.Show(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: "x", Role: role}, q); !errors.Is(err, fault.NotAllowed) {
-			t.Errorf("a %s: %v", role, err)
+	for _, actor := range []auth.Actor{{Kind: auth.KindStaff, ID: "x", Role: auth.Scheduler}, {Kind: auth.KindStaff, ID: "x", Role: auth.Clinician},
+		{Kind: auth.KindKey, ID: "x", Role: auth.Program, Scopes: auth.NewScopes(auth.VisitRead)}} {
+		if _, err := h.Show(t.Context(), actor, q); !errors.Is(err, fault.NotAllowed) {
+			t.Errorf("a %s: %v", actor.Role, err)
 		}
 	}
 }

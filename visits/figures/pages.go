@@ -1,7 +1,6 @@
 package figures
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
 	"io"
@@ -78,10 +77,15 @@ func (s *Service) today(ctx context.Context) (time.Time, error) {
 	return s.config.Now().In(zone), err
 }
 
-// asked reads what was asked for: by default the last twelve months, by month.
-func asked(values url.Values, today time.Time, own *words.Words) (q Query, wrong web.Problems) {
+// lastTwelve asks for the months until today, twelve with this one.
+func lastTwelve(today time.Time) Query {
 	last := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, time.UTC)
-	q = Query{From: time.Date(last.Year()-1, last.Month()+1, 1, 0, 0, 0, 0, time.UTC), To: last.AddDate(0, 0, 1), By: Month}
+	return Query{From: time.Date(last.Year()-1, last.Month()+1, 1, 0, 0, 0, 0, time.UTC), To: last.AddDate(0, 0, 1), By: Month}
+}
+
+// asked reads what was asked for: by default the last twelve months.
+func asked(values url.Values, today time.Time, own *words.Words) (q Query, wrong web.Problems) {
+	q = lastTwelve(today)
 	if values.Get("by") == string(Week) {
 		q.By = Week
 	}
@@ -299,15 +303,12 @@ func (s *Service) table(w http.ResponseWriter, r *http.Request) {
 	out.Flush() // whoever is gone gets nothing
 }
 
-// writeLanguages gives how many visits each language had, by its tag (BCP 47); "und" where it is not known, "mul" for those of too few visits together.
+// writeLanguages gives how many visits each language had.
 func writeLanguages(w io.Writer, f Figures) {
 	out := csv.NewWriter(w)
 	_ = out.Write([]string{"language", "visits"})
-	for _, l := range f.Languages {
-		_ = out.Write([]string{cmp.Or(l.Tag, "und"), strconv.Itoa(l.Visits)})
-	}
-	if f.Others > 0 {
-		_ = out.Write([]string{"mul", strconv.Itoa(f.Others)})
+	for _, l := range f.tagged() {
+		_ = out.Write([]string{l.Tag, strconv.Itoa(l.Visits)})
 	}
 	out.Flush() // whoever is gone gets nothing
 }

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -76,7 +77,18 @@ type Figures struct {
 	Others    int        // visits in these
 }
 
-// Show gives the figures that q asks for.
+// tagged are all languages by their tags (BCP 47): "und" where it is not known, and at last "mul" for those of too few visits together.
+func (f Figures) tagged() (all []Language) {
+	for _, l := range f.Languages {
+		all = append(all, Language{cmp.Or(l.Tag, "und"), l.Visits})
+	}
+	if f.Others > 0 {
+		all = append(all, Language{"mul", f.Others})
+	}
+	return all
+}
+
+// Show gives the figures that q asks for. Errors: fault.NotAllowed, and fault.NotValid of days that are too many or none.
 func (s *Service) Show(ctx context.Context, actor auth.Actor, q Query) (f Figures, err error) {
 	a := store.Act{At: store.Time(store.Millis(s.config.Now())), Actor: actor, Action: string(Read), Subject: store.About("figures", "")}
 	err = s.config.DB.Do(ctx, a, s.config.Policy.Allows(actor, Read), func(tx *store.Tx, _ *store.Act) error { return nil })

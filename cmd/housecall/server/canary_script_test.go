@@ -134,7 +134,7 @@ func (p *probe) appointments(patient string) (links []string) {
 	last := "/api/v1/visits/" + made.ID
 	p.visits = append(p.visits, series.Visits[0].ID)
 	var guest struct{ ID string }
-	for _, list := range []string{"visits", "colleagues", "sites", "services"} {
+	for _, list := range []string{"visits", "colleagues", "sites", "services", "figures"} {
 		p.call(p.program, "GET", "/api/v1/"+list, nil, nil)
 	}
 	p.call(p.program, "POST", "/api/v1/visits/search", object{"query": "canary pat"}, nil)

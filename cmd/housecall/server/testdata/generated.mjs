@@ -97,6 +97,9 @@ assert.equal((await api.showPatient({ path: { patient: patient.data.id } })).dat
 assert.equal((await api.listSites()).data.sites.length, 1);
 assert.deepEqual((await api.listServices()).data.services, []);
 assert.deepEqual((await api.listColleagues()).data.colleagues, []);
+const figures = await api.showFigures({ query: { from: "2026-01-05", to: "2026-01-18", by: "week" } });
+assert.deepEqual(figures.data.rows.map((row) => [row.start, row.visits, row.counts.took_place]), [["2026-01-05", 0, 0], ["2026-01-12", 0, 0]], JSON.stringify(figures.error));
+assert.equal((await api.showFigures({ query: { service_id: "none" } })).error.errors[0].field, "service_id");
 assert.equal((await api.markNoShow({ path: visit })).error.code, "conflict");
 
 function known({ id, created_at, changed_at, ...rest }) {
