@@ -133,7 +133,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 			}
 		}
 		for _, s := range statuses {
-			if k, err := parseKey(s.Key); err == nil && k.invitation == i.ID {
+			if invitationOf(s) == i.ID {
 				person.Messages = append(person.Messages, messageOf(s, p.zone, own))
 			}
 		}
@@ -168,14 +168,30 @@ func whyNot(i visits.Invitation, own *words.Words) string {
 
 func messageOf(s notify.Status, zone *time.Location, own *words.Words) messageView {
 	tone := map[notify.State]string{notify.Sent: "good", notify.Unsure: "warn", notify.Failed: "danger"}[s.State]
-	kind := strings.TrimPrefix(s.Kind, "visit.")
-	if s.Part {
-		kind = "series"
-	}
-	return messageView{ID: s.ID, Kind: own.T("reminders.kind." + kind), Channel: own.T("reminders.channel." + string(s.Channel)),
+	return messageView{ID: s.ID, Kind: own.T("reminders.kind." + plainKind(s)), Channel: own.T("reminders.channel." + string(s.Channel)),
 		State: own.T("reminders.state." + string(s.State)), Tone: tone, At: own.Moment(s.Changed.In(zone)),
-		Again: s.State == notify.Unsure || s.State == notify.Failed, Twice: s.State == notify.Unsure}
+		Again: needsLook(s), Twice: s.State == notify.Unsure}
 }
+
+// invitationOf is whom a message was written to; "": it is none of ours.
+func invitationOf(s notify.Status) string {
+	k, err := parseKey(s.Key)
+	if err != nil {
+		return ""
+	}
+	return k.invitation
+}
+
+// plainKind is what a message is about, as pages and programs know it.
+func plainKind(s notify.Status) string {
+	if s.Part {
+		return "series"
+	}
+	return strings.TrimPrefix(s.Kind, "visit.")
+}
+
+// needsLook says whether somebody must look at a message: its reader does not have it, or may not.
+func needsLook(s notify.Status) bool { return s.State == notify.Unsure || s.State == notify.Failed }
 
 // masked shows enough of an address to tell it from another, and not enough to write to.
 func masked(address phi.Text) string {

@@ -139,6 +139,7 @@ func (p *probe) appointments(patient string) (links []string) {
 	}
 	p.call(p.program, "POST", "/api/v1/visits/search", object{"query": "canary pat"}, nil)
 	p.call(p.program, "GET", last, nil, nil)
+	p.call(p.program, "GET", last+"/messages", nil, nil)
 	p.call(p.program, "PATCH", last, object{"minutes": 45, "allow_overlap": true}, nil)
 	p.call(p.program, "POST", last+"/invitations", object{"name": "Canary Guest", "role": "guest", "email": "canary.guest@example.org"}, &guest)
 	person := last + "/invitations/" + guest.ID

@@ -77,6 +77,7 @@ for (const replayed of [null, "true"]) {
   assert.deepEqual(told.data, { messages: 0 }, JSON.stringify(told.error));
   assert.equal(told.response.headers.get("Idempotency-Replayed"), replayed);
 }
+assert.deepEqual((await api.listMessages({ path: { visit: soon.data.id } })).data, { messages: [], unsettled: false });
 const old = { "If-Match": '"as it was"' };
 assert.equal((await api.sayVisitLate({ path: { visit: soon.data.id }, body: { minutes: 30 }, headers: old })).error.code, "precondition_failed");
 assert.equal((await api.sayVisitLate({ path: visit, body: { minutes: 30 } })).error.code, "conflict");
