@@ -304,8 +304,8 @@ func TestSearchesForAppointments(t *testing.T) {
 // TestDaysOfTheHospital: days without a zone are those of the hospital's first site, as where the desk searches, wherever the server is.
 func TestDaysOfTheHospital(t *testing.T) {
 	h := open(t)
-	child := h.patient()
-	h.want(h.do("POST", "Appointment", h.appointment(child, tomorrow(), "days-"+child.text("id"))), http.StatusCreated)
+	child, starts := h.patient(), tomorrow()
+	h.want(h.do("POST", "Appointment", h.appointment(child, starts, "days-"+child.text("id"))), http.StatusCreated)
 	site, err := h.Sites.Default(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -327,7 +327,7 @@ func TestDaysOfTheHospital(t *testing.T) {
 		t.Fatal(err)
 	}
 	move(pagoPago)
-	day, before := tomorrow().Format(time.DateOnly), tomorrow().In(pagoPago).Format(time.DateOnly)
+	day, before := starts.Format(time.DateOnly), starts.In(pagoPago).Format(time.DateOnly)
 	for query, want := range map[string]int{"date=" + day: 0, "date=" + before: 1, "date=lt" + day: 1, "date=" + day + "T09:00:00Z": 1, "date=" + day + "T09:00:00": 0} {
 		for _, kind := range []string{"Appointment", "Encounter"} {
 			if a := h.want(h.do("GET", kind+"?patient="+child.text("id")+"&"+query, ""), http.StatusOK); a.count("entry") != want {
