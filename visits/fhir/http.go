@@ -3,7 +3,6 @@ package fhir
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -121,8 +120,11 @@ func read[T any](r *http.Request, kind string) (resource T, err error) {
 	if json.Unmarshal(body, &whole) != nil || whole["resourceType"] != kind {
 		return resource, malformed("Send one resource of type " + kind + " in JSON.")
 	}
-	if element := modifier(whole, kind); element != "" {
-		return resource, refused(element, "changes what a resource means, in ways that are not known here")
+	if tooDeep(whole, mostDeep) {
+		return resource, malformed("Arrays and objects are too deep in each other.")
+	}
+	if tail := modifier(whole); tail != "" {
+		return resource, refused(kind+tail, "changes what a resource means, in ways that are not known here")
 	}
 	if err := json.Unmarshal(body, &resource); err != nil {
 		return resource, malformed("This is no " + kind + " of FHIR R4: an element has a value of the wrong kind, or a code that does not exist.")
@@ -130,25 +132,40 @@ func read[T any](r *http.Request, kind string) (resource T, err error) {
 	return resource, nil
 }
 
-// modifier is where something stands that changes what all around it means, in words of FHIR; empty: nothing does. Elements of the resources themselves that do so too are
-// looked at where these are read: http://hl7.org/fhir/R4/conformance-rules.html#isModifier.
-func modifier(value any, at string) string {
+// mostDeep is how many arrays and objects may be in each other: those of a resource that anybody means are about ten.
+const mostDeep = 100
+
+// tooDeep says whether more than so many arrays and objects are in each other.
+func tooDeep(value any, most int) bool {
+	deeper := func(one any) bool { return tooDeep(one, most-1) }
+	switch value := value.(type) {
+	case []any:
+		return most == 0 || slices.ContainsFunc(value, deeper)
+	case map[string]any:
+		return most == 0 || slices.ContainsFunc(slices.Collect(maps.Values(value)), deeper)
+	}
+	return false
+}
+
+// modifier is where in a value something stands that changes what all around it means, in words of FHIR, from there on; empty: nothing does. The place is put together on
+// the way back, so that what is looked at in vain costs nothing. Elements of the resources themselves that do so too are looked at where these are read:
+// http://hl7.org/fhir/R4/conformance-rules.html#isModifier.
+func modifier(value any) string {
 	switch value := value.(type) {
 	case []any:
 		for n, one := range value {
-			if found := modifier(one, fmt.Sprintf("%s[%d]", at, n)); found != "" {
-				return found
+			if tail := modifier(one); tail != "" {
+				return "[" + strconv.Itoa(n) + "]" + tail
 			}
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			at := at + "." + name
 			all, many := value[name].([]any)
 			if (name == "modifierExtension" || name == "implicitRules") && value[name] != nil && value[name] != "" && (!many || len(all) > 0) {
-				return at
+				return "." + name
 			}
-			if found := modifier(value[name], at); found != "" {
-				return found
+			if tail := modifier(value[name]); tail != "" {
+				return "." + name + tail
 			}
 		}
 	}

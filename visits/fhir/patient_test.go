@@ -7,6 +7,7 @@ import (
 
 	"housecall/platform/phi"
 	"housecall/visits"
+	"housecall/visits/fhir"
 )
 
 // TestVisitsFollowAPatient: what an update corrects of a patient is corrected in their visits, and who was locked out by the wrong birth date comes in.
@@ -70,6 +71,32 @@ func TestModifiersAreRefused(t *testing.T) {
 	participant := strings.Replace(string(booked.body), `"actor":`, `"modifierExtension": [{"url": "urn:odd"}], "actor":`, 1)
 	refuse("Appointment.participant[0].modifierExtension", h.do("PUT", "Appointment/"+booked.text("id"), participant))
 	refuse("Appointment.implicitRules", h.do("PUT", "Appointment/"+booked.text("id"), with(booked.body, `"implicitRules": "urn:odd"`)))
+}
+
+// TestManyElements: what has many elements, however deep, is looked at without a thing being made for each, and what is deeper than the bound is refused.
+func TestManyElements(t *testing.T) {
+	var wide any = make([]any, 10_000)
+	for range fhir.MostDeep - 1 {
+		wide = []any{wide}
+	}
+	if fhir.TooDeep(wide, fhir.MostDeep) || !fhir.TooDeep([]any{wide}, fhir.MostDeep) || !fhir.TooDeep(map[string]any{"a": wide}, fhir.MostDeep) {
+		t.Error("the bound is another")
+	}
+	if n := testing.AllocsPerRun(1, func() { _ = fhir.Modifier(wide) }); n > fhir.MostDeep {
+		t.Errorf("%v things made for what holds nothing", n)
+	}
+
+	h := open(t)
+	deep := func(n int) string {
+		child, _ := h.child()
+		return strings.Replace(child, `{`, `{"contained": `+strings.Repeat("[", n)+strings.Repeat("]", n)+`,`, 1)
+	}
+	if a := h.do("POST", "Patient", deep(fhir.MostDeep)); a.status != http.StatusBadRequest || a.text("issue", 0, "code") != "structure" || !strings.Contains(string(a.body), "too deep") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := h.do("POST", "Patient", deep(fhir.MostDeep-1)); strings.Contains(string(a.body), "too deep") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 }
 
 // TestOldNumber: an identifier that is in use no more is not the patient's number.
