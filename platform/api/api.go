@@ -102,13 +102,14 @@ func (a *API) conditioned(ctx huma.Context, next func(huma.Context)) {
 
 // unmarshal reads a body, and refuses one that says a thing twice.
 func unmarshal(body []byte, to any) error {
-	if web.SaysTwice(body) {
-		return errTwice
+	if err := web.CheckJSON(body); err != nil {
+		return err
 	}
 	return huma.DefaultJSONFormat.Unmarshal(body, to)
 }
 
-var errTwice = errors.New("expected each name once in an object")
+// A name is taken as it is described alone: the package json takes it in capitals too, so that with both huma would judge the one and json would take the other.
+func init() { huma.ValidateStrictCasing = true }
 
 var errNotOnce = errors.New("expected each parameter once, with a value")
 

@@ -19,8 +19,9 @@ func TestNothingIsSaidTwice(t *testing.T) {
 	routes := web.NewRoutes(web.Guards{Staff: guard, Key: guard})
 	type input struct {
 		Body struct {
-			Born string            `json:"born"`
-			More map[string]string `json:"more,omitempty"`
+			Born    string            `json:"born"`
+			Minutes int               `json:"minutes,omitempty" maximum:"60"`
+			More    map[string]string `json:"more,omitempty"`
 		}
 	}
 	called := ""
@@ -39,6 +40,17 @@ func TestNothingIsSaidTwice(t *testing.T) {
 		`{"born": "` + secret + `", "born": "2012-05-31"}`:                      http.StatusBadRequest,
 		`{"born": "1", "more": {"` + secret + `": "1", "` + secret + `": "2"}}`: http.StatusBadRequest,
 		`{"born": "1"`: http.StatusBadRequest,
+		`{"more": {"x": "` + "\xff" + `"}, "born": "` + secret + `"}`:                       http.StatusBadRequest,
+		`{"more": {"x": "` + "\xff" + `"}, "born": "` + secret + `", "born": "2012-05-31"}`: http.StatusBadRequest,
+		`{"more": {"x": "\ud800"}, "born": "` + secret + `", "born": "2012-05-31"}`:         http.StatusBadRequest,
+		`{"more": {"\ud800": "x"}, "born": "1"}`:                                            http.StatusBadRequest,
+		`{"born": "1"} {}`:                                                                  http.StatusBadRequest,
+		`{"born": "1", "more": {"a": "1", "A": "2"}}`:                                       http.StatusNoContent,
+		`{"born": "1", "minutes": 61}`:                                                      http.StatusUnprocessableEntity,
+		`{"born": "1", "minutes": 30, "Minutes": 61}`:                                       http.StatusUnprocessableEntity,
+		`{"born": "1", "Minutes": 61}`:                                                      http.StatusUnprocessableEntity,
+		`{"Born": "` + secret + `"}`:                                                        http.StatusUnprocessableEntity,
+		`{"born": "` + secret + `", "Born": "2"}`:                                           http.StatusUnprocessableEntity,
 	} {
 		called = ""
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/things", strings.NewReader(body))

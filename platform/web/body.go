@@ -23,10 +23,24 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, most int64, to any) error 
 	return &fault.Problem{Kind: fault.NotValid, Detail: "The request is not as described in the protocol."}
 }
 
-// SaysTwice says whether an object in a JSON text has one name twice, for readers that take the last of the two: what was looked at on the way may be the first.
-func SaysTwice(body []byte) bool {
+// What CheckJSON finds.
+var (
+	ErrTwice   = errors.New("expected each name once in an object")
+	ErrNotJSON = errors.New("expected JSON in UTF-8")
+)
+
+// CheckJSON is for readers that take more than RFC 8259 has, and the last of two values under one name: what was looked at on the way may be the first. An object that has a
+// name twice is ErrTwice; all else that is not as it should be, such as bytes that are not UTF-8 and halves of surrogate pairs, is ErrNotJSON. Neither repeats anything
+// of what was sent.
+func CheckJSON(body []byte) error {
 	_, err := jsontext.NewDecoder(bytes.NewBuffer(body)).ReadValue()
-	return errors.Is(err, jsontext.ErrDuplicateName)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return ErrTwice
+	}
+	return ErrNotJSON
 }
 
 // ReadForm reads the body of a form; false: it could not, and an answer was given.

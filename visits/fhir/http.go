@@ -114,14 +114,19 @@ func read[T any](r *http.Request, kind string) (resource T, err error) {
 		return resource, err
 	}
 	var whole map[string]any
-	if web.SaysTwice(body) {
-		return resource, malformed("An object says one thing twice.")
+	if err := web.CheckJSON(body); errors.Is(err, web.ErrTwice) {
+		return resource, saidTwice()
+	} else if err != nil {
+		return resource, malformed("The body must be JSON in UTF-8.")
 	}
 	if json.Unmarshal(body, &whole) != nil || whole["resourceType"] != kind {
 		return resource, malformed("Send one resource of type " + kind + " in JSON.")
 	}
 	if tooDeep(whole, mostDeep) {
 		return resource, malformed("Arrays and objects are too deep in each other.")
+	}
+	if twiceButForCase(whole) {
+		return resource, saidTwice()
 	}
 	if tail := modifier(whole); tail != "" {
 		return resource, refused(kind+tail, "changes what a resource means, in ways that are not known here")
@@ -147,6 +152,28 @@ func tooDeep(value any, most int) bool {
 	return false
 }
 
+// twiceButForCase says whether an object has two names that are one but for their case: the package json takes both for one element.
+func twiceButForCase(value any) bool {
+	switch value := value.(type) {
+	case []any:
+		return slices.ContainsFunc(value, twiceButForCase)
+	case map[string]any:
+		seen := make(map[string]bool, len(value))
+		for name, one := range value {
+			if seen[fold(name)] || twiceButForCase(one) {
+				return true
+			}
+			seen[fold(name)] = true
+		}
+	}
+	return false
+}
+
+// fold is a name with its case left out, as the package json reads it: with ſ for s and the sign of kelvins for k.
+func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+
+func saidTwice() error { return malformed("An object says one thing twice.") }
+
 // modifier is where in a value something stands that changes what all around it means, in words of FHIR, from there on; empty: nothing does. The place is put together on
 // the way back, so that what is looked at in vain costs nothing. Elements of the resources themselves that do so too are looked at where these are read:
 // http://hl7.org/fhir/R4/conformance-rules.html#isModifier.
@@ -161,7 +188,7 @@ func modifier(value any) string {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
 			all, many := value[name].([]any)
-			if (name == "modifierExtension" || name == "implicitRules") && value[name] != nil && value[name] != "" && (!many || len(all) > 0) {
+			if (fold(name) == fold("modifierExtension") || fold(name) == fold("implicitRules")) && value[name] != nil && value[name] != "" && (!many || len(all) > 0) {
 				return "." + name
 			}
 			if tail := modifier(value[name]); tail != "" {

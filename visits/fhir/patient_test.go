@@ -55,6 +55,7 @@ func TestModifiersAreRefused(t *testing.T) {
 		"Patient.link":                           `"link": [{"other": {"reference": "Patient/1"}, "type": "seealso"}]`,
 		"Patient.implicitRules":                  `"implicitRules": "urn:odd"`,
 		"Patient.modifierExtension":              `"modifierExtension": [{"url": "urn:odd", "valueBoolean": true}]`,
+		"Patient.ImplicitRules":                  `"ImplicitRules": "urn:odd"`,
 		"Patient.contained[0].modifierExtension": `"contained": [{"resourceType": "Basic", "modifierExtension": [{"url": "urn:odd"}]}]`,
 	} {
 		fresh, _ := h.child()
@@ -113,7 +114,19 @@ func TestOldNumber(t *testing.T) {
 func TestNothingIsSaidTwice(t *testing.T) {
 	h := open(t)
 	body, _ := h.child()
-	if a := h.do("POST", "Patient", strings.Replace(body, `"birthDate"`, `"birthDate": "2012-05-13", "birthDate"`, 1)); a.status != http.StatusBadRequest || a.text("issue", 0, "code") != "structure" {
-		t.Errorf("%d %s", a.status, a.body)
+	for _, more := range []string{
+		`"birthDate": "2012-05-13"`,
+		`"BirthDate": "2012-05-13"`,
+		`"language": "` + "\xff" + `"`,
+		`"language": "` + "\xff" + `", "birthDate": "2012-05-13"`,
+		`"language": "\ud800", "birthDate": "2012-05-13"`,
+		`"contained": [{"\ud800": "x"}], "birthDate": "2012-05-13"`,
+		`"contained": [{"active": true, "ACTIVE": false}]`,
+		`"\u017fource": "urn:odd", "source": "urn:odd"`,
+	} {
+		a := h.do("POST", "Patient", strings.Replace(body, `"birthDate"`, more+`, "birthDate"`, 1))
+		if a.status != http.StatusBadRequest || a.text("issue", 0, "code") != "structure" {
+			t.Errorf("%q: %d %s", more, a.status, a.body)
+		}
 	}
 }
