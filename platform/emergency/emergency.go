@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -173,8 +174,8 @@ func New(ctx context.Context, c Config) (*Service, error) {
 // renewal is how long before its end access is had anew by asking again: who is in the middle of something goes on for another hour.
 const renewal = 15 * time.Minute
 
-// Open gives the actor access to one patient or visit, for Life. What is wrong with the reason is a fault.NotValid. Who has such access already, for longer than
-// renewal, gets that one once more: a form that is sent twice has nobody told or asked to review it twice.
+// Open gives the actor access to one patient or visit, for Life. What is wrong with the reason is a fault.NotValid. Who has such access already for
+// the same reason, for longer than renewal and not reviewed yet, gets that one once more: a form that is sent twice has nobody told or asked to review it twice.
 func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subject, reason phi.Text) (Grant, error) {
 	reason = phi.Text(strings.TrimSpace(reason.Reveal()))
 	now := s.now()
@@ -190,8 +191,8 @@ func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subjec
 		if err != nil {
 			return err
 		}
-		if len(standing) > 0 {
-			g = standing[0]
+		if at := slices.IndexFunc(standing, func(one Grant) bool { return one.Reason == g.Reason }); at >= 0 {
+			g = standing[at]
 			a.Detail = "has grant " + g.ID
 			return nil
 		}
@@ -207,9 +208,10 @@ func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subjec
 	return g, err
 }
 
-// standing is the grant of the same account for the same subject that lasts beyond the renewal of one that would begin now; none: there is none.
+// standing are the grants of the same account for the same subject that last beyond the renewal of one that would begin now, and that nobody has reviewed: what is asked
+// for after a review is to be reviewed too.
 func (s *Service) standing(ctx context.Context, tx *store.Tx, g Grant) ([]Grant, error) {
-	return s.grants(ctx, tx, `account_id = ? AND ends_at > ? AND subject_kind = ? AND subject_id = ? ORDER BY ends_at DESC LIMIT 1`,
+	return s.grants(ctx, tx, `account_id = ? AND ends_at > ? AND subject_kind = ? AND subject_id = ? AND reviewed_at = 0 ORDER BY ends_at DESC`,
 		g.Account, store.Millis(g.Opened.Add(renewal)), g.About.Kind, g.About.ID)
 }
 

@@ -225,8 +225,8 @@ func TestOnceMore(t *testing.T) {
 	}
 }
 
-// TestOpenTwice: who sends the form twice, also at once, has one grant, which administrators are told of and review once; another's, or of another subject, is one of
-// its own.
+// TestOpenTwice: who sends the form twice, also at once, has one grant, which administrators are told of and review once; another's, of another subject, for another
+// reason or after the review, is one of its own.
 func TestOpenTwice(t *testing.T) {
 	h := newHouse(t)
 	var ids [4]string
@@ -271,10 +271,33 @@ func TestOpenTwice(t *testing.T) {
 	}
 	waiting(3)
 	h.clock.Pass(time.Millisecond)
-	if g := h.open(t); g.ID == ids[0] {
+	later := h.open(t)
+	if later.ID == ids[0] {
 		t.Error("no other hour near the end of the first")
 	}
 	waiting(4)
+
+	const other = "Canary-reason: now the child has a seizure"
+	var second emergency.Grant
+	for range 2 {
+		g, err := h.Open(t.Context(), clinician, store.About("patient", h.patient), other)
+		if err != nil || g.ID == later.ID || g.Reason != other || second.ID != "" && g.ID != second.ID {
+			t.Errorf("another reason: %+v, %v", g, err)
+		}
+		second = g
+	}
+	if g := h.open(t); g.ID != later.ID {
+		t.Errorf("the reason of before: %+v", g)
+	}
+	waiting(5)
+	if err := h.Judge(t.Context(), admin, later.ID, emergency.Accepted, ""); err != nil {
+		t.Fatal(err)
+	}
+	waiting(4)
+	if g := h.open(t); g.ID == later.ID || !g.Ends.Equal(h.clock.Now().Add(emergency.Life)) {
+		t.Errorf("after the review: %+v", g)
+	}
+	waiting(5)
 }
 
 // TestTold: administrators hear of it at once, without a word of whom or why; what is to be reviewed is, once, by somebody else.
