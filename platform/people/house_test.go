@@ -38,6 +38,8 @@ type desk struct {
 	db     *store.DB
 	house  *sites.House
 	abroad sites.Site
+
+	follower error // of who is told of changes
 }
 
 func newDesk(t testing.TB, url string) *desk {
@@ -62,11 +64,14 @@ func newDesk(t testing.TB, url string) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := people.New(ctx, people.Config{DB: db, Policy: policy, Sites: house, Languages: languages, Now: now})
+	d := &desk{db: db, house: house, abroad: abroad}
+	d.Service, err = people.New(ctx, people.Config{DB: db, Policy: policy, Sites: house, Languages: languages, Now: now,
+		Changed: []func(context.Context, *store.Tx, auth.Actor, people.Patient, people.Patient) error{
+			func(context.Context, *store.Tx, auth.Actor, people.Patient, people.Patient) error { return d.follower }}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &desk{s, db, house, abroad}
+	return d
 }
 
 // add makes a patient who must be right.
