@@ -10,13 +10,10 @@ import (
 	"housecall/platform/store"
 )
 
-// FollowPatient has the visits of a patient follow a change of the patient's name or birth date, in its transaction: for people.Config.Changed. Those that are
-// over follow the birth date alone, which the links to what comes after them ask for. A name that a visit has otherwise than the patient had it before was meant
-// so, and stays; a birth date is the patient's, whatever a visit has.
+// FollowPatient has the visits of a patient follow a change of the patient, in its transaction: for people.Config.Changed. Those that are over follow the birth date alone,
+// which the links to what comes after them ask for. A name that a visit has otherwise than the patient had it before was meant so, and stays; a birth date is the
+// patient's, whatever a visit has, and whatever was changed: one that was corrected before visits followed is mended when the patient is saved next.
 func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
-	if old.Name == now.Name && old.BirthDate == now.BirthDate {
-		return nil
-	}
 	all, err := store.Collect(ctx, tx, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
 		`SELECT `+visitColumns+` FROM visits WHERE patient_id = ? AND patient_id <> '' ORDER BY starts_at, id`, now.ID)
 	if err != nil {
@@ -47,10 +44,10 @@ func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Ac
 }
 
 // followBirthDate gives a visit the patient's birth date. Tries at another count no more. What asks for a date keeps the one it has when the patient's is not
-// known any more: nobody could answer, or everybody would come in.
+// known any more: nobody could answer, or everybody would come in. So does every visit where it never was known: what the visit has is all there is.
 func (s *Service) followBirthDate(ctx context.Context, tx *store.Tx, v Visit, old, now people.Patient) (bool, error) {
 	over := s.over(v)
-	if now.BirthDate == old.BirthDate || now.BirthDate == v.BirthDate || now.BirthDate == "" && (v.AskBirthDate || over) {
+	if now.BirthDate == v.BirthDate || now.BirthDate == "" && (old.BirthDate == "" || v.AskBirthDate || over) {
 		return false, nil
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE visits SET birth_date = ? WHERE id = ?`, now.BirthDate, v.ID); err != nil {

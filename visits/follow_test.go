@@ -237,6 +237,58 @@ func TestVisitsFollowInPart(t *testing.T) {
 	}
 }
 
+// TestVisitsFollowLater: a visit that has another birth date than its patient gets theirs with the next change of the patient, whatever that is of, and its locks come off;
+// a name of its own stays. Where the patient's date never was known, the visit's stays.
+func TestVisitsFollowLater(t *testing.T) {
+	c := newCorrected(t)
+	wrong, meant := c.follow[3], c.born[2]
+	for range 5 {
+		_ = c.opens(wrong.Links[0], rightBirthDate)
+	}
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE patients SET birth_date = ? WHERE id = ?`, rightBirthDate, c.patient.ID); err != nil {
+		t.Fatal(err)
+	}
+	save := func(born phi.Text) {
+		t.Helper()
+		c.patient.Number, c.patient.BirthDate = c.patient.Number+"1", born
+		p, err := c.people.Update(t.Context(), c.scheduler, c.patient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.patient = p
+	}
+	save(rightBirthDate)
+	for _, m := range slices.Concat(c.born, c.follow) {
+		if v := c.show(m.Visit.ID); v.BirthDate != rightBirthDate {
+			t.Errorf("the visit is %+v", v)
+		}
+	}
+	if err := c.opens(wrong.Links[0], rightBirthDate); err != nil {
+		t.Error(err)
+	}
+	if v := c.show(meant.Visit.ID); v.Invitations[0].Name != "Canary Nickname" {
+		t.Errorf("the visit is %+v", v)
+	}
+	n := c.audited("visit.correct", store.Allowed)
+	if save(rightBirthDate); c.audited("visit.correct", store.Allowed) != n {
+		t.Error("what was right was corrected")
+	}
+
+	r := c.request()
+	r.ServiceID, r.Service, r.Minutes, r.AllowOverlap = "", "Nutrition", 30, true
+	silent, _, err := c.Create(t.Context(), c.scheduler, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save("")
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET birth_date = ? WHERE id = ?`, canaryBirthDate, silent.ID); err != nil {
+		t.Fatal(err)
+	}
+	if save(""); c.show(silent.ID).BirthDate != canaryBirthDate {
+		t.Error("a visit lost the only date that is known")
+	}
+}
+
 // TestVisitsFollowOrNothing: the patient is not changed where a visit cannot follow. Of a visit that is over nobody is told, and it never loses its date.
 func TestVisitsFollowOrNothing(t *testing.T) {
 	p := newPractice(t)

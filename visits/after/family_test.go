@@ -301,16 +301,27 @@ func TestSummaryLinkFollowsThePatient(t *testing.T) {
 	if status, _ := c.browser().opens(code); status != http.StatusLocked {
 		t.Errorf("five times the right date, which nobody knows: %d", status)
 	}
-	now := old
-	old.BirthDate = "2012-05-13"
-	err := c.db.Tx(t.Context(), func(tx *store.Tx) error {
-		return errors.Join(c.visits.FollowPatient(t.Context(), tx, auth.Operator(), old, now), c.FollowPatient(t.Context(), tx, auth.Operator(), old, now))
-	})
-	if err != nil {
-		t.Fatal(err)
+	saved := func() { // with another change, for the date was corrected before visits followed
+		t.Helper()
+		now := old
+		now.Number = "1"
+		err := c.db.Tx(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(c.FollowPatient(t.Context(), tx, now), c.visits.FollowPatient(t.Context(), tx, auth.Operator(), old, now))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	saved()
 	if status, page := c.browser().opens(code); status != http.StatusOK {
 		t.Errorf("corrected: %d %s", status, page)
+	}
+	for range 5 {
+		c.browser().post(after.OpenPath, "code", code, "day", "1", "month", "1", "year", "2012")
+	}
+	saved()
+	if status, _ := c.browser().opens(code); status != http.StatusLocked {
+		t.Errorf("locked by dates that are wrong as before: %d", status)
 	}
 }
 

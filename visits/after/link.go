@@ -74,12 +74,14 @@ func (s *Service) keepLink(ctx context.Context, tx *store.Tx, visit, invitation 
 	return nil
 }
 
-// FollowPatient takes the locks off the links of a patient whose birth date was corrected, in its transaction: for people.Config.Changed. Their visits have it by then.
-func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, _ auth.Actor, old, now people.Patient) error {
-	if old.BirthDate == now.BirthDate {
+// FollowPatient takes the locks off the links that ask for another birth date than a patient has now, in the transaction that changes the patient: for
+// people.Config.Changed. It comes before the visits, which follow that date then; where the patient has none, those that are over keep theirs, and so do the locks.
+func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, now people.Patient) error {
+	if now.BirthDate == "" {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE after_links SET tries = 0 WHERE tries > 0 AND visit_id IN (SELECT id FROM visits WHERE patient_id = ? AND patient_id <> '')`, now.ID)
+	_, err := tx.ExecContext(ctx, `UPDATE after_links SET tries = 0 WHERE tries > 0 AND visit_id IN (SELECT id FROM visits WHERE patient_id = ? AND patient_id <> '' AND birth_date <> ?)`,
+		now.ID, now.BirthDate)
 	if err != nil {
 		return fmt.Errorf("take locks off: %w", err)
 	}

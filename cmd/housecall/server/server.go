@@ -181,9 +181,10 @@ func (s *Server) startsWords(ctx context.Context, v visits.Visit, own *words.Wor
 	return own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(site.Zone)), "zone", own.Zone(site.Zone)), nil
 }
 
-// patientChanged tells visits and what comes after them, which are opened after patients, of a patient that was changed.
+// patientChanged tells visits and what comes after them, which are opened after patients, of a patient that was changed. Once the visits have followed, nobody could
+// tell which links asked for a wrong date.
 func (s *Server) patientChanged(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
-	return errors.Join(s.Visits.FollowPatient(ctx, tx, actor, old, now), s.after.FollowPatient(ctx, tx, actor, old, now))
+	return errors.Join(s.after.FollowPatient(ctx, tx, now), s.Visits.FollowPatient(ctx, tx, actor, old, now))
 }
 
 // routePractice adds the pages of the administration, sites and patients.
