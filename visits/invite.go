@@ -2,11 +2,14 @@ package visits
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 )
 
@@ -49,4 +52,16 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 		return Link{}, err
 	}
 	return Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)}, nil
+}
+
+// notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
+func notYet(p Person) func(Visit) error {
+	return func(v Visit) error {
+		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
+			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
+		}) {
+			return conflict("invited_already", "Somebody of this name is invited in this role already.")
+		}
+		return nil
+	}
 }

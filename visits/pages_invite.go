@@ -4,13 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
-	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -59,18 +56,6 @@ func (f *inviteForm) take(err error) bool {
 		}
 	}
 	return len(f.Problems) > 0
-}
-
-// notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
-func notYet(p Person) func(Visit) error {
-	return func(v Visit) error {
-		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
-			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
-		}) {
-			return conflict("invited_already", "Somebody of this name is invited in this role already.")
-		}
-		return nil
-	}
 }
 
 func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
