@@ -229,14 +229,21 @@ func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[
 	return nil
 }
 
-// worstCheck is that of the people invited to a visit; nil: none was made.
-func (v Visit) worstCheck() (worst *DeviceCheck) {
+// tested is how the devices of a visit's people did.
+type tested struct {
+	worst *DeviceCheck // of those that were made; nil: none was
+	part  bool         // somebody of the family made none
+}
+
+// tested is how the devices of the people did who are invited to a visit that was read whole.
+func (v Visit) tested() (t tested) {
 	for _, i := range v.Invitations {
 		if !i.Revoked() {
-			worst = worse(worst, i.Check)
+			t.worst = worse(t.worst, i.Check)
+			t.part = t.part || i.Check == nil && OfFamily(i.Role)
 		}
 	}
-	return worst
+	return t
 }
 
 // toCome says whether nobody was admitted yet.
@@ -298,12 +305,16 @@ func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, t
 	return view.State.Text, view.State.Tone, view.More
 }
 
-// devicesState says in lists how the devices did that were tested before a visit to come: the worst of them. Where none was it says nothing.
-func (s *Service) devicesState(v Visit, worst *DeviceCheck, own *words.Words) stateView {
-	if s.over(v) || !v.toCome() {
+// devicesState says in lists how the devices did that were tested before a visit to come: the worst of them, and fine only where all of the family tested theirs.
+// Where nobody did it says nothing.
+func (s *Service) devicesState(v Visit, t tested, own *words.Words) stateView {
+	switch {
+	case s.over(v) || !v.toCome():
 		return stateView{}
+	case t.part && t.worst != nil && t.worst.Passed():
+		return stateView{own.T("desk.check.part"), ""}
 	}
-	return worst.state(own)
+	return t.worst.state(own)
 }
 
 // deviceCheckJSON is a device check as browsers say it: docs/protocol.md, section 2.

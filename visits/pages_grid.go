@@ -146,7 +146,7 @@ func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
 		out.Leader = v.leader[visit.ClinicianID]
 	}
 	out.Interpreted = s.interpreterState(visit.Visit, v.own)
-	out.Devices = s.devicesState(visit.Visit, visit.check, v.own)
+	out.Devices = s.devicesState(visit.Visit, visit.tested, v.own)
 	if v.MaySchedule && s.mayMove(visit.Visit) {
 		out.Move = out.Path + "/move"
 	}

@@ -202,7 +202,7 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 	if v.SeriesID != "" {
 		view.Series = visitPath(v.ID) + "/series"
 	}
-	view.Devices, view.Interpreted = s.devicesState(v, v.worstCheck(), own), s.interpreterState(v, own)
+	view.Devices, view.Interpreted = s.devicesState(v, v.tested(), own), s.interpreterState(v, own)
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
 	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)

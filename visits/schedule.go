@@ -13,9 +13,9 @@ import (
 
 // scheduled is a visit as a day or a week shows it.
 type scheduled struct {
-	Visit                // without its invitations, and no more of it than is shown
-	patient phi.Text     // who comes: the first who was invited
-	check   *DeviceCheck // the worst of those that were made; nil: none was
+	Visit            // without its invitations, and no more of it than is shown
+	patient phi.Text // who comes: the first who was invited
+	tested  tested
 }
 
 // schedule returns the visits of a clinic's day or week, up to mostShown. They are read before the act, whose transaction keeps everybody else from writing: all
@@ -61,7 +61,19 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 	}
 	for _, c := range checks {
 		if at, shown := place[c.visit]; shown {
-			all[at].check = worse(all[at].check, &c.DeviceCheck)
+			all[at].tested.worst = worse(all[at].tested.worst, &c.DeviceCheck)
+		}
+	}
+	part, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) }, `SELECT DISTINCT i.visit_id FROM invitations i
+		WHERE i.visit_id IN (SELECT visit_id FROM device_checks WHERE visit_id IN (SELECT id FROM visits WHERE `+where+`)) AND i.revoked_at = 0 AND i.role IN (?, ?, ?)
+		AND NOT EXISTS (SELECT 1 FROM device_checks c WHERE c.visit_id = i.visit_id AND c.invitation_id = i.id)`,
+		append(args, string(auth.Patient), string(auth.Guardian), string(auth.Guest))...)
+	if err != nil {
+		return nil, fmt.Errorf("read who tested no devices: %w", err)
+	}
+	for _, id := range part {
+		if at, shown := place[id]; shown {
+			all[at].tested.part = true
 		}
 	}
 	return all, nil
