@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,13 @@ func newDeskOf(t *testing.T, h *hospital, change ...func(*hospital)) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Hear(func(_ context.Context, v visits.Visit) (map[string]bool, error) {
+		hears := map[string]bool{}
+		for _, i := range v.Invitations {
+			hears[i.ID] = slices.Contains(h.hears, i.Role)
+		}
+		return hears, nil
+	})
 	d.Note(func(context.Context, auth.Actor, string, *catalogues.Words) (note visits.VisitNote, err error) {
 		return note, nil
 	})

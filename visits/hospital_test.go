@@ -59,6 +59,7 @@ type hospital struct {
 	consent   *visits.ConsentTexts // of config; set before a service is made
 	zone      *time.Location
 	sends     visits.Ways
+	hears     []auth.Role // who hears of changes
 	changed   []func(context.Context, *store.Tx, visits.Change) error
 	emergency visits.Emergency
 

@@ -37,6 +37,7 @@ type Desk struct {
 	pages   *web.Pages
 	beside  []web.Link
 	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
+	hearers func(context.Context, Visit) (map[string]bool, error)                          // nil: nobody hears
 	notes   []func(context.Context, auth.Actor, string, *words.Words) (VisitNote, error)
 }
 
@@ -51,6 +52,12 @@ func (d *Desk) Note(note func(ctx context.Context, actor auth.Actor, visit strin
 // Attend has the list say what somebody must look at, with the path of where; an empty text: nothing. Call it before the desk is open.
 func (d *Desk) Attend(notice func(context.Context, auth.Actor, *words.Words) (text, path string, err error)) {
 	d.notice = notice
+}
+
+// Hear has pages that change a visit say who hears of that in a message. hearers gives the ids of these people's invitations; it is asked of the visit as it is
+// after the change, or would be. Call it before the desk is open.
+func (d *Desk) Hear(hearers func(context.Context, Visit) (map[string]bool, error)) {
+	d.hearers = hearers
 }
 
 // NewDesk parses the pages. beside are other ways to new visits, which the list shows.
@@ -358,7 +365,7 @@ func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, per
 		return
 	}
 	own := d.pages.Words(r)
-	told, err := d.toldWords(r.Context(), v, own)
+	told, err := d.toldWords(r.Context(), v.calledOff(), own)
 	if err != nil {
 		web.Problem(w, r, err)
 		return

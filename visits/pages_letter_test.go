@@ -82,36 +82,70 @@ func TestDeskLetter(t *testing.T) {
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/letter"), "This link does not ask for a date of birth")
 }
 
-// TestDeskSaysWhoIsWrittenTo: the pages of links, and those of changes, promise messages to whom the server can write, and to nobody else.
+// TestDeskSaysWhoIsWrittenTo: the page of links promises messages to whom the server can write, and to nobody else. Of a confidential visit it has nobody of the
+// family told but the patient.
 func TestDeskSaysWhoIsWrittenTo(t *testing.T) {
-	const sent, unsent = "An automatic message brings them this link.", "No automatic message brings them this link."
+	const sent, unsent, hidden = "An automatic message brings them this link.", "No automatic message brings them this link.", "They are not told, since the visit is confidential."
 	for _, c := range []struct {
-		name         string
-		sends        visits.Ways
-		links, told  string
-		sent, unsent int
+		name                 string
+		sends                visits.Ways
+		confidential         bool
+		links                string
+		sent, unsent, hidden int
 	}{
-		{"nothing", visits.Ways{}, "Nobody gets their link in an automatic message.", "Nobody gets a message: we can’t write to any of them. Please tell everybody yourself.", 0, 3},
-		{"e-mail", visits.Ways{Email: true}, "Who gets their link in an automatic message is said below.",
-			"Everybody gets a message, except those we can’t write to: " + canaryPatient + ". Please tell them yourself.", 1, 2},
-		{"both", visits.Ways{Email: true, SMS: true}, "Who gets their link in an automatic message is said below.", "Everybody gets a message.", 2, 1},
+		{"nothing", visits.Ways{}, false, "Nobody gets their link in an automatic message. Please give each person theirs yourself", 0, 3, 0},
+		{"e-mail", visits.Ways{Email: true}, false, "Who gets their link in an automatic message is said below. Please send the others theirs", 1, 2, 0},
+		{"both", visits.Ways{Email: true, SMS: true}, false, "Who gets their link in an automatic message is said below. Please send the others theirs", 2, 1, 0},
+		{"nothing, confidential", visits.Ways{}, true, "of the family, only the patient is told. Nobody gets their link in an automatic message.", 0, 2, 1},
+		{"both, confidential", visits.Ways{Email: true, SMS: true}, true, "of the family, only the patient is told. Who gets their link in an automatic message is said below.", 1, 1, 1},
 	} {
 		d := newDesk(t, func(h *hospital) { h.sends = c.sends })
-		r := d.signIn(auth.Scheduler)
-		v, _, err := d.Create(t.Context(), d.scheduler, visits.Request{Service: "Cardiology", StartsAt: noon.Add(24 * time.Hour), Minutes: 30, AskBirthDate: true, BirthDate: canaryBirthDate,
-			People: []visits.Person{{Name: canaryPatient, Role: auth.Patient, Phone: "+12125550123"}, {Name: canaryGuardian, Role: auth.Guardian, Email: "guardian@example.org"},
-				{Name: canaryClinician, Role: auth.Clinician, Email: "clinician@example.org"}}})
+		q := visits.Request{Service: "Cardiology", StartsAt: noon.Add(24 * time.Hour), Minutes: 30, AskBirthDate: true, BirthDate: canaryBirthDate, Confidential: &c.confidential,
+			People: []visits.Person{{Name: canaryPatient, Role: auth.Patient, Phone: "+12125550123"}, {Name: canaryGuardian, Role: auth.Guardian},
+				{Name: canaryClinician, Role: auth.Clinician, Email: "clinician@example.org"}}}
+		if !c.confidential {
+			q.People[1].Email = "guardian@example.org"
+		}
+		v, _, err := d.Create(t.Context(), d.scheduler, q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := "/desk/visits/" + v.ID
-		links := r.get(path + "/links?made")
+		links := d.signIn(auth.Scheduler).get("/desk/visits/" + v.ID + "/links?made")
 		wantWords(t, links, c.links)
-		if body := words(links); strings.Count(body, sent) != c.sent || strings.Count(body, unsent) != c.unsent {
+		body := words(links)
+		if strings.Count(body, sent) != c.sent || strings.Count(body, unsent) != c.unsent || strings.Count(body, hidden) != c.hidden {
 			t.Errorf("%s: links: %s", c.name, body)
 		}
+		if c.confidential && (strings.Contains(body, "print the letter") || strings.Contains(body, "each person") || strings.Contains(body, "the others")) {
+			t.Errorf("%s: a guardian is to be told: %s", c.name, body)
+		}
+	}
+}
+
+// TestDeskSaysWhomToTell: the pages of changes say who hears of them in a message, and whom somebody has to tell: never a guardian of a confidential visit.
+func TestDeskSaysWhomToTell(t *testing.T) {
+	const hidden = "Not told, since the visit is confidential: " + canaryGuardian + "."
+	for _, c := range []struct {
+		hears        []auth.Role
+		confidential bool
+		want         string
+	}{
+		{nil, false, "Nobody gets a message. Please tell everybody yourself."},
+		{[]auth.Role{auth.Guardian, auth.Clinician}, false, "A message goes to: " + canaryClinician + " · " + canaryGuardian + ". They get no message, so please tell them yourself: " + canaryPatient + "."},
+		{auth.InvitedRoles(), false, "Everybody gets a message."},
+		{nil, true, "They get no message, so please tell them yourself: " + canaryPatient + " · " + canaryClinician + ". " + hidden},
+		{[]auth.Role{auth.Patient}, true, "A message goes to: " + canaryPatient + ". They get no message, so please tell them yourself: " + canaryClinician + ". " + hidden},
+		{[]auth.Role{auth.Patient, auth.Clinician}, true, "A message goes to: " + canaryPatient + " · " + canaryClinician + ". " + hidden},
+	} {
+		d := newDesk(t, func(h *hospital) { h.hears = c.hears })
+		r := d.signIn(auth.Scheduler)
+		v, _ := d.visit(func(q *visits.Request) { q.StartsAt, q.Confidential = noon.Add(24*time.Hour), &c.confidential })
 		for _, page := range []string{"/cancel", "/move", "?done=moved", "?done=cancelled"} {
-			wantWords(t, r.get(path+page), c.told)
+			got := r.get("/desk/visits/" + v.ID + page)
+			wantWords(t, got, c.want)
+			if c.confidential && strings.Contains(strings.ToLower(words(got)), "everybody") {
+				t.Errorf("%s: everybody is to hear of a confidential visit: %s", page, words(got))
+			}
 		}
 	}
 }

@@ -31,6 +31,7 @@ type linksView struct {
 type linkView struct {
 	ID, Name, Role, URL string
 	Sent                bool         // a message that goes out by itself brings it
+	Hidden              bool         // nobody tells them of the visit
 	Letter              string       // path of a letter to print; "": there is none for people who are not of the family, and of confidential visits
 	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
 	Language            *words.Words // of the message
@@ -78,35 +79,70 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 	if OfFamily(k.Invitation.Role) && !l.visit.Confidential {
 		letter = personPath(l.visit.ID, k.Invitation.ID) + "/letter"
 	}
-	l.Links = append(l.Links, linkView{Sent: sent, Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
+	l.Links = append(l.Links, linkView{Sent: sent, Hidden: l.visit.HiddenFrom(k.Invitation.Role), Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
 		Message: strings.Join(append(message, last), "\n"), Language: theirs})
 	return nil
 }
 
-// toldWords say who hears of a change of a visit in a message, and whom the reader has to tell.
+// toldWords say who hears in a message that a visit has become what it is, and whom the reader has to tell.
 func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string, error) {
-	var left []string
-	people := 0
-	for _, i := range v.Invitations {
-		if i.Revoked() {
-			continue
-		}
-		people++
-		heard, err := d.service.hears(ctx, v, i)
-		if err != nil {
+	var hears map[string]bool
+	if d.hearers != nil {
+		var err error
+		if hears, err = d.hearers(ctx, v); err != nil {
 			return "", err
 		}
-		if !heard {
-			left = append(left, i.Name.Reveal())
+	}
+	var told, left, hidden, all []string
+	for _, i := range v.Invitations {
+		switch name := i.Name.Reveal(); {
+		case i.Revoked():
+		case v.HiddenFrom(i.Role):
+			hidden = append(hidden, name)
+		case hears[i.ID]:
+			told = append(told, name)
+		case v.State != InProgress: // or they are there
+			left = append(left, name)
 		}
 	}
-	switch len(left) {
-	case 0:
+	switch {
+	case len(told) > 0 && len(left)+len(hidden) == 0:
 		return own.T("desk.told.everybody"), nil
-	case people:
+	case len(left) > 0 && len(told)+len(hidden) == 0:
 		return own.T("desk.told.nobody"), nil
+	case len(told) == 0 && v.State == InProgress:
+		all = append(all, own.T("desk.told.going_on"))
 	}
-	return own.T("desk.told.some", "names", strings.Join(left, " · ")), nil
+	for _, people := range []struct {
+		key   string
+		names []string
+	}{{"desk.told.some", told}, {"desk.told.left", left}, {"desk.told.hidden", hidden}} {
+		if len(people.names) > 0 {
+			all = append(all, own.T(people.key, "names", strings.Join(people.names, " · ")))
+		}
+	}
+	return strings.Join(all, " "), nil
+}
+
+// HowKey names the words for how people get their links.
+func (l linksView) HowKey() string {
+	key := "unwritten"
+	switch {
+	case l.Sent > 0:
+		key = "written"
+	case l.Written || l.NoLetters:
+		key = "nobody"
+	}
+	if l.NoLetters {
+		key += "_confidential"
+	}
+	return "desk.links." + key
+}
+
+// calledOff is the visit as it is once somebody cancels it.
+func (v Visit) calledOff() Visit {
+	v.State = Cancelled
+	return v
 }
 
 // question is a page that asks before something is done.

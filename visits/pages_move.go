@@ -62,7 +62,11 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 		f.Date, f.Time, f.zone = at.Format(fieldDay), at.Format(fieldClock), zone
 		f.Minutes = strconv.Itoa(int(v.EndsAt.Sub(v.StartsAt) / time.Minute))
 	}
-	told, err := d.toldWords(r.Context(), v, f.own)
+	after := v.again()
+	if now := d.service.now(); !now.Before(after.EndsAt) {
+		after.EndsAt = now.Add(time.Minute) // wherever it is moved to, it is to come
+	}
+	told, err := d.toldWords(r.Context(), after, f.own)
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -199,7 +199,7 @@ func TestDeskOfOneVisit(t *testing.T) {
 		t.Errorf("somebody who was withdrawn: %d", w.Code)
 	}
 
-	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", canaryPatient, "Nobody gets a message: we can’t write to any of them.")
+	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", canaryPatient, "Nobody gets a message. Please tell everybody yourself.")
 	w = r.post(path+"/cancel", url.Values{})
 	cancelled := r.get(w.Header().Get("Location"))
 	wantWords(t, cancelled, "The visit is cancelled.", "Cancelled")

@@ -76,7 +76,7 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 	}
 	r.Language = cmp.Or(r.Language, words.Fallback)
 	if v.PatientID == "" || s.config.Patients == nil || !OfFamily(i.Role) && !v.Confidential {
-		if v.Confidential && OfFamily(i.Role) && i.Role != auth.Patient {
+		if v.HiddenFrom(i.Role) {
 			r.Email, r.Phone = "", ""
 		}
 		return r, nil
@@ -87,7 +87,7 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 		return Reach{}, err
 	}
 	contact, found := known.contact(i.ContactID)
-	if v.Confidential && OfFamily(i.Role) && (i.Role != auth.Patient || found && !slices.Contains(known.patient.Recipients(true), contact)) {
+	if v.HiddenFrom(i.Role) || v.Confidential && OfFamily(i.Role) && found && !slices.Contains(known.patient.Recipients(true), contact) {
 		return Reach{Language: r.Language}, nil
 	}
 	r.Email, r.Phone = cmp.Or(contact.Email, r.Email), cmp.Or(contact.Phone, r.Phone)

@@ -329,6 +329,11 @@ func OfFamily(role auth.Role) bool {
 	return role == auth.Patient || role == auth.Guardian || role == auth.Guest
 }
 
+// HiddenFrom says whether people of a role are not told of the visit: of a confidential one nobody of the family is but the patient.
+func (v Visit) HiddenFrom(role auth.Role) bool {
+	return v.Confidential && OfFamily(role) && role != auth.Patient
+}
+
 // Age is how old the patient is on the day of the visit, in whole years, where the hospital is; false: the birth date is not known.
 func (v Visit) Age(zone *time.Location) (years int, known bool) {
 	born, err := time.Parse(birthDateLayout, v.BirthDate.Reveal())

@@ -115,6 +115,27 @@ func (p plan) heard(a addressee) []said {
 	})
 }
 
+// hears says whether somebody is told by a channel that the visit has become what it is: they have the message, or it is about to go out. Where the change is yet
+// to be made, what would be stopped by it has told nobody.
+func (p plan) hears(a addressee) bool {
+	p.said = slices.DeleteFunc(slices.Clone(p.said), func(s said) bool {
+		return (s.state == notify.Waiting || s.state == notify.Failed) && !p.current(s)
+	})
+	if slices.ContainsFunc(p.heard(a), func(s said) bool { return p.current(s) && s.told() }) {
+		return true
+	}
+	kind, _, due := p.due(a)
+	return due && kind != kindReminder
+}
+
+// current says whether a message tells what has become of the visit last.
+func (p plan) current(s said) bool {
+	if p.visit.State == visits.Cancelled {
+		return s.kind == kindCancelled
+	}
+	return s.invites() && s.sequence == p.visit.Sequence
+}
+
 // generation is that of the link which stands in somebody's messages. Where none does it counts how often their address was mended, below zero: 0 at first.
 func (p plan) generation(i visits.Invitation) int {
 	if !p.links(i) {

@@ -117,7 +117,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		return messagesView{}, err
 	}
 	path := visits.DeskPath + "/visits/" + v.ID
-	view := messagesView{Path: path, Back: path, Body: own.T(d.service.bodyKey()), When: own.Moment(v.StartsAt.In(p.zone)), Zone: own.Zone(p.zone),
+	view := messagesView{Path: path, Back: path, Body: d.service.bodyWords(v, own), When: own.Moment(v.StartsAt.In(p.zone)), Zone: own.Zone(p.zone),
 		Minutes: []int{5, 10, 15, 20, 30, 45, 60, 90, 120}, MayLate: d.service.soon(v) == nil}
 	for _, at := range p.times() {
 		if len(all) == 0 {
@@ -126,7 +126,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		view.Next = append(view.Next, own.Moment(at.In(p.zone)))
 	}
 	for _, i := range v.Invitations {
-		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role)), Revoked: i.Revoked(), Why: whyNot(i, own), Check: d.service.checkOf(v, i, p.zone, own)}
+		person := personView{Name: i.Name.Reveal(), Role: own.T("role." + string(i.Role)), Revoked: i.Revoked(), Why: whyNot(v, i, own), Check: d.service.checkOf(v, i, p.zone, own)}
 		for _, a := range all {
 			if a.invitation.ID == i.ID && !i.Revoked() {
 				person.Reach = append(person.Reach, reachView{own.T("reminders.channel." + string(a.channel)), masked(a.to)})
@@ -140,6 +140,18 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 		view.People = append(view.People, person)
 	}
 	return view, nil
+}
+
+// bodyWords say by which ways the server writes to the people of a visit.
+func (s *Service) bodyWords(v visits.Visit, own *words.Words) string {
+	switch key := s.bodyKey(); {
+	case v.Confidential && key == "reminders.body_none":
+		return own.T("reminders.body_none_confidential")
+	case v.Confidential:
+		return own.T(key) + " " + own.T("reminders.body_confidential")
+	default:
+		return own.T(key)
+	}
 }
 
 // bodyKey names the words for the ways in which the server writes to people.
@@ -156,10 +168,12 @@ func (s *Service) bodyKey() string {
 }
 
 // whyNot says why nobody is written to who is reached in no way. A clinician whom a scheduler books by their account is not, as docs/decisions/0055 has it.
-func whyNot(i visits.Invitation, own *words.Words) string {
+func whyNot(v visits.Visit, i visits.Invitation, own *words.Words) string {
 	switch {
 	case i.Revoked():
 		return own.T("reminders.kind.uninvited")
+	case v.HiddenFrom(i.Role):
+		return own.T("reminders.hidden")
 	case i.Role == auth.Clinician && i.StaffID != "":
 		return own.T("reminders.in_queue")
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/jobs"
 	"housecall/platform/notify"
 	"housecall/platform/store"
 	"housecall/platform/web"
@@ -26,7 +27,7 @@ func (h *house) pages() *web.Pages {
 	return pages
 }
 
-// desk serves the page of messages to somebody of that role; its function sends a form, or with nil asks for a page.
+// desk serves the pages of visits and of their messages to somebody of that role; its function sends a form, or with nil asks for a page.
 func (h *house) desk(role auth.Role) func(path string, form url.Values) (status int, to, body string) {
 	h.t.Helper()
 	pages := h.pages()
@@ -42,6 +43,10 @@ func (h *house) desk(role auth.Role) func(path string, form url.Values) (status 
 		})
 	}})
 	desk.Routes(routes)
+	planning, err := visits.NewDesk(h.Service, pages)
+	h.must(err)
+	planning.Hear(h.reminders.Hearers)
+	planning.Routes(routes)
 	handler, err := web.New(routes, web.Options{PublicURL: "https://visits.example", Pages: pages, Now: h.now})
 	h.must(err)
 	return func(path string, form url.Values) (int, string, string) {
@@ -213,6 +218,88 @@ func TestPagesSayWhyNobodyWrites(t *testing.T) {
 	_, _, body := ask(path, nil)
 	if strings.Count(body, `<section class="desk-day gone">`) != 1 || strings.Contains(body, without) || !strings.Contains(body, `<p class="soft">No longer invited</p>`) {
 		t.Errorf("who is withdrawn: %s", body)
+	}
+}
+
+// TestPagesOfConfidentialVisits: nobody is asked to tell a guardian of a confidential visit, whether the server sends messages or not.
+func TestPagesOfConfidentialVisits(t *testing.T) {
+	h := newHouse(t)
+	yes := true
+	v := h.visit(h.patient(true), func(r *visits.Request) {
+		r.Confidential = &yes
+		r.People[1] = visits.Person{Role: auth.Guardian, Name: guardianName}
+	})
+	const hidden, without = `<p class="soft">They are not told, since the visit is confidential.</p>`, "We can’t write to them."
+	path := "/desk/visits/" + v.ID + "/messages"
+	_, _, body := h.desk(auth.Scheduler)(path, nil)
+	if strings.Count(body, hidden) != 1 || strings.Contains(body, without) || !strings.Contains(body, "This visit is confidential: of the family, we write only to the patient.") {
+		t.Errorf("with messages: %s", body)
+	}
+	queue, err := jobs.New(t.Context(), jobs.Config{DB: h.db, Now: h.now})
+	h.must(err)
+	silent, err := notify.New(t.Context(), notify.Config{DB: h.db, Jobs: queue, Now: h.now})
+	h.must(err)
+	h.reminders = reminders.New(reminders.Config{DB: h.db, Jobs: queue, Outbox: silent, Visits: &h.asked, Policy: h.policy, Words: h.book, Now: h.now})
+	_, _, body = h.desk(auth.Scheduler)(path, nil)
+	if strings.Count(body, hidden) != 1 || strings.Count(body, without) != 2 || strings.Contains(body, "tell everybody") ||
+		!strings.Contains(body, "This visit is confidential: of the family, please tell only the patient") {
+		t.Errorf("without: %s", body)
+	}
+}
+
+// TestPagesSayWhoHears: before and after a change the desk says who hears of it, as messages are sent.
+func TestPagesSayWhoHears(t *testing.T) {
+	const everybody, nobody, goingOn = "Everybody gets a message.", "Nobody gets a message. Please tell everybody yourself.", "No message goes out while the visit is going on."
+	const guardianOnly = "A message goes to: " + guardianName + ". They get no message, so please tell them yourself: " + childName + " · Canary Doctorname."
+	usual := func(*house) {}
+	var h *house
+	var v visits.Visit
+	cancel := func() error { return h.Cancel(t.Context(), h.scheduler, v.ID) }
+	move := func(m visits.Move) func() error {
+		return func() error { _, err := h.Move(t.Context(), h.scheduler, v.ID, m); return err }
+	}
+	start := func() {
+		_, err := h.db.ExecContext(t.Context(), `UPDATE visits SET state = 'in_progress' WHERE id = ?`, v.ID)
+		h.must(err)
+	}
+	for name, c := range map[string]struct {
+		before func(*house)
+		then   func()
+		page   string
+		change func() error
+		done   string
+		want   string
+	}{
+		"cancelled":                 {usual, nil, "/cancel", cancel, "cancelled", everybody},
+		"moved":                     {usual, nil, "/move", move(visits.Move{StartsAt: starts.Add(time.Hour)}), "moved", everybody},
+		"cancelled, never heard of": {func(h *house) { h.refused.Store(true) }, nil, "/cancel", cancel, "cancelled", guardianOnly},
+		"cancelled, mail away":      {func(h *house) { h.away.Store(true) }, nil, "/cancel", cancel, "cancelled", guardianOnly},
+		"moved, mail away":          {func(h *house) { h.away.Store(true) }, nil, "/move", move(visits.Move{StartsAt: starts.Add(time.Hour)}), "moved", everybody},
+		"going on, another end":     {usual, func() { start() }, "/move", move(visits.Move{Minutes: 45}), "moved", goingOn},
+		"going on, cancelled":       {usual, func() { start() }, "/cancel", cancel, "cancelled", everybody},
+		"after its end, cancelled":  {usual, func() { h.until(starts.Add(30 * time.Minute)) }, "/cancel", cancel, "cancelled", nobody},
+		"after its end, moved":      {usual, func() { h.until(starts.Add(30 * time.Minute)) }, "/move", move(visits.Move{StartsAt: starts.Add(time.Hour)}), "moved", everybody},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h = plainHouse(t)
+			c.before(h)
+			v = h.visit(h.patient(false), nil)
+			if c.then != nil {
+				c.then()
+			}
+			ask, path := h.desk(auth.Scheduler), "/desk/visits/"+v.ID
+			wants := func(when, page string) {
+				t.Helper()
+				if _, _, body := ask(path+page, nil); !strings.Contains(body, c.want) {
+					t.Errorf("%s the page lacks %q: %s", when, c.want, body)
+				}
+			}
+			wants("before", c.page)
+			h.must(c.change())
+			wants("at once", "?done="+c.done)
+			h.due()
+			wants("later", "?done="+c.done)
+		})
 	}
 }
 

@@ -222,6 +222,26 @@ func (s *Service) addressees(ctx context.Context, v visits.Visit) (all []address
 	return all, nil
 }
 
+// Hearers are the people of a visit who hear in a message what has become of it, by the ids of their invitations. Where the visit is as a change would make it, they
+// are those who would.
+func (s *Service) Hearers(ctx context.Context, v visits.Visit) (map[string]bool, error) {
+	all, err := s.addressees(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.plan(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	hearers := map[string]bool{}
+	for _, a := range all {
+		if !a.invitation.Revoked() && p.hears(a) {
+			hearers[a.invitation.ID] = true
+		}
+	}
+	return hearers, nil
+}
+
 // plan reads what has been said about a visit.
 func (s *Service) plan(ctx context.Context, v visits.Visit) (plan, error) {
 	site, err := s.config.Visits.SiteOf(ctx, v)

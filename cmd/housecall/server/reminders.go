@@ -80,6 +80,7 @@ func (s *Server) openReminders(ctx context.Context, h *house) error {
 	desk.Routes(h.routes)
 	s.Reminders.API(h.calls)
 	h.desk.Attend(desk.Notice)
+	h.desk.Hear(s.Reminders.Hearers)
 	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.firstZone)
 	if err != nil {
 		return err
