@@ -27,11 +27,16 @@ var fileStates = []state{
 	{"files-waiting", "the connection was lost meanwhile"},
 	{"files-scanning", "they are there, and nobody has looked at them yet"},
 	{"files-unready", "giving the summary before that"},
+	{"files-out", "their author was signed out, and would remove one"},
+	{"files-kept", "removing one did not work"},
+	{"files-lost", "one is not there any more"},
 	{"files-checked", "some are clean, and some are refused"},
 	{"files-full", "one more than there may be"},
+	{"files-gone", "one went in another tab before the summary was given"},
 	{"files-given", "the family has them"},
 	{"files-taken", "one is not to go with the next version"},
 	{"family-files", "the family's page, with files"},
+	{"family-closed", "a download after the hour of that page"},
 }
 
 const (
@@ -139,7 +144,8 @@ func TestFilesOfASummary(t *testing.T) {
 			})
 			visit, content := tour.hadVisit(), pdf(pdfSize)
 			doctor := tour.takes(chromium(t, 0, drAda, bidi.Laptop))
-			doctor.allows("ERR_", "status of 409", "409 to PATCH") // as what comes again after a cut is answered
+			doctor.allows("ERR_", "status of 409", "409 to PATCH", // as what comes again after a cut is answered
+				"status of 401", "401 to DELETE", "status of 422", "422 to POST")
 			doctor.goTo(tour.url + "/sign-in")
 			doctor.fills("#email", clinicianEmail)
 			doctor.fills("#password", clinicianPassword)
@@ -148,7 +154,9 @@ func TestFilesOfASummary(t *testing.T) {
 			doctor.examine("files-none")
 
 			tour.cutMidway(doctor, scanner, content)
+			tour.elsewhere(doctor)
 			tour.checked(doctor, scanner)
+			tour.goneBefore(doctor)
 			doctor.fills("#summary", "Drink a lot.\n\n- Water\n- Tea")
 			doctor.follows("give the summary to the family", "form[action$='/summary'] > p:last-child > button")
 			doctor.shows(".notice.good")
@@ -171,6 +179,12 @@ func TestFilesOfASummary(t *testing.T) {
 			if got := family.fetches("Report of today.pdf"); got != "status 404" {
 				t.Errorf("what was taken back: %s", got)
 			}
+			if _, err := tour.server.Accounts.DB.ExecContext(t.Context(), `DELETE FROM after_openings`); err != nil {
+				t.Fatal(err)
+			}
+			family.follows("download when the hour is over", ".files a")
+			family.await("be told", `(words) => document.querySelector("main h1").textContent === words`, family.word("problem.after_closed.title"))
+			family.examine("family-closed")
 			tour.complete(fileStates)
 		})
 	}
@@ -201,6 +215,62 @@ func (tour *tour) cutMidway(doctor *Person, scanner *clamtest.Clamd, content []b
 	doctor.press("button", doctor.word("after.summary.publish"))
 	doctor.shows("#files-wrong")
 	doctor.examine("files-unready")
+}
+
+// otherTab removes a file as another tab does.
+func (p *Person) otherTab(name string) {
+	p.t.Helper()
+	p.await("remove "+name+" in another tab", `async (name) => {
+		const row = [...document.querySelectorAll("#files-list li")].find((each) => each.querySelector("bdi").textContent === name);
+		return (await fetch(document.querySelector("#files").dataset.files + "/" + row.dataset.file, {method: "DELETE"})).ok;
+	}`, name)
+}
+
+// elsewhere has files come and go in another tab, which signs out as well, while the connection is gone for a while. What was typed stays.
+func (tour *tour) elsewhere(doctor *Person) {
+	tour.t.Helper()
+	const other = "Other.txt"
+	doctor.await("send a file in another tab", `async (name) => {
+		const tus = {"Tus-Resumable": "1.0.0"};
+		const begun = await fetch(document.querySelector("#files").dataset.files, {method: "POST", headers: {...tus, "Upload-Length": "6", "Upload-Metadata": "filename " + btoa(name)}});
+		const headers = {...tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"};
+		return (await fetch(begun.headers.get("Location"), {method: "PATCH", headers, body: "Sample"})).ok;
+	}`, other)
+	doctor.seesFile(other, "scanning")
+	doctor.await("sign out in another tab", `async () => (await fetch("/sign-out", {method: "POST"})).ok`)
+	doctor.seesFile(other, "unsure")
+	doctor.keeps(other, "after.files.kept_out")
+	doctor.examine("files-out")
+	doctor.await("sign in in another tab", `async (email, password) => (await fetch("/sign-in", {method: "POST", body: new URLSearchParams({email, password})})).ok`, clinicianEmail, clinicianPassword)
+	doctor.seesFile(other, "scanning")
+	tour.door.refuse(doctor.at, true)
+	doctor.keeps(other, "after.files.kept")
+	doctor.examine("files-kept")
+	tour.door.refuse(doctor.at, false)
+	doctor.otherTab(other)
+	doctor.seesFile(other, "gone")
+	doctor.examine("files-lost")
+	doctor.removes(other)
+	doctor.await("keep what was typed", `() => document.querySelector("#summary").value === "Sample"`)
+}
+
+// keeps presses the button that removes a file, and is told that it stays.
+func (p *Person) keeps(name, key string) {
+	p.t.Helper()
+	p.press("button", p.word("after.files.remove")+" "+name)
+	p.await("be told that "+name+" stays", `(words, name) => document.querySelector("#files-wrong").textContent === words && document.querySelector("#files-list").textContent.includes(name)`,
+		strings.ReplaceAll(p.word(key), "{name}", name), name)
+}
+
+// goneBefore would give a summary with a file that is gone, and reads which.
+func (tour *tour) goneBefore(doctor *Person) {
+	tour.t.Helper()
+	doctor.otherTab("Exercises.txt")
+	doctor.follows("give what is not all there", "form[action$='/summary'] > p:last-child > button")
+	doctor.seesFile("Exercises.txt", "gone")
+	doctor.shows(".summary")
+	doctor.examine("files-gone")
+	doctor.removes("Exercises.txt")
 }
 
 // checked has the scanner look at files, among them its test file.
