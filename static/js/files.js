@@ -2,6 +2,7 @@
 
 import { isLost, isOpen, isSettled, meaning, news } from "./added.js";
 import { Alarm } from "./alarm.js";
+import { fetchPage } from "./anew.js";
 import { backoff } from "./backoff.js";
 import { Sender } from "./sending.js";
 import { byId, keepFocus, setText } from "./ui/dom.js";
@@ -262,20 +263,15 @@ class Files {
 
   /** Adds the rows that the page has by now and this one lacks: the rest of it stays as it is, with all that was typed. @param {(state: string) => boolean} wanted */
   async #fetchRows(wanted) {
-    try {
-      const response = await fetch(this.#path.replace(/\/files$/, ""), { headers: { Accept: "text/html" }, cache: "no-store" });
-      if (meaning(response) !== "done") return;
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const have = new Set([...this.#all, ...this.#leaving].map((row) => row instanceof HTMLElement && row.dataset.file));
-      for (const row of page.querySelectorAll("#files-list > li")) {
-        // What the family has got since is of another version, which is another page.
-        if (!(row instanceof HTMLElement) || have.has(row.dataset.file) || stateOf(row) === "given" || !wanted(stateOf(row))) continue;
-        const added = document.importNode(row, true);
-        this.#list.append(added);
-        setText(this.#live, this.#words("said", { name: nameIn(added), state: added.querySelector(".file-says")?.textContent ?? "" }));
-      }
-    } catch {
-      return; // asked again
+    const { page, ...reply } = await fetchPage(this.#path.replace(/\/files$/, ""));
+    if (!page || meaning(reply) !== "done") return; // asked again
+    const have = new Set([...this.#all, ...this.#leaving].map((row) => row instanceof HTMLElement && row.dataset.file));
+    for (const row of page.querySelectorAll("#files-list > li")) {
+      // What the family has got since is of another version, which is another page.
+      if (!(row instanceof HTMLElement) || have.has(row.dataset.file) || stateOf(row) === "given" || !wanted(stateOf(row))) continue;
+      const added = document.importNode(row, true);
+      this.#list.append(added);
+      setText(this.#live, this.#words("said", { name: nameIn(added), state: added.querySelector(".file-says")?.textContent ?? "" }));
     }
     this.#askSoon();
   }

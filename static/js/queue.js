@@ -1,5 +1,6 @@
 // The queue's page, kept right: the server tells which version of it would be drawn now, and where that is another the page is fetched and put in place of
 // what is shown. Without this script the page is right when it is loaded.
+import { fetchPage } from './anew.js';
 import { backoff } from './backoff.js';
 
 /** Waits above that of backoff.js, for a server that has long been away: doubled up to this many times. */
@@ -98,20 +99,11 @@ export class Queue {
 }
 
 /** The page anew, as it is at its address. @returns {Promise<Document | null>} */
-function fetchPage() {
-  return new Promise((resolve) => {
-    const request = new XMLHttpRequest();
-    request.open('GET', location.pathname + location.search.replace(/([?&])done=[^&]*&?/, '$1'));
-    request.responseType = 'document';
-    request.setRequestHeader('Accept', 'text/html');
-    request.timeout = 10_000;
-    request.addEventListener('loadend', () => {
-      // Where nobody is signed in any more the answer is another page, which this one becomes. A locked page asks who is there by itself.
-      if (request.status === 200 && request.response && !request.response.getElementById('queue')) location.reload();
-      resolve(request.status === 200 ? request.response : null);
-    });
-    request.send();
-  });
+async function fetchQueue() {
+  const { status, page } = await fetchPage(location.pathname + location.search.replace(/([?&])done=[^&]*&?/, '$1'));
+  // Where nobody is signed in any more the answer is another page, which this one becomes. A locked page asks who is there by itself.
+  if (status === 200 && page && !page.getElementById('queue')) location.reload();
+  return status === 200 ? page : null;
 }
 
 /** @param {HTMLElement} root */
@@ -120,7 +112,7 @@ function begin(root) {
   const waiting = document.getElementById('queue-waiting');
   const queue = new Queue(root, {
     open: (url) => new EventSource(url),
-    fetch: fetchPage,
+    fetch: fetchQueue,
     lost: (on) => {
       const words = on ? (lost?.dataset.words ?? '') : '';
       if (lost && lost.textContent !== words) lost.textContent = words;
