@@ -14,7 +14,7 @@ import (
 
 // Guards let through whoever is signed in, and programs with a key, where they may do what a route is for.
 func (a *Accounts) Guards() web.Guards {
-	return web.Guards{Staff: a.requireSession, Key: a.requireKey}
+	return web.Guards{Staff: a.requireSession, Key: a.requireKey, Reader: a.readAnyway}
 }
 
 // requireSession lets only people with a session through and puts who they are into the context. Others are sent to the sign-in page and come
@@ -41,19 +41,39 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 		if r = a.admit(w, r, s, token); r == nil {
 			return
 		}
-		actor := s.Account.Actor()
-		reader := a.reader(s)
-		if a.Banner != nil {
-			if reader.Banner.Text, reader.Banner.Path, err = a.Banner(r.Context(), actor, a.Pages.Words(r)); err != nil {
-				web.Problem(w, r, err)
-				return
-			}
+		read, err := a.readBy(r, s)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
 		}
-		r = r.WithContext(web.WithReader(web.WithActor(r.Context(), actor), reader))
-		if a.allowed(w, r, actor, action) { // who is not is told so on a page that leads them on
-			next.ServeHTTP(w, r)
+		if a.allowed(w, read, s.Account.Actor(), action) { // who is not is told so on a page that leads them on
+			next.ServeHTTP(w, read)
 		}
 	})
+}
+
+// readBy is a request that says who makes it, and what pages show them.
+func (a *Accounts) readBy(r *http.Request, s session) (*http.Request, error) {
+	actor, reader := s.Account.Actor(), a.reader(s)
+	if a.Banner != nil {
+		var err error
+		if reader.Banner.Text, reader.Banner.Path, err = a.Banner(r.Context(), actor, a.Pages.Words(r)); err != nil {
+			return nil, err
+		}
+	}
+	return r.WithContext(web.WithReader(web.WithActor(r.Context(), actor), reader)), nil
+}
+
+// readAnyway is readBy for an address where nothing is: whoever is signed in, and not asked again who they are, reads the same there as where a page is not theirs.
+func (a *Accounts) readAnyway(r *http.Request) *http.Request {
+	s, err := a.session(r.Context(), a.cookie(r))
+	if err != nil || a.left(s) <= 0 {
+		return r
+	}
+	if read, err := a.readBy(r, s); err == nil {
+		return read
+	}
+	return r
 }
 
 // linksOf are the entries of the navigation and of the administration that somebody may follow.

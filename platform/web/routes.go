@@ -57,6 +57,8 @@ func Key(action auth.Action) Access { return Access{Reach: reachKey, Action: act
 type Guards struct {
 	Staff func(auth.Action, http.Handler) http.Handler
 	Key   func(auth.Action, http.Handler) http.Handler
+	// Reader has a request for an address where nothing is know who reads the answer, as the guards have others; nil: nobody.
+	Reader func(*http.Request) *http.Request
 }
 
 // Route is one route and who may use it.

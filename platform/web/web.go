@@ -72,7 +72,7 @@ func New(routes *Routes, o Options) (http.Handler, error) {
 	set := headers(origin)
 	quiet := newQuiet(o.Checks)
 	mux := routes.mux
-	inner := cross.Handler(known(mux))
+	inner := cross.Handler(known(mux, routes.guards.Reader))
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := o.Now()
@@ -125,8 +125,8 @@ func originOf(public string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// known serves mux, but answers for paths and methods that it does not know in our own words.
-func known(mux *http.ServeMux) http.Handler {
+// known serves mux, but answers for paths and methods that it does not know in our own words. reader may be nil.
+func known(mux *http.ServeMux, reader func(*http.Request) *http.Request) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -140,6 +140,9 @@ func known(mux *http.ServeMux) http.Handler {
 			Problem(w, r, &Fault{Code: "method_not_allowed", Status: http.StatusMethodNotAllowed,
 				Title: "This cannot be done here", Detail: "The address is right, but it does not take this kind of request."})
 			return
+		}
+		if reader != nil {
+			r = reader(r)
 		}
 		NotFound(w, r)
 	})
