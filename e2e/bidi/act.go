@@ -13,6 +13,8 @@ const (
 	Tab       = "\uE004"
 	Escape    = "\uE00C"
 	Backspace = "\uE003"
+	Delete    = "\uE017"
+	Down      = "\uE015"
 )
 
 // find returns the shared ids of the elements with this role and accessible name ("" for either: any).
@@ -143,24 +145,18 @@ func (p *Page) Keys(ctx context.Context, text string) error {
 	return p.perform(ctx, map[string]any{"type": "key", "id": "keyboard", "actions": strokes})
 }
 
-// Focused tells whether the element with this role and accessible name has the focus, and whether that can be seen.
-func (p *Page) Focused(ctx context.Context, role, name string) (focused, seen bool, err error) {
+// Focused tells whether the element with this role and accessible name has the focus.
+func (p *Page) Focused(ctx context.Context, role, name string) (focused bool, err error) {
 	ids, err := p.find(ctx, role, name)
 	if err != nil {
-		return false, false, err
+		return false, err
 	}
 	for _, id := range ids {
-		var found struct{ Focused, Seen bool }
-		err := p.call(ctx, &found, `(node) => {
-			const style = getComputedStyle(node);
-			return {focused: node === document.activeElement, seen: node.matches(":focus-visible") &&
-				(style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none")};
-		}`, id)
-		if err != nil || found.Focused {
-			return found.Focused, found.Seen, err
+		if err := p.call(ctx, &focused, `(node) => node === document.activeElement`, id); err != nil || focused {
+			return focused, err
 		}
 	}
-	return false, false, nil
+	return false, nil
 }
 
 // perform plays one input source's actions and lets go of whatever it held.
