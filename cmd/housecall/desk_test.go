@@ -243,7 +243,7 @@ func TestCalledWrongly(t *testing.T) {
 		"no name":          {[]string{"key", "create"}, 2, "housecall key create: NAME is missing\n"},
 		"a blank name":     {[]string{"key", "create", " ", "--scopes", "all"}, 2, "housecall key create: name must"},
 		"no scopes":        {[]string{"key", "create", "x"}, 2, "housecall key create: --scopes is missing"},
-		"odd scopes":       {[]string{"key", "create", "x", "--scopes", "visit.enter"}, 2, "housecall key create: --scopes must be some of consent.write, people.read, "},
+		"odd scopes":       {[]string{"key", "create", "x", "--scopes", "visit.enter"}, 2, "housecall key create: --scopes must be some of consent.write, figures.read, people.read, "},
 		"no day":           {[]string{"key", "create", "x", "--scopes", "all", "--days", "0"}, 2, "housecall key create: --days must be"},
 		"no database":      {[]string{"visit", "list"}, 1, "housecall visit list: there is no database at "},
 		"no database, key": {[]string{"key", "list"}, 1, "housecall key list: there is no database at "},
