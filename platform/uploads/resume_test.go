@@ -65,7 +65,7 @@ func TestCutKeepsWhatCame(t *testing.T) {
 	if _, err := c.patch(at, 0, content[:4]); err != nil || c.offset(at) != 4 {
 		t.Fatalf("%v, at %d", err, c.offset(at))
 	}
-	for offset, want := range map[int64]int{0: http.StatusConflict, 5: http.StatusConflict, -1: http.StatusBadRequest} {
+	for offset, want := range map[int64]int{0: http.StatusConflict, 5: http.StatusConflict, -1: http.StatusUnprocessableEntity} {
 		if response, err := c.patch(at, offset, content[4:5]); err != nil || response.StatusCode != want {
 			t.Errorf("at %d: %v, %v", offset, response, err)
 		}
