@@ -236,6 +236,15 @@ func (h *hall) acts() (all []string) {
 	return all
 }
 
+// holds wants the one file to be read as it was sent, once it is checked.
+func (h *hall) holds(content []byte) {
+	h.t.Helper()
+	h.due()
+	if got := h.read(h.one().ID); !bytes.Equal(got, content) {
+		h.t.Errorf("%q", got)
+	}
+}
+
 // read is what a reader of a file gets.
 func (h *hall) read(id string) []byte {
 	h.t.Helper()
