@@ -20,7 +20,7 @@ import (
 var witness string
 
 // patience bounds every single thing a test waits for. It is long because two cores may be busy with four browsers.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // A Person sits in front of one browser with one page, and fails the test when something can't be done.
 type Person struct {

@@ -164,7 +164,7 @@ func post(ctx context.Context, url string, body, result any) error {
 
 // endSession asks chromedriver to end Chromium, which it does with all of Chromium's processes.
 func endSession(url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, url, nil)
 	if err != nil {

@@ -54,7 +54,7 @@ type conn struct {
 
 // dial opens the websocket; onEvent is called for every event, from the reading goroutine, and must not issue commands.
 func dial(ctx context.Context, url string, onEvent func(string, json.RawMessage)) (*conn, error) {
-	dialer := websocket.Dialer{HandshakeTimeout: 20 * time.Second, ReadBufferSize: 1 << 16}
+	dialer := websocket.Dialer{HandshakeTimeout: time.Minute, ReadBufferSize: 1 << 16}
 	ws, _, err := dialer.DialContext(ctx, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", url, err)

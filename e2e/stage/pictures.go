@@ -25,11 +25,12 @@ var Tones = [4]int{1000, 1400, 2300, 3100}
 // colours as ffmpeg draws them: bright enough to survive a video codec, dark enough not to be cut off.
 var colours = map[string]string{"red": "0xD02020", "green": "0x20C020", "blue": "0x2030D0", "yellow": "0xD8D020"}
 
-// Width, Height and Rate (frames a second) of the pictures. 10 frames leave two cores enough for four browsers.
+// Width, Height and Rate (frames a second) of the pictures. 5 frames leave two cores enough for four browsers: with 10, a visit of
+// four took twice as long on a machine whose memory is slow.
 const (
 	Width  = 640
 	Height = 360
-	Rate   = 10
+	Rate   = 5
 )
 
 // DrawPicture makes a y4m file that a fake camera loops: the four quadrants, still but for a white square that blinks in the
