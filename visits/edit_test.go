@@ -306,4 +306,14 @@ func TestDeskGivesVisitsAway(t *testing.T) {
 	led(w, http.StatusUnprocessableEntity, c.ben.ID)
 	wantWords(t, w, "has another visit at this time", "Plan it all the same")
 	led(give(c.ben.ID, c.ada.ID, "allow_overlap"), http.StatusSeeOther, c.ada.ID)
+
+	c.at(v.StartsAt)
+	if err := c.NoShow(t.Context(), c.ada, v.ID); err != nil {
+		t.Fatal(err)
+	}
+	w = r.get(page)
+	wantWords(t, w, "Change service")
+	if strings.Contains(words(w), "Canary Clinicianname doctor") {
+		t.Errorf("offers to give away a visit to which nobody came:\n%s", words(w))
+	}
 }

@@ -97,9 +97,10 @@ func editTitle(clinicians bool, own *words.Words) string {
 	return own.T("desk.edit.title_service")
 }
 
-// mayLead are the clinicians with an account, and whoever leads the visit: ids and names. There are none where nobody can be chosen.
+// mayLead are the clinicians with an account, and whoever leads the visit: ids and names. There are none where nobody can be chosen, as for a
+// visit to which nobody came: its words can be edited until its window closes, but HandOver refuses it.
 func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
-	if d.service.config.Colleagues == nil {
+	if d.service.config.Colleagues == nil || v.State.Over() {
 		return nil, nil
 	}
 	colleagues, err := d.service.config.Colleagues.Colleagues(r.Context())
