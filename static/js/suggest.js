@@ -37,6 +37,12 @@ export function addSuggestions(field) {
   /** @type {AbortController | undefined} */
   let asking;
 
+  /** Asks no more for what was typed before: its answer would open the list again, or take away what is marked in it. */
+  const askNoMore = () => {
+    clearTimeout(timer);
+    asking?.abort();
+  };
+
   const close = () => {
     at = -1;
     list.hidden = true;
@@ -110,8 +116,7 @@ export function addSuggestions(field) {
     timer = window.setTimeout(ask, PAUSE);
   });
   field.addEventListener('blur', () => {
-    clearTimeout(timer);
-    asking?.abort();
+    askNoMore();
     close();
   });
   field.addEventListener('keydown', (event) => {
@@ -120,11 +125,13 @@ export function addSuggestions(field) {
     if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
       if (!found.length) return;
       event.preventDefault();
-      if (!open) show();
+      if (open) askNoMore();
+      else show();
       const step = event.key === 'ArrowDown' ? 1 : -1;
       mark(at < 0 && step < 0 ? found.length - 1 : (at + step + found.length) % found.length);
-    } else if (event.key === 'Escape' && open) {
-      event.preventDefault();
+    } else if (event.key === 'Escape') {
+      if (open) event.preventDefault();
+      askNoMore();
       close();
     } else if (event.key === 'Enter' && open && at >= 0) {
       event.preventDefault();
