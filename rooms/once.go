@@ -26,6 +26,10 @@ type Once interface {
 	// with the first try. A try that is refused does not count; retryAfter is then the time until the window
 	// ends, more than zero, and otherwise zero. The key is hashed before it is stored, so it may hold an address.
 	Allow(ctx context.Context, key string, limit int, window time.Duration) (allowed bool, retryAfter time.Duration, err error)
+
+	// GiveBack takes one try back that Allow has counted under the key; the window ends as before. When that window is over by
+	// now, nothing happens, or a try of the one that has begun since is taken back.
+	GiveBack(ctx context.Context, key string) error
 }
 
 // digest names an id or a key in a store: 128 bits of SHA-256, so that what stands there is of one size and not readable.
@@ -37,6 +41,13 @@ func digest(text string) string {
 func checkSpend(id string) error {
 	if id == "" {
 		return fmt.Errorf("spend an empty id: %w", fault.NotValid)
+	}
+	return nil
+}
+
+func checkGiveBack(key string) error {
+	if key == "" {
+		return fmt.Errorf("give a try back under no key: %w", fault.NotValid)
 	}
 	return nil
 }

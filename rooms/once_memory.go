@@ -84,6 +84,19 @@ func (m *MemoryOnce) Allow(_ context.Context, key string, limit int, window time
 	return true, 0, nil
 }
 
+// GiveBack implements Once.
+func (m *MemoryOnce) GiveBack(_ context.Context, key string) error {
+	if err := checkGiveBack(key); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w := m.windows[digest(key)]; w != nil && w.tries > 0 {
+		w.tries--
+	}
+	return nil
+}
+
 // dropOne forgets one window, whichever the map yields first. The caller holds mu.
 func (m *MemoryOnce) dropOne() {
 	for key := range m.windows {

@@ -35,6 +35,14 @@ redis.call('INCR', KEYS[1])
 return 0
 `)
 
+// KEYS: the window. A counter that expires keeps its end.
+var giveBackScript = redis.NewScript(`
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then
+  redis.call('DECR', KEYS[1])
+end
+return 0
+`)
+
 // Spend implements Once. Should an answer of Redis be lost on the way, the retry finds the id spent: nobody is told true, the
 // pass is wasted and its holder fetches another. It never errs the other way.
 func (o *RedisOnce) Spend(ctx context.Context, id string, until time.Time) (bool, error) {
@@ -59,9 +67,22 @@ func (o *RedisOnce) Allow(ctx context.Context, key string, limit int, window tim
 	if err := checkAllow(key, limit, window); err != nil {
 		return false, 0, err
 	}
-	wait, err := o.redis.run(ctx, allowScript, []string{redisPrefix + "tries:" + digest(key)}, limit, window.Milliseconds()).Int64()
+	wait, err := o.redis.run(ctx, allowScript, []string{triesKey(key)}, limit, window.Milliseconds()).Int64()
 	if err != nil {
 		return false, 0, away(fmt.Sprintf("count tries in %v", window), err)
 	}
 	return wait == 0, time.Duration(wait) * time.Millisecond, nil
 }
+
+// GiveBack implements Once. Should an answer of Redis be lost on the way, the retry takes one try more back.
+func (o *RedisOnce) GiveBack(ctx context.Context, key string) error {
+	if err := checkGiveBack(key); err != nil {
+		return err
+	}
+	if err := o.redis.run(ctx, giveBackScript, []string{triesKey(key)}).Err(); err != nil {
+		return away("give a try back", err)
+	}
+	return nil
+}
+
+func triesKey(key string) string { return redisPrefix + "tries:" + digest(key) }

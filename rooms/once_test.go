@@ -52,6 +52,7 @@ func TestOnce(t *testing.T) {
 		"allow":        sceneAllow,
 		"allow again":  sceneAllowAgain,
 		"allow race":   sceneAllowRace,
+		"give back":    sceneGiveBack,
 		"another rule": sceneAnotherRule,
 		"not valid":    sceneOnceNotValid,
 		"flush":        sceneOnceFlush,
@@ -160,6 +161,49 @@ func sceneAllowRace(t *testing.T, s *onceStore) {
 	group.Wait()
 	if n := allowed.Load(); n != limit {
 		t.Errorf("%d tries were allowed, want %d", n, limit)
+	}
+}
+
+// sceneGiveBack: a try that is given back is there again, and no more than those that were counted are.
+func sceneGiveBack(t *testing.T, s *onceStore) {
+	const limit = 2
+	giveBack := func(key string) {
+		if err := s.nodes[1].GiveBack(t.Context(), key); err != nil {
+			t.Error(err)
+		}
+	}
+	allowed := func() (n int) {
+		for range limit + 1 {
+			ok, _, err := s.nodes[0].Allow(t.Context(), "address", limit, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				n++
+			}
+		}
+		return n
+	}
+	giveBack("address")
+	if n := allowed(); n != limit {
+		t.Errorf("given back before there was one: %d", n)
+	}
+	giveBack("other address")
+	if n := allowed(); n != 0 {
+		t.Errorf("given back to another: %d", n)
+	}
+	giveBack("address")
+	if n := allowed(); n != 1 {
+		t.Errorf("one given back: %d", n)
+	}
+	for range limit + 1 {
+		giveBack("address")
+	}
+	if n := allowed(); n != limit {
+		t.Errorf("more given back than counted: %d", n)
+	}
+	if err := s.nodes[0].GiveBack(t.Context(), ""); !errors.Is(err, fault.NotValid) {
+		t.Errorf("under no key: %v", err)
 	}
 }
 

@@ -185,6 +185,9 @@ func (h *hospital) Allow(context.Context, string, int, time.Duration) (bool, tim
 	return h.limited == 0, h.limited, h.limitErr
 }
 
+// GiveBack fills web.Forgiver.
+func (*hospital) GiveBack(context.Context, string) error { return nil }
+
 func (h *hospital) now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()

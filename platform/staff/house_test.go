@@ -55,24 +55,31 @@ type house struct {
 // limiter counts without forgetting; limit 0 takes what it is asked for.
 type limiter struct {
 	mu    sync.Mutex
-	seen  int
+	seen  map[string]int
 	limit int
 }
 
-func (l *limiter) Allow(_ context.Context, _ string, limit int, window time.Duration) (bool, time.Duration, error) {
+func (l *limiter) Allow(_ context.Context, key string, limit int, window time.Duration) (bool, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.seen++; l.limit > 0 {
+	if l.seen[key]++; l.limit > 0 {
 		limit = l.limit
 	}
-	return l.seen <= limit, window, nil
+	return l.seen[key] <= limit, window, nil
+}
+
+func (l *limiter) GiveBack(_ context.Context, key string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen[key]--
+	return nil
 }
 
 func newHouse(t *testing.T, publicURL string, change ...func(*staff.Config)) *house {
 	t.Helper()
 	ctx := context.Background()
 	db := storetest.Open(t, storetest.URL(t), store.Options{})
-	h := &house{db: db, limiter: &limiter{limit: 1000}, log: &testkit.Log{}, clock: testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
+	h := &house{db: db, limiter: &limiter{seen: map[string]int{}, limit: 1000}, log: &testkit.Log{}, clock: testkit.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC))}
 	book, err := words.Load(static.Locales(), web.Locales(), staff.Locales())
 	if err != nil {
 		t.Fatal(err)

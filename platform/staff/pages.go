@@ -126,6 +126,9 @@ func (a *Accounts) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in, err := a.check(r.Context(), phi.Text(v.Email), password, a.cookie(r), browserOf(r))
+	if err == nil {
+		web.GiveBack(r, a.Limiter, signInTries)
+	}
 	var p *fault.Problem
 	switch {
 	case err == nil && in.step != "":

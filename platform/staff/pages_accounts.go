@@ -251,6 +251,7 @@ func (a *Accounts) setPassword(w http.ResponseWriter, r *http.Request) {
 	err := a.choosePassword(r.Context(), v.Code, phi.Text(r.PostForm.Get("password")))
 	switch {
 	case err == nil:
+		web.GiveBack(r, a.Limiter, signInTries)
 		web.Redirect(w, r, "/sign-in?why=chosen")
 		return
 	case errors.Is(err, errLink):

@@ -13,12 +13,14 @@ import (
 const secondPath = "/sign-in/second"
 
 // doorRoutes adds what stands between a right password and a session, and the way in by passkey alone.
-func (a *Accounts) doorRoutes(routes *web.Routes, door web.Access, limited func(http.Handler) http.Handler) {
+func (a *Accounts) doorRoutes(routes *web.Routes, door web.Access) {
+	limited := web.Limit(a.Limiter, secondTries, mostWrong, triesWindow)
+	begun := web.Limit(a.Limiter, "passkey-begin", mostBegun, triesWindow)
 	routes.HandleFunc("GET "+secondPath, door, a.secondForm)
 	routes.Handle("POST "+secondPath, door, limited(http.HandlerFunc(a.sendSecond)))
-	routes.Handle("POST "+secondPath+"/passkey", door, limited(http.HandlerFunc(a.secondPasskey)))
+	routes.Handle("POST "+secondPath+"/passkey", door, begun(http.HandlerFunc(a.secondPasskey)))
 	routes.Handle("POST /sign-in/passkey", door, limited(http.HandlerFunc(a.signInByPasskey)))
-	routes.Handle("POST /sign-in/passkey/begin", door, limited(http.HandlerFunc(a.beginSignIn)))
+	routes.Handle("POST /sign-in/passkey/begin", door, begun(http.HandlerFunc(a.beginSignIn)))
 }
 
 // writeJSON answers a script.
@@ -82,6 +84,7 @@ func (a *Accounts) sendSecond(w http.ResponseWriter, r *http.Request) {
 	var p *fault.Problem
 	switch {
 	case err == nil:
+		web.GiveBack(r, a.Limiter, secondTries)
 		a.setStep(w, "")
 		a.setCookie(w, session, 2*SessionLife)
 		web.Redirect(w, r, v.Next)
@@ -134,6 +137,7 @@ func (a *Accounts) signInByPasskey(w http.ResponseWriter, r *http.Request) {
 	session, err := a.enterByPasskey(r.Context(), a.stepToken(r), r.PostForm.Get("credential"), browserOf(r), a.cookie(r))
 	switch {
 	case err == nil:
+		web.GiveBack(r, a.Limiter, secondTries)
 		a.setStep(w, "")
 		a.setCookie(w, session, 2*SessionLife)
 		web.Redirect(w, r, next)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"time"
 
 	"housecall/platform/fault"
 	"housecall/platform/web"
@@ -22,12 +21,11 @@ func (a *Accounts) signOnRoutes(routes *web.Routes, door web.Access) {
 	if a.provider == nil {
 		return
 	}
-	limited := web.Limit(a.Limiter, "sign-on", 60, 5*time.Minute)
-	routes.Handle("GET "+signOnPath, door, limited(http.HandlerFunc(a.toProvider)))
-	routes.Handle("GET "+callbackPath, door, limited(http.HandlerFunc(a.fromProvider)))
+	routes.Handle("GET "+signOnPath, door, web.Limit(a.Limiter, "sign-on", mostBegun, triesWindow)(http.HandlerFunc(a.toProvider)))
+	routes.Handle("GET "+callbackPath, door, web.Limit(a.Limiter, "sign-on-back", mostBegun, triesWindow)(http.HandlerFunc(a.fromProvider)))
 	routes.HandleFunc("GET "+outPath, door, a.outOfProvider)
 	routes.Handle("POST "+logoutPath, web.Public("the hospital's sign-on says by a signed token that somebody has signed out"),
-		web.Limit(a.Limiter, "sign-on-out", 600, 5*time.Minute)(http.HandlerFunc(a.toldByProvider)))
+		web.Limit(a.Limiter, "sign-on-out", 600, triesWindow)(http.HandlerFunc(a.toldByProvider)))
 	routes.Handle("GET "+accountPath+"/hospital", web.SignedIn(), a.fresh(a.connectProvider))
 }
 

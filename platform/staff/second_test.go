@@ -289,3 +289,23 @@ func TestOwnPasswordAndSessions(t *testing.T) {
 	h.entered(t, email, next)
 	silent(t, h, next)
 }
+
+// Right second factors of colleagues behind one address take no try from each other either, and wrong ones do.
+func TestRightSecondsOfOneNetwork(t *testing.T) {
+	h := newHouse(t, "")
+	b, _ := h.signedIn(t, email, auth.Scheduler)
+	secret, _ := h.withApp(t, b)
+	h.limiter.limit = 2
+	for i := range 3 {
+		h.clock.Pass(30 * time.Second)
+		if a := h.do(t, h.half(t), "POST", "/sign-in/second", second(h.code(t, secret))); a.status != 303 {
+			t.Fatalf("right code %d: %d", i+1, a.status)
+		}
+	}
+	half := h.half(t)
+	for i, want := range []int{422, 422, 429} {
+		if a := h.do(t, half, "POST", "/sign-in/second", second("000000")); a.status != want {
+			t.Errorf("wrong code %d: %d, want %d", i+1, a.status, want)
+		}
+	}
+}

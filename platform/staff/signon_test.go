@@ -211,3 +211,23 @@ func TestProviderAway(t *testing.T) {
 		t.Errorf("its word: %d", a.status)
 	}
 }
+
+// Some hundreds come through the sign-on from one address, each by two requests, of which neither is counted with the other.
+func TestSignOnOfOneNetwork(t *testing.T) {
+	h, p := signOnHouse(t)
+	p.set(func() { p.groups["u1"] = []string{"desk"} })
+	h.limiter.limit = 2
+	for i := range 2 {
+		b := h.browser(t)
+		if a := h.do(t, b, "GET", h.comes(t, b, "u1", "/sign-in/hospital"), nil); a.status != 303 {
+			t.Errorf("sign-on %d: %d", i+1, a.status)
+		}
+	}
+	h.limiter.limit = 0
+	b := h.browser(t)
+	for i := range 400 {
+		if a := h.do(t, b, "GET", "/sign-in/hospital", nil); a.status != 303 {
+			t.Fatalf("begun %d: %d", i+1, a.status)
+		}
+	}
+}

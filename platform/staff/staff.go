@@ -33,6 +33,17 @@ const (
 	lockTime    = 15 * time.Minute // of the address after that many, and how long failures are remembered
 )
 
+// Tries of one network, which may be all of a hospital behind one address: of what can be guessed only wrong tries stay counted. Each account's
+// own count is in the database.
+const (
+	triesWindow = 5 * time.Minute
+	mostWrong   = 100  // tries to sign in, set up and choose a password, and as many second factors; also the most of each going on at once
+	mostBegun   = 1000 // beginnings of passkeys, ways to the hospital's sign-on, and ways back: nothing is guessed there
+
+	signInTries = "sign-in"
+	secondTries = "second-factor"
+)
+
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
@@ -45,7 +56,7 @@ var localeFiles embed.FS
 // Config is what accounts need from outside.
 type Config struct {
 	DB        *store.DB
-	Limiter   web.Limiter // counts tries by network
+	Limiter   web.Forgiver // counts tries by network
 	Pages     *web.Pages
 	PublicURL string      // decides whether cookies are for HTTPS only
 	Home      string      // where somebody goes who signed in and asked for nothing else, as in "/", which leads on to the first of Links they may see
@@ -143,7 +154,7 @@ func New(ctx context.Context, c Config) (*Accounts, error) {
 
 // Routes adds the pages of signing in and out, of one's own account, and of those who keep the accounts.
 func (a *Accounts) Routes(routes *web.Routes) {
-	limited := web.Limit(a.Limiter, "sign-in", 30, 5*time.Minute)
+	limited := web.Limit(a.Limiter, signInTries, mostWrong, triesWindow)
 	door := web.Public("nobody is signed in yet, or any more")
 	routes.HandleFunc("GET /setup", door, a.setupForm)
 	routes.Handle("POST /setup", door, limited(http.HandlerFunc(a.setup)))
@@ -151,7 +162,7 @@ func (a *Accounts) Routes(routes *web.Routes) {
 	routes.Handle("POST /sign-in", door, limited(http.HandlerFunc(a.signIn)))
 	routes.HandleFunc("GET /{$}", web.SignedIn(), a.goHome)
 	routes.HandleFunc("POST /sign-out", door, a.signOut)
-	a.doorRoutes(routes, door, web.Limit(a.Limiter, "second-factor", 60, 5*time.Minute))
+	a.doorRoutes(routes, door)
 	a.signOnRoutes(routes, door)
 	a.accountRoutes(routes)
 	a.lockRoutes(routes)

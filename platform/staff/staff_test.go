@@ -334,6 +334,23 @@ func TestTriesOfOneNetwork(t *testing.T) {
 	}
 }
 
+// Whoever signs in with the right password takes no try from the colleagues behind the same address; guesses of all accounts together do.
+func TestRightTriesOfOneNetwork(t *testing.T) {
+	h := newHouse(t, "")
+	h.withAccount(t, auth.Scheduler)
+	h.limiter.limit = 3
+	for i := range 5 {
+		if a := h.do(t, h.browser(t), "POST", "/sign-in", signInForm(email, password)); a.status != 303 {
+			t.Fatalf("right sign-in %d: %d", i+1, a.status)
+		}
+	}
+	for i, want := range []int{422, 422, 422, 429} {
+		if a := h.do(t, h.browser(t), "POST", "/sign-in", signInForm(fmt.Sprint(i, "@example.org"), "wrong")); a.status != want {
+			t.Errorf("guess %d: %d, want %d", i+1, a.status, want)
+		}
+	}
+}
+
 func TestCrossSite(t *testing.T) {
 	h := newHouse(t, "")
 	h.withAccount(t, auth.Scheduler)

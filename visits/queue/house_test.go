@@ -140,6 +140,9 @@ func (c *clinic) Allow(_ context.Context, key string, _ int, _ time.Duration) (b
 	return key != c.tooMany, 90 * time.Second, nil
 }
 
+// GiveBack fills web.Forgiver.
+func (*clinic) GiveBack(context.Context, string) error { return nil }
+
 // Present fills queue.Rooms.
 func (c *clinic) Present(context.Context) (map[string][]queue.Present, error) {
 	c.mu.Lock()
