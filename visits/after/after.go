@@ -62,8 +62,7 @@ type Config struct {
 	LinkKey   []byte     // HMAC key of the codes in links
 	Visits    *visits.Service
 	Sites     visits.Sites
-	Patients  visits.Patients // nil: nobody's contacts are known
-	Outbox    *notify.Outbox  // its composer is added to it
+	Outbox    *notify.Outbox // its composer is added to it
 	Policy    auth.Policy
 	Emergency Emergency // nil: nobody has any
 	// Answered is told what somebody says of their visit, by question, and what they said before, in the transaction that keeps it; nil: nobody is.

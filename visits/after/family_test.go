@@ -61,20 +61,26 @@ func (c *clinic) publish(v visits.Visit, base int, text phi.Text) int {
 	return told
 }
 
-// delivers sends all that is due, until a mailbox has so many letters, and returns the last. A queue that ended while it sends something would leave that unsure.
+// delivers sends all that is due, until a mailbox has so many letters, and returns the last.
 func (c *clinic) delivers(mailbox string, letters int) string {
+	c.t.Helper()
+	c.sends(func() bool { return len(c.mail.Mailbox(mailbox)) >= letters })
+	return text(c.t, c.mail.Mailbox(mailbox)[letters-1].Raw)
+}
+
+// sends sends all that is due, until enough is. A queue that ended while it sends something would leave that unsure.
+func (c *clinic) sends(enough func() bool) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); c.queue.Run(ctx) }()
 	defer func() { cancel(); <-done }()
-	for len(c.mail.Mailbox(mailbox)) < letters || c.unsent() > 0 {
+	for !enough() || c.unsent() > 0 {
 		if c.t.Context().Err() != nil {
-			c.t.Fatalf("%d letters to %s", len(c.mail.Mailbox(mailbox)), mailbox)
+			c.t.Fatal("not everything was sent")
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	return text(c.t, c.mail.Mailbox(mailbox)[letters-1].Raw)
 }
 
 // unsent counts the letters that wait, or are on their way.

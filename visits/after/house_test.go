@@ -24,6 +24,7 @@ import (
 	"housecall/platform/keys"
 	"housecall/platform/notify"
 	"housecall/platform/notify/mailtest"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/store"
@@ -67,10 +68,24 @@ type clinic struct {
 	mail    *mailtest.Server
 	staff   auth.Actor       // who is signed in
 	front   *httptest.Server // the pages of families
+	known   patients
 
 	mu    sync.Mutex
 	clock time.Time
 	said  []string // of each answer: what was said before, and now
+}
+
+// patients fills visits.Patients, by their ids, as far as visits that took place ask.
+type patients struct {
+	visits.Patients
+	all map[string]people.Patient
+}
+
+func (p patients) Patient(_ context.Context, id string) (people.Patient, error) {
+	if one, known := p.all[id]; known {
+		return one, nil
+	}
+	return people.Patient{}, fault.NotFound
 }
 
 func newClinic(t *testing.T) *clinic {
@@ -81,14 +96,9 @@ func newClinic(t *testing.T) *clinic {
 // newClinicWith is one whose operator said this of who looks at files.
 func newClinicWith(t *testing.T, scanner string) *clinic {
 	t.Helper()
-	c := &clinic{t: t, url: storetest.URL(t), clock: noon, staff: admin}
+	c := &clinic{t: t, url: storetest.URL(t), clock: noon, staff: admin, known: patients{all: map[string]people.Patient{}}}
 	c.db = storetest.Open(t, c.url, store.Options{})
 	ring, err := keys.Open(t.Context(), c.db, filepath.Join(t.TempDir(), "master.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.visits, err = visits.New(t.Context(), visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: []string{"en", "es"}, Now: c.now,
-		RoomEvents: []func(context.Context, *store.Tx, visits.RoomEvent) error{func(ctx context.Context, tx *store.Tx, e visits.RoomEvent) error { return c.KeepEvent(ctx, tx, e) }}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +115,11 @@ func newClinicWith(t *testing.T, scanner string) *clinic {
 	}
 	house, err := sites.New(t.Context(), sites.Config{DB: c.db, Policy: policy, Languages: c.book.Tags(), Now: c.now,
 		First: sites.Site{Name: "Example Hospital", Phone: "+1 617 555 0100", Calendar: sites.Calendar{Zone: time.UTC}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.visits, err = visits.New(t.Context(), visits.Config{DB: c.db, LinkKey: ring.Link(), PublicURL: "https://visits.example", Languages: []string{"en", "es"}, Sites: house, Patients: c.known, Now: c.now,
+		RoomEvents: []func(context.Context, *store.Tx, visits.RoomEvent) error{func(ctx context.Context, tx *store.Tx, e visits.RoomEvent) error { return c.KeepEvent(ctx, tx, e) }}})
 	if err != nil {
 		t.Fatal(err)
 	}

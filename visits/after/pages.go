@@ -231,8 +231,10 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	case "signed", "saved", "added":
 		view.Done = own.T("after.done." + done)
 	case "published":
-		told, _ := strconv.Atoi(r.URL.Query().Get("told"))
-		view.Done = own.N("after.done.published", told)
+		view.Done = own.T("after.done.untold")
+		if told, _ := strconv.Atoi(r.URL.Query().Get("told")); told > 0 {
+			view.Done = own.N("after.done.published", told)
+		}
 	}
 	s.config.Pages.Render(w, r, status, "after/visit", web.Page{Title: own.T("after.visit.title"), Error: len(view.Problems) > 0, Active: NotesPath, Body: view})
 }

@@ -13,7 +13,6 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/notify"
-	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/store"
@@ -78,11 +77,11 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 				return err
 			}
 			m, reached := reach[i.ID]
-			if !reached || v.Confidential && !m.confidential {
+			if !reached {
 				continue
 			}
 			m.Key = i.ID + "|" + strconv.Itoa(version)
-			if err := s.config.Outbox.Put(ctx, tx, m.Message); err != nil {
+			if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
 				return err
 			}
 			told++
@@ -176,14 +175,8 @@ func summaryPlace(visit string, version int) string {
 	return "summary|" + visit + "|" + strconv.Itoa(version)
 }
 
-// reached is how somebody is told.
-type reached struct {
-	notify.Message
-	confidential bool // by a way that no guardian reads
-}
-
-// reachOf is how the people of a visit are told that there is something to read, by their invitations.
-func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]reached, error) {
+// reachOf is how those who may read a visit's summary are told that it is there, by their invitations. Who can't be written to is not among them.
+func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]notify.Message, error) {
 	v, err := s.config.Visits.Read(ctx, s.config.DB, w.Visit)
 	if errors.Is(err, fault.NotFound) {
 		return nil, nil // which the act tells, and audits
@@ -191,32 +184,25 @@ func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]reached, er
 	if err != nil {
 		return nil, err
 	}
-	var patient people.Patient
-	if v.PatientID != "" && s.config.Patients != nil {
-		if patient, err = s.config.Patients.Patient(ctx, v.PatientID); none(err) != nil {
-			return nil, err
-		}
-	}
-	all := map[string]reached{}
+	all := map[string]notify.Message{}
 	for _, i := range v.Invitations {
-		email, phone, language, confidential := i.Email, i.Phone, i.Language, true // a visit's own addresses were judged when it was made
-		if at := slices.IndexFunc(patient.Contacts, func(c people.Contact) bool { return c.ID == i.ContactID }); i.ContactID != "" && at >= 0 {
-			c := patient.Contacts[at]
-			email, phone, confidential = c.Email, c.Phone, slices.Contains(patient.Recipients(true), c)
-			if language == "" {
-				language = c.Language
-			}
+		if !s.mayRead(v, i) {
+			continue
 		}
-		m := notify.Message{Kind: kindSummary, Language: language, About: AboutSummary(v.ID), At: s.now()}
+		reach, err := s.config.Visits.ReachOf(ctx, v, i)
+		if err != nil {
+			return nil, fmt.Errorf("find out how to write to somebody: %w", err)
+		}
+		m := notify.Message{Kind: kindSummary, Language: reach.Language, About: AboutSummary(v.ID), At: s.now()}
 		switch {
-		case email != "" && s.config.Outbox.Sends(notify.Email):
-			m.Channel, m.To = notify.Email, email
-		case phone != "" && s.config.Outbox.Sends(notify.SMS):
-			m.Channel, m.To = notify.SMS, phone
+		case reach.Email != "" && s.config.Outbox.Sends(notify.Email):
+			m.Channel, m.To = notify.Email, reach.Email
+		case reach.Phone != "" && s.config.Outbox.Sends(notify.SMS):
+			m.Channel, m.To = notify.SMS, reach.Phone
 		default:
 			continue
 		}
-		all[i.ID] = reached{m, confidential}
+		all[i.ID] = m
 	}
 	return all, nil
 }
@@ -244,6 +230,13 @@ func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content
 	}
 	if !s.mayRead(v, you) || strconv.Itoa(newest.Version) != version {
 		return notify.Content{}, notify.ErrNotNeeded
+	}
+	reach, err := s.config.Visits.ReachOf(ctx, v, you)
+	if err != nil {
+		return notify.Content{}, err
+	}
+	if to := map[notify.Channel]phi.Text{notify.Email: reach.Email, notify.SMS: reach.Phone}[m.Channel]; to != m.To {
+		return notify.Content{}, notify.ErrNotNeeded // it is somebody else's by now, or must not be written to
 	}
 	site, err := s.siteOf(ctx, v)
 	if err != nil {

@@ -20,7 +20,7 @@ func (s *Server) countAnswers(ctx context.Context, tx *store.Tx, v visits.Visit,
 
 // openAfter opens what comes after visits.
 func (s *Server) openAfter(ctx context.Context, h *house) error {
-	service, err := after.New(ctx, after.Config{DB: h.db, Vault: h.ring.Notes(), LinkKey: h.ring.Link(), Visits: s.Visits, Sites: s.Sites, Patients: s.People, Outbox: h.post.outbox,
+	service, err := after.New(ctx, after.Config{DB: h.db, Vault: h.ring.Notes(), LinkKey: h.ring.Link(), Visits: s.Visits, Sites: s.Sites, Outbox: h.post.outbox,
 		Policy: h.policy, Emergency: s.emergency, Answered: s.countAnswers, Uploads: s.Uploads, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Languages: h.book.Tags(), Days: s.config.AfterDays, Now: s.config.Now})
 	if err != nil {
 		return err
