@@ -64,10 +64,11 @@ func (a *Accounts) readBy(r *http.Request, s session) (*http.Request, error) {
 	return r.WithContext(web.WithReader(web.WithActor(r.Context(), actor), reader)), nil
 }
 
-// readAnyway is readBy for an address where nothing is: whoever is signed in, and not asked again who they are, reads the same there as where a page is not theirs.
+// readAnyway is readBy for an address where nothing is: whoever is signed in, and asked neither again who they are nor for a second factor, reads the same there as
+// where a page is not theirs.
 func (a *Accounts) readAnyway(r *http.Request) *http.Request {
 	s, err := a.session(r.Context(), a.cookie(r))
-	if err != nil || a.left(s) <= 0 {
+	if err != nil || a.left(s) <= 0 || a.lacksFactor(s) {
 		return r
 	}
 	if read, err := a.readBy(r, s); err == nil {

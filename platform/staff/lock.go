@@ -50,11 +50,16 @@ func (a *Accounts) left(s session) time.Duration {
 	return a.Idle - a.Now().Sub(s.Seen)
 }
 
+// lacksFactor says whether somebody has shown one factor alone, and their role must show two.
+func (a *Accounts) lacksFactor(s session) bool {
+	return s.Second == "" && a.needsFactor(s.Account.Role)
+}
+
 // admit decides what somebody with a session gets: nil means that an answer was given. A role that must show a second factor comes no further than
 // where one is set up; who did nothing for long is asked again who they are. What a form held is kept sealed in the page that asks, and the
 // request goes on with it afterwards.
 func (a *Accounts) admit(w http.ResponseWriter, r *http.Request, s session, token string) *http.Request {
-	if s.Second == "" && a.needsFactor(s.Account.Role) && r.URL.Path != accountPath && !strings.HasPrefix(r.URL.Path, accountPath+"/") {
+	if a.lacksFactor(s) && r.URL.Path != accountPath && !strings.HasPrefix(r.URL.Path, accountPath+"/") {
 		web.Redirect(w, r, accountPath+"?why=second")
 		return nil
 	}

@@ -207,9 +207,16 @@ func TestRequiredSecondFactor(t *testing.T) {
 	if a := h.do(t, b, "GET", "/account", nil); a.status != 200 || !strings.Contains(a.body, "Set up a second step first") {
 		t.Errorf("their account: %d", a.status)
 	}
+	const entries = `href="/desk"` // of the navigation
+	if a := h.do(t, b, "GET", "/nowhere", nil); a.status != 404 || strings.Contains(a.body, entries) || strings.Contains(a.body, name) {
+		t.Errorf("an address where nothing is tells who reads it: %d", a.status)
+	}
 	h.withApp(t, b)
 	if a := h.do(t, b, "GET", "/desk", nil); a.status != 200 {
 		t.Errorf("with a second factor: %d", a.status)
+	}
+	if a := h.do(t, b, "GET", "/nowhere", nil); a.status != 404 || !strings.Contains(a.body, entries) || !strings.Contains(a.body, name) {
+		t.Errorf("with a second factor, an address where nothing is: %d", a.status)
 	}
 	if a := h.do(t, b, "POST", "/account/app/remove", url.Values{}); a.status != 409 || h.count(t, `SELECT COUNT(*) FROM staff_totp`) != 1 {
 		t.Errorf("removing the only one: %d", a.status)
