@@ -85,10 +85,14 @@ func ParseZone(name string) (*time.Location, error) {
 }
 
 // OfPlace says whether a time zone is that of a place, or UTC. EST, Etc/GMT+5 and their like know no summer time: half a year all would be an hour off.
-// Places have small letters in their names, as America/New_York and Japan have.
+// Places have small letters in their names, as America/New_York and Japan have, but for some countries, which have rules of their own too.
 func OfPlace(zone *time.Location) bool {
 	name := zone.String()
-	return name == "UTC" || name != strings.ToUpper(name) && name != "Local" && !strings.HasPrefix(name, "Etc/")
+	switch name {
+	case "UTC", "Etc/UTC", "GB", "NZ", "NZ-CHAT", "PRC", "ROK", "W-SU": // the second is what Debian calls the first
+		return true
+	}
+	return name != strings.ToUpper(name) && name != "Local" && !strings.HasPrefix(name, "Etc/")
 }
 
 // ParseClock reads a time of day as in 17:00.
