@@ -11,6 +11,7 @@ import (
 	"rsc.io/qr"
 
 	"housecall/auth"
+	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/visits"
 )
@@ -148,6 +149,15 @@ func TestDeskSaysWhomToTell(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDeskMessageNamesTheSite: the message to copy is of the visit's site, as the letter is.
+func TestDeskMessageNamesTheSite(t *testing.T) {
+	p := newPractice(t)
+	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	harbour := must[sites.Site](t)(p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Harbour Clinic", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: time.UTC}}))
+	v, _ := p.visit(noService, func(q *visits.Request) { q.SiteID = harbour.ID })
+	wantWords(t, r.get("/desk/visits/"+v.ID+"/people/"+v.Invitations[0].ID+"/link"), "Harbour Clinic")
 }
 
 // TestDeskLinksOfOpenVisits: where no date of birth is asked for, no message holds a link.

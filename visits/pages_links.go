@@ -23,6 +23,7 @@ type linksView struct {
 	Sent                               int  // how many of the links do
 
 	visit Visit
+	site  string // its name
 	zone  *time.Location
 	own   *words.Words // the reader's
 }
@@ -39,15 +40,16 @@ type linkView struct {
 
 func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
 	own := d.pages.Words(r)
-	zone, err := d.zoneOf(r.Context(), v)
+	site, err := d.service.SiteOf(r.Context(), v)
 	if err != nil {
 		return linksView{}, err
 	}
+	zone := site.Zone
 	starts := v.StartsAt.In(zone)
 	return linksView{
 		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
-		visit: v, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
+		visit: v, site: site.Name, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
 	}, nil
 }
 
@@ -67,7 +69,7 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 	}
 	starts := l.visit.StartsAt.In(l.zone)
 	message := []string{
-		theirs.T("desk.message.when", "site", d.service.config.Site, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", theirs.Zone(l.zone)),
+		theirs.T("desk.message.when", "site", l.site, "day", theirs.Day(starts), "time", theirs.Clock(starts), "zone", theirs.Zone(l.zone)),
 		theirs.T("desk.message.open", "time", moment(l.visit.OpensAt, starts, l.zone, theirs)),
 		k.URL, // on a line of its own, so that a telephone takes nothing else along
 	}
