@@ -19,8 +19,8 @@ const apiPath = "/api/v1/visits"
 type personJSON struct {
 	Name      phi.Text  `json:"name,omitempty" maxLength:"80" doc:"As everybody in the visit will read it; not needed where the patient, the contact or the account has one" example:"Sample Patient"`
 	Role      auth.Role `json:"role" enum:"patient,guardian,guest,interpreter,clinician,observer"`
-	Language  string    `json:"language,omitempty" maxLength:"35" doc:"Tag of the language this person reads, one of those the pages come in; their pages begin in it" example:"es"`
-	ContactID string    `json:"contact_id,omitempty" maxLength:"36" doc:"Which contact of the patient in patient_id this is"`
+	Language  string    `json:"language,omitempty" maxLength:"35" doc:"Tag of the language this person reads, one of those the pages come in; their pages begin in it. Not there: that of the contact, and for patient, guardians and guests that of the patient" example:"es"`
+	ContactID string    `json:"contact_id,omitempty" maxLength:"36" doc:"Which contact of the patient in patient_id this is. Not there, and no email or phone: the patient is written to by their own contact, in a confidential visit by the confidential one alone"`
 	StaffID   string    `json:"staff_id,omitempty" maxLength:"36" doc:"The account of one of the hospital's people"`
 	Email     phi.Text  `json:"email,omitempty" maxLength:"254" doc:"Where no contact or account has one"`
 	Phone     phi.Text  `json:"phone,omitempty" maxLength:"40" doc:"Likewise; with its country code where it is of another country than the site"`

@@ -1,6 +1,7 @@
 package visits
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,8 @@ type practice struct {
 	service  sites.Service
 	patient  people.Patient
 	staff    map[string]staff.Colleague
+	family   string        // tag of the language of those who come with the patient; empty: not known
+	own      string        // the contact of a patient of whom nobody says how they are written to; empty: none
 	wrong    []fault.Field // ids that nobody knows
 	problems error         // that hinder looking
 }
@@ -199,6 +202,7 @@ func (p *practice) fill(r Request) Request {
 	if tag, err := language.Parse(r.InterpreterLanguage); err == nil && r.InterpreterLanguage != "" {
 		r.InterpreterLanguage = tag.String()
 	}
+	p.knowFamily(r.Confidential != nil && *r.Confidential, languageOfPatient(r.People))
 	leads := slices.ContainsFunc(r.People, func(q Person) bool { return q.Role == auth.Clinician && q.StaffID == r.ClinicianID })
 	for i, q := range r.People {
 		if q.Role == auth.Clinician && q.StaffID == "" && !leads {
@@ -212,11 +216,34 @@ func (p *practice) fill(r Request) Request {
 	return r
 }
 
+// knowFamily has people be filled with how the patient is written to, and with the language of the family: the patient's, or else that of whoever comes as
+// the patient of the visit.
+func (p *practice) knowFamily(confidential bool, language string) {
+	p.family, p.own = cmp.Or(p.patient.Language, language), OwnContact(p.patient, confidential)
+}
+
+// languageOfPatient is the language in which the patient comes to a visit; empty: not known.
+func languageOfPatient(invited []Person) string {
+	for _, q := range invited {
+		if q.Role == auth.Patient && q.Language != "" {
+			return q.Language
+		}
+	}
+	return ""
+}
+
 // fillPerson is fill for one person.
 func (p *practice) fillPerson(q Person) Person {
 	name, tag := p.staff[q.StaffID].Name, ""
+	if OfFamily(q.Role) {
+		tag = p.family
+	}
 	if q.Role == auth.Patient {
-		name, tag = p.patient.Name, p.patient.Language
+		name = p.patient.Name
+		if q.ContactID == "" && q.Email == "" && q.Phone == "" {
+			q.ContactID = p.own
+		}
+		p.own = "" // whoever else comes as a patient is not this one
 	}
 	if c, ok := p.contact(q.ContactID); ok {
 		if c.Name != "" {
@@ -224,10 +251,7 @@ func (p *practice) fillPerson(q Person) Person {
 		} else {
 			name = p.patient.Name
 		}
-		tag = c.Language
-		if tag == "" {
-			tag = p.patient.Language
-		}
+		tag = cmp.Or(c.Language, tag)
 	}
 	if q.Name == "" {
 		q.Name = name

@@ -3,6 +3,7 @@ package visits_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,7 +103,7 @@ func TestBookingFillsWhatIsKnown(t *testing.T) {
 		canaryPatient + " es " + p.mine.ID + "   ",
 		"Canary Clinicianname doctor   " + p.doctor.ID + "  ",
 		canaryGuardian + " en " + p.parent.ID + "   ",
-		"Sample Guest    guest@example.org +12025550199",
+		"Sample Guest es   guest@example.org +12025550199",
 	} {
 		n := got.Invitations[i]
 		if said := fmt.Sprintf("%s %s %s %s %s %s", n.Name.Reveal(), n.Language, n.ContactID, n.StaffID, n.Email.Reveal(), n.Phone.Reveal()); said != want {
@@ -122,6 +123,112 @@ func TestBookingFillsWhatIsKnown(t *testing.T) {
 	}
 	_, err = p.Invite(t.Context(), p.scheduler, v.ID, visits.Person{Role: auth.Observer, Name: "Sample", StaffID: store.NewID(), ContactID: p.mine.ID, Email: "x"})
 	wantFields(t, err, "contact_id", "email", "staff_id")
+}
+
+// languagesOf are the languages in which the people of a visit are written to, in their order.
+func languagesOf(v visits.Visit) (all string) {
+	for _, i := range v.Invitations {
+		all += i.Language + "."
+	}
+	return all
+}
+
+// TestFamilyReadsThePatientsLanguage: who comes with the patient reads the language of the patient, unless somebody says another; the hospital's people do not.
+func TestFamilyReadsThePatientsLanguage(t *testing.T) {
+	p := newPractice(t)
+	with := func(r visits.Request) visits.Request {
+		r.People = append(r.People, visits.Person{Name: "Sample Father", Role: auth.Guardian, Email: "father@example.org"}, visits.Person{Name: "Sample Aunt", Role: auth.Guest, Language: "en"},
+			visits.Person{Name: "Sample Interpreter", Role: auth.Interpreter})
+		return r
+	}
+	unkept := p.hospital.request()
+	unkept.Service = "Nutrition" // whose links do not ask for a date of birth
+	unkept.People = []visits.Person{{Name: "Sample Guest", Role: auth.Guest}, {Name: canaryPatient, Role: auth.Patient, Language: "es"}, {Name: canaryClinician, Role: auth.Clinician}}
+	for name, c := range map[string]struct {
+		request visits.Request
+		want    string
+	}{
+		"a patient who is kept":     {with(p.request()), "es..en.es.en.."},
+		"a patient who is not kept": {with(unkept), "es.es..es.en.."},
+	} {
+		v, links, err := p.Create(t.Context(), p.scheduler, c.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := languagesOf(v); got != c.want {
+			t.Errorf("%s: languages %s, want %s", name, got, c.want)
+		}
+		for role, want := range map[auth.Role]string{auth.Guardian: "es", auth.Guest: "es", auth.Observer: ""} {
+			late, err := p.Invite(t.Context(), p.scheduler, v.ID, visits.Person{Name: "Sample Late", Role: role})
+			if err != nil || late.Invitation.Language != want {
+				t.Errorf("%s: a %s who is added later reads %q, want %q: %v", name, role, late.Invitation.Language, want, err)
+			}
+		}
+		e := p.redeem(links[slices.IndexFunc(links, func(l visits.Link) bool { return l.Invitation.Role == auth.Clinician })], "device")
+		p.enters(e)
+		guest, err := p.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: "Sample Neighbour", Role: auth.Guest})
+		if err != nil || guest.Invitation.Language != "es" {
+			t.Errorf("%s: who is invited from within reads %q: %v", name, guest.Invitation.Language, err)
+		}
+	}
+}
+
+// TestPatientIsWrittenToByTheirOwnContact: where nobody says how; of a confidential visit by the confidential contact alone.
+func TestPatientIsWrittenToByTheirOwnContact(t *testing.T) {
+	p := newPractice(t)
+	ask := func(service sites.Service, patient visits.Person) visits.Visit {
+		t.Helper()
+		patient.Role = auth.Patient
+		v, _, err := p.Create(t.Context(), p.scheduler, visits.Request{StartsAt: noon, PatientID: p.patient.ID, ServiceID: service.ID, ClinicianID: p.doctor.ID, AllowOverlap: true,
+			People: []visits.Person{{Role: auth.Clinician}, patient, {Name: "Sample Twin", Role: auth.Patient}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twin := v.Invitations[2]; twin.ContactID != "" {
+			t.Errorf("a second patient has the contact %s", twin.ContactID)
+		}
+		return v
+	}
+	for name, c := range map[string]struct {
+		service sites.Service
+		patient visits.Person
+		want    string
+	}{
+		"nobody says how":              {p.cardiology, visits.Person{}, p.mine.ID},
+		"confidential":                 {p.private, visits.Person{}, p.secret.ID},
+		"by another contact":           {p.cardiology, visits.Person{ContactID: p.secret.ID}, p.secret.ID},
+		"by an e-mail":                 {p.cardiology, visits.Person{Email: "school@example.org"}, ""},
+		"by a number":                  {p.cardiology, visits.Person{Phone: "+12025550177"}, ""},
+		"by an e-mail, confidentially": {p.private, visits.Person{Email: "school@example.org"}, ""},
+	} {
+		got := ask(c.service, c.patient).Invitations[1]
+		if got.ContactID != c.want || got.Email != c.patient.Email || got.Phone != c.patient.Phone || got.Name != p.patient.Name {
+			t.Errorf("%s: %+v, want the contact %q", name, got, c.want)
+		}
+	}
+
+	// Who is withdrawn and invited again is the patient still.
+	v := ask(p.private, visits.Person{})
+	for _, i := range v.Invitations[1:] {
+		if err := p.Withdraw(t.Context(), p.scheduler, v.ID, i.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{p.secret.ID, ""} {
+		again, err := p.Invite(t.Context(), p.scheduler, v.ID, visits.Person{Role: auth.Patient})
+		if err != nil || again.Invitation.ContactID != want {
+			t.Errorf("invited again by %q, want %q: %v", again.Invitation.ContactID, want, err)
+		}
+	}
+
+	// Nobody is written to who has no contact of that kind.
+	p.patient.Contacts = []people.Contact{p.mine, p.parent}
+	if _, err := p.people.Update(t.Context(), p.scheduler, p.patient); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(p.private, visits.Person{}).Invitations[1]; got.ContactID != "" {
+		t.Errorf("of a confidential visit the patient hears by %s", got.ContactID)
+	}
 }
 
 func TestBookingRefuses(t *testing.T) {

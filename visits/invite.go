@@ -33,7 +33,13 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 	if err != nil {
 		return Link{}, fault.Away(err)
 	}
-	p = p.tidy()
+	v, err := s.visitWhole(ctx, s.config.DB, visit)
+	if err != nil {
+		return Link{}, err
+	}
+	var family practice
+	family.knowFamily(v.Confidential, v.familyLanguage())
+	p = family.fillPerson(p.tidy())
 	i := p.invitation(visit, s.now())
 	actor := auth.Actor{Kind: auth.KindInvitation, ID: known.You.ID, Role: known.You.Role}
 	err = s.act(ctx, actor, "invitation.create", auth.VisitInvite, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {

@@ -289,7 +289,7 @@ func (f *visitForm) people(r *Request, fresh *people.Patient) {
 	if fresh != nil {
 		known = *fresh
 	}
-	patient := Person{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language, ContactID: OwnContact(known, *r.Confidential)}
+	patient := Person{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language}
 	switch {
 	case f.PatientID != "":
 		patient.Name, patient.Language = known.Name, known.Language

@@ -323,12 +323,25 @@ func (p Person) invitation(visit string, now time.Time) Invitation {
 
 // dressPerson fills what is known of somebody who comes to a visit. Of a visit that there is not, nothing is.
 func (s *Service) dressPerson(ctx context.Context, visit string, p Person) (Person, practice, error) {
-	v, err := s.visitRow(ctx, s.config.DB, visit)
+	v, err := s.visitWhole(ctx, s.config.DB, visit)
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return p, practice{}, err
 	}
 	known := s.practiceOf(ctx, Booking{SiteID: v.SiteID, PatientID: v.PatientID}, nil, []Person{p}, func(int) string { return "" })
+	known.knowFamily(v.Confidential, v.familyLanguage())
+	if slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.Role == auth.Patient && !i.Revoked() }) {
+		known.own = "" // it is theirs
+	}
 	return known.fillPerson(p), known, known.problems
+}
+
+// familyLanguage is the language in which the patient comes; empty: not known. The visit must have been read whole.
+func (v Visit) familyLanguage() string {
+	var all []Person
+	for _, i := range v.Invitations {
+		all = append(all, Person{Role: i.Role, Language: i.Language})
+	}
+	return languageOfPatient(all)
 }
 
 // addPerson adds a person's invitation i to its visit, where there is room.

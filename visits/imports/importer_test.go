@@ -236,6 +236,21 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestImportKnowsTheFamilysLanguage: a guardian who is no contact of a known patient reads the language of the line.
+func TestImportKnowsTheFamilysLanguage(t *testing.T) {
+	c := newClinic(t)
+	c.confirm(c.upload(columns + "MRN-1,Canary Patientname,2012-05-31,es,,Canary Othername,other@example.org,Cardiology,Canary Clinicianname,2026-12-01,09:00,,\n"))
+	all := must[visits.Page](t)(c.visits.List(t.Context(), c.actor, visits.Query{})).Visits
+	if len(all) != 1 {
+		t.Fatalf("made %+v", all)
+	}
+	for _, i := range all[0].Invitations {
+		if want := map[auth.Role]string{auth.Patient: "es", auth.Guardian: "es"}[i.Role]; i.Language != want {
+			t.Errorf("the %s reads %q, want %q", i.Role, i.Language, want)
+		}
+	}
+}
+
 // TestImportSaysWhatIsWrong: each error stands by its line and its column, all of them at once.
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	c := newClinic(t)

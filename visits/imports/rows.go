@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -285,7 +286,7 @@ func (r *reader) fresh(ctx context.Context, l *Line, p people.Patient) error {
 
 // invite adds the people of a line: known is the patient as the hospital has them, p as the file does. Whom the file does not name comes as the hospital has them.
 func (r *reader) invite(l *Line, known, p people.Patient) {
-	patient := visits.Person{Role: auth.Patient, Name: known.Name, Language: known.Language}
+	patient := visits.Person{Role: auth.Patient, Name: known.Name, Language: cmp.Or(known.Language, p.Language)}
 	var guardians []visits.Person
 	for _, c := range p.Contacts {
 		one := visits.Person{Role: auth.Guardian, Name: c.Name, Language: c.Language, Email: c.Email, Phone: c.Phone}
@@ -299,9 +300,6 @@ func (r *reader) invite(l *Line, known, p people.Patient) {
 		} else {
 			guardians = append(guardians, one)
 		}
-	}
-	if patient.ContactID == "" && patient.Email+patient.Phone == "" {
-		patient.ContactID = visits.OwnContact(known, l.confidential)
 	}
 	if guardians == nil && !l.confidential {
 		for _, c := range known.Contacts {
