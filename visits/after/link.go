@@ -80,8 +80,8 @@ func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, now people.Pa
 	if now.BirthDate == "" {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE after_links SET tries = 0 WHERE tries > 0 AND visit_id IN (SELECT id FROM visits WHERE patient_id = ? AND patient_id <> '' AND birth_date <> ?)`,
-		now.ID, now.BirthDate)
+	_, err := tx.ExecContext(ctx, `UPDATE after_links SET tries = 0 WHERE tries > 0 AND invitation_id IN (SELECT i.id FROM invitations i JOIN visits v ON v.id = i.visit_id
+		WHERE v.patient_id = ? AND v.patient_id <> '' AND v.birth_date <> ?)`, now.ID, now.BirthDate) // by invitations, which links have an index of
 	if err != nil {
 		return fmt.Errorf("take locks off: %w", err)
 	}
