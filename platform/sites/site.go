@@ -68,6 +68,28 @@ var phoneNumber = regexp.MustCompile(`^\+?[0-9(][0-9 ()./-]{1,28}[0-9]( ?(ext\.?
 // IsPhone says whether s is a telephone number as people write it, as in +1 617 555 0100 or 617 555 0100 ext. 12.
 func IsPhone(s string) bool { return phoneNumber.MatchString(s) }
 
+// Dialled is what a telephone dials for a number as people write it, as in +16175550100: an extension is dialled after a pause, which a comma stands for. Pages of
+// visits do the same in static/js/ui/phone.js.
+func Dialled(phone string) string {
+	digits := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return r
+			}
+			return -1
+		}, s)
+	}
+	number, extension, _ := strings.Cut(phone, "x") // of "ext." too
+	dialled := digits(number)
+	if strings.HasPrefix(strings.TrimSpace(phone), "+") {
+		dialled = "+" + dialled
+	}
+	if extension = digits(extension); extension != "" {
+		dialled += "," + extension
+	}
+	return dialled
+}
+
 var countryCode = regexp.MustCompile(`^[A-Z]{2}$`)
 
 // Weekdays are all days of the week, from Monday.

@@ -12,6 +12,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -143,7 +144,7 @@ func birthDate(day, month, year string) phi.Text {
 // familyView is the page of a family.
 type familyView struct {
 	Site, Service, When, Patient string
-	Phone                        string
+	Phone, Call                  string // as people read it, and as a telephone dials it
 	MayRead                      bool
 	Summary                      *summaryView // nil: there is none
 	Files                        []fileView
@@ -221,7 +222,7 @@ func (s *Service) showFamily(w http.ResponseWriter, r *http.Request, who reader,
 	}
 	own := s.config.Pages.Words(r)
 	starts := v.StartsAt.In(site.Zone)
-	view := familyView{Site: site.Name, Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)), Phone: site.Phone, MayRead: s.mayRead(v, you)}
+	view := familyView{Site: site.Name, Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)), Phone: site.Phone, Call: sites.Dialled(site.Phone), MayRead: s.mayRead(v, you)}
 	if i := slices.IndexFunc(v.Invitations, func(i visits.Invitation) bool { return i.Role == auth.Patient && !i.Revoked() }); i >= 0 {
 		view.Patient = v.Invitations[i].Name.Reveal()
 	}
