@@ -232,7 +232,7 @@ func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[
 // tested is how the devices of a visit's people did.
 type tested struct {
 	worst *DeviceCheck // of those that were made; nil: none was
-	part  bool         // somebody of the family made none
+	part  bool         // somebody of the family made none who is told of the visit
 }
 
 // tested is how the devices of the people did who are invited to a visit that was read whole.
@@ -240,7 +240,7 @@ func (v Visit) tested() (t tested) {
 	for _, i := range v.Invitations {
 		if !i.Revoked() {
 			t.worst = worse(t.worst, i.Check)
-			t.part = t.part || i.Check == nil && OfFamily(i.Role)
+			t.part = t.part || i.Check == nil && OfFamily(i.Role) && !v.HiddenFrom(i.Role)
 		}
 	}
 	return t
@@ -305,7 +305,7 @@ func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, t
 	return view.State.Text, view.State.Tone, view.More
 }
 
-// devicesState says in lists how the devices did that were tested before a visit to come: the worst of them, and fine only where all of the family tested theirs.
+// devicesState says in lists how the devices did that were tested before a visit to come: the worst of them, and fine only where all of the family tested theirs who are told of it.
 // Where nobody did it says nothing.
 func (s *Service) devicesState(v Visit, t tested, own *words.Words) stateView {
 	switch {

@@ -148,3 +148,26 @@ func TestDeskShowsWhoNeedsHelp(t *testing.T) {
 		t.Error("for a visit that was called off")
 	}
 }
+
+// TestNobodyAwaitsTestsOfWhoIsNotTold: a guardian who is not told of a confidential visit has no devices to test for it.
+func TestNobodyAwaitsTestsOfWhoIsNotTold(t *testing.T) {
+	d := newDesk(t)
+	r := d.signIn(auth.Scheduler)
+	v, links := d.visit(func(q *visits.Request) { q.StartsAt = noon.Add(3 * time.Hour) })
+	e, err := d.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), Check: true}) // the patient
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := visits.DeviceCheck{Camera: "ok", Microphone: "ok", Speaker: "ok", Network: "ok", RTTMS: -1, LossPct: -1}
+	if err := d.ReportCheck(t.Context(), v.ID, e.Token, check); err != nil {
+		t.Fatal(err)
+	}
+	for confidential, want := range []string{"Devices partly tested", "Devices tested: fine"} {
+		if _, err := d.db.ExecContext(t.Context(), `UPDATE visits SET confidential = ? WHERE id = ?`, confidential, v.ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/desk", "/desk/schedule"} {
+			wantWords(t, r.get(path), want)
+		}
+	}
+}

@@ -64,8 +64,9 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 			all[at].tested.worst = worse(all[at].tested.worst, &c.DeviceCheck)
 		}
 	}
-	part, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) }, `SELECT DISTINCT i.visit_id FROM invitations i
-		WHERE i.visit_id IN (SELECT visit_id FROM device_checks WHERE visit_id IN (SELECT id FROM visits WHERE `+where+`)) AND i.revoked_at = 0 AND i.role IN (?, ?, ?)
+	part, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) }, `SELECT DISTINCT i.visit_id FROM invitations i JOIN visits v ON v.id = i.visit_id
+		WHERE i.visit_id IN (SELECT visit_id FROM device_checks WHERE visit_id IN (SELECT id FROM visits WHERE `+where+`)) AND i.revoked_at = 0
+		AND (i.role = ? OR i.role IN (?, ?) AND v.confidential = 0)
 		AND NOT EXISTS (SELECT 1 FROM device_checks c WHERE c.visit_id = i.visit_id AND c.invitation_id = i.id)`,
 		append(args, string(auth.Patient), string(auth.Guardian), string(auth.Guest))...)
 	if err != nil {
