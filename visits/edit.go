@@ -179,32 +179,43 @@ func (s *Service) Mend(ctx context.Context, actor auth.Actor, visit, invitation 
 		if err := fault.InvalidAll(known.checkMend(i, old, v.Confidential, s.config.Languages)...); err != nil {
 			return err
 		}
-		elsewhere := i.Email != old.Email || i.Phone != old.Phone
-		a.Detail = fmt.Sprintf("visit %s, reached elsewhere %t", v.ID, elsewhere)
+		moved := i.Email != old.Email || i.Phone != old.Phone
+		a.Detail = reachedElsewhere(v, moved)
 		if i == old {
 			return nil
 		}
-		if !elsewhere {
+		if !moved {
 			return s.mended(ctx, tx, i, v, ChangeBooking)
 		}
-		i.Mended++
-		i.Generation++
-		i.Locked = false
-		if err := s.insertCode(ctx, tx, i); err != nil {
-			return err
-		}
-		if err := insertRemoval(ctx, tx, visit, i.ID, s.now()); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE invitations SET tries = 0 WHERE id = ?`, i.ID); err != nil {
-			return fmt.Errorf("renew a link: %w", err)
-		}
-		return s.mended(ctx, tx, i, v, ChangeLinkRenewed)
+		i, err = s.elsewhere(ctx, tx, i, v)
+		return err
 	})
 	if s.wake(err) != nil {
 		return Invitation{}, err
 	}
 	return i, nil
+}
+
+// reachedElsewhere is the detail of the audit's row of an invitation that was changed.
+func reachedElsewhere(v Visit, is bool) string {
+	return fmt.Sprintf("visit %s, reached elsewhere %t", v.ID, is)
+}
+
+// elsewhere gives an invitation whose address or number is another the link that goes there. Whoever got the one before is cut off.
+func (s *Service) elsewhere(ctx context.Context, tx *store.Tx, i Invitation, v Visit) (Invitation, error) {
+	i.Mended++
+	i.Generation++
+	i.Locked = false
+	if err := s.insertCode(ctx, tx, i); err != nil {
+		return Invitation{}, err
+	}
+	if err := insertRemoval(ctx, tx, v.ID, i.ID, s.now()); err != nil {
+		return Invitation{}, err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE invitations SET tries = 0 WHERE id = ?`, i.ID); err != nil {
+		return Invitation{}, fmt.Errorf("renew a link: %w", err)
+	}
+	return i, s.mended(ctx, tx, i, v, ChangeLinkRenewed)
 }
 
 // mended writes an invitation that was changed.

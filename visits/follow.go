@@ -11,7 +11,7 @@ import (
 )
 
 // FollowPatient has the visits of a patient follow a change of the patient, in its transaction: for people.Config.Changed. Those that are over follow the birth date alone,
-// which the links to what comes after them ask for. A name that a visit has otherwise than the patient had it before was meant so, and stays; a birth date is the
+// which the links to what comes after them ask for, and those that were called off the addresses too. A name that a visit has otherwise than the patient had it before was meant so, and stays; a birth date is the
 // patient's, whatever a visit has, and whatever was changed: one that was corrected before visits followed is mended when the patient is saved next.
 func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
 	all, err := store.Collect(ctx, tx, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
@@ -29,6 +29,9 @@ func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Ac
 		}
 		named, err := s.followName(ctx, tx, v, old, now)
 		if err != nil {
+			return err
+		}
+		if err := s.followAddresses(ctx, tx, actor, v, old, now); err != nil {
 			return err
 		}
 		if !born && named == 0 {
@@ -67,15 +70,84 @@ func (s *Service) followName(ctx context.Context, tx *store.Tx, v Visit, old, no
 	if now.Name == old.Name || s.over(v) {
 		return 0, nil
 	}
-	for _, i := range v.Invitations {
+	for n := range v.Invitations {
+		i := &v.Invitations[n]
 		if i.Role != auth.Patient || i.Revoked() || i.Name != old.Name {
 			continue
 		}
 		i.Name = now.Name
-		if err := s.mended(ctx, tx, i, v, ChangeBooking); err != nil {
+		if err := s.mended(ctx, tx, *i, v, ChangeBooking); err != nil {
 			return 0, err
 		}
 		named++
 	}
 	return named, nil
+}
+
+// followAddresses has everybody who is invited to a visit by a contact of the patient reached where that contact is by now.
+func (s *Service) followAddresses(ctx context.Context, tx *store.Tx, actor auth.Actor, v Visit, old, now people.Patient) error {
+	calledOff := v.State == Cancelled && s.now().Before(v.EndsAt)
+	if s.over(v) && !calledOff {
+		return nil
+	}
+	for _, i := range v.Invitations {
+		if i.Revoked() {
+			continue
+		}
+		move, err := s.moveOf(ctx, tx, v, i, old, now)
+		switch {
+		case err != nil:
+			return err
+		case move == moveNone:
+			continue
+		case calledOff: // what says so may wait for an address that was wrong; there is no link any more
+			i.Mended++
+			i.Generation++
+			err = s.mended(ctx, tx, i, v, ChangeBooking)
+		case move == moveAdded:
+			err = s.changed(ctx, tx, ChangeBooking, v, i.ID)
+		default:
+			_, err = s.elsewhere(ctx, tx, i, v)
+		}
+		if err != nil {
+			return err
+		}
+		row := store.Act{At: s.now(), Actor: actor, Action: "invitation.edit", Subject: store.About("invitation", i.ID), Outcome: store.Allowed, Detail: reachedElsewhere(v, true)}
+		if err := store.Audit(ctx, tx, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move is what a change of the patient makes of the addresses of somebody who is invited.
+type move int
+
+const (
+	moveNone  move = iota // nothing that they must hear of
+	moveAdded             // there is one more: what they got before was for them
+	moveAway              // one is another: somebody else may have got what went there
+)
+
+// moveOf says what has become of the addresses of somebody. Who has none left keeps the link, since no other could be sent; so does who is in a visit that is in
+// progress, since another would put them out of it.
+func (s *Service) moveOf(ctx context.Context, tx *store.Tx, v Visit, i Invitation, old, now people.Patient) (move, error) {
+	wasEmail, wasPhone := v.addresses(i, old)
+	email, phone := v.addresses(i, now)
+	switch {
+	case email == wasEmail && phone == wasPhone || email == "" && phone == "":
+		return moveNone, nil
+	case (wasEmail == "" || email == wasEmail) && (wasPhone == "" || phone == wasPhone):
+		return moveAdded, nil
+	case v.State != InProgress:
+		return moveAway, nil
+	}
+	var inside int
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM visit_sessions WHERE invitation_id = ? AND generation = ?`, i.ID, i.Generation).Scan(&inside); err != nil {
+		return moveNone, fmt.Errorf("read whether somebody is in a visit: %w", err)
+	}
+	if inside > 0 {
+		return moveNone, nil
+	}
+	return moveAway, nil
 }

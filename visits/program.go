@@ -14,6 +14,7 @@ import (
 	"housecall/platform/store"
 
 	"housecall/platform/fault"
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/words"
@@ -81,23 +82,29 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 		}
 		return r, nil
 	}
-	known := practice{}
-	known.patient, err = s.config.Patients.Patient(ctx, v.PatientID)
+	patient, err := s.config.Patients.Patient(ctx, v.PatientID)
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return Reach{}, err
 	}
-	contact, found := known.contact(i.ContactID)
-	if v.HiddenFrom(i.Role) || v.Confidential && OfFamily(i.Role) && found && !slices.Contains(known.patient.Recipients(true), contact) {
-		return Reach{Language: r.Language}, nil
-	}
-	r.Email, r.Phone = cmp.Or(contact.Email, r.Email), cmp.Or(contact.Phone, r.Phone)
-	if v.Confidential && known.ofGuardian(r.Email, "") {
-		r.Email = ""
-	}
-	if v.Confidential && known.ofGuardian("", r.Phone) {
-		r.Phone = ""
-	}
+	r.Email, r.Phone = v.addresses(i, patient)
 	return r, nil
+}
+
+// addresses are where a person of a visit is written to, as the visit's patient is; a patient who is not known has no contacts. Empty: nowhere.
+func (v Visit) addresses(i Invitation, patient people.Patient) (email, phone phi.Text) {
+	known := practice{patient: patient}
+	contact, found := known.contact(i.ContactID)
+	if v.HiddenFrom(i.Role) || v.Confidential && OfFamily(i.Role) && found && !slices.Contains(patient.Recipients(true), contact) {
+		return "", ""
+	}
+	email, phone = cmp.Or(contact.Email, i.Email), cmp.Or(contact.Phone, i.Phone)
+	if v.Confidential && known.ofGuardian(email, "") {
+		email = ""
+	}
+	if v.Confidential && known.ofGuardian("", phone) {
+		phone = ""
+	}
+	return email, phone
 }
 
 // Ways are those in which the server writes to people.

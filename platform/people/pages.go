@@ -210,7 +210,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	switch done := r.URL.Query().Get("done"); done {
-	case "made", "changed":
+	case "made", "changed", "moved":
 		view.Done = own.T("patients.done." + done)
 	}
 	d.pages.Render(w, r, http.StatusOK, "people/patient", web.Page{Title: own.T("patients.patient"), Active: Path, Body: view})
@@ -238,15 +238,27 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f pa
 }
 
 func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
-	d.save(w, r, "made", func(p Patient) (Patient, error) { return d.service.Create(r.Context(), web.Actor(r.Context()), p) })
+	d.save(w, r, func(p Patient) (Patient, string, error) {
+		p, err := d.service.Create(r.Context(), web.Actor(r.Context()), p)
+		return p, "made", err
+	})
 }
 
 func (d *Desk) update(w http.ResponseWriter, r *http.Request) {
-	d.save(w, r, "changed", func(p Patient) (Patient, error) { return d.service.Update(r.Context(), web.Actor(r.Context()), p) })
+	d.save(w, r, func(p Patient) (Patient, string, error) {
+		old, err := d.service.Patient(r.Context(), p.ID)
+		if err != nil {
+			return Patient{}, "", err
+		}
+		if p, err = d.service.Update(r.Context(), web.Actor(r.Context()), p); err == nil && p.moved(old) {
+			return p, "moved", nil
+		}
+		return p, "changed", err
+	})
 }
 
-// save keeps what a form holds, when nothing is wrong with it and nothing doubtful that the reader has not seen.
-func (d *Desk) save(w http.ResponseWriter, r *http.Request, what string, keep func(Patient) (Patient, error)) {
+// save keeps what a form holds, when nothing is wrong with it and nothing doubtful that the reader has not seen. keep names what was done.
+func (d *Desk) save(w http.ResponseWriter, r *http.Request, keep func(Patient) (kept Patient, what string, err error)) {
 	if !web.ReadForm(w, r) {
 		return
 	}
@@ -272,7 +284,7 @@ func (d *Desk) save(w http.ResponseWriter, r *http.Request, what string, keep fu
 			d.showForm(w, r, http.StatusOK, f)
 			return
 		}
-		kept, err := keep(p)
+		kept, what, err := keep(p)
 		if err == nil {
 			web.Redirect(w, r, patientPath(kept.ID)+"?done="+what)
 			return

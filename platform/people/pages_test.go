@@ -156,6 +156,14 @@ func TestPagesOfAPatient(t *testing.T) {
 	if status, to, body = s.ask(t, path+"/edit", form); status != http.StatusSeeOther || !strings.HasSuffix(to, "?done=changed") {
 		t.Errorf("a change: %d to %q: %s", status, to, body)
 	}
+	form.Set("version", "2")
+	form["contact_email"][0] = "canary.moved@example.org"
+	if status, to, _ = s.ask(t, path+"/edit", form); status != http.StatusSeeOther || !strings.HasSuffix(to, "?done=moved") {
+		t.Errorf("another address: %d to %q", status, to)
+	}
+	if _, _, body = s.ask(t, to, nil); !strings.Contains(body, "that person now has a new link to each visit to come") {
+		t.Errorf("the page does not say that links are new: %s", body)
+	}
 	if _, _, body = s.ask(t, to, nil); !strings.Contains(body, "nobody gets messages about confidential visits") {
 		t.Error("the page does not say that nobody hears of confidential visits")
 	}

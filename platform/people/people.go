@@ -88,6 +88,15 @@ func (p Patient) Recipients(confidential bool) []Contact {
 	return slices.DeleteFunc(slices.Clone(p.Contacts), func(c Contact) bool { return c.Kind != Self || !c.Confidential })
 }
 
+// moved says whether a contact is not reached any more where it was before, but elsewhere.
+func (p Patient) moved(old Patient) bool {
+	return slices.ContainsFunc(p.Contacts, func(c Contact) bool {
+		return (c.Email != "" || c.Phone != "") && slices.ContainsFunc(old.Contacts, func(was Contact) bool {
+			return was.ID == c.ID && (was.Email != "" && was.Email != c.Email || was.Phone != "" && was.Phone != c.Phone)
+		})
+	})
+}
+
 // Age is how old the patient is on a day in whole years, where their site is; false: the birth date is not known.
 func (p Patient) Age(at time.Time, zone *time.Location) (years int, known bool) {
 	born, err := time.Parse(birthDateLayout, p.BirthDate.Reveal())

@@ -76,7 +76,7 @@ func (s *Service) letter(ctx context.Context, m notify.Message, of string) (lett
 func (s *Service) holds(v visits.Visit, i visits.Invitation, kind string, k key) bool {
 	switch kind {
 	case kindCancelled:
-		return v.State == visits.Cancelled && !i.Revoked()
+		return v.State == visits.Cancelled && !i.Revoked() && k.reaches(i)
 	case kindUninvited:
 		return i.Revoked()
 	}
@@ -89,6 +89,11 @@ func (s *Service) holds(v visits.Visit, i visits.Invitation, kind string, k key)
 	case kindLate:
 		return v.State != visits.InProgress
 	}
+	return k.reaches(i)
+}
+
+// reaches says whether a message is for the link and the address that somebody has.
+func (k key) reaches(i visits.Invitation) bool {
 	return k.generation == -i.Mended || k.generation > 0 && k.generation == i.Generation
 }
 

@@ -104,7 +104,10 @@ func (p plan) due(a addressee) (kind string, k key, ok bool) {
 	k = key{p.visit.ID, a.invitation.ID, p.visit.Sequence, p.generation(a.invitation), ""}
 	own := p.heard(a)
 	kind, k.detail = p.kind(a.invitation, own)
-	there := slices.ContainsFunc(own, func(s said) bool { return s.kind == kind && s.key == k })
+	there := slices.ContainsFunc(own, func(s said) bool {
+		// That a visit is cancelled goes to another address only where it has not gone out.
+		return s.kind == kind && (s.key == k || kind == kindCancelled && s.state != notify.Waiting && s.state != notify.Failed)
+	})
 	return kind, k, kind != "" && !there
 }
 
@@ -146,8 +149,11 @@ func (p plan) generation(i visits.Invitation) int {
 
 // kind is what an invited person should have been told last, who has been told own; empty: nothing.
 func (p plan) kind(i visits.Invitation, own []said) (kind, detail string) {
-	invited := slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.told() })
 	v := p.visit
+	own = slices.DeleteFunc(slices.Clone(own), func(s said) bool { // it waits, and will not go out
+		return s.state == notify.Waiting && s.invites() && (s.sequence != v.Sequence || s.generation != p.generation(i))
+	})
+	invited := slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.told() })
 	switch {
 	case v.State == visits.Ended || v.State == visits.NoShow || !p.now.Before(v.EndsAt):
 		return "", ""
@@ -166,7 +172,8 @@ func (p plan) kind(i visits.Invitation, own []said) (kind, detail string) {
 		return p.reminder(i, own[current].at)
 	case !invited:
 		return kindConfirmed, ""
-	case slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.sequence == v.Sequence }):
+	case slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.sequence == v.Sequence }),
+		v.State == visits.InProgress && !slices.ContainsFunc(own, func(s said) bool { return s.invites() && s.generation == p.generation(i) }):
 		if !p.links(i) { // it went to an address that was wrong
 			return kindConfirmed, ""
 		}

@@ -163,7 +163,8 @@ func houseAt(t *testing.T, database string) *house {
 	places, err := sites.New(t.Context(), sites.Config{DB: h.db, Policy: h.policy, Languages: h.book.Tags(), Now: h.now,
 		First: sites.Site{Name: "Example Children's Hospital", Phone: "+1 617 555 0100", Country: "US", Calendar: sites.Calendar{Zone: zone}}})
 	h.must(err)
-	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: places, Languages: h.book.Tags(), Now: h.now})
+	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: places, Languages: h.book.Tags(), Now: h.now,
+		Changed: []func(context.Context, *store.Tx, auth.Actor, people.Patient, people.Patient) error{h.follow}})
 	h.must(err)
 	from, err := notify.NewMail(h.mail.URL(), "Example Children's Hospital <visits@hospital.example>")
 	h.must(err)
@@ -183,6 +184,11 @@ func houseAt(t *testing.T, database string) *house {
 		}
 	})
 	return h
+}
+
+// follow tells visits, which are opened after patients, of a patient that was changed.
+func (h *house) follow(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
+	return h.FollowPatient(ctx, tx, actor, old, now)
 }
 
 func (h *house) must(err error) {

@@ -279,7 +279,7 @@ func TestSeriesNewAddress(t *testing.T) {
 	_, err := h.people.Update(t.Context(), h.scheduler, p)
 	h.must(err)
 	h.away.Store(false)
-	h.until(starts.Add(-70 * time.Hour))
+	h.until(noon.Add(2 * time.Hour))
 	h.wantSubjects(childMail)
 	h.wantSubjects("new@example.org", "Video visits")
 }
@@ -308,8 +308,8 @@ func TestSeriesLeftOut(t *testing.T) {
 		t.Errorf("told %q", letters[0].text)
 	}
 	private(true)
-	h.until(all[1].StartsAt.Add(-70 * time.Hour))
-	h.wantSubjects(childMail, "Video visits", "Reminder", "Reminder", "Reminder", "Video visit with")
+	h.until(all[1].StartsAt.Add(-74 * time.Hour))
+	h.wantSubjects(childMail, "Video visits", "Video visit with", "Reminder", "Reminder", "Reminder")
 }
 
 // TestSeriesInAllLanguages: each language says it, and an SMS of a whole year is no longer than gateways take.
