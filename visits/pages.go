@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"slices"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/people"
@@ -38,6 +39,7 @@ type Desk struct {
 	beside  []web.Link
 	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
 	hearers func(context.Context, Visit) (map[string]bool, error)                          // nil: nobody hears
+	wrote   func(context.Context, Visit) (map[string]Written, error)                       // nil: nobody is written to
 	notes   []func(context.Context, auth.Actor, string, *words.Words) (VisitNote, error)
 }
 
@@ -58,6 +60,17 @@ func (d *Desk) Attend(notice func(context.Context, auth.Actor, *words.Words) (te
 // after the change, or would be. Call it before the desk is open.
 func (d *Desk) Hear(hearers func(context.Context, Visit) (map[string]bool, error)) {
 	d.hearers = hearers
+}
+
+// Written is what messages have told somebody of a visit.
+type Written struct {
+	At    time.Time // when one with what is so now was last sent; zero: none was
+	Times int       // how often one was asked for again
+}
+
+// Wrote has pages of links say when messages brought them, and offer to send these again. wrote gives it by the ids of invitations. Call it before the desk is open.
+func (d *Desk) Wrote(wrote func(context.Context, Visit) (map[string]Written, error)) {
+	d.wrote = wrote
 }
 
 // NewDesk parses the pages. beside are other ways to new visits, which the list shows.
@@ -306,7 +319,7 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	view.One, view.New, view.Added = true, r.URL.Query().Has("new"), r.URL.Query().Has("added")
+	view.One, view.New, view.Added, view.Again = true, r.URL.Query().Has("new"), r.URL.Query().Has("added"), r.URL.Query().Has("again")
 	if err := d.add(ctx, &view, link); err != nil {
 		web.Problem(w, r, err)
 		return

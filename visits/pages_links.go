@@ -18,9 +18,12 @@ type linksView struct {
 	One                                bool // of one person
 	New                                bool // it has just replaced another
 	Added                              bool // the person has just been added
+	Again                              bool // it was just sent again
 	NoLetters                          bool // since the visit is confidential
 	Written                            bool // messages that go out by themselves hold the links of families
 	Sent                               int  // how many of the links do
+
+	written map[string]Written
 
 	visit Visit
 	site  string // its name
@@ -32,6 +35,9 @@ type linksView struct {
 type linkView struct {
 	ID, Name, Role, URL string
 	Sent                bool         // a message that goes out by itself brings it
+	Told                string       // when such a message was sent; "": none was, as far as is known
+	Again               string       // path that sends it again; "": it cannot be sent
+	Times               int          // how often that was done
 	Hidden              bool         // nobody tells them of the visit
 	Letter              string       // path of a letter to print; "": there is none for people who are not of the family, and of confidential visits
 	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
@@ -44,12 +50,18 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
 	if err != nil {
 		return linksView{}, err
 	}
+	var written map[string]Written
+	if d.wrote != nil {
+		if written, err = d.wrote(r.Context(), v); err != nil {
+			return linksView{}, err
+		}
+	}
 	zone := site.Zone
 	starts := v.StartsAt.In(zone)
 	return linksView{
 		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
-		visit: v, site: site.Name, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
+		written: written, visit: v, site: site.Name, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
 	}, nil
 }
 
@@ -81,8 +93,18 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 	if OfFamily(k.Invitation.Role) && !l.visit.Confidential {
 		letter = personPath(l.visit.ID, k.Invitation.ID) + "/letter"
 	}
-	l.Links = append(l.Links, linkView{Sent: sent, Hidden: l.visit.HiddenFrom(k.Invitation.Role), Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
-		Message: strings.Join(append(message, last), "\n"), Language: theirs})
+	link := linkView{Sent: sent, Hidden: l.visit.HiddenFrom(k.Invitation.Role), Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
+		Message: strings.Join(append(message, last), "\n"), Language: theirs}
+	if w, known := l.written[link.ID]; known && sent {
+		link.Times = w.Times
+		if !w.At.IsZero() {
+			link.Told = moment(w.At, starts, l.zone, l.own)
+		}
+		if !l.visit.State.Over() && d.service.now().Before(l.visit.EndsAt) {
+			link.Again = personPath(l.visit.ID, link.ID) + "/again"
+		}
+	}
+	l.Links = append(l.Links, link)
 	return nil
 }
 

@@ -141,6 +141,15 @@ type Invitation struct {
 	Check *DeviceCheck // that they made before the visit; nil: none. Only of a visit that was read whole
 }
 
+// Invited finds who is invited by an invitation of this id, withdrawn ones included. The visit must have been read whole.
+func (v Visit) Invited(id string) (Invitation, bool) {
+	at := slices.IndexFunc(v.Invitations, func(i Invitation) bool { return i.ID == id })
+	if at < 0 {
+		return Invitation{}, false
+	}
+	return v.Invitations[at], true
+}
+
 // Revoked says whether the invitation was withdrawn.
 func (i Invitation) Revoked() bool { return !i.RevokedAt.IsZero() }
 

@@ -27,6 +27,7 @@ type messageJSON struct {
 // API adds what programs may have people told, and what became of it.
 func (s *Service) API(a *api.API) {
 	s.registerLate(a)
+	s.registerLinkAgain(a)
 	type messagesInput struct {
 		Visit string `path:"visit" doc:"The visit's id"`
 	}

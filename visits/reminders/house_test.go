@@ -172,7 +172,7 @@ func houseAt(t *testing.T, database string) *house {
 	h.must(err)
 	h.outbox, err = notify.New(t.Context(), notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: from, SMS: h.gateway(), Now: h.now, Logger: logger})
 	h.must(err)
-	h.Service, err = visits.New(t.Context(), visits.Config{DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: h.book.Tags(), Words: h.book,
+	h.Service, err = visits.New(t.Context(), visits.Config{Sends: visits.Ways{Email: true, SMS: true}, DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: h.book.Tags(), Words: h.book,
 		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Limiter: h, Now: h.now, Logger: logger,
 		Changed: changes{reminders.Changed(h.queue, h.outbox)}})
 	h.must(err)

@@ -38,6 +38,7 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("GET "+visits.DeskPath+"/visits/{visit}/messages", web.Staff(auth.VisitRead), d.messages)
 	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/messages/{message}/again", web.Staff(auth.VisitSchedule), d.again)
 	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/late", web.Staff(Late), d.late)
+	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/people/{person}/again", web.Staff(auth.VisitSchedule), d.linkAgain)
 	d.unsettledRoutes(routes)
 }
 

@@ -46,6 +46,7 @@ func (h *house) desk(role auth.Role) func(path string, form url.Values) (status 
 	planning, err := visits.NewDesk(h.Service, pages)
 	h.must(err)
 	planning.Hear(h.reminders.Hearers)
+	planning.Wrote(h.reminders.Written)
 	planning.Routes(routes)
 	handler, err := web.New(routes, web.Options{PublicURL: "https://visits.example", Pages: pages, Now: h.now})
 	h.must(err)

@@ -227,6 +227,7 @@ var unreached = map[string]string{
 	"POST /admin/webhooks/{endpoint}/enable":             noText,
 	"POST /desk/visits/{visit}/cancel-rest":              noText,
 	"POST /desk/visits/{visit}/messages/{message}/again": noText,
+	"POST /desk/visits/{visit}/people/{person}/again":    noText,
 	"POST /queue/visits/{visit}/hand-over":               noText,
 	"POST /v/{visit}/device-check":                       "it takes fixed words alone",
 	"GET /static/":                                       "it is the same for everybody",

@@ -81,6 +81,7 @@ func (s *Server) openReminders(ctx context.Context, h *house) error {
 	s.Reminders.API(h.calls)
 	h.desk.Attend(desk.Notice)
 	h.desk.Hear(s.Reminders.Hearers)
+	h.desk.Wrote(s.Reminders.Written)
 	webhooks, err := notify.NewWebhooksDesk(h.post.webhooks, h.pages, s.firstZone)
 	if err != nil {
 		return err

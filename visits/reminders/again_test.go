@@ -1,0 +1,81 @@
+package reminders_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"housecall/auth"
+	"housecall/platform/fault"
+	"housecall/visits"
+)
+
+// TestLinkAgain: a family that lost its message gets it once more, with the link that it has, when somebody presses the button; no form does so twice.
+func TestLinkAgain(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	guardian, doctor := v.Invitations[1], v.Invitations[2]
+	program := func(i visits.Invitation, want string) {
+		t.Helper()
+		n, err := h.reminders.LinkAgain(t.Context(), h.scheduler, v.ID, i.ID, -1, func(visits.Visit) error { return nil })
+		if key := keyOf(err); key != want || (err == nil) != (n == 2) {
+			t.Errorf("%d messages, %v, want %q", n, err, want)
+		}
+	}
+	ask := h.desk(auth.Scheduler)
+	person := "/desk/visits/" + v.ID + "/people/" + guardian.ID
+	press := func(times string, want int) {
+		t.Helper()
+		if status, to, _ := ask(person+"/again", url.Values{"times": {times}}); status != want || want == http.StatusSeeOther && to != person+"/link?again" {
+			t.Errorf("pressed after %s: %d %s, want %d", times, status, to, want)
+		}
+		h.due()
+	}
+	page := func(want ...string) {
+		t.Helper()
+		_, _, body := ask(person+"/link?again", nil)
+		for _, s := range want {
+			if !strings.Contains(body, s) {
+				t.Errorf("the page lacks %q: %s", s, body)
+			}
+		}
+	}
+
+	program(guardian, "link_just_sent")
+	h.until(noon.Add(2 * time.Minute))
+	page("A message with this link went out ", `action="`+person+`/again"`, `name="times" value="0"`, "Send it again now")
+	press("0", http.StatusSeeOther)
+	letters := h.wantSubjects(guardianMail, "Visita", "Visita")
+	h.wantSubjects(childMail, "Video visit")
+	if link := h.LinkToSend(v, guardian); len(letters) == 2 && !strings.Contains(letters[1].text, link) || len(h.sms[guardianCell]) != 2 {
+		t.Errorf("sent again %+v, %d text messages", letters, len(h.sms[guardianCell]))
+	}
+	press("0", http.StatusSeeOther) // the same form
+	press("1", http.StatusConflict) // too soon
+	press("x", http.StatusUnprocessableEntity)
+	h.until(noon.Add(4 * time.Minute))
+	press("0", http.StatusSeeOther) // the same form, later
+	h.wantSubjects(guardianMail, "Visita", "Visita")
+	page(`name="times" value="1"`)
+	program(guardian, "")
+	h.due()
+	h.wantSubjects(guardianMail, "Visita", "Visita", "Visita")
+	program(doctor, "link_unsent")
+	if got, _, _ := h.desk(auth.Coordinator)(person+"/again", url.Values{"times": {"2"}}); got != http.StatusNotFound {
+		t.Errorf("who may not plan visits gets %d", got)
+	}
+	h.must(h.Cancel(t.Context(), h.scheduler, v.ID))
+	program(guardian, "visit_over.links")
+}
+
+// keyOf is the key of a problem; "": it is none.
+func keyOf(err error) string {
+	var p *fault.Problem
+	if !errors.As(err, &p) {
+		return ""
+	}
+	return p.Key
+}
