@@ -64,12 +64,35 @@ func (s *Service) letter(ctx context.Context, m notify.Message, of string) (lett
 		return letter{}, err
 	}
 	event.Reader.Email = m.To
+	shared := false
+	if m.Kind == kindUninvited && m.Channel == notify.Email {
+		if shared, err = s.shared(ctx, v, m.To); err != nil {
+			return letter{}, err
+		}
+	}
 	if i.Role == auth.Patient {
 		event.Reader.Name = "" // others may read a child's mail
 	}
-	return letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, link: s.config.Visits.LinkToSend(v, i),
+	return letter{Words: own, event: event, kind: m.Kind, minutes: minutesOf(k.detail), sms: m.Channel == notify.SMS, shared: shared, link: s.config.Visits.LinkToSend(v, i),
 		test:     m.Kind == kindReminder && daysBefore(k.detail) && (i.Check == nil || !i.Check.Passed()),
 		reminded: plan{visit: v, steps: s.config.Steps, zone: event.Zone, now: s.now()}.reminded()}, nil
+}
+
+// shared says whether an e-mail address is that of somebody who is invited to a visit. A calendar holds the visit once for all who read it there.
+func (s *Service) shared(ctx context.Context, v visits.Visit, address phi.Text) (bool, error) {
+	for _, i := range v.Invitations {
+		if i.Revoked() {
+			continue
+		}
+		reach, err := s.config.Visits.ReachOf(ctx, v, i)
+		if err != nil {
+			return false, err
+		}
+		if strings.EqualFold(reach.Email.Reveal(), address.Reveal()) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // holds says whether what a message tells is so.
@@ -104,6 +127,7 @@ type letter struct {
 	kind    string
 	minutes int // later than planned
 	sms     bool
+	shared  bool   // the reader's e-mail address is also that of somebody who is still invited
 	link    string // empty: none stands in it
 	test    bool   // it asks the reader to test their devices
 
@@ -124,7 +148,7 @@ func (l letter) content(now time.Time) notify.Content {
 	c.Text = l.join(l.paragraphs())
 	purpose, attached := map[string]calendar.Purpose{kindConfirmed: calendar.Invite, kindMoved: calendar.Invite, kindLink: calendar.Invite,
 		kindCancelled: calendar.CallOff, kindUninvited: calendar.Uninvite}[l.kind]
-	if attached && !l.sms {
+	if attached && !l.sms && !l.shared {
 		c.Attachments = []notify.Attachment{{Name: calendar.FileName, Type: purpose.MediaType(), Body: l.event.File(purpose, now)}}
 	}
 	return c

@@ -1,6 +1,7 @@
 package reminders_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,25 @@ func TestCorrectedInside(t *testing.T) {
 	p.Contacts = p.Contacts[1:]
 	h.correct(p, "new@example.org")
 	generations(1, 2)
+}
+
+// TestWithdrawnOfOneMailbox: where a child and a guardian have one address, the visit stays in its calendar until the last of them is withdrawn.
+func TestWithdrawnOfOneMailbox(t *testing.T) {
+	h := plainHouse(t)
+	p := h.patient(false)
+	p.Contacts[1].Email = "Guardian@example.org"
+	p = h.correct(p, guardianMail)
+	v := h.visit(p, nil)
+	at := func() []letter { return slices.Concat(h.mailbox("Guardian@example.org"), h.mailbox(guardianMail)) }
+	h.must(h.Withdraw(t.Context(), h.scheduler, v.ID, v.Invitations[1].ID))
+	h.due()
+	h.wantSubjects(guardianMail, "Visita", "Ya sin invitación")
+	if e := h.calendar(at()); len(e) != 1 || e[0].Status != "CONFIRMED" {
+		t.Errorf("a calendar while the child is invited: %+v", e)
+	}
+	h.must(h.Withdraw(t.Context(), h.scheduler, v.ID, v.Invitations[0].ID))
+	h.due()
+	if e := h.calendar(at()); len(e) != 1 || e[0].Status != "UNINVITED" {
+		t.Errorf("a calendar when nobody is invited any more: %+v", e)
+	}
 }
