@@ -118,6 +118,7 @@ func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string
 		}
 	}
 	var told, left, hidden, all []string
+	silent := false // somebody hears nothing, and need not: they are there
 	for _, i := range v.Invitations {
 		switch name := i.Name.Reveal(); {
 		case i.Revoked():
@@ -125,12 +126,14 @@ func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string
 			hidden = append(hidden, name)
 		case hears[i.ID]:
 			told = append(told, name)
-		case v.State != InProgress: // or they are there
+		case v.State == InProgress:
+			silent = true
+		default:
 			left = append(left, name)
 		}
 	}
 	switch {
-	case len(told) > 0 && len(left)+len(hidden) == 0:
+	case len(told) > 0 && len(left)+len(hidden) == 0 && !silent:
 		return own.T("desk.told.everybody"), nil
 	case len(left) > 0 && len(told)+len(hidden) == 0:
 		return own.T("desk.told.nobody"), nil
@@ -144,6 +147,9 @@ func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string
 		if len(people.names) > 0 {
 			all = append(all, own.T(people.key, "names", strings.Join(people.names, " · ")))
 		}
+	}
+	if len(told) > 0 && silent {
+		all = append(all, own.T("desk.told.going_on_others"))
 	}
 	return strings.Join(all, " "), nil
 }

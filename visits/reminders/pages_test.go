@@ -263,6 +263,13 @@ func TestPagesSayWhoHears(t *testing.T) {
 		_, err := h.db.ExecContext(t.Context(), `UPDATE visits SET state = 'in_progress' WHERE id = ?`, v.ID)
 		h.must(err)
 	}
+	neverHeard := func() { // somebody whose invitation could not be sent
+		h.refused.Store(true)
+		_, err := h.Invite(h.t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Aunt", Role: auth.Guest, Email: "aunt@example.org"})
+		h.must(err)
+		h.due()
+		h.refused.Store(false)
+	}
 	for name, c := range map[string]struct {
 		before func(*house)
 		then   func()
@@ -277,9 +284,11 @@ func TestPagesSayWhoHears(t *testing.T) {
 		"cancelled, mail away":      {func(h *house) { h.away.Store(true) }, nil, "/cancel", cancel, "cancelled", guardianOnly},
 		"moved, mail away":          {func(h *house) { h.away.Store(true) }, nil, "/move", move(visits.Move{StartsAt: starts.Add(time.Hour)}), "moved", everybody},
 		"going on, another end":     {usual, func() { start() }, "/move", move(visits.Move{Minutes: 45}), "moved", goingOn},
-		"going on, cancelled":       {usual, func() { start() }, "/cancel", cancel, "cancelled", everybody},
-		"after its end, cancelled":  {usual, func() { h.until(starts.Add(30 * time.Minute)) }, "/cancel", cancel, "cancelled", nobody},
-		"after its end, moved":      {usual, func() { h.until(starts.Add(30 * time.Minute)) }, "/move", move(visits.Move{StartsAt: starts.Add(time.Hour)}), "moved", everybody},
+		"going on, one never heard": {usual, func() { neverHeard(); start() }, "/move", move(visits.Move{Minutes: 45}), "moved",
+			"A message goes to: Sample Aunt. Nobody else gets a message while the visit is going on."},
+		"going on, cancelled":      {usual, func() { start() }, "/cancel", cancel, "cancelled", everybody},
+		"after its end, cancelled": {usual, func() { h.until(starts.Add(30 * time.Minute)) }, "/cancel", cancel, "cancelled", nobody},
+		"after its end, moved":     {usual, func() { h.until(starts.Add(30 * time.Minute)) }, "/move", move(visits.Move{StartsAt: starts.Add(time.Hour)}), "moved", everybody},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h = plainHouse(t)
