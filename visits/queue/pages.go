@@ -173,10 +173,14 @@ func (q *Queue) numbersOf(ctx context.Context, v visits.Visit, own *words.Words)
 		all = append(all, number{name, role, people.PhoneWords(phi.Text(phone)).Reveal(), template.URL("tel:" + url.PathEscape(phone))}) // #nosec G203 -- escaped
 	}
 	for _, i := range v.Invitations {
-		if i.Revoked() || !visits.OfFamily(i.Role) || v.Confidential && i.Role != auth.Patient {
+		if i.Revoked() || !visits.OfFamily(i.Role) {
 			continue
 		}
-		add(i.Name.Reveal(), own.T("role."+string(i.Role)), i.Phone.Reveal())
+		reach, err := q.config.Visits.ReachOf(ctx, v, i)
+		if err != nil {
+			return nil, err
+		}
+		add(i.Name.Reveal(), own.T("role."+string(i.Role)), reach.Phone.Reveal())
 	}
 	for _, c := range patient.Recipients(v.Confidential) {
 		name, role := c.Name.Reveal(), auth.Guardian

@@ -214,6 +214,18 @@ func TestActs(t *testing.T) {
 	wants(t, numbers.body, "12025550100")
 	wantsNot(t, numbers.body, "12025550101", "12025550102")
 
+	// A number of the patient's own, kept on the invitation, that has become a guardian's.
+	secret = c.book(ada, 60, func(r *visits.Request) {
+		yes := true
+		r.Confidential, r.People = &yes, []visits.Person{{Role: auth.Patient, Phone: "202 555 0103"}, {Role: auth.Clinician}}
+	})
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE invitations SET phone = '+12025550101' WHERE visit_id = ? AND role = 'patient'`, secret.ID); err != nil {
+		t.Fatal(err)
+	}
+	numbers = ada.send(http.MethodPost, "/queue/visits/"+secret.ID+"/numbers", url.Values{})
+	wants(t, numbers.body, "12025550100")
+	wantsNot(t, numbers.body, "12025550101")
+
 	// Into the visit, by one click.
 	in := ada.send(http.MethodPost, "/v/"+v.ID+"/enter", url.Values{})
 	if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/v/"+v.ID+"/" || len(in.Cookies()) != 1 || in.Cookies()[0].Path != "/v/"+v.ID+"/" {
