@@ -215,6 +215,10 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 			}
 		}
 	}
+	if view.Closed, err = d.closedOn(r.Context(), v, own); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	clinicians, err := d.mayLead(r, v)
 	if err != nil {
 		web.Problem(w, r, err)

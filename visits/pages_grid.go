@@ -57,7 +57,7 @@ func b2i(b bool) int { return int(number(b)) }
 func (v *scheduleView) hours(s *Service, groups []*group) {
 	from, to := dayBegins, dayEnds
 	for _, g := range groups {
-		v.Columns = append(v.Columns, g.title)
+		v.Columns = append(v.Columns, scheduleColumn{Text: g.title})
 		for _, visit := range g.visits {
 			begin, end := v.clock(visit)
 			from, to = min(from, begin/60*60), max(to, end)
@@ -98,13 +98,29 @@ func (v *scheduleView) clock(visit scheduled) (begin, end int) {
 	return begin, end
 }
 
+// close says above the grid, which may have nothing in it, on which days the site does not work: of a week its holidays alone, since everybody knows the weekend.
+func (v *scheduleView) close(first sites.Day, days int) {
+	for n := range days {
+		day := first + sites.Day(n)
+		why := closedWords(v.site, day, v.own)
+		_, holiday := v.site.HolidayOn(day)
+		switch {
+		case why == "":
+		case v.View == viewDay:
+			v.Closed = append(v.Closed, closedDay{Why: why})
+		case holiday:
+			v.Closed = append(v.Closed, closedDay{v.own.DayMonth(day.Midnight()), why})
+		}
+	}
+}
+
 // days fills a week, or a day of more groups than a screen has room for beside each other: a row for each group, a column for each day.
 func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*group) {
 	today := sites.DayOf(s.now(), v.zone)
 	said := make([]string, days) // each day, once
 	for n := range said {
 		day := (first + sites.Day(n)).Midnight()
-		v.Columns, said[n] = append(v.Columns, v.own.Weekday(day)), v.own.DayMonth(day)
+		v.Columns, said[n] = append(v.Columns, scheduleColumn{v.own.Weekday(day), closedWords(v.site, first+sites.Day(n), v.own)}), v.own.DayMonth(day)
 	}
 	for _, g := range groups {
 		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days), Free: len(g.visits) == 0}
@@ -114,7 +130,7 @@ func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*gro
 		}
 		for n := range row.Cells {
 			day := first + sites.Day(n)
-			row.Cells[n].Column = v.Columns[n]
+			row.Cells[n].Column = v.Columns[n].read()
 			if v.MaySchedule && day >= today {
 				v.plan(&row.Cells[n], day, said[n], "", g)
 			}

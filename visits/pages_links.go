@@ -14,14 +14,15 @@ type linksView struct {
 	Back, Service, When, Opens, Closes string
 	Zone                               zoneView
 	Links                              []linkView
-	Made                               bool // the visit has just been made
-	One                                bool // of one person
-	New                                bool // it has just replaced another
-	Added                              bool // the person has just been added
-	Again                              bool // it was just sent again
-	NoLetters                          bool // since the visit is confidential
-	Written                            bool // messages that go out by themselves hold the links of families
-	Sent                               int  // how many of the links do
+	Closed                             string // why the site does not work on that day; empty: it does
+	Made                               bool   // the visit has just been made
+	One                                bool   // of one person
+	New                                bool   // it has just replaced another
+	Added                              bool   // the person has just been added
+	Again                              bool   // it was just sent again
+	NoLetters                          bool   // since the visit is confidential
+	Written                            bool   // messages that go out by themselves hold the links of families
+	Sent                               int    // how many of the links do
 
 	written map[string]Written
 
@@ -56,10 +57,15 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
 			return linksView{}, err
 		}
 	}
+	closed, err := d.closedOn(r.Context(), v, own)
+	if err != nil {
+		return linksView{}, err
+	}
 	zone := site.Zone
 	starts := v.StartsAt.In(zone)
 	return linksView{
-		Back: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
+		Closed: closed,
+		Back:   visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
 		written: written, visit: v, site: site.Name, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
 	}, nil

@@ -254,7 +254,7 @@ func TestDeskRepeats(t *testing.T) {
 	before := p.count(`visits`)
 	dates := r.post("/desk/new", form)
 	wantWords(t, dates, "Nothing is made yet.", "Wednesday 25 November 2026 at 15:00", "Wednesday 2 December 2026 at 15:00 The clinician has another visit from 15:00 to 15:40",
-		"Wednesday 9 December 2026 at 15:00 Holiday: Founders’ day", "Wednesday 16 December 2026 at 15:00", "New York time")
+		"Wednesday 9 December 2026 at 15:00 Closed: Founders’ day", "Wednesday 16 December 2026 at 15:00", "New York time")
 	if p.count(`visits`) != before || !strings.Contains(dates.Body.String(), `name="patient_id" value="`+p.patient.ID+`"`) {
 		t.Error("something was made, or what was typed is lost")
 	}

@@ -200,11 +200,8 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 	for _, o := range all {
 		at := o.StartsAt.In(zone)
 		date := dateView{Day: o.Day.String(), When: f.own.T("date.moment", "date", f.own.Day(at), "time", f.own.Clock(at)), Make: !f.confirm || slices.Contains(f.make, o.Day.String()), Seen: o.Seen()}
-		switch {
-		case o.Holiday != "":
-			date.Notes = append(date.Notes, f.own.T("desk.repeat.holiday", "name", o.Holiday))
-		case o.Closed:
-			date.Notes = append(date.Notes, f.own.T("desk.repeat.closed"))
+		if closed := closedWords(o.site, o.Day, f.own); closed != "" {
+			date.Notes = append(date.Notes, closed)
 		}
 		if o.Shifted {
 			date.Notes = append(date.Notes, f.own.T("desk.repeat.shifted"))

@@ -42,7 +42,8 @@ type scheduleView struct {
 	Service, State        string
 	Sites, Clinicians     []choice
 	Services, States      []choice
-	Columns               []string
+	Columns               []scheduleColumn
+	Closed                []closedDay // days shown on which the site does not work; of a week its holidays
 	Rows                  []scheduleRow
 	Empty, Full, New      string
 	NoDay                 string // says that the day that was asked for cannot be shown; empty: it is
@@ -53,11 +54,26 @@ type scheduleView struct {
 
 	day    sites.Day
 	zone   *time.Location
+	site   sites.Calendar // of the site that is shown
 	own    *words.Words
 	asked  url.Values
 	leader map[string]string // names by id
 	leads  map[string]bool   // who may lead new visits, by id
 }
+
+// scheduleColumn is the head of a column; Closed says in words that the site does not work then.
+type scheduleColumn struct{ Text, Closed string }
+
+// read is the column where there are none.
+func (c scheduleColumn) read() string {
+	if c.Closed == "" {
+		return c.Text
+	}
+	return c.Text + " · " + c.Closed
+}
+
+// closedDay is a day on which the site does not work; Day is empty where the page is of one.
+type closedDay struct{ Day, Why string }
 
 type tabView struct {
 	Path, Text string
@@ -125,6 +141,7 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 	if v.View == viewWeek {
 		v.Title = v.own.T("desk.schedule.week_of", "from", v.own.DayMonth(first.Midnight()), "to", v.own.Date((first + 6).Midnight()))
 	}
+	v.close(first, int(days))
 	v.Alone = v.Clinician != "" && len(groups) == 1
 	if v.View == viewWeek || len(groups) > mostColumns {
 		v.days(d.service, first, int(days), groups)
@@ -137,10 +154,11 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 // readSchedule reads what is asked for. What makes no sense is left out, and said of the day: another one would be taken for it.
 func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	ctx, c, own := r.Context(), d.service.config, v.own
-	var err error
-	if v.zone, err = d.zone(ctx); err != nil {
+	site, err := d.service.SiteOf(ctx, Visit{})
+	if err != nil {
 		return err
 	}
+	v.site, v.zone = site.Calendar, site.Zone
 	v.leader, v.leads = map[string]string{}, map[string]bool{}
 	if c.Sites != nil {
 		if err := d.readPractice(ctx, v); err != nil {
@@ -204,7 +222,7 @@ func (d *Desk) readPractice(ctx context.Context, v *scheduleView) error {
 			shown = s
 		}
 	}
-	v.Site, v.zone = shown.ID, shown.Zone
+	v.Site, v.zone, v.site = shown.ID, shown.Zone, shown.Calendar
 	if len(all) == 1 {
 		v.Site, v.Sites = "", nil // also visits that name none
 	}

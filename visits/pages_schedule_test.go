@@ -104,7 +104,7 @@ func TestDeskSchedule(t *testing.T) {
 			t.Errorf("%q is no day", query)
 		}
 	}
-	wantWords(t, r.get("/desk/schedule?day=2026-11-27&view=week"), "23 November to 29 November 2026", "Sunday 29 November 11:00")
+	wantWords(t, r.get("/desk/schedule?day=2026-11-27&view=week"), "23 November to 29 November 2026", "Sunday 29 November · Weekend 11:00")
 	if w := r.get("/desk/schedule?day=2026-11-25"); !strings.Contains(w.Body.String(), `href="/desk/visits/`+first.ID+`/move"`) {
 		t.Error("a visit cannot be moved from the schedule")
 	}

@@ -82,6 +82,7 @@ type visitView struct {
 	EditTitle     string // of the page that changes what it is about
 	Done          string // what has just been done, in words
 	Interpreter   string // in words; "": none
+	Closed        string // why the site does not work on that day; "": it does, or the visit is over
 	Confidential  bool
 	Series        string    // path of the page of its series; "": it belongs to none
 	Devices       stateView // how the devices did that were tested before it; zero: none was

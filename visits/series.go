@@ -194,9 +194,9 @@ type Occurrence struct {
 	StartsAt time.Time
 	Day      sites.Day // where the site is
 	Shifted  bool      // the clocks of the site jump over the time on that day: it begins later
-	Holiday  string    // its name; empty: none is known
-	Closed   bool      // the site does not work on that day
 	Overlaps []Overlap
+
+	site sites.Calendar
 }
 
 // Seen stands for the other visits at the same time, as they are: it differs where others are, or the same at another time. Empty: there are none.
@@ -229,14 +229,7 @@ func (s *Service) PreviewSeries(ctx context.Context, actor auth.Actor, r Request
 		for _, at := range starts {
 			r.StartsAt = at
 			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone), Shifted: at.In(zone).Format(fieldClock) != usual}
-			if p.site.ID != "" {
-				o.Closed = !p.site.Business(o.Day)
-			}
-			for _, h := range p.site.Holidays {
-				if h.Day == o.Day {
-					o.Holiday = h.Name
-				}
-			}
+			o.site = p.site.Calendar
 			if o.Overlaps, err = s.overlaps(ctx, tx, s.visitOf(r, "", at)); err != nil {
 				return err
 			}

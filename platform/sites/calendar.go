@@ -24,7 +24,16 @@ type Pause struct{ From, To time.Time }
 
 // Business says whether the site works on a day.
 func (c Calendar) Business(d Day) bool {
-	return !slices.Contains(c.Weekend, d.Weekday()) && !slices.ContainsFunc(c.Holidays, func(h Holiday) bool { return h.Day == d })
+	_, holiday := c.HolidayOn(d)
+	return !holiday && !slices.Contains(c.Weekend, d.Weekday())
+}
+
+// HolidayOn is the holiday that a day is, if it is one.
+func (c Calendar) HolidayOn(d Day) (Holiday, bool) {
+	if i := slices.IndexFunc(c.Holidays, func(h Holiday) bool { return h.Day == d }); i >= 0 {
+		return c.Holidays[i], true
+	}
+	return Holiday{}, false
 }
 
 // Next is the first business day after a day.

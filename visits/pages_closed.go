@@ -1,0 +1,34 @@
+package visits
+
+import (
+	"context"
+
+	"housecall/platform/sites"
+	"housecall/platform/words"
+)
+
+// closedWords say why a site does not work on a day; empty: it does.
+func closedWords(site sites.Calendar, day sites.Day, own *words.Words) string {
+	holiday, is := site.HolidayOn(day)
+	switch {
+	case is && holiday.Name != "":
+		return own.T("desk.closed.holiday", "name", holiday.Name)
+	case is:
+		return own.T("desk.closed")
+	case !site.Business(day):
+		return own.T("desk.closed.weekend")
+	}
+	return ""
+}
+
+// closedOn is closedWords of the day on which a visit begins; empty also of a visit that is over, which nobody would move.
+func (d *Desk) closedOn(ctx context.Context, v Visit, own *words.Words) (string, error) {
+	if d.service.over(v) {
+		return "", nil
+	}
+	site, err := d.service.SiteOf(ctx, v)
+	if err != nil {
+		return "", err
+	}
+	return closedWords(site.Calendar, sites.DayOf(v.StartsAt, site.Zone), own), nil
+}
