@@ -48,7 +48,7 @@ func (c *clinic) took(confidential bool, people ...visits.Person) visits.Visit {
 
 var (
 	patient  = visits.Person{Name: "Canary Patientname", Role: auth.Patient, Email: "patient@example.org", Language: "es"}
-	guardian = visits.Person{Name: "Canary Guardianname", Role: auth.Guardian, Email: "guardian@example.org"}
+	guardian = visits.Person{Name: "Canary Guardianname", Role: auth.Guardian, Email: "guardian@example.org", Language: "en"}
 	guest    = visits.Person{Name: "Canary Guestname", Role: auth.Guest, Email: "guest@example.org"}
 )
 

@@ -60,7 +60,9 @@ func TestSummaryInTheSitesLanguage(t *testing.T) {
 	if _, err := c.db.ExecContext(t.Context(), `UPDATE sites SET languages = 'es en'`); err != nil {
 		t.Fatal(err)
 	}
-	c.publish(c.took(false, patient, guardian), 0, "Sample")
+	child, parent := patient, guardian
+	child.Language, parent.Language = "", ""
+	c.publish(c.took(false, child, parent), 0, "Sample")
 	if letter := c.delivers("guardian@example.org", 1); !strings.Contains(letter, "visita") {
 		t.Errorf("the guardian reads %q", letter)
 	}
