@@ -64,7 +64,9 @@ type clinic struct {
 	clock   time.Time
 	present map[string][]queue.Present
 	unknown error
-	late    []int // minutes that were told
+	late    []int    // minutes that were told
+	lateOf  []string // the visits, likewise
+	begun   string   // the visit that is too late to be said late
 	told    []queue.Note
 	by      []string // sessions that told them
 	tooMany string   // what somebody has done too often
@@ -166,8 +168,12 @@ func (c *clinic) Tell(_ context.Context, visit, by string, note queue.Note) erro
 }
 
 // Late fills queue.Lateness.
-func (c *clinic) Late(_ context.Context, _ auth.Actor, _ string, minutes int) (int, error) {
+func (c *clinic) Late(_ context.Context, _ auth.Actor, visit string, minutes int) (int, error) {
 	c.late = append(c.late, minutes)
+	c.lateOf = append(c.lateOf, visit)
+	if visit == c.begun {
+		return 0, &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "late"}
+	}
 	return len(c.late), nil
 }
 

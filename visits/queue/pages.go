@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"housecall/auth"
@@ -71,7 +72,7 @@ func query(r *http.Request) string {
 // done says what has just been done.
 func done(r *http.Request, own *words.Words) string {
 	switch what := r.URL.Query().Get("done"); what {
-	case "no-show", "came", "handed", "late", "late-none", "told":
+	case "no-show", "came", "handed", "late", "late-part", "late-none", "told":
 		return own.T("queue.done." + what)
 	}
 	return ""
@@ -124,6 +125,7 @@ type about struct {
 	Entry    entry
 	Numbers  []number
 	Choices  []choice
+	Also     []choice // visits that it can be done with, too
 	To       string
 	Keep     bool
 	Live     bool
@@ -255,9 +257,30 @@ func (q *Queue) showLate(w http.ResponseWriter, r *http.Request, status int, a a
 	for _, n := range lateChoices {
 		b.Choices = append(b.Choices, choice{strconv.Itoa(n), a.own.N("queue.late.minutes", n)})
 	}
+	var err error
+	if b.Also, err = q.after(r.Context(), a, v); err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	q.page(w, r, status, "late", "queue.late.title", a, v, b)
 }
 
+// after are the reader's own visits of today that begin with one or after it, and may begin late with it: each by its time and service, without a name.
+func (q *Queue) after(ctx context.Context, a asked, v visits.Visit) (all []choice, err error) {
+	a.show = showOwn
+	own, err := q.read(ctx, q.config.DB, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, next := range own {
+		if e, _ := q.entry(a, next, nil); e.Late && next.ID != v.ID && !next.StartsAt.Before(v.StartsAt) {
+			all = append(all, choice{next.ID, a.own.T("queue.late.which", "when", e.When, "service", e.Service)})
+		}
+	}
+	return all, nil
+}
+
+// late tells the people of a visit, and of those after it that are chosen, each in an act of its own.
 func (q *Queue) late(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
@@ -267,15 +290,40 @@ func (q *Queue) late(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
+	also, err := q.after(r.Context(), a, v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	minutes, _ := strconv.Atoi(r.PostForm.Get("minutes")) // what is none is refused as 0
 	messages, err := q.config.Lateness.Late(r.Context(), a.actor, v.ID, minutes)
 	switch {
 	case fault.CodeOf(err) == fault.CodeConflict:
 		q.again(w, r, func(a asked, v visits.Visit) { q.showLate(w, r, http.StatusConflict, a, v) })
-	case err == nil && messages == 0:
+		return
+	case err != nil:
+		web.Problem(w, r, err)
+		return
+	}
+	visited, told := 1+len(r.PostForm["also"]), min(messages, 1)
+	for _, next := range also {
+		if !slices.Contains(r.PostForm["also"], next.Value) {
+			continue
+		}
+		messages, err := q.config.Lateness.Late(r.Context(), a.actor, next.Value, minutes)
+		if err != nil && fault.CodeOf(err) != fault.CodeConflict { // one that has begun meanwhile is among those not told
+			web.Problem(w, r, err)
+			return
+		}
+		told += min(messages, 1)
+	}
+	switch told {
+	case 0:
 		q.did(w, r, "late-none", nil)
+	case visited:
+		q.did(w, r, "late", nil)
 	default:
-		q.did(w, r, "late", err)
+		q.did(w, r, "late-part", nil)
 	}
 }
 
