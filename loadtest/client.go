@@ -16,6 +16,7 @@ import (
 
 const (
 	writeWithin = 5 * time.Second // for one message to leave
+	openWithin  = time.Minute     // for a websocket to open: a server that is busy answers late, and that is measured
 	byeWithin   = 5 * time.Second // for the server to close after `bye`
 	lookEvery   = 50 * time.Millisecond
 	maxMessage  = 256 << 10 // bytes
@@ -120,7 +121,7 @@ func (v *Visitor) Join(ctx context.Context, pass Pass, options Options) (*Client
 
 // dial opens a websocket to the visit.
 func (v *Visitor) dial(ctx context.Context) (*websocket.Conn, error) {
-	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: writeWithin}
+	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: openWithin}
 	socket, response, err := dialer.DialContext(ctx, v.websocketURL(), v.header())
 	if err != nil {
 		if response != nil {
