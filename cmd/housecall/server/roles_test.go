@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write docs/roles.md anew")
 
 const rolesPage = "../../../docs/roles.md"
 
-// TestRolesPage keeps docs/roles.md equal to the table. `go test ./cmd/housecall/server -update` writes it anew.
+// TestRolesPage keeps docs/roles.md equal to the table. `go test ./cmd/housecall/server -run TestRolesPage -update` writes it anew.
 func TestRolesPage(t *testing.T) {
 	policy, err := server.Policy()
 	if err != nil {
@@ -33,7 +33,7 @@ func TestRolesPage(t *testing.T) {
 	}
 	var page bytes.Buffer
 	page.WriteString("# Who may do what\n\n")
-	page.WriteString("Printed from the one table of rules and the one list of routes by `go test ./cmd/housecall/server -update`; a test fails when this page is stale.\n")
+	page.WriteString("Printed from the one table of rules and the one list of routes by `go test ./cmd/housecall/server -run TestRolesPage -update`; a test fails when this page is stale.\n")
 	page.WriteString("What has no ✓ is refused, and refusals of a signed-in person or an API key are audited.\n\n")
 	page.WriteString("| action | meaning |")
 	for _, role := range auth.Roles() {
@@ -70,7 +70,7 @@ func TestRolesPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, page.Bytes()) {
-		t.Error("docs/roles.md is stale: run go test ./cmd/housecall/server -update")
+		t.Error("docs/roles.md is stale: run go test ./cmd/housecall/server -run TestRolesPage -update")
 	}
 }
 
