@@ -43,6 +43,7 @@ func (s *Service) pageRoutes(routes *web.Routes) {
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/note", write, s.serveNoteForm)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/addendum", write, s.serveAddendum)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/summary", sum, s.servePublish)
+	routes.HandleFunc("POST "+pagePath("{visit}")+"/people/{person}/again", sum, s.serveAgain)
 }
 
 // line is a visit of the list.
@@ -149,6 +150,7 @@ type visitView struct {
 	SummaryLanguage               string
 	Languages                     []*words.Words
 	Versions                      []versionView
+	Readers                       []readerView // of the summary that is there
 	Files                         []fileView
 	FilesPath                     string   // where more are added; empty: they can't be
 	FilesLooked                   bool     // a scanner looks at them
@@ -160,6 +162,7 @@ type visitView struct {
 	Early                         bool // the visit has not taken place yet
 	Problems                      web.Problems
 	Done                          string
+	Undone                        bool // what Done says leaves something to do
 }
 
 // typed is what a form of the page held, where something was wrong with it.
@@ -214,6 +217,10 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	if len(versions) > 0 {
 		view.Base, view.Summary, view.SummaryLanguage = versions[0].Version, versions[0].Text.Reveal(), versions[0].Language
+		if view.Readers, err = s.readers(r.Context(), v, at, own); err != nil {
+			web.Problem(w, r, err)
+			return
+		}
 	}
 	view.Files = formFiles(versions, added, t, view.Path, own)
 	if t.unfit {
@@ -228,13 +235,11 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	view.take(t)
 	switch done := r.URL.Query().Get("done"); done {
-	case "signed", "saved", "added":
+	case "signed", "saved", "added", "linked":
 		view.Done = own.T("after.done." + done)
 	case "published":
-		view.Done = own.T("after.done.untold")
-		if told, _ := strconv.Atoi(r.URL.Query().Get("told")); told > 0 {
-			view.Done = own.N("after.done.published", told)
-		}
+		told, _ := strconv.Atoi(r.URL.Query().Get("told"))
+		view.Done, view.Undone = givenWords(v, told, own)
 	}
 	s.config.Pages.Render(w, r, status, "after/visit", web.Page{Title: own.T("after.visit.title"), Error: len(view.Problems) > 0, Active: NotesPath, Body: view})
 }

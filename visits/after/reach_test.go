@@ -44,7 +44,7 @@ func TestSummaryTellsNoGuardian(t *testing.T) {
 		t.Errorf("%d, messages %v: %s", status, all, page)
 	}
 	c.of(v)
-	if status, page = c.browser().post(path+"/summary", "base", "1", "text", "Sample, anew", "language", "en"); !strings.Contains(page, "1 person gets a message") {
+	if status, page = c.browser().post(path+"/summary", "base", "1", "text", "Sample, anew", "language", "en"); !strings.Contains(page, c.words("after.done.published_confidential")) {
 		t.Errorf("to the patient alone: %d %s", status, page)
 	}
 	c.of(v, family) // before it is sent

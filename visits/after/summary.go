@@ -80,7 +80,7 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 			if !reached {
 				continue
 			}
-			m.Key = i.ID + "|" + strconv.Itoa(version)
+			m.Key = summaryKey(i.ID, version, 0)
 			if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
 				return err
 			}
@@ -184,6 +184,11 @@ func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]notify.Mess
 	if err != nil {
 		return nil, err
 	}
+	return s.reachIn(ctx, v)
+}
+
+// reachIn is reachOf for a visit that was read.
+func (s *Service) reachIn(ctx context.Context, v visits.Visit) (map[string]notify.Message, error) {
 	all := map[string]notify.Message{}
 	for _, i := range v.Invitations {
 		if !s.mayRead(v, i) {
@@ -209,7 +214,8 @@ func (s *Service) reachOf(ctx context.Context, w Writer) (map[string]notify.Mess
 
 // compose says that a summary is there, in words that tell nothing of it; notify.ErrNotNeeded where it is not theirs to read any more, or a newer one is told of.
 func (s *Service) compose(ctx context.Context, m notify.Message) (notify.Content, error) {
-	invitation, version, _ := strings.Cut(m.Key, "|")
+	invitation, rest, _ := strings.Cut(m.Key, "|")
+	version, _, _ := strings.Cut(rest, "|")
 	l, err := s.linkOf(ctx, s.config.DB, `invitation_id = ?`, invitation)
 	if errors.Is(err, fault.NotFound) {
 		return notify.Content{}, notify.ErrNotNeeded

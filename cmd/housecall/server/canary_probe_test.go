@@ -231,6 +231,8 @@ var unreached = map[string]string{
 	"POST /queue/visits/{visit}/hand-over":               noText,
 	"POST /v/{visit}/device-check":                       "it takes fixed words alone",
 	"GET /static/":                                       "it is the same for everybody",
+
+	"POST /desk/visits/{visit}/after/people/{person}/again": noText,
 }
 
 // Reasons of unreached.
