@@ -232,7 +232,8 @@ var unreached = map[string]string{
 	"POST /v/{visit}/device-check":                       "it takes fixed words alone",
 	"GET /static/":                                       "it is the same for everybody",
 
-	"POST /desk/visits/{visit}/after/people/{person}/again": noText,
+	"POST /desk/visits/{visit}/after/people/{person}/again":        noText,
+	"POST /api/v1/visits/{visit}/invitations/{invitation}/message": noText,
 }
 
 // Reasons of unreached.
