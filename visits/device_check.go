@@ -14,6 +14,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -231,16 +232,16 @@ func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[
 
 // tested is how the devices of a visit's people did.
 type tested struct {
-	worst *DeviceCheck // of those that were made; nil: none was
+	worst *DeviceCheck // of those that people made who are told of the visit; nil: none was
 	part  bool         // somebody of the family made none who is told of the visit
 }
 
-// tested is how the devices of the people did who are invited to a visit that was read whole.
+// tested is how the devices of the people did who are invited to a visit that was read whole, and told of it: one may have become confidential since a guardian tested theirs.
 func (v Visit) tested() (t tested) {
 	for _, i := range v.Invitations {
-		if !i.Revoked() {
+		if !i.Revoked() && !v.HiddenFrom(i.Role) {
 			t.worst = worse(t.worst, i.Check)
-			t.part = t.part || i.Check == nil && OfFamily(i.Role) && !v.HiddenFrom(i.Role)
+			t.part = t.part || i.Check == nil && OfFamily(i.Role)
 		}
 	}
 	return t
@@ -337,7 +338,7 @@ func (s *Service) serveDeviceCheck(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		err = s.ReportCheck(r.Context(), r.PathValue("visit"), sessionOf(r), DeviceCheck{Camera: in.Camera, Microphone: in.Microphone, Speaker: in.Speaker, Network: in.Network,
-			RTTMS: in.RTTMS, LossPct: in.LossPct, Browser: strings.TrimSpace(in.Browser), Unsupported: in.Unsupported})
+			RTTMS: in.RTTMS, LossPct: in.LossPct, Browser: typed.Line(in.Browser), Unsupported: in.Unsupported})
 	}
 	if err != nil {
 		web.Problem(w, r, err)

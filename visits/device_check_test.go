@@ -149,7 +149,7 @@ func TestDeskShowsWhoNeedsHelp(t *testing.T) {
 	}
 }
 
-// TestNobodyAwaitsTestsOfWhoIsNotTold: a guardian who is not told of a confidential visit has no devices to test for it.
+// TestNobodyAwaitsTestsOfWhoIsNotTold: a guardian who is not told of a confidential visit has no devices to test for it, and those that they tested before count no more.
 func TestNobodyAwaitsTestsOfWhoIsNotTold(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
@@ -163,6 +163,18 @@ func TestNobodyAwaitsTestsOfWhoIsNotTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for confidential, want := range []string{"Devices partly tested", "Devices tested: fine"} {
+		if _, err := d.db.ExecContext(t.Context(), `UPDATE visits SET confidential = ? WHERE id = ?`, confidential, v.ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/desk", "/desk/schedule"} {
+			wantWords(t, r.get(path), want)
+		}
+	}
+	check.Camera, check.At = "fault", noon
+	if err := d.KeepCheck(t.Context(), v.ID, auth.Actor{Kind: auth.KindInvitation, ID: links[2].Invitation.ID, Role: auth.Guardian}, check); err != nil {
+		t.Fatal(err)
+	}
+	for confidential, want := range []string{"Needs help", "Devices tested: fine"} {
 		if _, err := d.db.ExecContext(t.Context(), `UPDATE visits SET confidential = ? WHERE id = ?`, confidential, v.ID); err != nil {
 			t.Fatal(err)
 		}

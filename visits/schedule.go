@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"housecall/auth"
@@ -55,7 +56,8 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 		place[v.ID] = i
 	}
 	checks, err := store.Collect(ctx, s.config.DB, scanCheck, `SELECT `+checkColumns+` FROM device_checks WHERE visit_id IN (SELECT id FROM visits WHERE `+where+`)
-		AND EXISTS (SELECT 1 FROM invitations i WHERE i.id = device_checks.invitation_id AND i.revoked_at = 0)`, args...)
+		AND EXISTS (SELECT 1 FROM invitations i JOIN visits v ON v.id = i.visit_id WHERE i.id = device_checks.invitation_id AND i.revoked_at = 0
+			AND (i.role NOT IN (?, ?) OR v.confidential = 0))`, append(slices.Clone(args), string(auth.Guardian), string(auth.Guest))...)
 	if err != nil {
 		return nil, fmt.Errorf("read device checks: %w", err)
 	}

@@ -235,6 +235,9 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 		if i.Role == auth.Patient && e.Patient == "" {
 			e.Patient = i.Name.Reveal()
 		}
+		if v.HiddenFrom(i.Role) {
+			i.Check = nil // of before the visit became confidential: nobody is to call them about it
+		}
 		p, at := q.person(a, i, present, now)
 		if over && at.Session == "" { // nobody is expected any more
 			p.Place = tag{}

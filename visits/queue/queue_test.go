@@ -165,6 +165,15 @@ func TestLastDeviceCheck(t *testing.T) {
 	keep(heard)
 	c.comes(v.ID, false)
 	wants(t, ada.get(queue.Path).groups()["next"], "Not here yet No camera tried 07:00")
+	for confidential, says := range []func(*testing.T, string, ...string){wants, wantsNot} { // of a confidential visit a guardian is not told
+		if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET confidential = ? WHERE id = ?`, confidential, v.ID); err != nil {
+			t.Fatal(err)
+		}
+		says(t, ada.get(queue.Path).groups()["next"], "No camera")
+	}
+	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET confidential = 0 WHERE id = ?`, v.ID); err != nil {
+		t.Fatal(err)
+	}
 	c.at(noon.Add(-24 * time.Hour))
 	heard.Browser = other.Browser
 	keep(heard)
