@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 // Edit says what a visit is about instead. When it is, Move changes; who leads it, HandOver.
@@ -89,7 +89,7 @@ func (e Edit) apply(v *Visit, known practice) {
 		v.ServiceID = *e.ServiceID
 	}
 	if e.Service != nil {
-		v.Service = strings.TrimSpace(*e.Service)
+		v.Service = typed.Line(*e.Service)
 	}
 	if known.service.ID != "" {
 		v.Confidential = v.Confidential || known.service.Confidential && known.service.ID != service

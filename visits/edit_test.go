@@ -317,3 +317,15 @@ func TestDeskGivesVisitsAway(t *testing.T) {
 		t.Errorf("offers to give away a visit to which nobody came:\n%s", words(w))
 	}
 }
+
+// TestServicesTurnNothing: nothing that is typed for a service turns what stands beside it, when a visit is made and when it is edited.
+func TestServicesTurnNothing(t *testing.T) {
+	h := newHospital(t)
+	v, _ := h.visit(func(r *visits.Request) { r.Service = "\u2067Sleep\u200e  clinic\u061c" })
+	if v.Service != "Sleep clinic" {
+		t.Errorf("made: %+q", v.Service)
+	}
+	if v, err := h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new("\u202eSleep\u202c again\u200f")}); err != nil || v.Service != "Sleep again" {
+		t.Errorf("edited: %+q, %v", v.Service, err)
+	}
+}

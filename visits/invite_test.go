@@ -99,7 +99,7 @@ func TestInvitingOverHTTP(t *testing.T) {
 	invite := func(body string, token string) reply {
 		return f.do("POST", "/v/"+v.ID+"/invitations", body, withCookie("housecall_visit", token))
 	}
-	const aunt = `{"name":"\u202eSample\u2069 Aunt \u202c","role":"guest","language":"es"}`
+	const aunt = `{"name":"\u202eSample\u2069\u200f Aunt \u061c\u202c","role":"guest","language":"es"}`
 	wantProblem(t, "from the waiting room", invite(aunt, e.Token), 403, "not_allowed")
 	f.enters(e)
 	r := invite(aunt, e.Token)

@@ -8,13 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/typed"
 )
 
 // State is where a visit stands.
@@ -208,9 +207,9 @@ const (
 	horizon         = 2 * 365 * 24 * time.Hour // how far ahead visits are planned
 )
 
-// tidy takes blanks off the ends of what people typed.
+// tidy is the request with the lines that people typed as they are kept.
 func (r Request) tidy() Request {
-	r.Service = strings.TrimSpace(r.Service)
+	r.Service = typed.Line(r.Service)
 	r.Identifier = r.Identifier.tidy()
 	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
 	invited := make([]Person, len(r.People))
@@ -221,12 +220,8 @@ func (r Request) tidy() Request {
 	return r
 }
 
-// unturned takes out what turns the letters around it, so that one name reads as another; some come along unseen from where a name is copied.
-var unturned = strings.NewReplacer("\u202a", "", "\u202b", "", "\u202c", "", "\u202d", "", "\u202e", "",
-	"\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "")
-
 func (p Person) tidy() Person {
-	p.Name = phi.Text(strings.TrimSpace(unturned.Replace(p.Name.Reveal())))
+	p.Name = phi.Text(typed.Line(p.Name.Reveal()))
 	return p
 }
 
@@ -302,17 +297,7 @@ func roleList() string {
 }
 
 // checkLine says what is wrong with one line of text for people, by a key of its words on pages and in plain English, or nothing.
-func checkLine(s string) (key, detail string) {
-	switch {
-	case s == "":
-		return "empty", "is needed"
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
-		return "plain", "must be one line of plain text"
-	case utf8.RuneCountInString(s) > maxTextRunes:
-		return "long", fmt.Sprintf("must have at most %d characters", maxTextRunes)
-	}
-	return "", ""
-}
+func checkLine(s string) (key, detail string) { return typed.CheckName(s, maxTextRunes) }
 
 // checkBirthDate says what is wrong with a birth date, as checkLine does. It may be known without links asking for it, so that clinicians see the age.
 func checkBirthDate(ask bool, date phi.Text, now time.Time) (key, detail string) {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 // NewAccount is what an account is made of.
@@ -24,9 +24,9 @@ type NewAccount struct {
 
 const maxName, maxEmail = 100, 254 // characters
 
-// tidy trims what was typed; an address counts without regard to capital letters.
+// tidy is what was typed as it is kept; an address counts without regard to capital letters.
 func (n *NewAccount) tidy() {
-	n.Name = phi.Text(strings.TrimSpace(n.Name.Reveal()))
+	n.Name = phi.Text(typed.Line(n.Name.Reveal()))
 	n.Email = tidyEmail(n.Email)
 }
 
@@ -43,11 +43,8 @@ func (n *NewAccount) judge() []fault.Field {
 
 // judgeNames is judge for all but the password.
 func (n *NewAccount) judgeNames() (wrong []fault.Field) {
-	switch name := n.Name.Reveal(); {
-	case name == "":
-		wrong = append(wrong, fault.Field{Field: "name", Key: "empty", Detail: "is needed"})
-	case !store.Keeps(name) || utf8.RuneCountInString(name) > maxName:
-		wrong = append(wrong, fault.Field{Field: "name", Key: "long", Detail: fmt.Sprintf("must have at most %d characters", maxName)})
+	if key, detail := typed.CheckName(n.Name.Reveal(), maxName); key != "" {
+		wrong = append(wrong, fault.Field{Field: "name", Key: key, Detail: detail})
 	}
 	if !looksLikeEmail(n.Email.Reveal()) {
 		wrong = append(wrong, fault.Field{Field: "email", Key: "odd", Detail: "must be an email address, like name@example.org"})

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 // keyPrefix lets people and scanners of leaked secrets recognise our keys.
@@ -79,8 +79,8 @@ func (k Key) State(now time.Time) KeyState {
 
 // judgeKey tidies what a key shall be, and lists what is wrong with it.
 func (a *Accounts) judgeKey(n *NewKey) (wrong []fault.Field) {
-	n.Name = strings.TrimSpace(n.Name)
-	if n.Name == "" || utf8.RuneCountInString(n.Name) > maxName || !store.Keeps(n.Name) {
+	n.Name = typed.Line(n.Name)
+	if key, _ := typed.CheckName(n.Name, maxName); key != "" {
 		wrong = append(wrong, fault.Field{Field: "name", Key: "odd", Detail: fmt.Sprintf("must say what the key is for, in at most %d characters", maxName)})
 	}
 	grantable := a.Policy.Grantable()

@@ -29,7 +29,7 @@ func readKey(name string) staff.NewKey {
 func TestKeys(t *testing.T) {
 	h := newHouse(t, "")
 	ctx := t.Context()
-	secret, key, err := h.CreateKey(ctx, auth.Operator(), readKey(" Booking system "))
+	secret, key, err := h.CreateKey(ctx, auth.Operator(), readKey(" Booking\u202e system "))
 	if err != nil || !strings.HasPrefix(secret, "hc_") || key.Name != "Booking system" {
 		t.Fatalf("%q %+v %v", secret, key, err)
 	}

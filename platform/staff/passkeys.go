@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -19,6 +17,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 const (
@@ -140,8 +139,8 @@ func (a *Accounts) addPasskey(ctx context.Context, session string, account Accou
 	if a.relying == nil {
 		return nil, fault.NotFound
 	}
-	name = strings.TrimSpace(name)
-	if name == "" || !store.Keeps(name) || utf8.RuneCountInString(name) > maxPasskeyName {
+	name = typed.Line(name)
+	if key, _ := typed.CheckName(name, maxPasskeyName); key != "" {
 		return nil, errPasskeyName
 	}
 	if len(credential) > maxCredential {

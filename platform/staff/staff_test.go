@@ -368,6 +368,7 @@ func TestCreate(t *testing.T) {
 	for what, change := range map[string]func(*staff.NewAccount){
 		"taken address": func(n *staff.NewAccount) { n.Email = phi.Text(strings.ToUpper(email)) },
 		"no name":       func(n *staff.NewAccount) { n.Name = "  " },
+		"two lines":     func(n *staff.NewAccount) { n.Name = "Sam\nSample" },
 		"long name":     func(n *staff.NewAccount) { n.Name = phi.Text(strings.Repeat("é", 101)) },
 		"long password": func(n *staff.NewAccount) { n.Password = phi.Text(strings.Repeat("ab", 200)) },
 		"bad address":   func(n *staff.NewAccount) { n.Email = "x@y@example.org" },
@@ -380,7 +381,8 @@ func TestCreate(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := h.Create(context.Background(), auth.Operator(), good); err != nil {
-		t.Error(err)
+	good.Name = "\u202eSam\u2069  Sa\u200cmple\u200f "
+	if a, err := h.Create(context.Background(), auth.Operator(), good); err != nil || a.Name != "Sam Sa\u200cmple" {
+		t.Errorf("%+q, %v", a.Name, err)
 	}
 }

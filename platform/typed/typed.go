@@ -16,10 +16,10 @@ import (
 var unseen = strings.NewReplacer("\u202a", "", "\u202b", "", "\u202c", "", "\u202d", "", "\u202e", "", "\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "",
 	"\u200e", "", "\u200f", "", "\u061c", "", "\u200b", "", "\ufeff", "", "\u00ad", "")
 
-// Line takes unseen signs and blanks at the ends out of a line, makes one of several blanks, and composes letters with their marks (NFC). Control
-// characters stay, for Check to find.
+// Line takes unseen signs and white space at the ends out of a line, makes one of several blanks, and composes letters with their marks (NFC). Control
+// characters between letters stay, for Check to find.
 func Line(s string) string {
-	s = norm.NFC.String(unseen.Replace(s))
+	s = norm.NFC.String(strings.TrimSpace(unseen.Replace(s)))
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.Is(unicode.Zs, r) }), " ")
 }
 

@@ -16,6 +16,7 @@ func TestLine(t *testing.T) {
 		"\ufeffCanary\u200b":             "Canary",
 		"می\u200cخواهم":                  "می\u200cخواهم",
 		"two\nlines":                     "two\nlines",
+		"\tCanary\u200e\n":               "Canary",
 		"a\xff":                          "a\xff",
 	} {
 		if got := typed.Line(given); got != want {
