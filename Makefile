@@ -38,12 +38,12 @@ test-js: deps
 
 # A test that starts a server spends a third of its processor time on collecting garbage of the start; GOGC=400 leaves most of that for the end.
 # What tests write lies in memory where that is possible; the programs that are made of them are gigabytes, and don't.
-# The browsers come last, one test at a time: they need the machine for themselves. What comes before waits more than it works, so it runs beside each other.
+# The browsers come last, two tests at a time at most: they need the machine for themselves. What comes before waits more than it works, so it runs beside each other.
 test-go: export TMPDIR = $(shell scripts/test-tmp)
 test-go: export GOTMPDIR = /tmp
 test-go: deps
 	@$(MAKE) --no-print-directory -j2 -Otarget packages deadlock
-	GOGC=400 $(GO) test $(RACE) -timeout 60m -p 1 -parallel 1 $(BROWSERS)
+	GOGC=400 $(GO) test $(RACE) -timeout 60m -p 1 -parallel 2 $(BROWSERS)
 
 packages: ## the tests of all packages but those that need the machine for themselves
 	GOGC=400 $(GO) test $(RACE) -timeout 30m -p 4 $$($(GO) list ./... | grep -vFxf <($(GO) list $(BROWSERS)))
