@@ -66,6 +66,7 @@ func (d *Desk) Hear(hearers func(context.Context, Visit) (map[string]bool, error
 type Written struct {
 	At    time.Time // when one with what is so now was last sent; zero: none was
 	Times int       // how often one was asked for again
+	Lost  string    // what became of a later one, as packages that send messages call it: "failed", or "unsure"; empty: nothing bad
 }
 
 // Wrote has pages of links say when messages brought them, and offer to send these again. wrote gives it by the ids of invitations. Call it before the desk is open.

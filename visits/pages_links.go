@@ -37,6 +37,7 @@ type linkView struct {
 	ID, Name, Role, URL string
 	Sent                bool         // a message that goes out by itself brings it
 	Told                string       // when such a message was sent; "": none was, as far as is known
+	Lost                string       // that the last such message was not sent, or may not have been, in words; "": nothing says so
 	Again               string       // path that sends it again; "": it cannot be sent
 	Times               int          // how often that was done
 	Hidden              bool         // nobody tells them of the visit
@@ -108,6 +109,9 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 		}
 		if !l.visit.State.Over() && d.service.now().Before(l.visit.EndsAt) {
 			link.Again = personPath(l.visit.ID, link.ID) + "/again"
+			if w.Lost != "" {
+				link.Lost = l.own.T("link.lost." + w.Lost)
+			}
 		}
 	}
 	l.Links = append(l.Links, link)

@@ -44,14 +44,38 @@ func (s *Service) Written(ctx context.Context, v visits.Visit) (map[string]visit
 	all := map[string]visits.Written{}
 	for _, i := range v.Invitations {
 		w := visits.Written{Times: p.timesAgain(i)}
-		for _, m := range p.said {
-			if m.invitation == i.ID && m.state == notify.Sent && m.invites() && m.sequence == v.Sequence && m.generation == p.generation(i) && m.at.After(w.At) {
-				w.At = m.at
-			}
-		}
+		w.At, w.Lost = p.lastTold(i)
 		all[i.ID] = w
 	}
 	return all, nil
+}
+
+// lastTold is when a message last brought somebody what is so now, and what became of a later one that did not: notify.Failed or notify.Unsure; empty where there is none, or another is
+// still to go out.
+func (p plan) lastTold(i visits.Invitation) (at time.Time, lost string) {
+	var lostAt time.Time
+	waits := false
+	for _, m := range p.said {
+		if m.invitation != i.ID || !m.invites() || m.sequence != p.visit.Sequence || m.generation != p.generation(i) {
+			continue
+		}
+		switch m.state {
+		case notify.Sent:
+			if m.at.After(at) {
+				at = m.at
+			}
+		case notify.Failed, notify.Unsure:
+			if m.at.After(lostAt) || m.at.Equal(lostAt) && m.state == notify.Unsure {
+				lostAt, lost = m.at, string(m.state)
+			}
+		default:
+			waits = true
+		}
+	}
+	if waits || !lostAt.After(at) { // one of several ways is enough
+		return at, ""
+	}
+	return at, lost
 }
 
 // LinkAgain has somebody of a visit told of it once more, with the link that they have, by every way that reaches them, and says how many messages go out. times is how often that was done

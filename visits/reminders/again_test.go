@@ -71,6 +71,41 @@ func TestLinkAgain(t *testing.T) {
 	program(guardian, "visit_over.links")
 }
 
+// TestLinkLost: the page of a link says that the message with it failed, or may not have arrived, where no other way brought it, until another has.
+func TestLinkLost(t *testing.T) {
+	h := newHouse(t)
+	h.refused.Store(true)
+	v := h.visit(h.patient(false), nil)
+	h.refused.Store(false)
+	h.until(noon.Add(2 * time.Minute))
+	ask := h.desk(auth.Scheduler)
+	person := "/desk/visits/" + v.ID + "/people/" + v.Invitations[0].ID
+	const failed, unsure = "The last message with this link could not be sent.", "The last message with this link may not have arrived."
+	page := func(person, want string) {
+		t.Helper()
+		_, _, body := ask(person+"/link", nil)
+		for _, says := range []string{failed, unsure, "A message with this link went out "} {
+			if strings.Contains(body, says) != (says == want) {
+				t.Errorf("the page says %q, or lacks it: %s", says, body)
+			}
+		}
+		if lost := want == failed || want == unsure; strings.Contains(body, `href="/desk/visits/`+v.ID+`/messages"`) != lost || !strings.Contains(body, `action="`+person+`/again"`) {
+			t.Errorf("what to do is not offered: %s", body)
+		}
+	}
+	page("/desk/visits/"+v.ID+"/people/"+v.Invitations[1].ID, "A message with this link went out ") // by SMS
+	page(person, failed)
+	if _, err := h.db.ExecContext(t.Context(), `UPDATE notify_messages SET state = 'unsure' WHERE state = 'failed'`); err != nil {
+		t.Fatal(err)
+	}
+	page(person, unsure)
+	if status, _, _ := ask(person+"/again", url.Values{"times": {"0"}}); status != http.StatusSeeOther {
+		t.Errorf("sent again: %d", status)
+	}
+	h.due()
+	page(person, "A message with this link went out ")
+}
+
 // keyOf is the key of a problem; "": it is none.
 func keyOf(err error) string {
 	var p *fault.Problem
