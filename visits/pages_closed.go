@@ -7,8 +7,8 @@ import (
 	"housecall/platform/words"
 )
 
-// closedWords say why a site does not work on a day; empty: it does.
-func closedWords(site sites.Calendar, day sites.Day, own *words.Words) string {
+// ClosedWords say why a site does not work on a day; empty: it does.
+func ClosedWords(site sites.Calendar, day sites.Day, own *words.Words) string {
 	holiday, is := site.HolidayOn(day)
 	switch {
 	case is && holiday.Name != "":
@@ -21,7 +21,7 @@ func closedWords(site sites.Calendar, day sites.Day, own *words.Words) string {
 	return ""
 }
 
-// closedOn is closedWords of the day on which a visit begins; empty also of a visit that is over, which nobody would move.
+// closedOn is ClosedWords of the day on which a visit begins; empty also of a visit that is over, which nobody would move.
 func (d *Desk) closedOn(ctx context.Context, v Visit, own *words.Words) (string, error) {
 	if d.service.over(v) {
 		return "", nil
@@ -30,5 +30,5 @@ func (d *Desk) closedOn(ctx context.Context, v Visit, own *words.Words) (string,
 	if err != nil {
 		return "", err
 	}
-	return closedWords(site.Calendar, sites.DayOf(v.StartsAt, site.Zone), own), nil
+	return ClosedWords(site.Calendar, sites.DayOf(v.StartsAt, site.Zone), own), nil
 }

@@ -102,7 +102,7 @@ func (v *scheduleView) clock(visit scheduled) (begin, end int) {
 func (v *scheduleView) close(first sites.Day, days int) {
 	for n := range days {
 		day := first + sites.Day(n)
-		why := closedWords(v.site, day, v.own)
+		why := ClosedWords(v.site, day, v.own)
 		_, holiday := v.site.HolidayOn(day)
 		switch {
 		case why == "":
@@ -120,7 +120,7 @@ func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*gro
 	said := make([]string, days) // each day, once
 	for n := range said {
 		day := (first + sites.Day(n)).Midnight()
-		v.Columns, said[n] = append(v.Columns, scheduleColumn{v.own.Weekday(day), closedWords(v.site, first+sites.Day(n), v.own)}), v.own.DayMonth(day)
+		v.Columns, said[n] = append(v.Columns, scheduleColumn{v.own.Weekday(day), ClosedWords(v.site, first+sites.Day(n), v.own)}), v.own.DayMonth(day)
 	}
 	for _, g := range groups {
 		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days), Free: len(g.visits) == 0}

@@ -200,7 +200,7 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 	for _, o := range all {
 		at := o.StartsAt.In(zone)
 		date := dateView{Day: o.Day.String(), When: f.own.T("date.moment", "date", f.own.Day(at), "time", f.own.Clock(at)), Make: !f.confirm || slices.Contains(f.make, o.Day.String()), Seen: o.Seen()}
-		if closed := closedWords(o.site, o.Day, f.own); closed != "" {
+		if closed := ClosedWords(o.site, o.Day, f.own); closed != "" {
 			date.Notes = append(date.Notes, closed)
 		}
 		if o.Shifted {

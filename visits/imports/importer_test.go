@@ -236,6 +236,20 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestImportSaysWhatIsClosed: the preview says of a line that the site does not work on its day, and its visit is made all the same.
+func TestImportSaysWhatIsClosed(t *testing.T) {
+	c := newClinic(t)
+	line := "mrn 1,Canary Patientname,2012-05-31,,,,,cardiology,canary clinicianname,%s,09:00,,\n"
+	page := c.upload(columns + fmt.Sprintf(line, "2026-12-04") + fmt.Sprintf(line, "2026-12-05"))
+	wantWords(t, page, "Friday 4 December 2026 at 09:00", "Saturday 5 December 2026 at 09:00")
+	if got := read(page); strings.Count(got, "Weekend") != 1 || strings.Index(got, "Weekend") < strings.Index(got, "Saturday") {
+		t.Errorf("the preview: %s", got)
+	}
+	if made := c.confirm(page); made.Code != http.StatusSeeOther || c.count(`visits`) != 2 {
+		t.Errorf("%d %s", made.Code, read(made))
+	}
+}
+
 // TestImportKnowsTheFamilysLanguage: a guardian who is no contact of a known patient reads the language of the line.
 func TestImportKnowsTheFamilysLanguage(t *testing.T) {
 	c := newClinic(t)

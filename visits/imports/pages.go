@@ -11,6 +11,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -115,6 +116,7 @@ type previewView struct {
 type lineView struct {
 	Number                 int
 	Patient, Service, When string
+	Closed                 string // why the site does not work on that day; empty: it does
 	New, Overlaps          bool
 	Wrong                  []wrongView
 }
@@ -191,6 +193,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 		if !l.Request.StartsAt.IsZero() {
 			at := l.Request.StartsAt.In(l.Site.Zone)
 			line.When = own.T("desk.at_zone", "at", own.T("date.moment", "date", own.Day(at), "time", own.Clock(at)), "zone", own.Zone(l.Site.Zone))
+			line.Closed = visits.ClosedWords(l.Site.Calendar, sites.DayOf(at, l.Site.Zone), own)
 		}
 		if l.New {
 			news++
