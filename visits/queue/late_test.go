@@ -36,4 +36,7 @@ func TestLateWithOthers(t *testing.T) {
 			t.Errorf("late with others: %d %s %v, want %v", r.StatusCode, r.Header.Get("Location"), c.lateOf, want.late)
 		}
 	}
+	wants(t, ada.get(queue.Path+"?done=late").body, `class="notice good"`)
+	wants(t, ada.get(queue.Path+"?done=late-part").body, `class="notice warn"`)
+	wants(t, ada.get(queue.Path+"?done=late-none").body, `class="notice warn"`)
 }

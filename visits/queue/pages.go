@@ -50,8 +50,9 @@ func (q *Queue) show(w http.ResponseWriter, r *http.Request) {
 	}
 	q.config.Pages.Render(w, r, http.StatusOK, "queue/queue", web.Page{Title: title, Wide: true, Active: Path, Body: struct {
 		day
-		Events, Done, WaitingWords string
-	}{d, eventsPath + query(r), done(r, a.own), waitingWords(a.own, d.Waiting)}})
+		Events, WaitingWords, Done string
+		Undone                     bool // what Done says leaves something to do
+	}{d, eventsPath + query(r), waitingWords(a.own, d.Waiting), done(r, a.own), undone(r)}})
 }
 
 func waitingWords(own *words.Words, count int) string {
@@ -76,6 +77,12 @@ func done(r *http.Request, own *words.Words) string {
 		return own.T("queue.done." + what)
 	}
 	return ""
+}
+
+// undone says whether what has just been done leaves somebody to be called.
+func undone(r *http.Request) bool {
+	what := r.URL.Query().Get("done")
+	return what == "late-part" || what == "late-none"
 }
 
 // toQueue leads on who opens the address of what is only ever sent.

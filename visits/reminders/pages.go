@@ -48,6 +48,7 @@ type messagesView struct {
 	Body       string // by which ways the server writes
 	When, Zone string
 	Done       string // what has just been done
+	Undone     bool   // it leaves somebody to be called
 	People     []personView
 	Next       []string // when people will be reminded
 	Minutes    []int    // to choose from
@@ -99,7 +100,7 @@ func (d *Desk) messages(w http.ResponseWriter, r *http.Request) {
 	}
 	view.MayLate = view.MayLate && d.service.config.Policy.Allows(actor, Late)
 	view.MayAgain = d.service.config.Policy.Allows(actor, auth.VisitSchedule)
-	view.Done = done(r, d.pages.Words(r))
+	view.Done, view.Undone = done(r, d.pages.Words(r))
 	d.pages.Render(w, r, http.StatusOK, "reminders/messages", web.Page{Title: d.pages.Words(r).T("reminders.title"), Active: visits.DeskPath, Body: view})
 }
 
@@ -218,19 +219,19 @@ func masked(address phi.Text) string {
 	return string(s[:min(1, at)]) + "…" + string(s[at:])
 }
 
-// done says in words what was just done.
-func done(r *http.Request, own *words.Words) string {
+// done says in words what was just done, and whether it leaves somebody to be called.
+func done(r *http.Request, own *words.Words) (done string, undone bool) {
 	switch asked := r.URL.Query(); asked.Get("done") {
 	case "again":
-		return own.T("reminders.again_done")
+		return own.T("reminders.again_done"), false
 	case "late":
 		n, err := strconv.Atoi(asked.Get("messages"))
 		if err != nil || n < 1 {
-			return own.T("reminders.delay.nobody")
+			return own.T("reminders.delay.nobody"), true
 		}
-		return own.N("reminders.delay.done", n)
+		return own.N("reminders.delay.done", n), false
 	}
-	return ""
+	return "", false
 }
 
 func (d *Desk) again(w http.ResponseWriter, r *http.Request) {

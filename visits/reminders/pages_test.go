@@ -126,6 +126,9 @@ func TestPages(t *testing.T) {
 		}
 	}
 	h.due()
+	if _, _, body := ask(path+"?done=late&messages=0", nil); !strings.Contains(body, `class="notice warn" role="status"`) {
+		t.Errorf("nobody could be told, and the page does not warn: %s", body)
+	}
 	if _, _, body := ask(path+"?done=late&messages=3", nil); !strings.Contains(body, "3 messages go out now.") || !strings.Contains(body, "Running late") {
 		t.Errorf("afterwards: %s", body)
 	}

@@ -81,7 +81,8 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	view, zoneOf := unsettledView{Path: UnsettledPath, Done: done(r, own)}, d.service.zones(ctx)
+	view, zoneOf := unsettledView{Path: UnsettledPath}, d.service.zones(ctx)
+	view.Done, _ = done(r, own)
 	for _, m := range all {
 		v, ofVisit := about[m.About]
 		zone := first
