@@ -274,6 +274,12 @@ func (s *Service) judge(ctx context.Context, q store.Queryer, p Patient, site si
 	return nil
 }
 
+// Country is where (ISO 3166) the telephone numbers of a site's patients are that have no country code; without an id, of the hospital's first site.
+func (s *Service) Country(ctx context.Context, site string) (string, error) {
+	where, err := s.siteOf(ctx, site)
+	return where.Country, err
+}
+
 // siteOf is a site that somebody named, or else the hospital's first.
 func (s *Service) siteOf(ctx context.Context, id string) (sites.Site, error) {
 	if id == "" {

@@ -18,6 +18,9 @@ const (
 	contactRole      = "http://terminology.hl7.org/CodeSystem/v2-0131"
 	nextOfKin        = "N"
 	observationValue = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+
+	// What follows the id of a contact in the id of a way to reach it.
+	ofPhone, ofEmail = ".phone", ".email"
 )
 
 // patient is a patient. What is confidential is not told: a guardian may read along in the other program.
@@ -47,12 +50,13 @@ func patient(p people.Patient) fhir.Patient {
 	return out
 }
 
+// telecom is how a contact is reached. The id of each says whose it is, for the patient's own contacts have no element of their own; ids are once in a resource.
 func telecom(c people.Contact) (all []fhir.ContactPoint) {
 	if c.Phone != "" {
-		all = append(all, fhir.ContactPoint{System: new(fhir.ContactPointSystemPhone), Value: new(c.Phone.Reveal())})
+		all = append(all, fhir.ContactPoint{Id: new(c.ID + ofPhone), System: new(fhir.ContactPointSystemPhone), Value: new(c.Phone.Reveal())})
 	}
 	if c.Email != "" {
-		all = append(all, fhir.ContactPoint{System: new(fhir.ContactPointSystemEmail), Value: new(c.Email.Reveal())})
+		all = append(all, fhir.ContactPoint{Id: new(c.ID + ofEmail), System: new(fhir.ContactPointSystemEmail), Value: new(c.Email.Reveal())})
 	}
 	return all
 }
@@ -67,8 +71,9 @@ func guardian(c people.Contact) fhir.PatientContact {
 	return out
 }
 
-// fill puts what a Patient of FHIR says into p. What that cannot say stays: the site, the languages of contacts, and the confidential contact.
-func fill(p people.Patient, in fhir.Patient) (people.Patient, error) {
+// fill puts what a Patient of FHIR says into p. What that cannot say stays: the site, the languages of contacts, and the confidential contact. Telephone numbers without
+// a country code are of a country.
+func fill(p people.Patient, in fhir.Patient, country string) (people.Patient, error) {
 	err := checkModifiers(in)
 	if err != nil {
 		return p, err
@@ -80,21 +85,8 @@ func fill(p people.Patient, in fhir.Patient) (people.Patient, error) {
 		return p, err
 	}
 	p.BirthDate, p.Language = phi.Text(text(in.BirthDate)), preferredLanguage(in.Communication)
-	old := p.Contacts
-	p.Contacts = slices.DeleteFunc(slices.Clone(old), func(c people.Contact) bool { return !c.Confidential })
-	own, err := ownContacts(in.Telecom, old)
-	if err != nil {
-		return p, err
-	}
-	p.Contacts = append(p.Contacts, own...)
-	for _, c := range in.Contact {
-		g, err := guardianOf(c, old)
-		if err != nil {
-			return p, err
-		}
-		p.Contacts = append(p.Contacts, g)
-	}
-	return p, nil
+	p.Contacts, err = contacts(in, p.Contacts, country)
+	return p, err
 }
 
 // checkModifiers refuses what would make of a patient something else than is kept here: somebody whom families are invited for.
@@ -158,86 +150,4 @@ func preferredLanguage(all []fhir.PatientCommunication) string {
 		}
 	}
 	return ""
-}
-
-// points are the telephone numbers and the addresses of e-mail among ways to reach somebody.
-func points(all []fhir.ContactPoint, element string) (phones, emails []phi.Text, err error) {
-	for _, p := range all {
-		if p.Use != nil && *p.Use == fhir.ContactPointUseOld || p.System == nil {
-			continue
-		}
-		switch *p.System {
-		case fhir.ContactPointSystemPhone, fhir.ContactPointSystemSms:
-			phones = append(phones, phi.Text(text(p.Value)))
-		case fhir.ContactPointSystemEmail:
-			emails = append(emails, phi.Text(text(p.Value)))
-		}
-	}
-	if max(len(phones), len(emails)) > people.MaxContacts {
-		return nil, nil, refused(element, "has more than can be kept")
-	}
-	return phones, emails, nil
-}
-
-// ownContacts are the patient's own contacts: the first number with the first address, and so on. Those that were there keep their ids and languages.
-func ownContacts(all []fhir.ContactPoint, old []people.Contact) (own []people.Contact, err error) {
-	phones, emails, err := points(all, "Patient.telecom")
-	if err != nil {
-		return nil, err
-	}
-	left := slices.DeleteFunc(slices.Clone(old), func(c people.Contact) bool { return c.Kind != people.Self || c.Confidential })
-	for n := range max(len(phones), len(emails)) {
-		c := people.Contact{Kind: people.Self}
-		if n < len(left) {
-			c = left[n]
-			c.Phone, c.Email = "", ""
-		}
-		if n < len(phones) {
-			c.Phone = phones[n]
-		}
-		if n < len(emails) {
-			c.Email = emails[n]
-		}
-		own = append(own, c)
-	}
-	return own, nil
-}
-
-// guardianOf is a guardian. One that was there is known by its id.
-func guardianOf(in fhir.PatientContact, old []people.Contact) (c people.Contact, err error) {
-	const element = "Patient.contact"
-	c = people.Contact{Kind: people.Guardian}
-	if id := text(in.Id); id != "" {
-		if at := slices.IndexFunc(old, func(o people.Contact) bool { return o.ID == id && o.Kind == people.Guardian }); at >= 0 {
-			c = old[at]
-		}
-	}
-	var names []fhir.HumanName
-	if in.Name != nil {
-		names = []fhir.HumanName{*in.Name}
-	}
-	if c.Name, err = nameOf(names, element); err != nil {
-		return c, err
-	}
-	c.Relation = ""
-	for _, r := range in.Relationship {
-		if c.Relation == "" {
-			c.Relation = phi.Text(text(r.Text))
-		}
-	}
-	phones, emails, err := points(in.Telecom, element)
-	if err != nil {
-		return c, err
-	}
-	if len(phones) > 1 || len(emails) > 1 {
-		return c, refused(element, "must have one telephone number and one address at most")
-	}
-	c.Phone, c.Email = phi.Text(""), phi.Text("")
-	if len(phones) == 1 {
-		c.Phone = phones[0]
-	}
-	if len(emails) == 1 {
-		c.Email = emails[0]
-	}
-	return c, nil
 }

@@ -36,7 +36,11 @@ func (s *Server) createPatient(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := fill(people.Patient{}, in)
+	country, err := s.People.Country(r.Context(), "")
+	if err != nil {
+		return reply{}, err
+	}
+	p, err := fill(people.Patient{}, in, country)
 	if err != nil {
 		return reply{}, err
 	}
@@ -107,7 +111,11 @@ func (s *Server) updatePatient(r *http.Request) (reply, error) {
 	if version != "" && version != strconv.Itoa(old.Version) {
 		return reply{}, api.Unmet()
 	}
-	p, err := fill(old, in)
+	country, err := s.People.Country(r.Context(), old.SiteID)
+	if err != nil {
+		return reply{}, err
+	}
+	p, err := fill(old, in, country)
 	if err != nil {
 		return reply{}, err
 	}
