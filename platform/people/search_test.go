@@ -1,6 +1,7 @@
 package people_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"unicode"
 
+	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store/storetest"
@@ -110,6 +112,41 @@ func TestNumbersAndDatesAreFound(t *testing.T) {
 	}
 	if ids, err := d.Identify(t.Context(), "00 12 345", "2012-03-04"); err != nil || len(ids) != 0 {
 		t.Errorf("a number with the birth date of somebody else tells %d patients, %v", len(ids), err)
+	}
+}
+
+// TestWholeNumbersAreFound: however short, of every site, and that of nobody else.
+func TestWholeNumbersAreFound(t *testing.T) {
+	d := newDesk(t, storetest.URL(t))
+	d.add(t, people.Patient{Name: "Seven", Number: "7"})
+	d.add(t, people.Patient{Name: "Abroad", Number: "0-7", SiteID: d.abroad.ID})
+	d.add(t, people.Patient{Name: "Seven Too", Number: "7", SiteID: d.abroad.ID})
+	d.add(t, people.Patient{Name: "Longer 7", Number: "77"})
+	d.add(t, people.Patient{Name: "Long", Number: "MRN-2026-0000123"})
+	d.add(t, people.Patient{Name: "Longer", Number: "MRN-2026-0000124"})
+	d.add(t, people.Patient{Name: "None"})
+	for number, want := range map[phi.Text]string{
+		"7": "Seven, Seven Too", "٧": "Seven, Seven Too", " 7-": "Seven, Seven Too", "07": "Abroad", "0": "", "77": "Longer 7", "777": "", "mrn 2026 0000123": "Long", "mrn20260000": "", "-": "", "": "",
+	} {
+		before := d.rows(t, `action = 'patient.found'`)
+		f, err := d.WithNumber(t.Context(), scheduler, number)
+		var names []string
+		for _, p := range f.Patients {
+			names = append(names, p.Name.Reveal())
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, ", "); err != nil || got != want || f.More {
+			t.Errorf("%q: %s %v, want %s", number.Reveal(), got, err, want)
+		}
+		if shown := d.rows(t, `action = 'patient.found'`) - before; shown != len(names) {
+			t.Errorf("%q: %d rows", number.Reveal(), shown)
+		}
+	}
+	if _, err := d.WithNumber(t.Context(), clinician, "7"); !errors.Is(err, fault.NotAllowed) {
+		t.Errorf("a clinician: %v", err)
+	}
+	if _, err := d.WithNumber(t.Context(), scheduler, phi.Text(strings.Repeat("7", people.MaxQuery+1))); wrongFields(err) != "number long" {
+		t.Errorf("too long: %v", err)
 	}
 }
 

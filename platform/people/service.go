@@ -13,8 +13,10 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 //go:embed migrations/*.sql
@@ -208,6 +210,27 @@ func (s *Service) Search(ctx context.Context, actor auth.Actor, query string) (F
 		if found, err = find(ctx, s.config.DB, number, MaxFound+1); err != nil {
 			return Found{}, err
 		}
+	}
+	f := Found{Patients: found[:min(len(found), MaxFound)], More: len(found) > MaxFound}
+	if err := s.auditFound(ctx, actor, "patient.search", f.Patients); err != nil {
+		return Found{}, err
+	}
+	return f, nil
+}
+
+// WithNumber finds the patients with a number of the hospital's, whatever does not tell two apart: one at most of each site. It is a search as Search is, for a whole
+// number, however short.
+func (s *Service) WithNumber(ctx context.Context, actor auth.Actor, number phi.Text) (Found, error) {
+	if !s.config.Policy.Allows(actor, Read) {
+		return Found{}, s.do(ctx, actor, "patient.search", Read, "", nil)
+	}
+	number = tidyText(number)
+	if key, detail := typed.Check(number.Reveal(), MaxQuery); key != "" {
+		return Found{}, fault.InvalidAll(fault.Field{Field: "number", Key: key, Detail: detail})
+	}
+	found, err := withNumber(ctx, s.config.DB, number, MaxFound+1)
+	if err != nil {
+		return Found{}, err
 	}
 	f := Found{Patients: found[:min(len(found), MaxFound)], More: len(found) > MaxFound}
 	if err := s.auditFound(ctx, actor, "patient.search", f.Patients); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"housecall/platform/fault"
+	"housecall/platform/phi"
 	"housecall/platform/store"
 )
 
@@ -57,6 +58,21 @@ func numberTaken(ctx context.Context, q store.Queryer, p Patient) (bool, error) 
 		return false, fmt.Errorf("look for a number: %w", err)
 	}
 	return n > 0, nil
+}
+
+// withNumber reads up to limit patients with a number, of any site. The number is among the words that they are found by, which an index has for all sites at once.
+func withNumber(ctx context.Context, q store.Queryer, number phi.Text, limit int) ([]Patient, error) {
+	key := numberKey(number.Reveal())
+	if key == "" {
+		return nil, nil
+	}
+	term, _ := termRange(key)
+	found, err := store.Collect(ctx, q, func(r *sql.Rows) (Patient, error) { return scanPatient(r.Scan) }, `SELECT `+patientColumns+`
+		FROM patient_terms JOIN patients ON patients.id = patient_terms.patient_id WHERE patient_terms.term = ? AND patients.number_key = ? ORDER BY patients.id LIMIT ?`, term, key, limit)
+	if err != nil {
+		return nil, fmt.Errorf("look a number up: %w", err)
+	}
+	return found, nil
 }
 
 func insertPatient(ctx context.Context, tx *store.Tx, p Patient) error {

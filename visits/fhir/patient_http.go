@@ -79,7 +79,7 @@ func (s *Server) withNumber(r *http.Request, number phi.Text) (*reply, error) {
 		return nil, malformed("The number is needed.")
 	}
 	r = r.WithContext(store.Aside(r.Context()))
-	found, err := s.findPatients(r, number.Reveal(), func(p people.Patient) bool { return people.SameNumber(p.Number, number) })
+	found, err := s.People.WithNumber(r.Context(), web.Actor(r.Context()), number)
 	switch {
 	case err != nil || len(found.Patients) == 0:
 		return nil, err
@@ -159,15 +159,21 @@ func (s *Server) searchPatients(r *http.Request, q query) (reply, error) {
 	if names+born+number.value == "" {
 		return reply{}, malformed("Search by name, family, given, birthdate or identifier.")
 	}
-	found, err := s.findPatients(r, strings.Join([]string{names, born, number.value}, " "), func(p people.Patient) bool {
-		return people.Named(p.Name, names) && (born == "" || p.BirthDate.Reveal() == born) &&
-			(number.value == "" || people.SameNumber(p.Number, phi.Text(number.value))) && (!q.values.Has("_id") || p.ID == q.get("_id"))
-	})
+	var found people.Found
+	var err error
+	if number.value != "" {
+		found, err = s.People.WithNumber(r.Context(), web.Actor(r.Context()), phi.Text(number.value))
+	} else {
+		found, err = s.People.Search(r.Context(), web.Actor(r.Context()), names+" "+born)
+	}
 	if err != nil {
 		return reply{}, err
 	}
 	var entries []fhir.BundleEntry
 	for _, p := range found.Patients {
+		if !people.Named(p.Name, names) || born != "" && p.BirthDate.Reveal() != born || q.values.Has("_id") && p.ID != q.get("_id") {
+			continue
+		}
 		out := patient(p)
 		out.Meta.Tag = []fhir.Coding{{System: new(observationValue), Code: new("SUBSETTED")}}
 		entries = append(entries, s.found("Patient", p.ID, marshal(out)))
@@ -176,21 +182,6 @@ func (s *Server) searchPatients(r *http.Request, q query) (reply, error) {
 		entries = append(entries, told(fhir.IssueTypeIncomplete, "There are more. Say more of the patient."))
 	}
 	return s.bundle(q, entries, ""), nil
-}
-
-// findPatients finds those that a search shows and that fit.
-func (s *Server) findPatients(r *http.Request, search string, fits func(people.Patient) bool) (people.Found, error) {
-	found, err := s.People.Search(r.Context(), web.Actor(r.Context()), search)
-	if err != nil {
-		return people.Found{}, err
-	}
-	var fitting []people.Patient
-	for _, p := range found.Patients {
-		if fits(p) {
-			fitting = append(fitting, p)
-		}
-	}
-	return people.Found{Patients: fitting, More: found.More}, nil
 }
 
 func isDay(s string) bool {

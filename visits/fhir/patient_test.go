@@ -2,9 +2,11 @@ package fhir_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
+	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/visits"
 	"housecall/visits/fhir"
@@ -107,6 +109,35 @@ func TestOldNumber(t *testing.T) {
 	old := strings.Replace(body, `"identifier": [`, `"identifier": [{"use": "old", "value": "X-`+number+`"}, `, 1)
 	if a := h.want(h.do("POST", "Patient", old), http.StatusCreated); a.count("identifier") != 1 || a.text("identifier", 0, "value") != number {
 		t.Errorf("%s", a.body)
+	}
+}
+
+// TestShortNumbers: a whole number finds its patient, however short it is, and however many have the name.
+func TestShortNumbers(t *testing.T) {
+	h := open(t)
+	for range people.MaxFound + 1 {
+		h.add()
+	}
+	body := strings.Replace(child, "NUMBER", "7", 1)
+	id := h.want(h.do("POST", "Patient", body), http.StatusCreated).text("id")
+	if a := h.do("POST", "Patient", body, "If-None-Exist", "identifier=https://hospital.example/mrn|7"); a.status != http.StatusOK || a.text("id") != id {
+		t.Errorf("If-None-Exist: %d %s", a.status, a.body)
+	}
+	for _, c := range []struct {
+		asked url.Values
+		found int
+	}{
+		{url.Values{"identifier": {"7"}}, 1},
+		{url.Values{"identifier": {"7"}, "name": {"patientname"}}, 1},
+		{url.Values{"identifier": {"7"}, "birthdate": {"2012-05-31"}, "_id": {id}}, 1},
+		{url.Values{"identifier": {"7"}, "birthdate": {"2012-05-30"}}, 0},
+		{url.Values{"identifier": {"7"}, "name": {"nobody"}}, 0},
+		{url.Values{"identifier": {"8"}, "name": {"patientname"}}, 0},
+		{url.Values{"identifier": {"-"}}, 0},
+	} {
+		if a := h.find("Patient", c.asked); a.status != http.StatusOK || a.count("entry") != c.found || c.found > 0 && a.text("entry", 0, "resource", "id") != id {
+			t.Errorf("%v: %d %s", c.asked, a.status, a.body)
+		}
 	}
 }
 
