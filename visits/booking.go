@@ -55,13 +55,7 @@ type Sites interface {
 type Patients interface {
 	Patient(ctx context.Context, id string) (people.Patient, error)
 	Insert(ctx context.Context, tx *store.Tx, actor auth.Actor, p people.Patient) error
-
-	// For the desk.
-	May(actor auth.Actor, action auth.Action) bool
 	Search(ctx context.Context, actor auth.Actor, query string) (people.Found, error)
-	Show(ctx context.Context, actor auth.Actor, id string) (people.Patient, error)
-	Prepare(ctx context.Context, p people.Patient) (people.Patient, error)
-	Doubts(ctx context.Context, actor auth.Actor, p people.Patient) ([]people.Doubt, error)
 }
 
 // Colleagues knows the hospital's people.
@@ -219,7 +213,17 @@ func (p *practice) fill(r Request) Request {
 // knowFamily has people be filled with how the patient is written to, and with the language of the family: the patient's, or else that of whoever comes as
 // the patient of the visit.
 func (p *practice) knowFamily(confidential bool, language string) {
-	p.family, p.own = cmp.Or(p.patient.Language, language), OwnContact(p.patient, confidential)
+	p.family, p.own = cmp.Or(p.patient.Language, language), OwnContact(p.patient, confidential).ID
+}
+
+// OwnContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; the zero Contact: there is none.
+func OwnContact(p people.Patient, confidential bool) (own people.Contact) {
+	for _, c := range p.Recipients(confidential) {
+		if c.Kind == people.Self && (own.ID == "" || !c.Confidential && own.Confidential) {
+			own = c
+		}
+	}
+	return own
 }
 
 // languageOfPatient is the language in which the patient comes to a visit; empty: not known.
@@ -245,7 +249,7 @@ func (p *practice) fillPerson(q Person) Person {
 		}
 		p.own = "" // whoever else comes as a patient is not this one
 	}
-	if c, ok := p.contact(q.ContactID); ok {
+	if c, ok := p.patient.Contact(q.ContactID); ok {
 		if c.Name != "" {
 			name = c.Name
 		} else {
@@ -263,14 +267,6 @@ func (p *practice) fillPerson(q Person) Person {
 	return q
 }
 
-func (p *practice) contact(id string) (people.Contact, bool) {
-	i := slices.IndexFunc(p.patient.Contacts, func(c people.Contact) bool { return c.ID == id })
-	if i < 0 || id == "" {
-		return people.Contact{}, false
-	}
-	return p.patient.Contacts[i], true
-}
-
 // check says what is wrong with what a filled request names.
 func (p *practice) check(r Request) []fault.Field {
 	wrong := slices.Clone(p.wrong)
@@ -284,7 +280,7 @@ func (p *practice) check(r Request) []fault.Field {
 	case !p.service.Active:
 		add("service_id", "closed", "is a service that takes no new visits")
 	}
-	if leader, known := p.staff[r.ClinicianID]; known && !mayLead(leader) {
+	if leader, known := p.staff[r.ClinicianID]; known && !MayLead(leader) {
 		add("clinician_id", "role", "must be the account of a clinician")
 	}
 	wrong = append(wrong, checkInterpreter(r.Interpreter, r.InterpreterLanguage)...)
@@ -297,9 +293,6 @@ func (p *practice) check(r Request) []fault.Field {
 // maxTag is as long as a language's tag gets, with all its parts (RFC 5646 section 4.4.1).
 const maxTag = 35
 
-// errConfidentialLetter says that there is no letter on paper: at home guardians open letters, and they know the date of birth too.
-var errConfidentialLetter = conflict("letter_confidential", "There are no letters of a confidential visit: a guardian may open them.")
-
 // checkPerson says what is wrong with how a filled person is known and reached. Of a confidential visit nobody hears but the patient, in a way that no guardian reads.
 func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fault.Field {
 	wrong := people.CheckReach(prefix, q.Email, q.Phone)
@@ -309,10 +302,10 @@ func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fau
 	if q.StaffID != "" && OfFamily(q.Role) {
 		add("staff_id", "role", "is for the hospital's people")
 	}
-	if colleague, known := p.staff[q.StaffID]; known && q.Role == auth.Clinician && !mayLead(colleague) {
+	if colleague, known := p.staff[q.StaffID]; known && q.Role == auth.Clinician && !MayLead(colleague) {
 		add("staff_id", "role", "must be the account of a clinician")
 	}
-	contact, known := p.contact(q.ContactID)
+	contact, known := p.patient.Contact(q.ContactID)
 	switch {
 	case q.ContactID == "":
 	case !OfFamily(q.Role):

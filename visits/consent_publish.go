@@ -22,9 +22,9 @@ type ConsentVersion struct {
 	Given     int       // consents to it
 }
 
-// textsOf is what a visit asks consent to; nil: nothing. The newest version of its site counts, else that of the folder; but while people are in a visit, it
+// TextsOf is what a visit asks consent to; nil: nothing. The newest version of its site counts, else that of the folder; but while people are in a visit, it
 // keeps the one that somebody has consented to.
-func (s *Service) textsOf(ctx context.Context, q store.Queryer, v Visit) (*ConsentTexts, error) {
+func (s *Service) TextsOf(ctx context.Context, q store.Queryer, v Visit) (*ConsentTexts, error) {
 	site, err := s.SiteOf(ctx, v)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (s *Service) consentNeeded(ctx context.Context, q store.Queryer, v Visit, i
 	if consentWhom(i.Role) == nil {
 		return false, nil
 	}
-	texts, err := s.textsOf(ctx, q, v)
+	texts, err := s.TextsOf(ctx, q, v)
 	if err != nil || texts == nil {
 		return false, err
 	}
@@ -118,7 +118,7 @@ func (s *Service) question(ctx context.Context, q store.Queryer, e Entry) (texts
 	if whom = consentWhom(e.You.Role); whom == nil {
 		return nil, nil, fault.NotFound
 	}
-	texts, err = s.textsOf(ctx, q, e.Visit)
+	texts, err = s.TextsOf(ctx, q, e.Visit)
 	if err == nil && texts == nil {
 		err = fault.NotFound
 	}

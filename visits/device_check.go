@@ -16,7 +16,6 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/typed"
 	"housecall/platform/web"
-	"housecall/platform/words"
 )
 
 // What a device check says of a device, and of the line.
@@ -118,7 +117,7 @@ func (c DeviceCheck) check() error {
 	if c.LossPct < -1 || c.LossPct > 100 {
 		wrong = append(wrong, fault.Field{Field: "loss_pct", Detail: "must be from -1 to 100"})
 	}
-	if key, detail := checkLine(c.Browser); key != "" && key != "empty" {
+	if key, detail := CheckLine(c.Browser); key != "" && key != "empty" {
 		wrong = append(wrong, fault.Field{Field: "browser", Detail: detail})
 	} else if utf8.RuneCountInString(c.Browser) > maxBrowser {
 		wrong = append(wrong, fault.Field{Field: "browser", Detail: fmt.Sprintf("must have at most %d characters", maxBrowser)})
@@ -230,61 +229,25 @@ func fillChecks(ctx context.Context, q store.Queryer, visits []Visit, place map[
 	return nil
 }
 
-// tested is how the devices of a visit's people did.
-type tested struct {
-	worst *DeviceCheck // of those that people made who are told of the visit; nil: none was
-	part  bool         // somebody of the family made none who is told of the visit
+// Tested is how the devices of a visit's people did.
+type Tested struct {
+	Worst *DeviceCheck // of those that people made who are told of the visit; nil: none was
+	Part  bool         // somebody of the family made none who is told of the visit
 }
 
-// tested is how the devices of the people did who are invited to a visit that was read whole, and told of it: one may have become confidential since a guardian tested theirs.
-func (v Visit) tested() (t tested) {
+// Tested is how the devices of the people did who are invited to a visit that was read whole, and told of it: one may have become confidential since a guardian tested theirs.
+func (v Visit) Tested() (t Tested) {
 	for _, i := range v.Invitations {
 		if !i.Revoked() && !v.HiddenFrom(i.Role) {
-			t.worst = worse(t.worst, i.Check)
-			t.part = t.part || i.Check == nil && OfFamily(i.Role)
+			t.Worst = worse(t.Worst, i.Check)
+			t.Part = t.Part || i.Check == nil && OfFamily(i.Role)
 		}
 	}
 	return t
 }
 
-// toCome says whether nobody was admitted yet.
-func (v Visit) toCome() bool { return v.State == Scheduled || v.State == Open }
-
-// checkView is a device check in words.
-type checkView struct {
-	State stateView
-	More  string // what went wrong, in which browser, when
-}
-
-// newCheckView says a device check in words; nil: none was made.
-func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkView {
-	if c == nil {
-		return nil
-	}
-	view := checkView{State: c.state(own)}
-	var more []string
-	for _, name := range c.Faults() {
-		more = append(more, own.T("checked."+name))
-	}
-	if c.Browser != "" {
-		more = append(more, c.Browser)
-	}
-	view.More = strings.Join(append(more, own.Moment(c.At.In(zone))), " · ")
-	return &view
-}
-
-// state says a device check in short; of nil, that was not made, nothing.
-func (c *DeviceCheck) state(own *words.Words) stateView {
-	switch {
-	case c == nil:
-		return stateView{}
-	case c.NeedsHelp():
-		return stateView{own.T("desk.check.help"), "danger"}
-	case c.Passed():
-		return stateView{own.T("desk.check.passed"), "good"}
-	}
-	return stateView{own.T("desk.check.part"), ""}
-}
+// ToCome says whether nobody was admitted yet.
+func (v Visit) ToCome() bool { return v.State == Scheduled || v.State == Open }
 
 // worse is the one of two device checks that lists of visits tell of: who needs help before who is not known to do without, and anything before nothing.
 func worse(a, b *DeviceCheck) *DeviceCheck {
@@ -295,27 +258,6 @@ func worse(a, b *DeviceCheck) *DeviceCheck {
 		return a
 	}
 	return b
-}
-
-// CheckWords say how somebody's device check went: in short, in which tone, and what did not do well, with when it was. No check, no words.
-func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, tone, more string) {
-	view := newCheckView(c, zone, own)
-	if view == nil {
-		return "", "", ""
-	}
-	return view.State.Text, view.State.Tone, view.More
-}
-
-// devicesState says in lists how the devices did that were tested before a visit to come: the worst of them, and fine only where all of the family tested theirs who are told of it.
-// Where nobody did it says nothing.
-func (s *Service) devicesState(v Visit, t tested, own *words.Words) stateView {
-	switch {
-	case s.over(v) || !v.toCome():
-		return stateView{}
-	case t.part && t.worst != nil && t.worst.Passed():
-		return stateView{own.T("desk.check.part"), ""}
-	}
-	return t.worst.state(own)
 }
 
 // deviceCheckJSON is a device check as browsers say it: docs/protocol.md, section 2.

@@ -54,7 +54,7 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 				return err
 			}
 		}
-		if s.over(v) {
+		if s.Over(v) {
 			return conflict("visit_over.move", "The visit is over, so it cannot be changed.")
 		}
 		if known.problems != nil {
@@ -117,7 +117,7 @@ func (p *practice) checkEdit(v, old Visit) []fault.Field {
 	if v.Interpreter != old.Interpreter || v.InterpreterLanguage != old.InterpreterLanguage {
 		wrong = append(wrong, checkInterpreter(v.Interpreter, v.InterpreterLanguage)...)
 	}
-	if key, detail := checkLine(v.Service); key != "" {
+	if key, detail := CheckLine(v.Service); key != "" {
 		wrong = append(wrong, fault.Field{Field: "service", Key: key, Detail: detail})
 	}
 	switch {
@@ -243,7 +243,7 @@ func (m Mend) apply(i *Invitation, known practice) {
 	if m.Language != nil {
 		i.Language = *m.Language
 	}
-	i.Name = p.tidy().Name
+	i.Name = p.Tidy().Name
 	i.Email, i.Phone = people.TidyReach(p.Email, p.Phone, known.site.Country)
 }
 
@@ -253,7 +253,7 @@ func (p *practice) checkMend(i, old Invitation, confidential bool, languages []s
 	wrong := slices.Concat(q.check("", languages), p.checkPerson(q, "", confidential))
 	// Whose contact it is does not change here: it may have been taken out since.
 	wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Field == "contact_id" && f.Key != "confidential" })
-	contact, _ := p.contact(i.ContactID)
+	contact, _ := p.patient.Contact(i.ContactID)
 	if contact.Email != "" && i.Email != old.Email {
 		wrong = append(wrong, fault.Field{Field: "email", Key: "contact", Detail: "is that of the patient's contact: change it there, and renew the link"})
 	}

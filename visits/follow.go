@@ -49,7 +49,7 @@ func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Ac
 // followBirthDate gives a visit the patient's birth date. Tries at another count no more. What asks for a date keeps the one it has when the patient's is not
 // known any more: nobody could answer, or everybody would come in. So does every visit where it never was known: what the visit has is all there is.
 func (s *Service) followBirthDate(ctx context.Context, tx *store.Tx, v Visit, old, now people.Patient) (bool, error) {
-	over := s.over(v)
+	over := s.Over(v)
 	if now.BirthDate == v.BirthDate || now.BirthDate == "" && (old.BirthDate == "" || v.AskBirthDate || over) {
 		return false, nil
 	}
@@ -67,7 +67,7 @@ func (s *Service) followBirthDate(ctx context.Context, tx *store.Tx, v Visit, ol
 
 // followName gives the patient's own invitations to a visit that is not over the patient's name where they had the one before, and counts them.
 func (s *Service) followName(ctx context.Context, tx *store.Tx, v Visit, old, now people.Patient) (named int, err error) {
-	if now.Name == old.Name || s.over(v) {
+	if now.Name == old.Name || s.Over(v) {
 		return 0, nil
 	}
 	for n := range v.Invitations {
@@ -87,7 +87,7 @@ func (s *Service) followName(ctx context.Context, tx *store.Tx, v Visit, old, no
 // followAddresses has everybody who is invited to a visit by a contact of the patient reached where that contact is by now.
 func (s *Service) followAddresses(ctx context.Context, tx *store.Tx, actor auth.Actor, v Visit, old, now people.Patient) error {
 	calledOff := v.State == Cancelled && s.now().Before(v.EndsAt)
-	if s.over(v) && !calledOff {
+	if s.Over(v) && !calledOff {
 		return nil
 	}
 	for _, i := range v.Invitations {

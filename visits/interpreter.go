@@ -19,7 +19,7 @@ func (s *Service) BookInterpreter(ctx context.Context, actor auth.Actor, visit s
 		if err != nil {
 			return err
 		}
-		if s.over(v) {
+		if s.Over(v) {
 			return conflict("visit_over.move", "The visit is over, so it cannot be changed.")
 		}
 		if err := fault.InvalidAll(checkInterpreter(i, tag)...); err != nil {

@@ -2,14 +2,11 @@ package visits
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
-	"housecall/platform/typed"
 	"housecall/platform/web"
 )
 
@@ -39,7 +36,7 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 	}
 	var family practice
 	family.knowFamily(v.Confidential, v.familyLanguage())
-	p = family.fillPerson(p.tidy())
+	p = family.fillPerson(p.Tidy())
 	i := p.invitation(visit, s.now())
 	actor := auth.Actor{Kind: auth.KindInvitation, ID: known.You.ID, Role: known.You.Role}
 	err = s.act(ctx, actor, "invitation.create", auth.VisitInvite, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
@@ -58,16 +55,4 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 		return Link{}, err
 	}
 	return Link{Invitation: i, URL: s.linkURL(i.ID, i.Generation)}, nil
-}
-
-// notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
-func notYet(p Person) func(Visit) error {
-	return func(v Visit) error {
-		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
-			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
-		}) {
-			return conflict("invited_already", "Somebody of this name is invited in this role already.")
-		}
-		return nil
-	}
 }

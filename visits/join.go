@@ -59,7 +59,7 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 		return Entry{}, fault.NotFound
 	}
 	if r.BirthDate != "" {
-		if _, err := time.Parse(birthDateLayout, r.BirthDate.Reveal()); err != nil {
+		if _, err := time.Parse(time.DateOnly, r.BirthDate.Reveal()); err != nil {
 			return Entry{}, fault.Invalid("birth_date", "must be a day as in 2012-05-31")
 		}
 	}
@@ -163,7 +163,7 @@ func (s *Service) admissible(v Visit, i Invitation, generation int) error {
 	case i.Revoked() || generation != i.Generation:
 		return &fault.Problem{Code: fault.CodeRevoked, Kind: fault.NotAllowed,
 			Detail: "This link was replaced or withdrawn. If you got a newer one, please use that."}
-	case s.over(v):
+	case s.Over(v):
 		return &fault.Problem{Code: fault.CodeOver, Kind: fault.NotAllowed, Detail: "This visit is over."}
 	case s.now().Before(v.OpensAt):
 		return &fault.Problem{Code: fault.CodeTooEarly, Kind: fault.NotAllowed, Detail: "The visit has not opened yet.",

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +36,11 @@ func (s *Service) Leaders(ctx context.Context) ([]staff.Colleague, error) {
 		return nil, nil
 	}
 	all, err := s.config.Colleagues.Colleagues(ctx)
-	return slices.DeleteFunc(all, func(c staff.Colleague) bool { return !mayLead(c) }), err
+	return slices.DeleteFunc(all, func(c staff.Colleague) bool { return !MayLead(c) }), err
 }
 
-func mayLead(c staff.Colleague) bool { return auth.May(c.Role, auth.VisitLead) }
+// MayLead says whether an account may lead visits.
+func MayLead(c staff.Colleague) bool { return auth.May(c.Role, auth.VisitLead) }
 
 // Leads says whether somebody who works here leads a visit, or takes part in it as a clinician: they may do for it what who leads may. The visit must
 // have been read whole.
@@ -82,7 +82,7 @@ func (s *Service) NoShowIf(ctx context.Context, actor auth.Actor, visit string, 
 		switch {
 		case !ok && v.State == InProgress:
 			return conflict("visit_begun.no_show", "The visit has begun, so somebody came.")
-		case !ok || s.over(v):
+		case !ok || s.Over(v):
 			return conflict("visit_over.no_show", "The visit is over already.")
 		case s.now().Before(v.StartsAt):
 			return conflict("visit_early.no_show", "The visit has not started yet, so nobody is late.")
@@ -95,7 +95,7 @@ func (s *Service) NoShowIf(ctx context.Context, actor auth.Actor, visit string, 
 func (s *Service) NotNoShow(ctx context.Context, actor auth.Actor, visit string) error {
 	return s.lead(ctx, actor, "visit.not_no_show", visit, auth.VisitRevoke, func(tx *store.Tx, a *store.Act, v Visit) error {
 		switch {
-		case s.over(v):
+		case s.Over(v):
 			return conflict("visit_over.no_show", "The visit is over already.")
 		case v.State != NoShow:
 			return nil
@@ -139,9 +139,9 @@ func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, 
 			}
 		}
 		switch {
-		case to.ID == "" || !mayLead(to):
+		case to.ID == "" || !MayLead(to):
 			return fault.Invalid("to", "must be the account of a clinician")
-		case s.over(v) || v.State.Over():
+		case s.Over(v) || v.State.Over():
 			return conflict("visit_over.hand_over", "The visit is over, so nobody can lead it any more.")
 		}
 		a.Detail = "to " + to.ID
@@ -185,7 +185,7 @@ func (s *Service) invitedOf(ctx context.Context, tx *store.Tx, visit, account st
 	if i, ok := v.own(account); ok {
 		return i, nil
 	}
-	if v.invited() >= MaxPeople {
+	if v.Full() {
 		return Invitation{}, visitFull()
 	}
 	c, err := s.config.Colleagues.Colleague(ctx, account)
@@ -297,31 +297,27 @@ func (s *Service) ServicesLed(ctx context.Context, account string, from, to time
 	return services, nil
 }
 
-// LedToCome counts the visits of an account that are not over, and gives the path of the week of the first of them, in the schedule.
-func (s *Service) LedToCome(ctx context.Context, account string) (count int, path string, err error) {
-	var first Visit
+// LedToCome counts the visits of an account that are not over, and gives the day of the first of them by the clocks of its site, and that site: empty, it names none.
+func (s *Service) LedToCome(ctx context.Context, account string) (count int, first sites.Day, site string, err error) {
+	var v Visit
 	_, err = store.Collect(ctx, s.config.DB, func(r *sql.Rows) (struct{}, error) {
 		var starts int64
-		err := r.Scan(&count, &first.SiteID, &starts)
-		first.StartsAt = store.Time(starts)
+		err := r.Scan(&count, &v.SiteID, &starts)
+		v.StartsAt = store.Time(starts)
 		return struct{}{}, err
 	}, `SELECT COUNT(*) OVER (), site_id, starts_at FROM visits WHERE clinician_id = ? AND clinician_id <> '' AND ends_at > ? AND state IN (?, ?, ?)
 		ORDER BY starts_at, id LIMIT 1`, account, store.Millis(s.now()), string(Scheduled), string(Open), string(InProgress))
 	if err != nil {
-		return 0, "", fmt.Errorf("count the visits that somebody leads: %w", err)
+		return 0, 0, "", fmt.Errorf("count the visits that somebody leads: %w", err)
 	}
 	if count == 0 {
-		return 0, "", nil
+		return 0, 0, "", nil
 	}
-	site, err := s.SiteOf(ctx, first)
+	where, err := s.SiteOf(ctx, v)
 	if err != nil {
-		return 0, "", err
+		return 0, 0, "", err
 	}
-	q := url.Values{"view": {viewWeek}, "clinician": {account}, "day": {sites.DayOf(first.StartsAt, site.Zone).String()}}
-	if first.SiteID != "" {
-		q.Set("site", first.SiteID)
-	}
-	return count, SchedulePath + "?" + q.Encode(), nil
+	return count, sites.DayOf(v.StartsAt, where.Zone), v.SiteID, nil
 }
 
 // Window is when links work.
@@ -360,11 +356,11 @@ func (l led) where(where string, args []any) (string, []any) {
 }
 
 // Leading gives the visits that start from one time to another, with their invitations, that an account leads or takes part in, and those of the named
-// services; with no account and no services all. It asks no rules and leaves no audit row: whoever calls does. It gives up to 2,000.
+// services; with no account and no services all. It asks no rules and leaves no audit row: whoever calls does. It gives up to MaxShown.
 func (s *Service) Leading(ctx context.Context, q store.Queryer, from, to time.Time, account string, services []string) ([]Visit, error) {
 	where, args := Query{From: from, To: to}.where()
 	where, args = led{account, services}.where(where, args)
-	visits, err := s.rowsWhere(ctx, q, where, args, position{}, mostShown)
+	visits, err := s.rowsWhere(ctx, q, where, args, position{}, MaxShown)
 	if err != nil {
 		return nil, err
 	}

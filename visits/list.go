@@ -35,7 +35,7 @@ type Page struct {
 
 const (
 	defaultLimit = 50
-	maxLimit     = 100
+	MaxLimit     = 100 // visits on a page
 )
 
 // List returns a page of visits with their invitations.
@@ -104,8 +104,8 @@ func (q Query) check() (limit int, after position, err error) {
 	if limit == 0 {
 		limit = defaultLimit
 	}
-	if limit < 1 || limit > maxLimit {
-		wrong = append(wrong, fault.Field{Field: "limit", Detail: fmt.Sprintf("must be from 1 to %d", maxLimit)})
+	if limit < 1 || limit > MaxLimit {
+		wrong = append(wrong, fault.Field{Field: "limit", Detail: fmt.Sprintf("must be from 1 to %d", MaxLimit)})
 	}
 	if slices.ContainsFunc(q.States, func(s State) bool { return !s.known() }) {
 		wrong = append(wrong, fault.Field{Field: "state", Detail: "is none of the states of a visit"})
@@ -132,6 +132,9 @@ func (p position) cursor() string {
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
 }
+
+// IsCursor says whether a text can be the Next of a page.
+func IsCursor(text string) bool { return new(position).read(text) }
 
 func (p *position) read(cursor string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(cursor)

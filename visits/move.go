@@ -56,12 +56,12 @@ func (s *Service) Move(ctx context.Context, actor auth.Actor, visit string, m Mo
 	return v, nil
 }
 
-// mayMove says whether a visit can still be another time. To a no-show somebody may come yet, but its time has been.
-func (s *Service) mayMove(v Visit) bool { return !s.over(v) && !v.State.Over() }
+// MayMove says whether a visit can still be another time. To a no-show somebody may come yet, but its time has been.
+func (s *Service) MayMove(v Visit) bool { return !s.Over(v) && !v.State.Over() }
 
 // moved moves v in memory, where it may be moved.
 func (s *Service) moved(v *Visit, m Move) error {
-	if !s.mayMove(*v) {
+	if !s.MayMove(*v) {
 		return conflict("visit_over.move", "The visit is over, so it cannot be moved.")
 	}
 	starts, minutes := m.StartsAt, m.Minutes
@@ -80,13 +80,13 @@ func (s *Service) moved(v *Visit, m Move) error {
 	case old.State == InProgress && !v.StartsAt.Equal(old.StartsAt):
 		return conflict("visit_begun", "The visit has begun, so only its length can change.")
 	case !v.StartsAt.Equal(old.StartsAt) || !v.EndsAt.Equal(old.EndsAt):
-		*v = v.again()
+		*v = v.Again()
 	}
 	return nil
 }
 
-// again is the visit as its calendar entry has to be sent once more.
-func (v Visit) again() Visit {
+// Again is the visit as its calendar entry has to be sent once more.
+func (v Visit) Again() Visit {
 	v.Sequence++
 	return v
 }
@@ -150,10 +150,10 @@ func (s *Service) overlaps(ctx context.Context, q store.Queryer, v Visit) (all [
 // maxOverlaps are told of a clinician or a patient at most.
 const maxOverlaps = 10
 
-// overlapKey names the words for it on pages.
-const overlapKey = "overlap"
+// OverlapKey is the key of the problem that somebody has another visit at the time, and names the words for it on pages.
+const OverlapKey = "overlap"
 
 func overlapping(all []Overlap) error {
-	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: overlapKey, Fields: map[string]any{"overlaps": all},
+	return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: OverlapKey, Fields: map[string]any{"overlaps": all},
 		Detail: "The clinician or the patient has another visit at this time. To plan it all the same, send allow_overlap."}
 }

@@ -32,11 +32,30 @@ func DeskLinks() []web.Link {
 	return []web.Link{{Path: DeskPath, Words: "desk.visits", Action: auth.VisitRead}, {Path: SchedulePath, Words: "desk.schedule", Action: auth.VisitRead}}
 }
 
+// DeskConfig is what the desk needs from outside.
+type DeskConfig struct {
+	DB         *store.DB
+	Visits     *Service
+	Sites      Sites        // nil: visits name none
+	Patients   DeskPatients // nil: likewise
+	Colleagues Colleagues   // nil: likewise
+	Pages      *web.Pages
+	Beside     []web.Link // other ways to new visits, which the list shows
+	Now        func() time.Time
+}
+
+// DeskPatients knows the hospital's patients: people.Service.
+type DeskPatients interface {
+	May(actor auth.Actor, action auth.Action) bool
+	Search(ctx context.Context, actor auth.Actor, query string) (people.Found, error)
+	Show(ctx context.Context, actor auth.Actor, id string) (people.Patient, error)
+	Prepare(ctx context.Context, p people.Patient) (people.Patient, error)
+	Doubts(ctx context.Context, actor auth.Actor, p people.Patient) ([]people.Doubt, error)
+}
+
 // Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.
 type Desk struct {
-	service *Service
-	pages   *web.Pages
-	beside  []web.Link
+	config  DeskConfig
 	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
 	hearers func(context.Context, Visit) (map[string]bool, error)                          // nil: nobody hears
 	wrote   func(context.Context, Visit) (map[string]Written, error)                       // nil: nobody is written to
@@ -74,12 +93,12 @@ func (d *Desk) Wrote(wrote func(context.Context, Visit) (map[string]Written, err
 	d.wrote = wrote
 }
 
-// NewDesk parses the pages. beside are other ways to new visits, which the list shows.
-func NewDesk(s *Service, pages *web.Pages, beside ...web.Link) (*Desk, error) {
-	if err := pages.Add("desk", store.Folder(deskPages, "pages")); err != nil {
+// NewDesk parses the pages.
+func NewDesk(c DeskConfig) (*Desk, error) {
+	if err := c.Pages.Add("desk", store.Folder(deskPages, "pages")); err != nil {
 		return nil, err
 	}
-	return &Desk{service: s, pages: pages, beside: beside}, nil
+	return &Desk{config: c}, nil
 }
 
 // Routes adds the desk's pages.
@@ -117,19 +136,19 @@ func (d *Desk) Routes(routes *web.Routes) {
 }
 
 func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
-	actor, own := web.Actor(r.Context()), d.pages.Words(r)
+	actor, own := web.Actor(r.Context()), d.config.Pages.Words(r)
 	zone, err := d.zone(r.Context())
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	l := newList(d.service.now(), r.URL.Query(), zone, own)
+	l := newList(d.config.Now(), r.URL.Query(), zone, own)
 	visits, err := d.collect(r.Context(), actor, &l)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	opened, err := d.service.opened(r.Context(), actor, visits)
+	opened, err := d.config.Visits.Opened(r.Context(), actor, visits)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -139,7 +158,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	l.fill(d.service, visits, opened, away, zone, own)
+	l.fill(d, visits, opened, away, zone, own)
 	l.MaySchedule = actor.May(auth.VisitSchedule)
 	if d.notice != nil {
 		text, path, err := d.notice(r.Context(), web.Actor(r.Context()), own)
@@ -149,17 +168,17 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 		}
 		l.Notice = choice{path, text}
 	}
-	for _, link := range d.beside {
+	for _, link := range d.config.Beside {
 		if actor.May(link.Action) {
 			l.Beside = append(l.Beside, choice{link.Path, own.T(link.Words)})
 		}
 	}
-	d.pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: DeskPath, Body: l})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: DeskPath, Body: l})
 }
 
 // collect reads what a list shows: one page of the days to come, all of a bounded past, in the order of the list.
 func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Visit, error) {
-	page, err := d.service.List(ctx, actor, l.query)
+	page, err := d.config.Visits.List(ctx, actor, l.query)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +189,7 @@ func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Vi
 	}
 	for page.Next != "" && len(visits) < pastShown {
 		l.query.Cursor = page.Next
-		if page, err = d.service.List(ctx, actor, l.query); err != nil {
+		if page, err = d.config.Visits.List(ctx, actor, l.query); err != nil {
 			return nil, err
 		}
 		visits = append(visits, page.Visits...)
@@ -180,7 +199,7 @@ func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Vi
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
-	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	v, err := d.config.Visits.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -200,16 +219,16 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 		web.Problem(w, r, err)
 		return
 	}
-	opened, err := d.service.opened(r.Context(), actor, []Visit{v})
+	opened, err := d.config.Visits.Opened(r.Context(), actor, []Visit{v})
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	own := d.pages.Words(r)
-	view := d.service.newVisitView(v, opened, zone, own)
+	own := d.config.Pages.Words(r)
+	view := d.newVisitView(v, opened, zone, own)
 	view.MaySchedule, view.MayRevoke = actor.May(auth.VisitSchedule), actor.May(auth.VisitRevoke)
-	view.Languages = d.pages.Languages()
-	if patients := d.service.config.Patients; v.PatientID != "" && patients != nil && patients.May(actor, people.Read) {
+	view.Languages = d.config.Pages.Languages()
+	if patients := d.config.Patients; v.PatientID != "" && patients != nil && patients.May(actor, people.Read) {
 		for _, i := range v.Invitations {
 			if i.Role == auth.Patient {
 				view.Patient, view.PatientPath = i.Name.Reveal(), people.Path+"/"+v.PatientID
@@ -226,22 +245,26 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 		return
 	}
 	view.EditTitle = editTitle(len(clinicians) > 0, own)
-	consents, err := d.service.consented(r.Context(), actor, v.ID)
+	consents, err := d.config.Visits.ConsentsOf(r.Context(), d.config.DB, v.ID)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	texts, err := d.service.textsOf(r.Context(), d.service.config.DB, v)
+	latest := map[string]ConsentRow{}
+	for _, c := range consents {
+		latest[c.Invitation] = c
+	}
+	texts, err := d.config.Visits.TextsOf(r.Context(), d.config.DB, v)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
 	for i, p := range view.People {
 		if tag := v.Invitations[i].Language; tag != "" {
-			p.Language = d.pages.In(tag).Name
+			p.Language = d.config.Pages.In(tag).Name
 			view.People[i] = p
 		}
-		view.People[i].Consent = d.consentView(texts, v.Invitations[i], consents, zone, own)
+		view.People[i].Consent = d.consentView(texts, v.Invitations[i], latest, zone, own)
 	}
 	for _, note := range d.notes {
 		n, err := note(r.Context(), actor, v.ID, own)
@@ -264,18 +287,13 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 			view.Done += " " + told
 		}
 	}
-	d.pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})
+	d.config.Pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})
 }
 
 // links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
 func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	v, err := d.service.ShowIf(ctx, actor, r.PathValue("visit"), func(v Visit) error {
-		if d.service.over(v) {
-			return linksOver()
-		}
-		return nil
-	})
+	v, err := d.config.Visits.ShowIf(ctx, actor, r.PathValue("visit"), d.config.Visits.LinksWork)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -290,7 +308,7 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 		if i.Revoked() {
 			continue
 		}
-		link, err := d.service.Resend(ctx, actor, v.ID, i.ID, false)
+		link, err := d.config.Visits.Resend(ctx, actor, v.ID, i.ID, false)
 		if err != nil {
 			web.Problem(w, r, err)
 			return
@@ -304,17 +322,17 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 	if view.Made {
 		title = view.own.T("desk.links.made.title")
 	}
-	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: DeskPath, Body: view})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: DeskPath, Body: view})
 }
 
 func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	link, err := d.service.Resend(ctx, actor, r.PathValue("visit"), r.PathValue("person"), false)
+	link, err := d.config.Visits.Resend(ctx, actor, r.PathValue("visit"), r.PathValue("person"), false)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	v, err := d.service.Show(ctx, actor, r.PathValue("visit"))
+	v, err := d.config.Visits.Show(ctx, actor, r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -329,12 +347,12 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	d.pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: DeskPath, Body: view})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: DeskPath, Body: view})
 }
 
 func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
 	visit, person := r.PathValue("visit"), r.PathValue("person")
-	if _, err := d.service.Resend(r.Context(), web.Actor(r.Context()), visit, person, true); err != nil {
+	if _, err := d.config.Visits.Resend(r.Context(), web.Actor(r.Context()), visit, person, true); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -343,7 +361,7 @@ func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
 	visit := r.PathValue("visit")
-	if err := d.service.Withdraw(r.Context(), web.Actor(r.Context()), visit, r.PathValue("person")); err != nil {
+	if err := d.config.Visits.Withdraw(r.Context(), web.Actor(r.Context()), visit, r.PathValue("person")); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -352,7 +370,7 @@ func (d *Desk) revoke(w http.ResponseWriter, r *http.Request) {
 
 func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 	visit := r.PathValue("visit")
-	if err := d.service.Cancel(r.Context(), web.Actor(r.Context()), visit); err != nil {
+	if err := d.config.Visits.Cancel(r.Context(), web.Actor(r.Context()), visit); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -363,11 +381,14 @@ func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var person Invitation
-		judge := anyVisit
-		if id := r.PathValue("person"); id != "" {
-			judge = has(id, func(_ Visit, i Invitation) error { person = i; return nil })
+		judge := func(v Visit) error {
+			id := r.PathValue("person")
+			if id == "" {
+				return nil
+			}
+			return Has(id, func(_ Visit, i Invitation) error { person = i; return nil })(v)
 		}
-		v, err := d.service.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), judge)
+		v, err := d.config.Visits.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), judge)
 		if err != nil {
 			web.Problem(w, r, err)
 			return
@@ -382,15 +403,17 @@ func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, per
 		web.Problem(w, r, err)
 		return
 	}
-	own := d.pages.Words(r)
-	told, err := d.toldWords(r.Context(), v.calledOff(), own)
+	own := d.config.Pages.Words(r)
+	off := v
+	off.State = Cancelled
+	told, err := d.toldWords(r.Context(), off, own)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	q := ask(asked{v, person, d.service, zone, own, told})
+	q := ask(asked{v, person, d.config.Visits, zone, own, told})
 	q.Action, q.Back = r.URL.Path, visitPath(v.ID)
-	d.pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
 }
 
 func visitPath(visit string) string { return DeskPath + "/visits/" + visit }

@@ -23,10 +23,10 @@ func ClosedWords(site sites.Calendar, day sites.Day, own *words.Words) string {
 
 // closedOn is ClosedWords of the day on which a visit begins; empty also of a visit that is over, which nobody would move.
 func (d *Desk) closedOn(ctx context.Context, v Visit, own *words.Words) (string, error) {
-	if d.service.over(v) {
+	if d.config.Visits.Over(v) {
 		return "", nil
 	}
-	site, err := d.service.SiteOf(ctx, v)
+	site, err := d.config.Visits.SiteOf(ctx, v)
 	if err != nil {
 		return "", err
 	}

@@ -28,12 +28,12 @@ type editForm struct {
 }
 
 func (d *Desk) editForm(w http.ResponseWriter, r *http.Request) {
-	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	v, err := d.config.Visits.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	if d.service.over(v) {
+	if d.config.Visits.Over(v) {
 		d.showOver(w, r, v, "desk.edit.title")
 		return
 	}
@@ -65,7 +65,7 @@ func wasOf(r *http.Request, now map[string]string) map[string]string {
 }
 
 func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Visit, f editForm) {
-	own := d.pages.Words(r)
+	own := d.config.Pages.Words(r)
 	services, err := d.mayBe(r, v)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -84,9 +84,9 @@ func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Vi
 		web.Problem(w, r, err)
 		return
 	}
-	f.About = asked{visit: v, service: d.service, zone: zone, own: own}.aboutVisit()
+	f.About = asked{visit: v, service: d.config.Visits, zone: zone, own: own}.aboutVisit()
 	f.Title = editTitle(len(f.Clinicians) > 0, own)
-	d.pages.Render(w, r, status, "desk/edit", web.Page{Title: f.Title, Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/edit", web.Page{Title: f.Title, Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
 // editTitle says what the page changes: nobody can be chosen to lead a visit where no clinician has an account.
@@ -100,24 +100,24 @@ func editTitle(clinicians bool, own *words.Words) string {
 // mayLead are the clinicians with an account, and whoever leads the visit: ids and names. There are none where nobody can be chosen, as for a
 // visit to which nobody came: its words can be edited until its window closes, but HandOver refuses it.
 func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
-	if d.service.config.Colleagues == nil || v.State.Over() {
+	if d.config.Colleagues == nil || v.State.Over() {
 		return nil, nil
 	}
-	colleagues, err := d.service.config.Colleagues.Colleagues(r.Context())
+	colleagues, err := d.config.Colleagues.Colleagues(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	known := false
 	for _, c := range colleagues {
-		if mayLead(c) || c.ID == v.ClinicianID {
+		if MayLead(c) || c.ID == v.ClinicianID {
 			known = known || c.ID == v.ClinicianID
 			all = append(all, choice{c.ID, c.Name.Reveal()})
 		}
 	}
 	if len(all) > 0 && !known { // nobody with an account leads it, or somebody who has none any more
-		own := d.pages.Words(r)
+		own := d.config.Pages.Words(r)
 		now := choice{v.ClinicianID, own.T("desk.schedule.nobody")}
-		names, err := d.service.config.Colleagues.Names(r.Context(), v.ClinicianID)
+		names, err := d.config.Colleagues.Names(r.Context(), v.ClinicianID)
 		if err != nil {
 			return nil, err
 		}
@@ -131,14 +131,14 @@ func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
 
 // mayBe are the services that a visit may be of instead: ids and names.
 func (d *Desk) mayBe(r *http.Request, v Visit) (all []choice, err error) {
-	if d.service.config.Sites == nil {
+	if d.config.Sites == nil {
 		return nil, nil
 	}
-	site, err := d.service.SiteOf(r.Context(), v)
+	site, err := d.config.Visits.SiteOf(r.Context(), v)
 	if err != nil {
 		return nil, err
 	}
-	known, err := d.service.config.Sites.ServicesOf(r.Context(), site.ID)
+	known, err := d.config.Sites.ServicesOf(r.Context(), site.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -154,8 +154,8 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	ctx, actor, own := r.Context(), web.Actor(r.Context()), d.pages.Words(r)
-	v, err := d.service.Read(ctx, d.service.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
+	ctx, actor, own := r.Context(), web.Actor(r.Context()), d.config.Pages.Words(r)
+	v, err := d.config.Visits.Read(ctx, d.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -187,13 +187,13 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 			// The service would make it so: the page says that, and whatever is chosen next is meant.
 			f.Confidential, f.Was["confidential"] = true, ""
 		}
-	case errors.As(err, &p) && p.Key == overlapKey:
-		f.Problems = web.Problems{{Field: "allow_overlap", Text: own.T("problem." + overlapKey)}}
+	case errors.As(err, &p) && p.Key == OverlapKey:
+		f.Problems = web.Problems{{Field: "allow_overlap", Text: own.T("problem." + OverlapKey)}}
 	default:
 		web.Problem(w, r, err)
 		return
 	}
-	if v, err = d.service.Show(ctx, actor, v.ID); err != nil {
+	if v, err = d.config.Visits.Show(ctx, actor, v.ID); err != nil {
 		web.Problem(w, r, err)
 		return
 	}
@@ -221,9 +221,9 @@ func (f *editForm) edit(services []choice) (e Edit, isUnlisted bool) {
 // saveEdit changes a visit as the form says, and then who leads it.
 func (d *Desk) saveEdit(r *http.Request, v Visit, f editForm, e Edit) error {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	_, err := d.service.Edit(ctx, actor, v.ID, e)
+	_, err := d.config.Visits.Edit(ctx, actor, v.ID, e)
 	if was := f.Was["clinician"]; err == nil && f.Clinician != was {
-		err = d.service.HandOver(ctx, actor, v.ID, HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
+		err = d.config.Visits.HandOver(ctx, actor, v.ID, HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
 	}
 	return err
 }
@@ -247,7 +247,7 @@ func editProblems(fields []fault.Field, own *words.Words) (all web.Problems) {
 		}
 		switch e.Key {
 		case "plain", "long":
-			p.Text = own.T("desk.wrong.service."+e.Key, "max", maxTextRunes)
+			p.Text = own.T("desk.wrong.service."+e.Key, "max", MaxText)
 		case "confidential":
 			p = web.FieldProblem{Field: "confidential", Text: own.T("desk.wrong.confidential." + e.Field[strings.LastIndex(e.Field, ".")+1:])}
 		}
@@ -282,7 +282,7 @@ func mendFields(i Invitation) map[string]string {
 
 // person shows a visit and the person of it whom a path names; not ok: that was answered.
 func (d *Desk) person(w http.ResponseWriter, r *http.Request) (v Visit, i Invitation, ok bool) {
-	v, err := d.service.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), has(r.PathValue("person"), func(_ Visit, own Invitation) error {
+	v, err := d.config.Visits.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), Has(r.PathValue("person"), func(_ Visit, own Invitation) error {
 		i = own
 		return nil
 	}))
@@ -293,27 +293,27 @@ func (d *Desk) person(w http.ResponseWriter, r *http.Request) (v Visit, i Invita
 }
 
 func (d *Desk) showMend(w http.ResponseWriter, r *http.Request, status int, v Visit, i Invitation, f mendForm) {
-	own := d.pages.Words(r)
-	f.Languages = d.pages.Languages()
+	own := d.config.Pages.Words(r)
+	f.Languages = d.config.Pages.Languages()
 	f.Action, f.Back = personPath(v.ID, i.ID)+"/edit", visitPath(v.ID)
 	zone, err := d.zoneOf(r.Context(), v)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	c := asked{visit: v, service: d.service, zone: zone, own: own}
+	c := asked{visit: v, service: d.config.Visits, zone: zone, own: own}
 	f.About = append([]fact{c.aboutPerson(i)}, c.aboutVisit()...)
-	d.pages.Render(w, r, status, "desk/mend", web.Page{Title: own.T("desk.mend.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/mend", web.Page{Title: own.T("desk.mend.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
 func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	v, err := d.service.Read(r.Context(), d.service.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
+	v, err := d.config.Visits.Read(r.Context(), d.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
 	var i Invitation
 	if err == nil {
-		err = has(r.PathValue("person"), func(_ Visit, own Invitation) error { i = own; return nil })(v)
+		err = Has(r.PathValue("person"), func(_ Visit, own Invitation) error { i = own; return nil })(v)
 	}
 	if err != nil {
 		web.Problem(w, r, err)
@@ -330,14 +330,14 @@ func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 	if f.Language != f.Was["language"] {
 		m.Language = &f.Language
 	}
-	mended, err := d.service.Mend(r.Context(), web.Actor(r.Context()), v.ID, i.ID, m)
+	mended, err := d.config.Visits.Mend(r.Context(), web.Actor(r.Context()), v.ID, i.ID, m)
 	switch fields, wrong := fault.FieldsOf(err); {
 	case err == nil && mended.Generation != i.Generation:
 		web.Redirect(w, r, personPath(v.ID, i.ID)+"/link?new")
 	case err == nil:
 		web.Redirect(w, r, visitPath(v.ID)+"?done=edited")
 	case wrong:
-		f.Problems = mendProblems(fields, d.pages.Words(r))
+		f.Problems = mendProblems(fields, d.config.Pages.Words(r))
 		if v, i, ok := d.person(w, r); ok {
 			d.showMend(w, r, http.StatusUnprocessableEntity, v, i, f)
 		}
@@ -352,7 +352,7 @@ func mendProblems(fields []fault.Field, own *words.Words) (all web.Problems) {
 		p := web.FieldProblem{Field: e.Field, Text: own.T("desk.wrong.confidential.role")}
 		switch {
 		case e.Field == "name":
-			p.Text = own.T("desk.wrong.name."+e.Key, "max", maxTextRunes)
+			p.Text = own.T("desk.wrong.name."+e.Key, "max", MaxText)
 		case e.Key == "contact":
 			p.Text = own.T("desk.wrong.of_contact")
 		case e.Key == "confidential":

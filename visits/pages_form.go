@@ -73,7 +73,7 @@ const rowsShown = 1
 
 // newVisitForm is a form for a new visit, with what was chosen in the schedule or on a patient's page.
 func (d *Desk) newVisitForm(r *http.Request) (visitForm, error) {
-	asked, c := r.URL.Query(), d.service.config
+	asked, c := r.URL.Query(), d.config
 	f := visitForm{More: make([]morePerson, rowsShown), Date: asked.Get("date"), Time: asked.Get("time"), SiteID: asked.Get("site_id")}
 	f.Keep, f.PatientID = true, asked.Get("patient_id")
 	if service := asked.Get("service_id"); service != "" && c.Sites != nil {
@@ -103,13 +103,13 @@ const usualMinutes = "30"
 
 // dressed adds what the page needs beside what was typed.
 func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
-	ctx, c := r.Context(), d.service.config
-	f.own, f.Languages = d.pages.Words(r), d.pages.Languages()
+	ctx, c := r.Context(), d.config
+	f.own, f.Languages = d.config.Pages.Words(r), d.config.Pages.Languages()
 	var err error
 	if f.zone, err = d.zoneOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}}); err != nil {
 		return f, err
 	}
-	f.ZoneView, f.Today = newZoneView(f.zone, f.own), d.service.now().In(f.zone).Format(fieldDay)
+	f.ZoneView, f.Today = newZoneView(f.zone, f.own), d.config.Now().In(f.zone).Format(fieldDay)
 	f.Roles = roleChoices(f.own)
 	f.MaxPeople, f.MinMinutes, f.MaxMinutes = MaxPeople, MinMinutes, MaxMinutes
 	f.Spoken = spokenIn(f.own)
@@ -128,7 +128,7 @@ func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 			f.Services = append(f.Services, serviceChoice{s.Name, s.Minutes})
 		}
 	}
-	leaders, err := d.service.Leaders(ctx)
+	leaders, err := d.config.Visits.Leaders(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -158,21 +158,21 @@ func siteChoices(all []sites.Site, own *words.Words) (choices []choice, differ b
 // servicesOf are the services of a site that take new visits; of an empty id, those of the hospital's first.
 func (d *Desk) servicesOf(ctx context.Context, site string) ([]sites.Service, error) {
 	if site == "" {
-		first, err := d.service.config.Sites.Default(ctx)
+		first, err := d.config.Sites.Default(ctx)
 		if err != nil {
 			return nil, err
 		}
 		site = first.ID
 	}
-	all, err := d.service.config.Sites.ServicesOf(ctx, site)
+	all, err := d.config.Sites.ServicesOf(ctx, site)
 	return slices.DeleteFunc(all, func(s sites.Service) bool { return !s.Active }), err
 }
 
 // resolve finds the service and the account that what was typed names, so that who types what is suggested chooses it.
 func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service, err error) {
-	c := d.service.config
+	c := d.config
 	if c.Sites != nil {
-		if service, err = d.service.ServiceOf(ctx, Request{SiteID: f.SiteID, PatientID: f.PatientID}, f.Service); err != nil {
+		if service, err = d.config.Visits.ServiceOf(ctx, Request{SiteID: f.SiteID, PatientID: f.PatientID}, f.Service); err != nil {
 			return service, err
 		}
 	}
@@ -184,7 +184,7 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 	if c.Colleagues == nil {
 		return service, nil
 	}
-	all, err := d.service.Leaders(ctx)
+	all, err := d.config.Visits.Leaders(ctx)
 	if err != nil {
 		return service, err
 	}
@@ -241,7 +241,7 @@ func readVisitForm(v url.Values) visitForm {
 
 // request makes the request for a visit of a service, which may be none, and fills f.Problems with all that is wrong, in the order of the form.
 func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service) (Request, error) {
-	now := d.service.now()
+	now := d.config.Now()
 	r := Request{Service: f.Service, StartsAt: f.readStart(f.zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
 		ClinicianID: f.ClinicianID, PatientID: f.PatientID, Interpreter: Interpreter(f.Interpreter), InterpreterLanguage: f.InterpreterLanguage}
 	var err error
@@ -276,7 +276,7 @@ func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service)
 		return r, err
 	}
 	f.people(&r, fresh)
-	wrong, err := d.service.wrongs(d.service.dress(ctx, r))
+	wrong, err := d.config.Visits.Wrong(ctx, r)
 	f.take(fault.InvalidAll(wrong...))
 	f.sortProblems()
 	return r, err
@@ -367,5 +367,5 @@ func (f *visitForm) readBirthDate(now time.Time) string {
 	case year < 1900 || date.After(now.Add(wholeDay)):
 		f.wrong("birth_date", "birth_date.range")
 	}
-	return date.Format(birthDateLayout)
+	return date.Format(time.DateOnly)
 }

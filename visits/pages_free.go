@@ -2,13 +2,10 @@ package visits
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"slices"
 	"time"
 
 	"housecall/platform/sites"
-	"housecall/platform/store"
 )
 
 // mostEmpty is how many clinicians a schedule shows beside each other where some have nothing planned: as many as a laptop shows at once. Of more of them,
@@ -26,37 +23,16 @@ type freeView struct {
 // freeClinician leads to somebody's own schedule, and to the form for a visit with them.
 type freeClinician struct{ Name, Path, New, NewFor string }
 
-// span is when somebody who leads visits has one.
-type span struct {
-	clinician string
-	from, to  time.Time
-}
-
-// occupied is when clinicians have visits that are not over and start from one time to another, whatever their sites and services.
-func (s *Service) occupied(ctx context.Context, from, to time.Time) ([]span, error) {
-	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (o span, err error) {
-		var starts, ends int64
-		err = r.Scan(&o.clinician, &starts, &ends)
-		o.from, o.to = store.Time(starts), store.Time(ends)
-		return o, err
-	}, `SELECT clinician_id, starts_at, ends_at FROM visits WHERE starts_at >= ? AND starts_at < ? AND state NOT IN (?, ?, ?)`,
-		store.Millis(from), store.Millis(to), string(Cancelled), string(Ended), string(NoShow))
-	if err != nil {
-		return nil, fmt.Errorf("read who has visits: %w", err)
-	}
-	return all, nil
-}
-
 // occupy says of each group when it has no time, and gives that of clinicians. Where filters hide visits, all of theirs are asked for: who has them is not free.
-func (v *scheduleView) occupy(ctx context.Context, s *Service, q Query, groups []*group) (map[string][]span, error) {
-	busy := map[string][]span{}
+func (v *scheduleView) occupy(ctx context.Context, d *Desk, q Query, groups []*group) (map[string][]Busy, error) {
+	busy := map[string][]Busy{}
 	if v.By == byLeader && (q.SiteID != "" || q.ServiceID != "" || len(q.States) > 0) {
-		all, err := s.occupied(ctx, q.From, q.To)
+		all, err := d.config.Visits.Occupied(ctx, q.From, q.To)
 		if err != nil {
 			return nil, err
 		}
 		for _, o := range all {
-			busy[o.clinician] = append(busy[o.clinician], o)
+			busy[o.Clinician] = append(busy[o.Clinician], o)
 		}
 		for _, g := range groups {
 			g.busy = busy[g.id]
@@ -66,7 +42,7 @@ func (v *scheduleView) occupy(ctx context.Context, s *Service, q Query, groups [
 	for _, g := range groups {
 		for _, visit := range g.visits {
 			if !visit.State.Over() {
-				g.busy = append(g.busy, span{g.id, visit.StartsAt, visit.EndsAt})
+				g.busy = append(g.busy, Busy{g.id, visit.StartsAt, visit.EndsAt})
 			}
 		}
 	}
@@ -75,7 +51,7 @@ func (v *scheduleView) occupy(ctx context.Context, s *Service, q Query, groups [
 
 // addFree adds the clinicians who have nothing planned from a day on: to the groups where there are few, else as a list of names. A clinician who was chosen is
 // always shown.
-func (v *scheduleView) addFree(s *Service, first sites.Day, days int, groups []*group, busy map[string][]span) []*group {
+func (v *scheduleView) addFree(d *Desk, first sites.Day, days int, groups []*group, busy map[string][]Busy) []*group {
 	if v.By != byLeader {
 		return groups
 	}
@@ -85,7 +61,7 @@ func (v *scheduleView) addFree(s *Service, first sites.Day, days int, groups []*
 		}
 		return groups
 	}
-	today := sites.DayOf(s.now(), v.zone)
+	today := sites.DayOf(d.config.Now(), v.zone)
 	if first+sites.Day(days) <= today { // nobody is free on a day that is past
 		return groups
 	}
@@ -130,5 +106,5 @@ func (v *scheduleView) freeList(key string, day sites.Day, all []choice, thin bo
 
 // busyAt says whether a group has a visit at some time of the half hour that begins at a time.
 func (g *group) busyAt(at time.Time) bool {
-	return slices.ContainsFunc(g.busy, func(o span) bool { return o.from.Before(at.Add(slotMinutes*time.Minute)) && o.to.After(at) })
+	return slices.ContainsFunc(g.busy, func(o Busy) bool { return o.From.Before(at.Add(slotMinutes*time.Minute)) && o.To.After(at) })
 }

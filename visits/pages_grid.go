@@ -11,13 +11,13 @@ import (
 // group is the visits of one clinician or one service.
 type group struct {
 	id, title string
-	visits    []scheduled
-	busy      []span
+	visits    []Planned
+	busy      []Busy
 }
 
 // serviceOf is what a visit stands under where the schedule is by service: its service, by whatever words it is called, or else its words, which may be those of
 // a service that the site has got since.
-func (v *scheduleView) serviceOf(visit scheduled) (id, title string) {
+func (v *scheduleView) serviceOf(visit Planned) (id, title string) {
 	for _, s := range v.Services {
 		if s.Value == visit.ServiceID || visit.ServiceID == "" && SameService(s.Text, visit.Service) {
 			return s.Value, s.Text
@@ -27,7 +27,7 @@ func (v *scheduleView) serviceOf(visit scheduled) (id, title string) {
 }
 
 // groups parts visits by what the schedule is by, in the order of their titles; what has no name comes last.
-func (v *scheduleView) groups(all []scheduled) []*group {
+func (v *scheduleView) groups(all []Planned) []*group {
 	var out []*group
 	known := map[[2]string]*group{}
 	for _, visit := range all {
@@ -46,15 +46,19 @@ func (v *scheduleView) groups(all []scheduled) []*group {
 		g.visits = append(g.visits, visit)
 	}
 	slices.SortStableFunc(out, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(b2i(a.id == ""), b2i(b.id == "")), cmp.Compare(a.title, b.title))
+		switch {
+		case a.id == "" && b.id != "":
+			return 1
+		case a.id != "" && b.id == "":
+			return -1
+		}
+		return cmp.Compare(a.title, b.title)
 	})
 	return out
 }
 
-func b2i(b bool) int { return int(number(b)) }
-
 // hours fills a day: a row for each half hour, a column for each group.
-func (v *scheduleView) hours(s *Service, groups []*group) {
+func (v *scheduleView) hours(d *Desk, groups []*group) {
 	from, to := dayBegins, dayEnds
 	for _, g := range groups {
 		v.Columns = append(v.Columns, scheduleColumn{Text: g.title})
@@ -75,11 +79,11 @@ func (v *scheduleView) hours(s *Service, groups []*group) {
 			for _, visit := range g.visits {
 				begin, _ := v.clock(visit)
 				if begin/slotMinutes*slotMinutes == at {
-					cell.Visits = append(cell.Visits, v.visit(s, visit))
+					cell.Visits = append(cell.Visits, v.visit(d, visit))
 				}
 			}
 			row.Free = row.Free && len(cell.Visits) == 0
-			if v.MaySchedule && starts.After(s.now()) && !g.busyAt(starts) {
+			if v.MaySchedule && starts.After(d.config.Now()) && !g.busyAt(starts) {
 				v.plan(&cell, v.day, said, sites.FormatClock(time.Duration(at)*time.Minute), g)
 			}
 			row.Cells = append(row.Cells, cell)
@@ -89,7 +93,7 @@ func (v *scheduleView) hours(s *Service, groups []*group) {
 }
 
 // clock is when a visit begins and ends on the shown day, in minutes of its clock; what ends later ends with the day.
-func (v *scheduleView) clock(visit scheduled) (begin, end int) {
+func (v *scheduleView) clock(visit Planned) (begin, end int) {
 	starts, ends := visit.StartsAt.In(v.zone), visit.EndsAt.In(v.zone)
 	begin, end = starts.Hour()*60+starts.Minute(), ends.Hour()*60+ends.Minute()
 	if end <= begin {
@@ -115,8 +119,8 @@ func (v *scheduleView) close(first sites.Day, days int) {
 }
 
 // days fills a week, or a day of more groups than a screen has room for beside each other: a row for each group, a column for each day.
-func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*group) {
-	today := sites.DayOf(s.now(), v.zone)
+func (v *scheduleView) days(d *Desk, first sites.Day, days int, groups []*group) {
+	today := sites.DayOf(d.config.Now(), v.zone)
 	said := make([]string, days) // each day, once
 	for n := range said {
 		day := (first + sites.Day(n)).Midnight()
@@ -126,7 +130,7 @@ func (v *scheduleView) days(s *Service, first sites.Day, days int, groups []*gro
 		row := scheduleRow{Title: g.title, Cells: make([]scheduleCell, days), Free: len(g.visits) == 0}
 		for _, visit := range g.visits {
 			cell := &row.Cells[sites.DayOf(visit.StartsAt, v.zone)-first]
-			cell.Visits = append(cell.Visits, v.visit(s, visit))
+			cell.Visits = append(cell.Visits, v.visit(d, visit))
 		}
 		for n := range row.Cells {
 			day := first + sites.Day(n)
@@ -154,16 +158,16 @@ func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock strin
 	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", said, "time", clock)
 }
 
-func (v *scheduleView) visit(s *Service, visit scheduled) scheduleVisit {
+func (v *scheduleView) visit(d *Desk, visit Planned) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
-	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.patient.Reveal(), Service: visit.Service,
-		Starts: visit.StartsAt.Format(time.RFC3339), State: s.stateWords(visit.Visit, v.own), Over: s.over(visit.Visit)}
+	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.Patient.Reveal(), Service: visit.Service,
+		Starts: visit.StartsAt.Format(time.RFC3339), State: d.stateWords(visit.Visit, v.own), Over: d.config.Visits.Over(visit.Visit)}
 	if v.By == byService { // else the column says it
 		out.Leader = v.leader[visit.ClinicianID]
 	}
-	out.Interpreted = s.interpreterState(visit.Visit, v.own)
-	out.Devices = s.devicesState(visit.Visit, visit.tested, v.own)
-	if v.MaySchedule && s.mayMove(visit.Visit) {
+	out.Interpreted = d.interpreterState(visit.Visit, v.own)
+	out.Devices = d.devicesState(visit.Visit, visit.Tested, v.own)
+	if v.MaySchedule && d.config.Visits.MayMove(visit.Visit) {
 		out.Move = out.Path + "/move"
 	}
 	return out

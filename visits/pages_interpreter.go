@@ -74,12 +74,12 @@ type interpreterForm struct {
 }
 
 func (d *Desk) interpreterForm(w http.ResponseWriter, r *http.Request) {
-	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	v, err := d.config.Visits.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	if d.service.over(v) {
+	if d.config.Visits.Over(v) {
 		d.showOver(w, r, v, "desk.interpreter.change")
 		return
 	}
@@ -87,7 +87,7 @@ func (d *Desk) interpreterForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status int, v Visit, f interpreterForm) {
-	own := d.pages.Words(r)
+	own := d.config.Pages.Words(r)
 	f.Spoken = spokenIn(own)
 	if tag := f.InterpreterLanguage; tag != "" && !slices.Contains(spoken, tag) { // which a program named
 		f.Spoken = append(f.Spoken, choice{tag, languageWords(tag, own)})
@@ -98,8 +98,8 @@ func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status in
 		web.Problem(w, r, err)
 		return
 	}
-	f.About = asked{visit: v, service: d.service, zone: zone, own: own}.aboutVisit()
-	d.pages.Render(w, r, status, "desk/interpreter", web.Page{Title: own.T("desk.interpreter.change"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	f.About = asked{visit: v, service: d.config.Visits, zone: zone, own: own}.aboutVisit()
+	d.config.Pages.Render(w, r, status, "desk/interpreter", web.Page{Title: own.T("desk.interpreter.change"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
 func (d *Desk) bookInterpreter(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +108,7 @@ func (d *Desk) bookInterpreter(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
 	f := interpreterForm{interpreterPart: readInterpreterPart(r.PostForm)}
-	err := d.service.BookInterpreter(ctx, actor, visit, Interpreter(f.Interpreter), f.InterpreterLanguage)
+	err := d.config.Visits.BookInterpreter(ctx, actor, visit, Interpreter(f.Interpreter), f.InterpreterLanguage)
 	if err == nil {
 		web.Redirect(w, r, visitPath(visit)+"?done=interpreter")
 		return
@@ -117,8 +117,8 @@ func (d *Desk) bookInterpreter(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	f.Problems = web.Problems{{Field: "interpreter_language", Text: d.pages.Words(r).T("desk.wrong.interpreter.language")}}
-	v, err := d.service.Show(ctx, actor, visit)
+	f.Problems = web.Problems{{Field: "interpreter_language", Text: d.config.Pages.Words(r).T("desk.wrong.interpreter.language")}}
+	v, err := d.config.Visits.Show(ctx, actor, visit)
 	if err != nil {
 		web.Problem(w, r, err)
 		return

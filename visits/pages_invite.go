@@ -4,10 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -27,9 +30,9 @@ func readInviteForm(v url.Values, own *words.Words) inviteForm {
 
 // person makes the person and notes what is wrong.
 func (f *inviteForm) person() Person {
-	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.tidy()
-	if key, _ := checkLine(p.Name.Reveal()); key != "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", maxTextRunes)})
+	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.Tidy()
+	if key, _ := CheckLine(p.Name.Reveal()); key != "" {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", MaxText)})
 	}
 	if !p.Role.Invited() {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.role")})
@@ -58,15 +61,27 @@ func (f *inviteForm) take(err error) bool {
 	return len(f.Problems) > 0
 }
 
+// notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
+func notYet(p Person) func(Visit) error {
+	return func(v Visit) error {
+		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
+			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
+		}) {
+			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "invited_already", Detail: "Somebody of this name is invited in this role already."}
+		}
+		return nil
+	}
+}
+
 func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
-	f := readInviteForm(r.PostForm, d.pages.Words(r))
+	f := readInviteForm(r.PostForm, d.config.Pages.Words(r))
 	p := f.person()
 	if len(f.Problems) == 0 {
-		link, err := d.service.InviteIf(ctx, actor, visit, p, notYet(p))
+		link, err := d.config.Visits.InviteIf(ctx, actor, visit, p, notYet(p))
 		if err == nil {
 			web.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added")
 			return
@@ -76,7 +91,7 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	v, err := d.service.Show(ctx, actor, visit)
+	v, err := d.config.Visits.Show(ctx, actor, visit)
 	if err != nil {
 		web.Problem(w, r, err)
 		return

@@ -28,12 +28,12 @@ type letterView struct {
 func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	visit, person := r.PathValue("visit"), r.PathValue("person")
-	link, err := d.service.ResendIf(ctx, actor, visit, person, false, has(person, func(v Visit, i Invitation) error {
+	link, err := d.config.Visits.ResendIf(ctx, actor, visit, person, false, Has(person, func(v Visit, i Invitation) error {
 		switch {
 		case !OfFamily(i.Role):
 			return fault.NotFound
-		case v.Confidential:
-			return errConfidentialLetter
+		case v.Confidential: // at home guardians open letters, and they know the date of birth too
+			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "letter_confidential", Detail: "There are no letters of a confidential visit: a guardian may open them."}
 		}
 		return nil
 	}))
@@ -41,12 +41,12 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	v, err := d.service.Show(ctx, actor, visit)
+	v, err := d.config.Visits.Show(ctx, actor, visit)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	site, err := d.service.SiteOf(ctx, v)
+	site, err := d.config.Visits.SiteOf(ctx, v)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -56,10 +56,10 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	own := d.pages.Words(r)
+	own := d.config.Pages.Words(r)
 	theirs := own
 	if tag := link.Invitation.Language; tag != "" {
-		theirs = d.pages.In(tag)
+		theirs = d.config.Pages.In(tag)
 	}
 	starts := v.StartsAt.In(site.Zone)
 	letter := letterView{
@@ -76,5 +76,5 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		letter.Fails = append(letter.Fails, theirs.T("calendar.phone", "phone", site.Phone))
 	}
 	letter.Fails = append(letter.Fails, theirs.T("desk.message.only"))
-	d.pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: DeskPath, Body: letter})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: DeskPath, Body: letter})
 }

@@ -47,8 +47,8 @@ type linkView struct {
 }
 
 func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
-	own := d.pages.Words(r)
-	site, err := d.service.SiteOf(r.Context(), v)
+	own := d.config.Pages.Words(r)
+	site, err := d.config.Visits.SiteOf(r.Context(), v)
 	if err != nil {
 		return linksView{}, err
 	}
@@ -74,17 +74,17 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
 
 // add adds a link, with a message in the language of who is to get it, or else in that of who sends it.
 func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
-	heard, err := d.service.hears(ctx, l.visit, k.Invitation)
+	heard, err := d.config.Visits.Hears(ctx, l.visit, k.Invitation)
 	if err != nil {
 		return err
 	}
-	sent := heard && d.service.LinkToSend(l.visit, k.Invitation) != ""
+	sent := heard && d.config.Visits.LinkToSend(l.visit, k.Invitation) != ""
 	if sent {
 		l.Sent++
 	}
 	theirs := l.own
 	if k.Invitation.Language != "" {
-		theirs = d.pages.In(k.Invitation.Language)
+		theirs = d.config.Pages.In(k.Invitation.Language)
 	}
 	starts := l.visit.StartsAt.In(l.zone)
 	message := []string{
@@ -107,7 +107,7 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 		if !w.At.IsZero() {
 			link.Told = moment(w.At, starts, l.zone, l.own)
 		}
-		if !l.visit.State.Over() && d.service.now().Before(l.visit.EndsAt) {
+		if !l.visit.State.Over() && d.config.Now().Before(l.visit.EndsAt) {
 			link.Again = personPath(l.visit.ID, link.ID) + "/again"
 			if w.Lost != "" {
 				link.Lost = l.own.T("link.lost." + w.Lost)
@@ -179,12 +179,6 @@ func (l linksView) HowKey() string {
 	return "desk.links." + key
 }
 
-// calledOff is the visit as it is once somebody cancels it.
-func (v Visit) calledOff() Visit {
-	v.State = Cancelled
-	return v
-}
-
 // question is a page that asks before something is done.
 type question struct {
 	Title  string
@@ -242,7 +236,7 @@ func cancelQuestion(c asked) question {
 	if c.visit.SeriesID != "" {
 		q.Rest = visitPath(c.visit.ID) + "/cancel-rest"
 	}
-	if _, ok := next(c.visit.State, eventCancel); !ok || c.visit.State.Over() {
+	if c.visit.State.Over() {
 		q.Stop = c.own.T("problem.visit_over.cancel")
 	}
 	for _, i := range c.visit.Invitations {
@@ -268,7 +262,7 @@ func newLinkQuestion(c asked) question {
 	switch {
 	case c.person.Revoked():
 		q.Stop = c.own.T("problem.withdrawn")
-	case c.service.over(c.visit):
+	case c.service.Over(c.visit):
 		q.Stop = c.own.T("problem.visit_over.links")
 	}
 	return q

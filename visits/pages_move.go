@@ -22,12 +22,12 @@ type moveForm struct {
 }
 
 func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
-	v, err := d.service.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
+	v, err := d.config.Visits.Show(r.Context(), web.Actor(r.Context()), r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	if !d.service.mayMove(v) {
+	if !d.config.Visits.MayMove(v) {
 		d.showOver(w, r, v, "desk.move.title")
 		return
 	}
@@ -56,14 +56,14 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 		web.Problem(w, r, err)
 		return
 	}
-	f.own = d.pages.Words(r)
+	f.own = d.config.Pages.Words(r)
 	if f.zone == nil {
 		at := v.StartsAt.In(zone)
 		f.Date, f.Time, f.zone = at.Format(fieldDay), at.Format(fieldClock), zone
 		f.Minutes = strconv.Itoa(int(v.EndsAt.Sub(v.StartsAt) / time.Minute))
 	}
-	after := v.again()
-	if now := d.service.now(); !now.Before(after.EndsAt) {
+	after := v.Again()
+	if now := d.config.Now(); !now.Before(after.EndsAt) {
 		after.EndsAt = now.Add(time.Minute) // wherever it is moved to, it is to come
 	}
 	told, err := d.toldWords(r.Context(), after, f.own)
@@ -72,8 +72,8 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 		return
 	}
 	body := moveForm{visitForm: f, Told: told, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(f.zone, f.own),
-		About: asked{visit: v, service: d.service, zone: zone, own: f.own}.aboutVisit()}
-	d.pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
+		About: asked{visit: v, service: d.config.Visits, zone: zone, own: f.own}.aboutVisit()}
+	d.config.Pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
 }
 
 func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
@@ -82,14 +82,14 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
 	f := readVisitForm(r.PostForm)
-	f.own = d.pages.Words(r)
+	f.own = d.config.Pages.Words(r)
 	if f.zone = zoneByName(r.PostForm.Get("zone")); f.zone == nil { // that in which the form showed its times
 		web.Problem(w, r, &fault.Problem{Kind: fault.NotValid, Key: "form", Detail: "The form names no time zone."})
 		return
 	}
 	m := f.move(r.PostForm)
 	if len(f.Problems) == 0 {
-		_, err := d.service.Move(ctx, actor, visit, m)
+		_, err := d.config.Visits.Move(ctx, actor, visit, m)
 		if err == nil {
 			web.Redirect(w, r, visitPath(visit)+"?done=moved")
 			return
@@ -101,7 +101,7 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	v, err := d.service.Show(ctx, actor, visit)
+	v, err := d.config.Visits.Show(ctx, actor, visit)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -132,7 +132,7 @@ func ifStill(sequence string) func(Visit) error {
 // takeOverlap notes that somebody has another visit then.
 func (f *visitForm) takeOverlap(err error) {
 	var p *fault.Problem
-	if errors.As(err, &p) && p.Key == overlapKey {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "allow_overlap", Text: f.own.T("problem." + overlapKey)})
+	if errors.As(err, &p) && p.Key == OverlapKey {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "allow_overlap", Text: f.own.T("problem." + OverlapKey)})
 	}
 }

@@ -16,7 +16,7 @@ func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
-	d.pages.Render(w, r, status, "desk/new", web.Page{Title: f.own.T("desk.new.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/new", web.Page{Title: f.own.T("desk.new.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
 }
 
 func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +72,7 @@ func (d *Desk) readRequest(r *http.Request, f *visitForm) (ready bool, request R
 }
 
 func (d *Desk) createOne(w http.ResponseWriter, r *http.Request, f visitForm, request Request) {
-	v, _, err := d.service.Create(r.Context(), web.Actor(r.Context()), request)
+	v, _, err := d.config.Visits.Create(r.Context(), web.Actor(r.Context()), request)
 	if err != nil {
 		d.refused(w, r, f, err)
 		return

@@ -106,7 +106,7 @@ func (d *Desk) findPatients(r *http.Request, f *visitForm) error {
 		f.wrong("patient", "patient.empty")
 		return nil
 	}
-	found, err := d.service.config.Patients.Search(r.Context(), web.Actor(r.Context()), f.Patient)
+	found, err := d.config.Patients.Search(r.Context(), web.Actor(r.Context()), f.Patient)
 	if fields, ok := fault.FieldsOf(err); ok {
 		f.say("patient", "patients.wrong.query."+fields[0].Key, "max", people.MaxQuery, "words", people.MaxWords)
 		return nil
@@ -128,7 +128,7 @@ func foundPatients(all []people.Patient, own *words.Words) (found []foundPatient
 
 func newFoundPatient(p people.Patient, own *words.Words) foundPatient {
 	l := foundPatient{ID: p.ID, Name: p.Name.Reveal(), Born: own.T("patients.unknown"), Number: p.Number.Reveal()}
-	if born, err := time.Parse(birthDateLayout, p.BirthDate.Reveal()); err == nil {
+	if born, err := time.Parse(time.DateOnly, p.BirthDate.Reveal()); err == nil {
 		l.Born = own.Date(born)
 	}
 	return l
@@ -139,16 +139,16 @@ func (d *Desk) suggest(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	own := d.pages.Words(r)
+	own := d.config.Pages.Words(r)
 	answer := struct {
 		Said  string         `json:"said"` // how many were found
 		Found []foundPatient `json:"found"`
 	}{Found: []foundPatient{}}
-	if d.service.config.Patients == nil {
+	if d.config.Patients == nil {
 		web.NotFound(w, r)
 		return
 	}
-	found, err := d.service.config.Patients.Search(r.Context(), web.Actor(r.Context()), r.PostForm.Get("patient"))
+	found, err := d.config.Patients.Search(r.Context(), web.Actor(r.Context()), r.PostForm.Get("patient"))
 	if _, ok := fault.FieldsOf(err); err != nil && !ok { // a search for too little finds nobody
 		web.Problem(w, r, err)
 		return
@@ -161,7 +161,7 @@ func (d *Desk) suggest(w http.ResponseWriter, r *http.Request) {
 
 // knowPatient reads the patient who was chosen.
 func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
-	c, actor := d.service.config, web.Actor(r.Context())
+	c, actor := d.config, web.Actor(r.Context())
 	if c.Patients == nil {
 		f.PatientID = ""
 		return nil
@@ -177,7 +177,7 @@ func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
 	f.known = p
 	k := knownPatient{foundPatient: newFoundPatient(p, f.own), Path: people.Path + "/" + p.ID, AskBorn: p.BirthDate == ""}
 	if p.Language != "" {
-		k.Language = d.pages.In(p.Language).Name
+		k.Language = d.config.Pages.In(p.Language).Name
 	}
 	for _, contact := range p.Contacts {
 		if contact.Kind == people.Guardian {
@@ -186,14 +186,14 @@ func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
 		}
 	}
 	k.WriteUsual = f.own.T("desk.new.writes_ticked")
-	if own := contactOf(p, OwnContact(p, false)); own.ID != "" {
+	if own := OwnContact(p, false); own.ID != "" {
 		k.WriteUsual = f.own.T("desk.new.writes_usual", "who", reachWords(own))
 	}
 	k.WriteOnly = f.own.T("desk.new.writes_nobody")
-	if own := contactOf(p, OwnContact(p, true)); own.ID != "" {
+	if own := OwnContact(p, true); own.ID != "" {
 		k.WriteOnly = f.own.T("desk.new.writes_only", "who", reachWords(own))
 	}
-	if d.service.config.Sends == (Ways{}) {
+	if d.config.Visits.Sends() == (Ways{}) {
 		k.WriteUsual, k.WriteOnly = f.own.T("desk.new.writes_off"), ""
 	}
 	f.Known = &k
@@ -219,21 +219,6 @@ func reachWords(c people.Contact) string {
 	return c.Email.Reveal()
 }
 
-// OwnContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; empty: there is none.
-func OwnContact(p people.Patient, confidential bool) (id string) {
-	for _, c := range p.Recipients(confidential) {
-		if c.Kind == people.Self && (id == "" || !c.Confidential && contactOf(p, id).Confidential) {
-			id = c.ID
-		}
-	}
-	return id
-}
-
-func contactOf(p people.Patient, id string) people.Contact {
-	c, _ := (&practice{patient: p}).contact(id)
-	return c
-}
-
 // confidential says whether the visit is to be confidential.
 func (f *visitForm) confidential(service sites.Service) bool {
 	return f.Confidential == "yes" || f.Confidential != "no" && service.Confidential
@@ -257,7 +242,7 @@ func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *Request) (*peo
 			fields, f.contactOf[i] = append(fields, fmt.Sprintf("more_name_%d", i)), len(p.Contacts)
 		}
 	}
-	p, err := d.service.config.Patients.Prepare(ctx, p)
+	p, err := d.config.Patients.Prepare(ctx, p)
 	if wrong, ok := fault.FieldsOf(err); ok {
 		for _, e := range wrong {
 			f.takePatient(e, fields)
@@ -280,11 +265,11 @@ func (d *Desk) offerOwner(ctx context.Context, f *visitForm, born phi.Text) erro
 	if !f.MayFind {
 		return nil
 	}
-	site, err := d.service.SiteOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}})
+	site, err := d.config.Visits.SiteOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}})
 	if err != nil {
 		return err
 	}
-	found, err := d.service.config.Patients.Search(ctx, web.Actor(ctx), f.Number)
+	found, err := d.config.Patients.Search(ctx, web.Actor(ctx), f.Number)
 	if _, odd := fault.FieldsOf(err); odd { // too much to look for at once
 		return nil
 	}
@@ -337,7 +322,7 @@ func (d *Desk) doubt(r *http.Request, f *visitForm, fresh *people.Patient) (bool
 	if fresh == nil {
 		return false, nil
 	}
-	doubts, err := d.service.config.Patients.Doubts(r.Context(), web.Actor(r.Context()), *fresh)
+	doubts, err := d.config.Patients.Doubts(r.Context(), web.Actor(r.Context()), *fresh)
 	if err != nil {
 		return false, err
 	}

@@ -116,7 +116,7 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 		d.showForm(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
-	all, zone, err := d.service.PreviewSeries(ctx, actor, request, repeat)
+	all, zone, err := d.config.Visits.PreviewSeries(ctx, actor, request, repeat)
 	if err != nil {
 		d.refused(w, r, f, err)
 		return
@@ -138,11 +138,11 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 	}
 	request.AllowOverlap = false // but for what was marked
 	repeat.Series, repeat.Seen = f.series, f.seen
-	made, err := d.service.CreateSeries(ctx, actor, request, repeat)
+	made, err := d.config.Visits.CreateSeries(ctx, actor, request, repeat)
 	var p *fault.Problem
 	switch {
-	case errors.As(err, &p) && p.Key == overlapKey: // planned since, perhaps by this very form in another tab
-		if all, zone, err = d.service.PreviewSeries(ctx, actor, request, repeat); err != nil {
+	case errors.As(err, &p) && p.Key == OverlapKey: // planned since, perhaps by this very form in another tab
+		if all, zone, err = d.config.Visits.PreviewSeries(ctx, actor, request, repeat); err != nil {
 			d.refused(w, r, f, err)
 			return
 		}
@@ -165,7 +165,7 @@ func (d *Desk) madeBefore(w http.ResponseWriter, r *http.Request, f visitForm) (
 	if !f.confirm {
 		return false
 	}
-	before, err := d.service.seriesRows(r.Context(), d.service.config.DB, f.series)
+	before, err := d.config.Visits.InSeries(r.Context(), f.series)
 	switch {
 	case err != nil:
 		web.Problem(w, r, err)
@@ -200,7 +200,7 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 	for _, o := range all {
 		at := o.StartsAt.In(zone)
 		date := dateView{Day: o.Day.String(), When: f.own.T("date.moment", "date", f.own.Day(at), "time", f.own.Clock(at)), Make: !f.confirm || slices.Contains(f.make, o.Day.String()), Seen: o.Seen()}
-		if closed := ClosedWords(o.site, o.Day, f.own); closed != "" {
+		if closed := ClosedWords(o.Site, o.Day, f.own); closed != "" {
 			date.Notes = append(date.Notes, closed)
 		}
 		if o.Shifted {
@@ -223,7 +223,7 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 	if len(f.Problems) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	d.pages.Render(w, r, status, "desk/dates", web.Page{Title: f.own.T("desk.repeat.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: v})
+	d.config.Pages.Render(w, r, status, "desk/dates", web.Page{Title: f.own.T("desk.repeat.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: v})
 }
 
 // seriesView is the page of a series.
@@ -235,8 +235,8 @@ type seriesView struct {
 }
 
 func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
-	ctx, actor, own := r.Context(), web.Actor(r.Context()), d.pages.Words(r)
-	all, err := d.service.Series(ctx, actor, r.PathValue("visit"))
+	ctx, actor, own := r.Context(), web.Actor(r.Context()), d.config.Pages.Words(r)
+	all, err := d.config.Visits.Series(ctx, actor, r.PathValue("visit"))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -248,7 +248,7 @@ func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
 	}
 	v := seriesView{Title: own.T("desk.series.title", "service", all[0].Service), Back: visitPath(r.PathValue("visit")), MaySchedule: actor.May(auth.VisitSchedule), Zone: newZoneView(zone, own)}
 	for _, visit := range all {
-		v.Visits = append(v.Visits, d.service.newVisitView(visit, nil, zone, own))
+		v.Visits = append(v.Visits, d.newVisitView(visit, nil, zone, own))
 	}
 	switch asked := r.URL.Query(); {
 	case asked.Has("made"):
@@ -256,12 +256,12 @@ func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
 	case asked.Has("before"):
 		v.Done = own.T("desk.series.before")
 	}
-	d.pages.Render(w, r, http.StatusOK, "desk/series", web.Page{Title: v.Title, Wide: true, Active: DeskPath, Body: v})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/series", web.Page{Title: v.Title, Wide: true, Active: DeskPath, Body: v})
 }
 
 func (d *Desk) cancelRest(w http.ResponseWriter, r *http.Request) {
 	visit := r.PathValue("visit")
-	if _, err := d.service.CancelRest(r.Context(), web.Actor(r.Context()), visit); err != nil {
+	if _, err := d.config.Visits.CancelRest(r.Context(), web.Actor(r.Context()), visit); err != nil {
 		web.Problem(w, r, err)
 		return
 	}

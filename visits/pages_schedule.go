@@ -29,7 +29,6 @@ const (
 	slotMinutes = 30 // a row of a day
 	dayBegins   = 8 * 60
 	dayEnds     = 18 * 60 // a day shows these hours at least, in minutes
-	mostShown   = 2000    // visits on a page
 	mostColumns = 12      // beside each other
 )
 
@@ -106,7 +105,7 @@ type scheduleVisit struct {
 
 func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
-	v := scheduleView{own: d.pages.Words(r), asked: r.URL.Query(), MaySchedule: actor.May(auth.VisitSchedule)}
+	v := scheduleView{own: d.config.Pages.Words(r), asked: r.URL.Query(), MaySchedule: actor.May(auth.VisitSchedule)}
 	if err := d.readSchedule(r, &v); err != nil {
 		web.Problem(w, r, err)
 		return
@@ -119,7 +118,7 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 	if v.State != "" {
 		q.States = []State{State(v.State)}
 	}
-	all, err := d.service.schedule(ctx, actor, q)
+	all, err := d.config.Visits.Schedule(ctx, actor, q)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -128,33 +127,33 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	if len(all) == mostShown {
-		v.Full = v.own.T("desk.schedule.full", "max", mostShown)
+	if len(all) == MaxShown {
+		v.Full = v.own.T("desk.schedule.full", "max", MaxShown)
 	}
 	groups := v.groups(all)
-	busy, err := v.occupy(ctx, d.service, q, groups)
+	busy, err := v.occupy(ctx, d, q, groups)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	groups = v.addFree(d.service, first, int(days), groups, busy)
+	groups = v.addFree(d, first, int(days), groups, busy)
 	if v.View == viewWeek {
 		v.Title = v.own.T("desk.schedule.week_of", "from", v.own.DayMonth(first.Midnight()), "to", v.own.Date((first + 6).Midnight()))
 	}
 	v.close(first, int(days))
 	v.Alone = v.Clinician != "" && len(groups) == 1
 	if v.View == viewWeek || len(groups) > mostColumns {
-		v.days(d.service, first, int(days), groups)
+		v.days(d, first, int(days), groups)
 	} else {
-		v.hours(d.service, groups)
+		v.hours(d, groups)
 	}
-	d.pages.Render(w, r, http.StatusOK, "desk/schedule", web.Page{Title: v.Title, Wide: true, Active: SchedulePath, Body: v})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/schedule", web.Page{Title: v.Title, Wide: true, Active: SchedulePath, Body: v})
 }
 
 // readSchedule reads what is asked for. What makes no sense is left out, and said of the day: another one would be taken for it.
 func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
-	ctx, c, own := r.Context(), d.service.config, v.own
-	site, err := d.service.SiteOf(ctx, Visit{})
+	ctx, c, own := r.Context(), d.config, v.own
+	site, err := d.config.Visits.SiteOf(ctx, Visit{})
 	if err != nil {
 		return err
 	}
@@ -179,7 +178,7 @@ func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	if v.asked.Get("by") == byService {
 		v.By = byService
 	}
-	today := sites.DayOf(d.service.now(), v.zone)
+	today := sites.DayOf(d.config.Now(), v.zone)
 	v.day = today
 	if typed := v.asked.Get("day"); typed != "" {
 		if day, err := sites.ParseDay(typed); err == nil && day > today-sites.Day(3660) && day < today+sites.Day(3660) {
@@ -206,7 +205,7 @@ func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 
 // readPractice reads what may be chosen, and the zone of the site.
 func (d *Desk) readPractice(ctx context.Context, v *scheduleView) error {
-	c := d.service.config
+	c := d.config
 	first, err := c.Sites.Default(ctx)
 	if err != nil {
 		return err
@@ -239,13 +238,13 @@ func (d *Desk) readPractice(ctx context.Context, v *scheduleView) error {
 
 // readClinicians reads who may be chosen, and the names of whoever leads a visit.
 func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
-	if d.service.config.Colleagues == nil {
+	if d.config.Colleagues == nil {
 		return nil
 	}
-	all, err := d.service.config.Colleagues.Colleagues(ctx)
+	all, err := d.config.Colleagues.Colleagues(ctx)
 	for _, c := range all {
 		v.leader[c.ID] = c.Name.Reveal()
-		if mayLead(c) {
+		if MayLead(c) {
 			v.leads[c.ID] = true
 			v.Clinicians = append(v.Clinicians, choice{c.ID, c.Name.Reveal()})
 		}
@@ -255,7 +254,7 @@ func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
 	}
 	asked := v.asked.Get("clinician")
 	if store.IsID(asked) && !v.leads[asked] { // of somebody who leads no more, what is planned is still looked for
-		if err := d.nameOff(ctx, v, []scheduled{{Visit: Visit{Booking: Booking{ClinicianID: asked}}}}); err != nil {
+		if err := d.nameOff(ctx, v, []Planned{{Visit: Visit{Booking: Booking{ClinicianID: asked}}}}); err != nil {
 			return err
 		}
 		if name := v.leader[asked]; name != "" {
@@ -267,17 +266,17 @@ func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
 }
 
 // nameOff names who leads visits by accounts that are switched off.
-func (d *Desk) nameOff(ctx context.Context, v *scheduleView, all []scheduled) error {
+func (d *Desk) nameOff(ctx context.Context, v *scheduleView, all []Planned) error {
 	var ids []string
 	for _, visit := range all {
 		if id := visit.ClinicianID; id != "" && v.leader[id] == "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 || d.service.config.Colleagues == nil {
+	if len(ids) == 0 || d.config.Colleagues == nil {
 		return nil
 	}
-	names, err := d.service.config.Colleagues.Names(ctx, ids...)
+	names, err := d.config.Colleagues.Names(ctx, ids...)
 	for id, name := range names {
 		v.leader[id] = v.own.T("desk.schedule.off", "name", name.Reveal())
 	}
@@ -305,6 +304,15 @@ func (v *scheduleView) path(name, value string) string {
 	}
 	if len(q) == 0 {
 		return SchedulePath
+	}
+	return SchedulePath + "?" + q.Encode()
+}
+
+// WeekPath is the week of a day in the schedule, of one clinician; an empty site is the hospital's first.
+func WeekPath(day sites.Day, site, clinician string) string {
+	q := url.Values{"view": {viewWeek}, "clinician": {clinician}, "day": {day.String()}}
+	if site != "" {
+		q.Set("site", site)
 	}
 	return SchedulePath + "?" + q.Encode()
 }

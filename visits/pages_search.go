@@ -35,7 +35,7 @@ func (d *Desk) searchForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v searchView) {
-	own := d.pages.Words(r)
+	own := d.config.Pages.Words(r)
 	zone, err := d.zone(r.Context())
 	if err != nil {
 		web.Problem(w, r, err)
@@ -43,7 +43,7 @@ func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	v.Zone, v.MaxQuery, v.Max = newZoneView(zone, own), people.MaxQuery, MaxSearched
 	v.Clinicians = []choice{{"", own.T("desk.search.any")}}
-	leaders, err := d.service.Leaders(r.Context())
+	leaders, err := d.config.Visits.Leaders(r.Context())
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -51,7 +51,7 @@ func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v 
 	for _, p := range leaders {
 		v.Clinicians = append(v.Clinicians, choice{p.ID, p.Name.Reveal()})
 	}
-	d.pages.Render(w, r, status, "desk/search", web.Page{Title: own.T("desk.search.title"), Error: len(v.Problems) > 0, Wide: true, Active: DeskPath, Body: v})
+	d.config.Pages.Render(w, r, status, "desk/search", web.Page{Title: own.T("desk.search.title"), Error: len(v.Problems) > 0, Wide: true, Active: DeskPath, Body: v})
 }
 
 // search looks for visits. It is no GET, since an address would hold the name.
@@ -59,7 +59,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	if !web.ReadForm(w, r) {
 		return
 	}
-	own := d.pages.Words(r)
+	own := d.config.Pages.Words(r)
 	zone, err := d.zone(r.Context())
 	if err != nil {
 		web.Problem(w, r, err)
@@ -77,7 +77,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 		}
 		q.From, q.To = day, dayStart(day.Add(36*time.Hour), zone)
 	}
-	found, err := d.service.Search(r.Context(), web.Actor(r.Context()), q)
+	found, err := d.config.Visits.Search(r.Context(), web.Actor(r.Context()), q)
 	if fields, ok := fault.FieldsOf(err); ok {
 		for _, e := range fields {
 			v.Problems = append(v.Problems, web.FieldProblem{Field: "query", Text: searchWrong(own, e.Key)})
@@ -89,7 +89,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	opened, err := d.service.opened(r.Context(), web.Actor(r.Context()), slices.Concat(found.ToCome, found.Past))
+	opened, err := d.config.Visits.Opened(r.Context(), web.Actor(r.Context()), slices.Concat(found.ToCome, found.Past))
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -103,7 +103,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	if !found.Until.IsZero() {
 		v.Until = own.Date(found.Until.In(zone))
 	}
-	v.ToCome, v.Past = d.service.newDays(found.ToCome, opened, away, zone, own), d.service.newDays(found.Past, opened, away, zone, own)
+	v.ToCome, v.Past = d.newDays(found.ToCome, opened, away, zone, own), d.newDays(found.Past, opened, away, zone, own)
 	d.showSearch(w, r, http.StatusOK, v)
 }
 

@@ -120,21 +120,21 @@ func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Wo
 		start := end.AddDate(0, 0, -pastDays)
 		l.Title = own.T("desk.list.past")
 		l.Empty = own.T("desk.none.past", "from", own.DayMonth(start), "to", own.Date(end.AddDate(0, 0, -1)))
-		l.query = Query{From: start, To: end, Limit: maxLimit}
+		l.query = Query{From: start, To: end, Limit: MaxLimit}
 		l.Earlier = DeskPath + "?" + url.Values{"when": {whenPast}, "before": {start.Format(fieldDay)}}.Encode()
 	default:
 		l.When, l.Title, l.Empty = whenToday, own.T("desk.list.today"), own.T("desk.none.today")
 		l.query = Query{From: today, To: tomorrow, Cursor: asked.Get("after")}
 	}
-	if l.query.Cursor != "" && !new(position).read(l.query.Cursor) {
+	if l.query.Cursor != "" && !IsCursor(l.query.Cursor) {
 		l.query.Cursor = ""
 	}
 	return l
 }
 
 // fill groups visits by the day they start on, and makes the path of the next page.
-func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
-	l.Days = s.newDays(visits, opened, away, zone, own)
+func (l *listView) fill(d *Desk, visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
+	l.Days = d.newDays(visits, opened, away, zone, own)
 	if l.next != "" {
 		asked := url.Values{"after": {l.next}}
 		if l.When != "" {
@@ -145,15 +145,15 @@ func (l *listView) fill(s *Service, visits []Visit, opened map[string]time.Time,
 }
 
 // newDays groups visits by the day they start on. away are the sites whose clocks are not those of zone.
-func (s *Service) newDays(visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
-	today := dayStart(s.now(), zone)
+func (d *Desk) newDays(visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
+	today := dayStart(d.config.Now(), zone)
 	for _, v := range visits {
 		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
 		if n := len(all); n == 0 || all[n-1].Title != title {
 			all = append(all, dayView{Title: title})
 		}
 		day := &all[len(all)-1]
-		view := s.newVisitView(v, opened, zone, own)
+		view := d.newVisitView(v, opened, zone, own)
 		if site, is := away[v.SiteID]; is {
 			view.Elsewhere = elsewhere(v.StartsAt, site, zone, own)
 		}
@@ -186,15 +186,14 @@ func dayTitle(day, today time.Time, own *words.Words) string {
 	return text
 }
 
-func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) visitView {
+func (d *Desk) newVisitView(v Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) visitView {
 	starts, ends := v.StartsAt.In(zone), v.EndsAt.In(zone)
-	_, mayCancel := next(v.State, eventCancel)
 	view := visitView{
 		Path: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Starts: own.Clock(starts), Ends: own.Clock(ends), StartsAt: v.StartsAt,
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own),
-		State: s.stateWords(v, own), Zone: newZoneView(zone, own), Over: s.over(v), MayCancel: mayCancel && !v.State.Over(), MayMove: s.mayMove(v),
-		Full: v.invited() >= MaxPeople, Roles: roleChoices(own),
+		State: d.stateWords(v, own), Zone: newZoneView(zone, own), Over: d.config.Visits.Over(v), MayCancel: !v.State.Over(), MayMove: d.config.Visits.MayMove(v),
+		Full: v.Full(), Roles: roleChoices(own),
 	}
 	view.AsksBirthDate, view.Confidential = v.AskBirthDate, v.Confidential
 	if v.Interpreter != InterpreterNone {
@@ -203,9 +202,9 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 	if v.SeriesID != "" {
 		view.Series = visitPath(v.ID) + "/series"
 	}
-	view.Devices, view.Interpreted = s.devicesState(v, v.tested(), own), s.interpreterState(v, own)
+	view.Devices, view.Interpreted = d.devicesState(v, v.Tested(), own), d.interpreterState(v, own)
 	view.Title = own.T("desk.visit.title", "service", v.Service, "day", own.DayMonth(starts), "time", view.Starts)
-	if day, err := time.Parse(birthDateLayout, v.BirthDate.Reveal()); err == nil {
+	if day, err := time.Parse(time.DateOnly, v.BirthDate.Reveal()); err == nil {
 		view.BirthDate = own.Date(day)
 	}
 	for _, i := range v.Invitations {
@@ -218,10 +217,10 @@ func (s *Service) newVisitView(v Visit, opened map[string]time.Time, zone *time.
 }
 
 // interpreterState says in lists whether the interpreter of a visit to come is confirmed: whoever looks there finds what is left to arrange.
-func (s *Service) interpreterState(v Visit, own *words.Words) stateView {
+func (d *Desk) interpreterState(v Visit, own *words.Words) stateView {
 	tone := ""
 	switch {
-	case s.over(v):
+	case d.config.Visits.Over(v):
 		return stateView{}
 	case v.Interpreter == InterpreterRequested:
 		tone = "warn"
@@ -238,7 +237,7 @@ func moment(t, visit time.Time, zone *time.Location, own *words.Words) string {
 	return own.Moment(t)
 }
 
-func (s *Service) stateWords(v Visit, own *words.Words) stateView {
+func (d *Desk) stateWords(v Visit, own *words.Words) stateView {
 	say := func(key, tone string) stateView { return stateView{own.T("desk.state." + key), tone} }
 	switch v.State {
 	case InProgress:
@@ -252,7 +251,7 @@ func (s *Service) stateWords(v Visit, own *words.Words) stateView {
 	case NoShow:
 		return say("no_show", "")
 	}
-	switch now := s.now(); {
+	switch now := d.config.Now(); {
 	case !now.Before(v.ClosesAt):
 		return say("no_show", "")
 	case !now.Before(v.OpensAt):

@@ -29,7 +29,7 @@ func (f *visitForm) take(err error) {
 	for _, e := range found {
 		switch e.Field {
 		case "service":
-			f.wrong("service", "service."+e.Key, "max", maxTextRunes)
+			f.wrong("service", "service."+e.Key, "max", MaxText)
 		case "minutes":
 			f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)
 		case "starts_at":
@@ -69,7 +69,7 @@ func (f *visitForm) takePerson(e fault.Field) {
 	case part == "language":
 		f.wrong("language", "language")
 	case part == "name":
-		f.wrong(field, "name."+e.Key, "max", maxTextRunes)
+		f.wrong(field, "name."+e.Key, "max", MaxText)
 	case part == "email" || part == "phone":
 		f.say(fieldOf(field, part), "patients.wrong.contact."+part+"."+e.Key)
 	default:

@@ -13,16 +13,16 @@ func (d *Desk) zone(ctx context.Context) (*time.Location, error) { return d.zone
 
 // zoneOf is the time zone of a visit's site, in which staff read all of its times: a hospital's day has one clock, wherever somebody looks at it from.
 func (d *Desk) zoneOf(ctx context.Context, v Visit) (*time.Location, error) {
-	site, err := d.service.SiteOf(ctx, v)
+	site, err := d.config.Visits.SiteOf(ctx, v)
 	return site.Zone, err
 }
 
 // away are the sites whose clocks are others than those of a zone, by their ids.
 func (d *Desk) away(ctx context.Context, zone *time.Location) (map[string]sites.Site, error) {
-	if d.service.config.Sites == nil {
+	if d.config.Sites == nil {
 		return nil, nil
 	}
-	all, err := d.service.config.Sites.All(ctx)
+	all, err := d.config.Sites.All(ctx)
 	found := map[string]sites.Site{}
 	for _, s := range all {
 		if s.Zone.String() != zone.String() {
@@ -61,7 +61,7 @@ func instant(day, clock string, zone *time.Location) (at time.Time, exists bool,
 
 const (
 	fieldClock = "15:04"
-	fieldDay   = "2006-01-02"
+	fieldDay   = time.DateOnly
 	wholeDay   = 24 * time.Hour
 )
 

@@ -93,7 +93,7 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 // addresses are where a person of a visit is written to, as the visit's patient is; a patient who is not known has no contacts. Empty: nowhere.
 func (v Visit) addresses(i Invitation, patient people.Patient) (email, phone phi.Text) {
 	known := practice{patient: patient}
-	contact, found := known.contact(i.ContactID)
+	contact, found := known.patient.Contact(i.ContactID)
 	if v.HiddenFrom(i.Role) || v.Confidential && OfFamily(i.Role) && found && !slices.Contains(patient.Recipients(true), contact) {
 		return "", ""
 	}
@@ -110,8 +110,11 @@ func (v Visit) addresses(i Invitation, patient people.Patient) (email, phone phi
 // Ways are those in which the server writes to people.
 type Ways struct{ Email, SMS bool }
 
-// hears says whether messages about a visit go to a person of it.
-func (s *Service) hears(ctx context.Context, v Visit, i Invitation) (bool, error) {
+// Sends are the ways in which the server writes to people.
+func (s *Service) Sends() Ways { return s.config.Sends }
+
+// Hears says whether messages about a visit go to a person of it.
+func (s *Service) Hears(ctx context.Context, v Visit, i Invitation) (bool, error) {
 	r, err := s.ReachOf(ctx, v, i)
 	return r.Email != "" && s.config.Sends.Email || r.Phone != "" && s.config.Sends.SMS, err
 }

@@ -6,22 +6,26 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"housecall/auth"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 )
 
-// scheduled is a visit as a day or a week shows it.
-type scheduled struct {
+// Planned is a visit as a day or a week shows it.
+type Planned struct {
 	Visit            // without its invitations, and no more of it than is shown
-	patient phi.Text // who comes: the first who was invited
-	tested  tested
+	Patient phi.Text // who comes: the first who was invited
+	Tested  Tested
 }
 
-// schedule returns the visits of a clinic's day or week, up to mostShown. They are read before the act, whose transaction keeps everybody else from writing: all
+// MaxShown is how many visits Schedule and Leading give at most.
+const MaxShown = 2000
+
+// Schedule returns the visits of a clinic's day or week, up to MaxShown. They are read before the act, whose transaction keeps everybody else from writing: all
 // there is in it is its audit row, which is there before anything is shown.
-func (s *Service) schedule(ctx context.Context, actor auth.Actor, q Query) (all []scheduled, err error) {
+func (s *Service) Schedule(ctx context.Context, actor auth.Actor, q Query) (all []Planned, err error) {
 	var unread error
 	if actor.May(auth.VisitRead) {
 		all, unread = s.scheduleRows(ctx, q)
@@ -37,17 +41,17 @@ func (s *Service) schedule(ctx context.Context, actor auth.Actor, q Query) (all 
 }
 
 // scheduleRows reads what a schedule shows, each table once.
-func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error) {
+func (s *Service) scheduleRows(ctx context.Context, q Query) ([]Planned, error) {
 	where, args := q.where()
-	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (v scheduled, err error) {
+	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (v Planned, err error) {
 		var starts, ends int64
-		err = r.Scan(&v.ID, &v.Service, &starts, &ends, &v.State, &v.ServiceID, &v.ClinicianID, &v.Interpreter, &v.InterpreterLanguage, &v.patient)
+		err = r.Scan(&v.ID, &v.Service, &starts, &ends, &v.State, &v.ServiceID, &v.ClinicianID, &v.Interpreter, &v.InterpreterLanguage, &v.Patient)
 		v.StartsAt, v.EndsAt = store.Time(starts), store.Time(ends)
 		v.OpensAt, v.ClosesAt = v.StartsAt.Add(-s.config.Window.OpensBefore), v.EndsAt.Add(s.config.Window.ClosesAfter)
 		return v, err
 	}, `SELECT id, service, starts_at, ends_at, state, service_id, clinician_id, interpreter, interpreter_language,
 		COALESCE((SELECT i.name FROM invitations i WHERE i.visit_id = visits.id AND i.role = 'patient' ORDER BY i.id LIMIT 1), '')
-		FROM visits WHERE `+where+` ORDER BY starts_at, id LIMIT ?`, append(args, mostShown)...)
+		FROM visits WHERE `+where+` ORDER BY starts_at, id LIMIT ?`, append(args, MaxShown)...)
 	if err != nil {
 		return nil, fmt.Errorf("list visits: %w", err)
 	}
@@ -63,7 +67,7 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 	}
 	for _, c := range checks {
 		if at, shown := place[c.visit]; shown {
-			all[at].tested.worst = worse(all[at].tested.worst, &c.DeviceCheck)
+			all[at].Tested.Worst = worse(all[at].Tested.Worst, &c.DeviceCheck)
 		}
 	}
 	part, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) }, `SELECT DISTINCT i.visit_id FROM invitations i JOIN visits v ON v.id = i.visit_id
@@ -76,8 +80,30 @@ func (s *Service) scheduleRows(ctx context.Context, q Query) ([]scheduled, error
 	}
 	for _, id := range part {
 		if at, shown := place[id]; shown {
-			all[at].tested.part = true
+			all[at].Tested.Part = true
 		}
+	}
+	return all, nil
+}
+
+// Busy is when somebody who leads visits has one.
+type Busy struct {
+	Clinician string
+	From, To  time.Time
+}
+
+// Occupied is when clinicians have visits that are not over and start from one time to another, whatever their sites and services. It asks no rules
+// and leaves no audit row, for it tells of no visit.
+func (s *Service) Occupied(ctx context.Context, from, to time.Time) ([]Busy, error) {
+	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (o Busy, err error) {
+		var starts, ends int64
+		err = r.Scan(&o.Clinician, &starts, &ends)
+		o.From, o.To = store.Time(starts), store.Time(ends)
+		return o, err
+	}, `SELECT clinician_id, starts_at, ends_at FROM visits WHERE starts_at >= ? AND starts_at < ? AND state NOT IN (?, ?, ?)`,
+		store.Millis(from), store.Millis(to), string(Cancelled), string(Ended), string(NoShow))
+	if err != nil {
+		return nil, fmt.Errorf("read who has visits: %w", err)
 	}
 	return all, nil
 }

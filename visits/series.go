@@ -195,8 +195,7 @@ type Occurrence struct {
 	Day      sites.Day // where the site is
 	Shifted  bool      // the clocks of the site jump over the time on that day: it begins later
 	Overlaps []Overlap
-
-	site sites.Calendar
+	Site     sites.Calendar // where it is
 }
 
 // Seen stands for the other visits at the same time, as they are: it differs where others are, or the same at another time. Empty: there are none.
@@ -225,11 +224,10 @@ func (s *Service) PreviewSeries(ctx context.Context, actor auth.Actor, r Request
 		if err != nil {
 			return err
 		}
-		usual := starts[0].In(zone).Format(fieldClock)
+		usual := starts[0].In(zone).Format(time.TimeOnly)
 		for _, at := range starts {
 			r.StartsAt = at
-			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone), Shifted: at.In(zone).Format(fieldClock) != usual}
-			o.site = p.site.Calendar
+			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone), Shifted: at.In(zone).Format(time.TimeOnly) != usual, Site: p.site.Calendar}
 			if o.Overlaps, err = s.overlaps(ctx, tx, s.visitOf(r, "", at)); err != nil {
 				return err
 			}

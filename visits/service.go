@@ -162,6 +162,11 @@ func (s *Service) judge(r Request, p practice) error {
 	return fault.InvalidAll(wrong...)
 }
 
+// Wrong is everything that is wrong with a request, as Create would find it. An error is none of the request. It asks no rules: whoever calls does.
+func (s *Service) Wrong(ctx context.Context, r Request) ([]fault.Field, error) {
+	return s.wrongs(s.dress(ctx, r))
+}
+
 // wrongs is everything that is wrong with a request that was dressed. An error is none of the request.
 func (s *Service) wrongs(r Request, p practice) ([]fault.Field, error) {
 	return append(r.check(s.now(), s.config.Window, s.config.Languages), p.check(r)...), p.problems
@@ -226,8 +231,8 @@ func (s *Service) ShowIf(ctx context.Context, actor auth.Actor, visit string, ju
 	return v, err
 }
 
-// has judges that somebody is invited to a visit, and right as they are.
-func has(person string, judge func(Visit, Invitation) error) func(Visit) error {
+// Has judges that somebody is invited to a visit, and right as they are.
+func Has(person string, judge func(Visit, Invitation) error) func(Visit) error {
 	return func(v Visit) error {
 		at := slices.IndexFunc(v.Invitations, func(i Invitation) bool { return i.ID == person })
 		if at < 0 {
@@ -275,7 +280,7 @@ func (s *Service) cancel(ctx context.Context, tx *store.Tx, a *store.Act, visit 
 		return nil
 	}
 	if to == Cancelled {
-		v = v.again()
+		v = v.Again()
 		if err := setSchedule(ctx, tx, v); err != nil {
 			return err
 		}
@@ -290,7 +295,7 @@ func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p 
 
 // InviteIf is Invite to a visit that is right as it is, which judge says within the act.
 func (s *Service) InviteIf(ctx context.Context, actor auth.Actor, visit string, p Person, judge func(Visit) error) (Link, error) {
-	p = p.tidy()
+	p = p.Tidy()
 	var known practice
 	if actor.May(auth.VisitSchedule) {
 		var err error
@@ -355,10 +360,10 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 	if err := fault.InvalidAll(wrong...); err != nil {
 		return err
 	}
-	if s.over(v) {
+	if s.Over(v) {
 		return conflict("visit_over.invite", "The visit is over, so nobody can be invited any more.")
 	}
-	if v.invited() >= MaxPeople {
+	if v.Full() {
 		return visitFull()
 	}
 	if err := s.insertInvitation(ctx, tx, i); err != nil {
@@ -370,6 +375,9 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 func visitFull() error {
 	return conflict("visit_full", fmt.Sprintf("A visit has room for %d people.", MaxPeople))
 }
+
+// Full says whether nobody more can be invited. The visit must have been read whole.
+func (v Visit) Full() bool { return v.invited() >= MaxPeople }
 
 // invited counts the people whose invitation was not withdrawn. The visit must have been read whole.
 func (v Visit) invited() int {
@@ -400,8 +408,8 @@ func (s *Service) wake(err error) error {
 	return nil
 }
 
-// over says whether a visit's links work no more, whatever they may tell.
-func (s *Service) over(v Visit) bool { return s.ended(v) || !s.now().Before(v.ClosesAt) }
+// Over says whether a visit's links work no more, whatever they may tell.
+func (s *Service) Over(v Visit) bool { return s.ended(v) || !s.now().Before(v.ClosesAt) }
 
 // ended says whether nothing of a visit goes on. To a no-show somebody may come until its window closes.
 func (s *Service) ended(v Visit) bool {

@@ -122,8 +122,11 @@ func invitationRow(ctx context.Context, q store.Queryer, visit, id string) (Invi
 	return i, nil
 }
 
-// linksOver says that links work no more.
-func linksOver() error {
+// LinksWork is a conflict where the visit's links work no more.
+func (s *Service) LinksWork(v Visit) error {
+	if !s.Over(v) {
+		return nil
+	}
 	return conflict("visit_over.links", "The visit is over, so its links work no more.")
 }
 
@@ -139,8 +142,9 @@ func (s *Service) standing(ctx context.Context, tx *store.Tx, visit, invitation 
 		return Visit{}, Invitation{}, err
 	case i.Revoked():
 		return Visit{}, Invitation{}, conflict("withdrawn", "This invitation was withdrawn. Invite the person again.")
-	case s.over(v):
-		return Visit{}, Invitation{}, linksOver()
+	}
+	if err := s.LinksWork(v); err != nil {
+		return Visit{}, Invitation{}, err
 	}
 	return v, i, nil
 }

@@ -197,14 +197,13 @@ func (r Request) booking() Booking {
 
 // Limits of a request.
 const (
-	MinPeople    = 2
-	MaxPeople    = 10 // as many as a room takes
-	MinMinutes   = 5
-	MaxMinutes   = 480
-	maxTextRunes = 80 // of names of people and services
+	MinPeople  = 2
+	MaxPeople  = 10 // as many as a room takes
+	MinMinutes = 5
+	MaxMinutes = 480
+	MaxText    = 80 // characters, of names of people and services
 
-	birthDateLayout = "2006-01-02"
-	horizon         = 2 * 365 * 24 * time.Hour // how far ahead visits are planned
+	horizon = 2 * 365 * 24 * time.Hour // how far ahead visits are planned
 )
 
 // tidy is the request with the lines that people typed as they are kept.
@@ -214,13 +213,14 @@ func (r Request) tidy() Request {
 	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
 	invited := make([]Person, len(r.People))
 	for i, p := range r.People {
-		invited[i] = p.tidy()
+		invited[i] = p.Tidy()
 	}
 	r.People = invited
 	return r
 }
 
-func (p Person) tidy() Person {
+// Tidy is the person with the name as it is kept.
+func (p Person) Tidy() Person {
 	p.Name = phi.Text(typed.Line(p.Name.Reveal()))
 	return p
 }
@@ -230,7 +230,7 @@ func (r Request) check(now time.Time, w Window, languages []string) (wrong []fau
 	add := func(field, key, detail string) {
 		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
 	}
-	if key, detail := checkLine(r.Service); key != "" {
+	if key, detail := CheckLine(r.Service); key != "" {
 		add("service", key, detail)
 	}
 	wrong = append(wrong, checkTimes(r.StartsAt, r.Minutes, now, w)...)
@@ -276,7 +276,7 @@ func checkTimes(starts time.Time, minutes int, now time.Time, w Window) (wrong [
 
 // check says what is wrong with one person; prefix is put before the names of fields.
 func (p Person) check(prefix string, languages []string) (wrong []fault.Field) {
-	if key, detail := checkLine(p.Name.Reveal()); key != "" {
+	if key, detail := CheckLine(p.Name.Reveal()); key != "" {
 		wrong = append(wrong, fault.Field{Field: prefix + "name", Key: key, Detail: detail})
 	}
 	if !p.Role.Invited() {
@@ -296,10 +296,10 @@ func roleList() string {
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-// checkLine says what is wrong with one line of text for people, by a key of its words on pages and in plain English, or nothing.
-func checkLine(s string) (key, detail string) { return typed.CheckName(s, maxTextRunes) }
+// CheckLine says what is wrong with one line of text for people, by a key of its words on pages and in plain English, or nothing.
+func CheckLine(s string) (key, detail string) { return typed.CheckName(s, MaxText) }
 
-// checkBirthDate says what is wrong with a birth date, as checkLine does. It may be known without links asking for it, so that clinicians see the age.
+// checkBirthDate says what is wrong with a birth date, as CheckLine does. It may be known without links asking for it, so that clinicians see the age.
 func checkBirthDate(ask bool, date phi.Text, now time.Time) (key, detail string) {
 	switch {
 	case ask && date == "":
@@ -307,7 +307,7 @@ func checkBirthDate(ask bool, date phi.Text, now time.Time) (key, detail string)
 	case date == "":
 		return "", ""
 	}
-	day, err := time.Parse(birthDateLayout, date.Reveal())
+	day, err := time.Parse(time.DateOnly, date.Reveal())
 	switch {
 	case err != nil:
 		return "odd", "must be a day as in 2012-05-31"
@@ -330,7 +330,7 @@ func (v Visit) HiddenFrom(role auth.Role) bool {
 
 // Age is how old the patient is on the day of the visit, in whole years, where the hospital is; false: the birth date is not known.
 func (v Visit) Age(zone *time.Location) (years int, known bool) {
-	born, err := time.Parse(birthDateLayout, v.BirthDate.Reveal())
+	born, err := time.Parse(time.DateOnly, v.BirthDate.Reveal())
 	if err != nil {
 		return 0, false
 	}

@@ -88,6 +88,15 @@ func (p Patient) Recipients(confidential bool) []Contact {
 	return slices.DeleteFunc(slices.Clone(p.Contacts), func(c Contact) bool { return c.Kind != Self || !c.Confidential })
 }
 
+// Contact is the patient's contact of that id; false: they have none.
+func (p Patient) Contact(id string) (Contact, bool) {
+	i := slices.IndexFunc(p.Contacts, func(c Contact) bool { return c.ID == id })
+	if i < 0 || id == "" {
+		return Contact{}, false
+	}
+	return p.Contacts[i], true
+}
+
 // moved says whether a contact is not reached any more where it was before, but elsewhere.
 func (p Patient) moved(old Patient) bool {
 	return slices.ContainsFunc(p.Contacts, func(c Contact) bool {

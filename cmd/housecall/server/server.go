@@ -169,7 +169,11 @@ func (s *Server) planned(ctx context.Context, reader auth.Actor, account string)
 	if !s.Accounts.Policy.Allows(reader, auth.VisitRead) {
 		return 0, "", nil
 	}
-	return s.Visits.LedToCome(ctx, account)
+	count, first, site, err := s.Visits.LedToCome(ctx, account)
+	if err != nil || count == 0 {
+		return 0, "", err
+	}
+	return count, visits.WeekPath(first, site, account), nil
 }
 
 // startsWords say when a visit starts by the clocks of its own site, and which these are.

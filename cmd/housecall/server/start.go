@@ -213,7 +213,8 @@ func (s *Server) openRoutes(ctx context.Context, h *house) (err error) {
 // openDesk adds the schedulers' pages.
 func (s *Server) openDesk(_ context.Context, h *house) error {
 	var err error
-	h.desk, err = visits.NewDesk(s.Visits, h.pages, imports.Links()...)
+	h.desk, err = visits.NewDesk(visits.DeskConfig{DB: h.db, Visits: s.Visits, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Pages: h.pages,
+		Beside: imports.Links(), Now: s.config.Now})
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 	"housecall/platform/store"
 )
 
-// opened tells when the link that works now was first opened, by the id of its invitation, for visits that actor was just shown.
+// Opened tells when the link that works now was first opened, by the id of its invitation, for visits that actor was just shown.
 // Links that nobody opened are left out.
-func (s *Service) opened(ctx context.Context, actor auth.Actor, visits []Visit) (map[string]time.Time, error) {
+func (s *Service) Opened(ctx context.Context, actor auth.Actor, visits []Visit) (map[string]time.Time, error) {
 	if !actor.May(auth.VisitRead) {
 		return nil, fault.NotAllowed
 	}
