@@ -143,12 +143,12 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l := newList(d.config.Now(), r.URL.Query(), zone, own)
-	visits, err := d.collect(r.Context(), actor, &l)
+	all, err := d.collect(r.Context(), actor, &l)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	opened, err := d.config.Visits.Opened(r.Context(), actor, visits)
+	opened, err := d.config.Visits.Opened(r.Context(), actor, all)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -158,7 +158,7 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	l.fill(d, visits, opened, away, zone, own)
+	l.fill(d, all, opened, away, zone, own)
 	l.MaySchedule = actor.May(auth.VisitSchedule)
 	if d.notice != nil {
 		text, path, err := d.notice(r.Context(), web.Actor(r.Context()), own)
@@ -182,20 +182,20 @@ func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Vi
 	if err != nil {
 		return nil, err
 	}
-	visits := page.Visits
+	all := page.Visits
 	if l.When != whenPast {
 		l.next = page.Next
-		return visits, nil
+		return all, nil
 	}
-	for page.Next != "" && len(visits) < pastShown {
+	for page.Next != "" && len(all) < pastShown {
 		l.query.Cursor = page.Next
 		if page, err = d.config.Visits.List(ctx, actor, l.query); err != nil {
 			return nil, err
 		}
-		visits = append(visits, page.Visits...)
+		all = append(all, page.Visits...)
 	}
-	slices.Reverse(visits)
-	return visits, nil
+	slices.Reverse(all)
+	return all, nil
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {

@@ -151,11 +151,11 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 	case err != nil:
 		d.refused(w, r, f, err)
 	default:
-		visits := make([]Visit, len(made))
+		some := make([]Visit, len(made))
 		for i, m := range made {
-			visits[i] = m.Visit
+			some[i] = m.Visit
 		}
-		d.toSeries(w, r, f, visits)
+		d.toSeries(w, r, f, some)
 	}
 }
 

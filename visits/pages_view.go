@@ -133,8 +133,8 @@ func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Wo
 }
 
 // fill groups visits by the day they start on, and makes the path of the next page.
-func (l *listView) fill(d *Desk, visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
-	l.Days = d.newDays(visits, opened, away, zone, own)
+func (l *listView) fill(d *Desk, listed []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
+	l.Days = d.newDays(listed, opened, away, zone, own)
 	if l.next != "" {
 		asked := url.Values{"after": {l.next}}
 		if l.When != "" {
@@ -145,9 +145,9 @@ func (l *listView) fill(d *Desk, visits []Visit, opened map[string]time.Time, aw
 }
 
 // newDays groups visits by the day they start on. away are the sites whose clocks are not those of zone.
-func (d *Desk) newDays(visits []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
+func (d *Desk) newDays(listed []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
 	today := dayStart(d.config.Now(), zone)
-	for _, v := range visits {
+	for _, v := range listed {
 		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
 		if n := len(all); n == 0 || all[n-1].Title != title {
 			all = append(all, dayView{Title: title})
