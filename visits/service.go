@@ -28,6 +28,12 @@ var migrationFiles embed.FS
 // Migrations are those of this package's tables.
 func Migrations() fs.FS { return store.Folder(migrationFiles, "migrations") }
 
+//go:embed locales/*.json
+var localeFiles embed.FS
+
+// Locales are what calendars say of visits, and the audit of acts.
+func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
+
 // Placer finds a visit's room a node. An error means that none can take it now.
 type Placer interface {
 	Place(ctx context.Context, visit string) error

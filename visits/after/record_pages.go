@@ -14,6 +14,7 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 // recordPath is where a visit's record is.
@@ -36,15 +37,15 @@ type attendanceView struct {
 type eventView struct{ At, Text string }
 
 // Note leads from a visit's page to its record, once somebody has come, whoever may read those of all visits.
-func (s *Service) Note(ctx context.Context, actor auth.Actor, visit string, said *words.Words) (visits.VisitNote, error) {
+func (s *Service) Note(ctx context.Context, actor auth.Actor, visit string, said *words.Words) (desk.Note, error) {
 	if actor.Role == auth.Clinician || !s.config.Policy.Allows(actor, RecordRead) {
-		return visits.VisitNote{}, nil
+		return desk.Note{}, nil
 	}
 	v, err := s.config.Visits.Visit(ctx, visit)
 	if err != nil || v.State == visits.Scheduled || v.State == visits.Cancelled {
-		return visits.VisitNote{}, err
+		return desk.Note{}, err
 	}
-	return visits.VisitNote{Button: said.T("record.title"), Path: recordPath(visit)}, nil
+	return desk.Note{Button: said.T("record.title"), Path: recordPath(visit)}, nil
 }
 
 func (s *Service) serveRecord(w http.ResponseWriter, r *http.Request) {

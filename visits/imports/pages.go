@@ -15,7 +15,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
-	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 //go:embed pages/*.html
@@ -28,7 +28,7 @@ var localeFiles embed.FS
 func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 
 // Path is where the pages are.
-const Path = visits.DeskPath + "/import"
+const Path = desk.Path + "/import"
 
 // Links lead to the pages from the list of visits.
 func Links() []web.Link {
@@ -92,7 +92,7 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, v fo
 	for _, c := range Columns() {
 		v.Columns = append(v.Columns, columnView{nameOf(own, c), string(c), own.T("imports.column." + string(c)), needed[c]})
 	}
-	d.pages.Render(w, r, status, "imports/form", web.Page{Title: own.T("imports.title"), Error: len(v.Problems) > 0, Active: visits.DeskPath, Body: v})
+	d.pages.Render(w, r, status, "imports/form", web.Page{Title: own.T("imports.title"), Error: len(v.Problems) > 0, Active: desk.Path, Body: v})
 }
 
 func (d *Desk) template(w http.ResponseWriter, r *http.Request) {
@@ -193,7 +193,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 		if !l.Request.StartsAt.IsZero() {
 			at := l.Request.StartsAt.In(l.Site.Zone)
 			line.When = own.T("desk.at_zone", "at", own.T("date.moment", "date", own.Day(at), "time", own.Clock(at)), "zone", own.Zone(l.Site.Zone))
-			line.Closed = visits.ClosedWords(l.Site.Calendar, sites.DayOf(at, l.Site.Zone), own)
+			line.Closed = desk.ClosedWords(l.Site.Calendar, sites.DayOf(at, l.Site.Zone), own)
 		}
 		if l.New {
 			news++
@@ -206,7 +206,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 		status = http.StatusUnprocessableEntity
 	}
 	title := own.T("imports.preview")
-	d.pages.Render(w, r, status, "imports/preview", web.Page{Title: title, Error: status != http.StatusOK, Wide: true, Active: visits.DeskPath, Body: v})
+	d.pages.Render(w, r, status, "imports/preview", web.Page{Title: title, Error: status != http.StatusOK, Wide: true, Active: desk.Path, Body: v})
 }
 
 // wrongWords says what is wrong.

@@ -16,6 +16,7 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 // servicesWithin is how far from today a clinician's visits say which services are theirs.
@@ -223,7 +224,7 @@ func (q *Queue) entry(a asked, v visits.Visit, present []Present) (e entry, wher
 	if v.ClinicianID != a.actor.ID {
 		e.Leader = a.leaders[v.ClinicianID]
 	}
-	e.Interpreter = visits.InterpreterWords(v, a.own)
+	e.Interpreter = desk.InterpreterWords(v, a.own)
 	if years, known := v.Age(a.zone); known && a.actor.May(auth.VisitSeeAge) {
 		e.Age = a.own.T("queue.age", "years", years)
 	}

@@ -15,6 +15,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 const (
@@ -36,14 +37,14 @@ func (p plan) timesAgain(i visits.Invitation) (times int) {
 }
 
 // Written is what messages have told the people of a visit, by the ids of their invitations.
-func (s *Service) Written(ctx context.Context, v visits.Visit) (map[string]visits.Written, error) {
+func (s *Service) Written(ctx context.Context, v visits.Visit) (map[string]desk.Written, error) {
 	p, err := s.plan(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]visits.Written{}
+	all := map[string]desk.Written{}
 	for _, i := range v.Invitations {
-		w := visits.Written{Times: p.timesAgain(i)}
+		w := desk.Written{Times: p.timesAgain(i)}
 		w.At, w.Lost = p.lastTold(i)
 		all[i.ID] = w
 	}
@@ -173,7 +174,7 @@ func (d *Desk) linkAgain(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	web.Redirect(w, r, visits.DeskPath+"/visits/"+visit+"/people/"+person+"/link?again")
+	web.Redirect(w, r, desk.Path+"/visits/"+visit+"/people/"+person+"/link?again")
 }
 
 func (s *Service) registerLinkAgain(a *api.API) {

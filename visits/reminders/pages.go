@@ -16,6 +16,7 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 //go:embed pages/*.html
@@ -35,10 +36,10 @@ func NewDesk(s *Service, pages *web.Pages, zone func(context.Context) (*time.Loc
 
 // Routes adds the page.
 func (d *Desk) Routes(routes *web.Routes) {
-	routes.HandleFunc("GET "+visits.DeskPath+"/visits/{visit}/messages", web.Staff(auth.VisitRead), d.messages)
-	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/messages/{message}/again", web.Staff(auth.VisitSchedule), d.again)
-	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/late", web.Staff(Late), d.late)
-	routes.HandleFunc("POST "+visits.DeskPath+"/visits/{visit}/people/{person}/again", web.Staff(auth.VisitSchedule), d.linkAgain)
+	routes.HandleFunc("GET "+desk.Path+"/visits/{visit}/messages", web.Staff(auth.VisitRead), d.messages)
+	routes.HandleFunc("POST "+desk.Path+"/visits/{visit}/messages/{message}/again", web.Staff(auth.VisitSchedule), d.again)
+	routes.HandleFunc("POST "+desk.Path+"/visits/{visit}/late", web.Staff(Late), d.late)
+	routes.HandleFunc("POST "+desk.Path+"/visits/{visit}/people/{person}/again", web.Staff(auth.VisitSchedule), d.linkAgain)
 	d.unsettledRoutes(routes)
 }
 
@@ -70,7 +71,7 @@ type checkView struct{ State, Tone, More string }
 
 // checkOf says it of an invited person; of a family also that there was none, while there is time for one.
 func (s *Service) checkOf(v visits.Visit, i visits.Invitation, zone *time.Location, own *words.Words) (c checkView) {
-	c.State, c.Tone, c.More = visits.CheckWords(i.Check, zone, own)
+	c.State, c.Tone, c.More = desk.CheckWords(i.Check, zone, own)
 	if c.State == "" && visits.OfFamily(i.Role) && !i.Revoked() && !v.State.Over() && s.now().Before(v.StartsAt) {
 		c.State = own.T("reminders.check_none")
 	}
@@ -101,7 +102,7 @@ func (d *Desk) messages(w http.ResponseWriter, r *http.Request) {
 	view.MayLate = view.MayLate && d.service.config.Policy.Allows(actor, Late)
 	view.MayAgain = d.service.config.Policy.Allows(actor, auth.VisitSchedule)
 	view.Done, view.Undone = done(r, d.pages.Words(r))
-	d.pages.Render(w, r, http.StatusOK, "reminders/messages", web.Page{Title: d.pages.Words(r).T("reminders.title"), Active: visits.DeskPath, Body: view})
+	d.pages.Render(w, r, http.StatusOK, "reminders/messages", web.Page{Title: d.pages.Words(r).T("reminders.title"), Active: desk.Path, Body: view})
 }
 
 // view is a visit's messages in somebody's words.
@@ -118,7 +119,7 @@ func (d *Desk) view(ctx context.Context, v visits.Visit, own *words.Words) (mess
 	if err != nil {
 		return messagesView{}, err
 	}
-	path := visits.DeskPath + "/visits/" + v.ID
+	path := desk.Path + "/visits/" + v.ID
 	view := messagesView{Path: path, Back: path, Body: d.service.bodyWords(v, own), When: own.Moment(v.StartsAt.In(p.zone)), Zone: own.Zone(p.zone),
 		Minutes: []int{5, 10, 15, 20, 30, 45, 60, 90, 120}, MayLate: d.service.soon(v) == nil}
 	for _, at := range p.times() {
@@ -240,7 +241,7 @@ func (d *Desk) again(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	web.Redirect(w, r, visits.DeskPath+"/visits/"+visit+"/messages?done=again")
+	web.Redirect(w, r, desk.Path+"/visits/"+visit+"/messages?done=again")
 }
 
 func (d *Desk) late(w http.ResponseWriter, r *http.Request) {
@@ -257,7 +258,7 @@ func (d *Desk) late(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	web.Redirect(w, r, visits.DeskPath+"/visits/"+visit+"/messages?done=late&messages="+strconv.Itoa(n))
+	web.Redirect(w, r, desk.Path+"/visits/"+visit+"/messages?done=late&messages="+strconv.Itoa(n))
 }
 
 // Again has a message sent once more, of a visit or, where that is empty, of whatever, that has failed, or that may not have been sent. Errors: fault.NotAllowed, fault.NotFound.

@@ -10,10 +10,11 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 // UnsettledPath is the list of messages that somebody must look at.
-const UnsettledPath = visits.DeskPath + "/messages"
+const UnsettledPath = desk.Path + "/messages"
 
 // unsettled is how many of them are listed, the latest first.
 const unsettled = 200
@@ -94,7 +95,7 @@ func (d *Desk) unsettled(w http.ResponseWriter, r *http.Request) {
 		}
 		line := unsettledLine{messageView: messageOf(m, zone, own), Due: own.T("desk.at_zone", "at", own.Moment(m.At.In(zone)), "zone", own.Zone(zone))}
 		if ofVisit {
-			line.Path = visits.DeskPath + "/visits/" + v.ID
+			line.Path = desk.Path + "/visits/" + v.ID
 			line.Visit, line.VisitPath = own.T("reminders.unsettled.visit", "service", v.Service, "when",
 				own.T("desk.at_zone", "at", own.Moment(v.StartsAt.In(zone)), "zone", own.Zone(zone))), line.Path+"/messages"
 			line.Name, line.Role = writtenTo(m, v, own)

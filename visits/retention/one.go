@@ -13,7 +13,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
-	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 // holdPath is the page on which a visit, or a patient with all visits, is held from deletion, or let go.
@@ -24,7 +24,7 @@ func pageOf(about store.Subject) string {
 	if about.Kind == "patient" {
 		return people.Path + "/" + about.ID
 	}
-	return visits.DeskPath + "/visits/" + about.ID
+	return desk.Path + "/visits/" + about.ID
 }
 
 // holdsOn are what keeps a visit or a patient: a hold on it, and of a visit one on its patient; nil: there is none.
@@ -69,9 +69,9 @@ func (s *Service) HoldOn(ctx context.Context, actor auth.Actor, about store.Subj
 }
 
 // Note is what a visit's page says of it to those who may hold it: whether it is held, without why. It leaves no audit row: the page does.
-func (s *Service) Note(ctx context.Context, actor auth.Actor, visit string, said *words.Words) (visits.VisitNote, error) {
+func (s *Service) Note(ctx context.Context, actor auth.Actor, visit string, said *words.Words) (desk.Note, error) {
 	text, button, path, err := s.note(ctx, actor, store.About("visit", visit), said)
-	return visits.VisitNote{Text: text, Button: button, Path: path}, err
+	return desk.Note{Text: text, Button: button, Path: path}, err
 }
 
 // PatientNote is Note for a patient's page.
@@ -148,7 +148,7 @@ func (s *Service) showOne(w http.ResponseWriter, r *http.Request, status int, ab
 	if patients != nil {
 		v.Patient = said.Date(patients.At.In(zone))
 	}
-	active := visits.DeskPath
+	active := desk.Path
 	if about.Kind == "patient" {
 		active = people.Path
 	}

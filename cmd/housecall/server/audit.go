@@ -17,6 +17,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/words"
 	"housecall/visits"
+	"housecall/visits/desk"
 )
 
 // auditFile is the name of the file of checkpoints, where no other was given.
@@ -50,7 +51,7 @@ func (s *Server) sealAudit(_ context.Context, h *house) error {
 // routeAudit adds the page on which administrators read the audit.
 func (s *Server) routeAudit(_ context.Context, h *house) error {
 	reader := audit.Reader{DB: h.db, Policy: h.policy, Now: s.config.Now, Of: visits.BelongTo}
-	h.desk.Note(func(_ context.Context, actor auth.Actor, visit string, own *words.Words) (note visits.VisitNote, _ error) {
+	h.desk.Note(func(_ context.Context, actor auth.Actor, visit string, own *words.Words) (note desk.Note, _ error) {
 		note.Button, note.Path = reader.Link(actor, store.About("visit", visit), own)
 		return note, nil
 	})

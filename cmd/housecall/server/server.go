@@ -34,6 +34,7 @@ import (
 	"housecall/visits"
 	"housecall/visits/after"
 	"housecall/visits/consents"
+	"housecall/visits/desk"
 	"housecall/visits/figures"
 	"housecall/visits/imports"
 	"housecall/visits/queue"
@@ -111,7 +112,7 @@ func (s *Server) Close() error {
 // Book is everything that people read, in every language.
 func Book(modules ...module.Module) (*words.Book, error) {
 	return words.Load(static.Locales(), append(module.Locales(modules), web.Locales(), admin.Locales(), staff.Locales(), sites.Locales(), people.Locales(), audit.Locales(),
-		emergency.Locales(), notify.Locales(), visits.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales(), retention.Locales(), consents.Locales())...)
+		emergency.Locales(), notify.Locales(), visits.Locales(), desk.Locales(), imports.Locales(), queue.Locales(), reminders.Locales(), after.Locales(), figures.Locales(), retention.Locales(), consents.Locales())...)
 }
 
 // Policy is the one table of who may do what: the rules of visits and of every part that has its own.
@@ -173,7 +174,7 @@ func (s *Server) planned(ctx context.Context, reader auth.Actor, account string)
 	if err != nil || count == 0 {
 		return 0, "", err
 	}
-	return count, visits.WeekPath(first, site, account), nil
+	return count, desk.WeekPath(first, site, account), nil
 }
 
 // startsWords say when a visit starts by the clocks of its own site, and which these are.
@@ -209,7 +210,7 @@ func (s *Server) routePractice(_ context.Context, h *house) error {
 	if err != nil {
 		return err
 	}
-	h.patients.Note(visits.NewVisitNote)
+	h.patients.Note(desk.NewVisitNote)
 	hub.Routes(h.routes)
 	places.Routes(h.routes)
 	texts.Routes(h.routes)

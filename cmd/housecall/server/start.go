@@ -29,6 +29,7 @@ import (
 	"housecall/visits"
 	"housecall/visits/after"
 	"housecall/visits/consents"
+	"housecall/visits/desk"
 	"housecall/visits/figures"
 	"housecall/visits/imports"
 	"housecall/visits/queue"
@@ -52,7 +53,7 @@ type house struct {
 	audit    *audit.Log
 	keyed    *api.Idempotency
 	calls    *api.API
-	desk     *visits.Desk
+	desk     *desk.Desk
 	patients *people.Desk
 }
 
@@ -161,7 +162,7 @@ func (s *Server) openMedia(ctx context.Context, h *house) (*media, error) {
 
 // openAccounts opens who works here, and the ways in for them and for programs.
 func (s *Server) openAccounts(ctx context.Context, h *house) (err error) {
-	links := slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks(), after.Links(), reminders.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
+	links := slices.Concat(queue.Links(), desk.Links(), queue.DeskLinks(), after.Links(), reminders.Links(), people.Links(), admin.Links(), sites.Links(), staff.Links(), audit.Links(),
 		emergency.Links(), notify.Links(), figures.Links(), consents.Links(), retention.Links(), module.Links(s.config.Modules))
 	s.Accounts, err = staff.New(ctx, staff.Config{DB: h.db, Limiter: h.limiter, Pages: h.pages, PublicURL: s.url, Home: "/", Links: links, Policy: h.policy,
 		Site: s.config.Site, Vault: h.ring.Staff(), Zone: s.firstZone, Idle: s.config.Staff.Idle, KeyLife: s.config.Staff.KeyLife, Banner: s.emergencyBanner, Planned: s.planned,
@@ -213,7 +214,7 @@ func (s *Server) openRoutes(ctx context.Context, h *house) (err error) {
 // openDesk adds the schedulers' pages.
 func (s *Server) openDesk(_ context.Context, h *house) error {
 	var err error
-	h.desk, err = visits.NewDesk(visits.DeskConfig{DB: h.db, Visits: s.Visits, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Pages: h.pages,
+	h.desk, err = desk.New(desk.Config{DB: h.db, Visits: s.Visits, Sites: s.Sites, Patients: s.People, Colleagues: s.Accounts, Pages: h.pages,
 		Beside: imports.Links(), Now: s.config.Now})
 	if err != nil {
 		return err

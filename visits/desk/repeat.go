@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"errors"
@@ -15,6 +15,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/platform/web"
+	"housecall/visits"
 )
 
 // repeatPart is the part of the form for a new visit that says whether it comes again.
@@ -49,7 +50,7 @@ func readRepeatPart(v url.Values) repeatPart {
 }
 
 // changesDates says whether a series that was made before is not of the days that the form asks for.
-func (p repeatPart) changesDates(before []Visit, zone *time.Location) bool {
+func (p repeatPart) changesDates(before []visits.Visit, zone *time.Location) bool {
 	days := make(map[string]bool, len(before))
 	for _, v := range before {
 		days[sites.DayOf(v.StartsAt, zone).String()] = true
@@ -59,7 +60,7 @@ func (p repeatPart) changesDates(before []Visit, zone *time.Location) bool {
 
 // offer adds what may be chosen.
 func (f *visitForm) offer() {
-	f.MaxRepeats = MaxRepeats
+	f.MaxRepeats = visits.MaxRepeats
 	f.Repeats = []choice{{"", f.own.T("desk.repeat.no")}}
 	for _, n := range repeatWeeks {
 		f.Repeats = append(f.Repeats, choice{strconv.Itoa(n), f.own.N("desk.repeat.weeks", n)})
@@ -68,8 +69,8 @@ func (f *visitForm) offer() {
 }
 
 // repeats is what the form says of coming again, and notes what cannot be read.
-func (f *visitForm) repeats() Repeat {
-	out := Repeat{Monthly: f.Repeat == monthly}
+func (f *visitForm) repeats() visits.Repeat {
+	out := visits.Repeat{Monthly: f.Repeat == monthly}
 	var err error
 	if !out.Monthly {
 		if out.Weeks, err = strconv.Atoi(f.Repeat); err != nil {
@@ -81,8 +82,8 @@ func (f *visitForm) repeats() Repeat {
 		return out
 	}
 	if f.Count != "" {
-		if out.Count, err = strconv.Atoi(f.Count); err != nil || out.Count < 2 || out.Count > MaxRepeats {
-			f.wrong("repeat_count", "repeat.count", "max", MaxRepeats)
+		if out.Count, err = strconv.Atoi(f.Count); err != nil || out.Count < 2 || out.Count > visits.MaxRepeats {
+			f.wrong("repeat_count", "repeat.count", "max", visits.MaxRepeats)
 		}
 	} else if out.Until, err = sites.ParseDay(f.Until); err != nil {
 		f.wrong("repeat_until", "date.odd")
@@ -109,7 +110,7 @@ type dateView struct {
 }
 
 // createSeries shows the dates of a series, and makes it once they were seen.
-func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm, request Request) {
+func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm, request visits.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	repeat := f.repeats()
 	if len(f.Problems) > 0 {
@@ -141,7 +142,7 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 	made, err := d.config.Visits.CreateSeries(ctx, actor, request, repeat)
 	var p *fault.Problem
 	switch {
-	case errors.As(err, &p) && p.Key == OverlapKey: // planned since, perhaps by this very form in another tab
+	case errors.As(err, &p) && p.Key == visits.OverlapKey: // planned since, perhaps by this very form in another tab
 		if all, zone, err = d.config.Visits.PreviewSeries(ctx, actor, request, repeat); err != nil {
 			d.refused(w, r, f, err)
 			return
@@ -151,7 +152,7 @@ func (d *Desk) createSeries(w http.ResponseWriter, r *http.Request, f visitForm,
 	case err != nil:
 		d.refused(w, r, f, err)
 	default:
-		some := make([]Visit, len(made))
+		some := make([]visits.Visit, len(made))
 		for i, m := range made {
 			some[i] = m.Visit
 		}
@@ -178,7 +179,7 @@ func (d *Desk) madeBefore(w http.ResponseWriter, r *http.Request, f visitForm) (
 }
 
 // toSeries leads to the visits of a series, as often as it is said to be made.
-func (d *Desk) toSeries(w http.ResponseWriter, r *http.Request, f visitForm, all []Visit) {
+func (d *Desk) toSeries(w http.ResponseWriter, r *http.Request, f visitForm, all []visits.Visit) {
 	zone, err := d.zoneOf(r.Context(), all[0])
 	if err != nil {
 		web.Problem(w, r, err)
@@ -192,7 +193,7 @@ func (d *Desk) toSeries(w http.ResponseWriter, r *http.Request, f visitForm, all
 }
 
 // showDates shows when the visits of a series would be.
-func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, all []Occurrence, zone *time.Location) {
+func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, all []visits.Occurrence, zone *time.Location) {
 	v := datesView{Service: f.Service, Patient: f.Patient, Zone: newZoneView(zone, f.own), Problems: f.Problems, Series: f.series}
 	if f.Known != nil {
 		v.Patient = f.Known.Name
@@ -223,7 +224,7 @@ func (d *Desk) showDates(w http.ResponseWriter, r *http.Request, f visitForm, al
 	if len(f.Problems) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	d.config.Pages.Render(w, r, status, "desk/dates", web.Page{Title: f.own.T("desk.repeat.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: v})
+	d.config.Pages.Render(w, r, status, "desk/dates", web.Page{Title: f.own.T("desk.repeat.title"), Error: len(f.Problems) > 0, Active: Path, Body: v})
 }
 
 // seriesView is the page of a series.
@@ -256,7 +257,7 @@ func (d *Desk) series(w http.ResponseWriter, r *http.Request) {
 	case asked.Has("before"):
 		v.Done = own.T("desk.series.before")
 	}
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/series", web.Page{Title: v.Title, Wide: true, Active: DeskPath, Body: v})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/series", web.Page{Title: v.Title, Wide: true, Active: Path, Body: v})
 }
 
 func (d *Desk) cancelRest(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // inviteForm is the form for one more person.
@@ -29,10 +30,10 @@ func readInviteForm(v url.Values, own *words.Words) inviteForm {
 }
 
 // person makes the person and notes what is wrong.
-func (f *inviteForm) person() Person {
-	p := Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.Tidy()
-	if key, _ := CheckLine(p.Name.Reveal()); key != "" {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", MaxText)})
+func (f *inviteForm) person() visits.Person {
+	p := visits.Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.Tidy()
+	if key, _ := visits.CheckLine(p.Name.Reveal()); key != "" {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", visits.MaxText)})
 	}
 	if !p.Role.Invited() {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "role", Text: f.own.T("desk.wrong.role")})
@@ -47,7 +48,7 @@ func (f *inviteForm) take(err error) bool {
 		return false
 	}
 	if p.Code == fault.CodeConflict {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", MaxPeople)})
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("problem."+p.Key, "max", visits.MaxPeople)})
 	}
 	fields, _ := fault.FieldsOf(err)
 	for _, e := range fields {
@@ -62,9 +63,9 @@ func (f *inviteForm) take(err error) bool {
 }
 
 // notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
-func notYet(p Person) func(Visit) error {
-	return func(v Visit) error {
-		if slices.ContainsFunc(v.Invitations, func(i Invitation) bool {
+func notYet(p visits.Person) func(visits.Visit) error {
+	return func(v visits.Visit) error {
+		if slices.ContainsFunc(v.Invitations, func(i visits.Invitation) bool {
 			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
 		}) {
 			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "invited_already", Detail: "Somebody of this name is invited in this role already."}

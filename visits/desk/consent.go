@@ -1,10 +1,11 @@
-package visits
+package desk
 
 import (
 	"time"
 
 	"housecall/auth"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // consentView is one person's consent, in words.
@@ -14,7 +15,7 @@ type consentView struct {
 }
 
 // consentView says whether somebody has consented to what their visit asks, and what they consented to last; nil: nothing is to be said.
-func (d *Desk) consentView(texts *ConsentTexts, i Invitation, all map[string]ConsentRow, zone *time.Location, own *words.Words) *consentView {
+func (d *Desk) consentView(texts *visits.ConsentTexts, i visits.Invitation, all map[string]visits.ConsentRow, zone *time.Location, own *words.Words) *consentView {
 	last := all[i.ID]
 	asked := texts != nil && auth.May(i.Role, auth.ConsentGive)
 	if (!asked || i.Revoked()) && last.At.IsZero() {

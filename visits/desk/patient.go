@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"context"
@@ -17,12 +17,13 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // NewVisitNote is the button on a patient's page that begins a visit with them, for whoever may plan one.
 func NewVisitNote(_ context.Context, actor auth.Actor, patient string, own *words.Words) (note people.Note, _ error) {
 	if actor.May(auth.VisitSchedule) {
-		note = people.Note{Button: own.T("desk.new.title"), Path: DeskPath + "/new?" + url.Values{"patient_id": {patient}}.Encode()}
+		note = people.Note{Button: own.T("desk.new.title"), Path: Path + "/new?" + url.Values{"patient_id": {patient}}.Encode()}
 	}
 	return note, nil
 }
@@ -186,14 +187,14 @@ func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
 		}
 	}
 	k.WriteUsual = f.own.T("desk.new.writes_ticked")
-	if own := OwnContact(p, false); own.ID != "" {
+	if own := visits.OwnContact(p, false); own.ID != "" {
 		k.WriteUsual = f.own.T("desk.new.writes_usual", "who", reachWords(own))
 	}
 	k.WriteOnly = f.own.T("desk.new.writes_nobody")
-	if own := OwnContact(p, true); own.ID != "" {
+	if own := visits.OwnContact(p, true); own.ID != "" {
 		k.WriteOnly = f.own.T("desk.new.writes_only", "who", reachWords(own))
 	}
-	if d.config.Visits.Sends() == (Ways{}) {
+	if d.config.Visits.Sends() == (visits.Ways{}) {
 		k.WriteUsual, k.WriteOnly = f.own.T("desk.new.writes_off"), ""
 	}
 	f.Known = &k
@@ -225,7 +226,7 @@ func (f *visitForm) confidential(service sites.Service) bool {
 }
 
 // freshPatient makes the patient who is to be kept together with the visit, ready; nil: none is, or something is wrong with them.
-func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *Request) (*people.Patient, error) {
+func (d *Desk) freshPatient(ctx context.Context, f *visitForm, r *visits.Request) (*people.Patient, error) {
 	if f.PatientID != "" || f.Patient == "" || !f.Keep || !f.MayKeep {
 		return nil, nil
 	}
@@ -265,7 +266,7 @@ func (d *Desk) offerOwner(ctx context.Context, f *visitForm, born phi.Text) erro
 	if !f.MayFind {
 		return nil
 	}
-	site, err := d.config.Visits.SiteOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}})
+	site, err := d.config.Visits.SiteOf(ctx, visits.Visit{Booking: visits.Booking{SiteID: f.SiteID}})
 	if err != nil {
 		return err
 	}

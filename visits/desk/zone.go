@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"context"
@@ -6,13 +6,16 @@ import (
 	_ "time/tzdata" // sites have a time zone by name, also where the machine has no list of them
 
 	"housecall/platform/sites"
+	"housecall/visits"
 )
 
 // zone is the time zone of the hospital's first site, in which staff read what is of all sites.
-func (d *Desk) zone(ctx context.Context) (*time.Location, error) { return d.zoneOf(ctx, Visit{}) }
+func (d *Desk) zone(ctx context.Context) (*time.Location, error) {
+	return d.zoneOf(ctx, visits.Visit{})
+}
 
 // zoneOf is the time zone of a visit's site, in which staff read all of its times: a hospital's day has one clock, wherever somebody looks at it from.
-func (d *Desk) zoneOf(ctx context.Context, v Visit) (*time.Location, error) {
+func (d *Desk) zoneOf(ctx context.Context, v visits.Visit) (*time.Location, error) {
 	site, err := d.config.Visits.SiteOf(ctx, v)
 	return site.Zone, err
 }

@@ -1,10 +1,11 @@
-package visits
+package desk
 
 import (
 	"strings"
 	"time"
 
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // checkView is a device check in words.
@@ -14,7 +15,7 @@ type checkView struct {
 }
 
 // newCheckView says a device check in words; nil: none was made.
-func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkView {
+func newCheckView(c *visits.DeviceCheck, zone *time.Location, own *words.Words) *checkView {
 	if c == nil {
 		return nil
 	}
@@ -31,7 +32,7 @@ func newCheckView(c *DeviceCheck, zone *time.Location, own *words.Words) *checkV
 }
 
 // checkState says a device check in short; of nil, that was not made, nothing.
-func checkState(c *DeviceCheck, own *words.Words) stateView {
+func checkState(c *visits.DeviceCheck, own *words.Words) stateView {
 	switch {
 	case c == nil:
 		return stateView{}
@@ -44,7 +45,7 @@ func checkState(c *DeviceCheck, own *words.Words) stateView {
 }
 
 // CheckWords say how somebody's device check went: in short, in which tone, and what did not do well, with when it was. No check, no words.
-func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, tone, more string) {
+func CheckWords(c *visits.DeviceCheck, zone *time.Location, own *words.Words) (state, tone, more string) {
 	view := newCheckView(c, zone, own)
 	if view == nil {
 		return "", "", ""
@@ -54,7 +55,7 @@ func CheckWords(c *DeviceCheck, zone *time.Location, own *words.Words) (state, t
 
 // devicesState says in lists how the devices did that were tested before a visit to come: the worst of them, and fine only where all of the family tested theirs who are told of it.
 // Where nobody did it says nothing.
-func (d *Desk) devicesState(v Visit, t Tested, own *words.Words) stateView {
+func (d *Desk) devicesState(v visits.Visit, t visits.Tested, own *words.Words) stateView {
 	switch {
 	case d.config.Visits.Over(v) || !v.ToCome():
 		return stateView{}

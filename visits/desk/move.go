@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 
 	"housecall/platform/fault"
 	"housecall/platform/web"
+	"housecall/visits"
 )
 
 // moveForm is the form that moves a visit: the part of the form for a new one that says when.
@@ -35,10 +36,10 @@ func (d *Desk) moveForm(w http.ResponseWriter, r *http.Request) {
 }
 
 // showOver shows, in the place of a form that could not work, that a visit is over, and what can be done instead. title is the key of the page's.
-func (d *Desk) showOver(w http.ResponseWriter, r *http.Request, v Visit, title string) {
-	d.showQuestion(w, r, v, Invitation{}, func(c asked) question {
-		q := question{Title: c.own.T(title), Stop: c.own.T("desk.over.ended"), Next: DeskPath + "/new"}
-		if v.State == Cancelled {
+func (d *Desk) showOver(w http.ResponseWriter, r *http.Request, v visits.Visit, title string) {
+	d.showQuestion(w, r, v, visits.Invitation{}, func(c asked) question {
+		q := question{Title: c.own.T(title), Stop: c.own.T("desk.over.ended"), Next: Path + "/new"}
+		if v.State == visits.Cancelled {
 			q.Stop = c.own.T("desk.over.cancelled")
 		}
 		if v.PatientID != "" {
@@ -50,7 +51,7 @@ func (d *Desk) showOver(w http.ResponseWriter, r *http.Request, v Visit, title s
 }
 
 // showMove shows the form as it was typed; when nothing was, with what holds now.
-func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Visit, f visitForm, sequence string) {
+func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v visits.Visit, f visitForm, sequence string) {
 	zone, err := d.zoneOf(r.Context(), v)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -73,7 +74,7 @@ func (d *Desk) showMove(w http.ResponseWriter, r *http.Request, status int, v Vi
 	}
 	body := moveForm{visitForm: f, Told: told, Sequence: sequence, Action: visitPath(v.ID) + "/move", Back: visitPath(v.ID), ZoneView: newZoneView(f.zone, f.own),
 		About: asked{visit: v, service: d.config.Visits, zone: zone, own: f.own}.aboutVisit()}
-	d.config.Pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: body})
+	d.config.Pages.Render(w, r, status, "desk/move", web.Page{Title: f.own.T("desk.move.title"), Error: len(f.Problems) > 0, Active: Path, Body: body})
 }
 
 func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
@@ -110,8 +111,8 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 }
 
 // move makes what the form asks for, and notes what is wrong.
-func (f *visitForm) move(typed url.Values) Move {
-	m := Move{StartsAt: f.readStart(f.zone), AllowOverlap: typed.Has("allow_overlap"), If: ifStill(typed.Get("sequence"))}
+func (f *visitForm) move(typed url.Values) visits.Move {
+	m := visits.Move{StartsAt: f.readStart(f.zone), AllowOverlap: typed.Has("allow_overlap"), If: ifStill(typed.Get("sequence"))}
 	var err error
 	if m.Minutes, err = strconv.Atoi(f.Minutes); err != nil || m.Minutes == 0 {
 		f.wrong("minutes", "minutes.odd")
@@ -120,8 +121,8 @@ func (f *visitForm) move(typed url.Values) Move {
 }
 
 // ifStill refuses to move a visit that was moved since a form was shown, for families were told of that.
-func ifStill(sequence string) func(Visit) error {
-	return func(v Visit) error {
+func ifStill(sequence string) func(visits.Visit) error {
+	return func(v visits.Visit) error {
 		if strconv.Itoa(v.Sequence) != sequence {
 			return fault.Changed()
 		}
@@ -132,7 +133,7 @@ func ifStill(sequence string) func(Visit) error {
 // takeOverlap notes that somebody has another visit then.
 func (f *visitForm) takeOverlap(err error) {
 	var p *fault.Problem
-	if errors.As(err, &p) && p.Key == OverlapKey {
-		f.Problems = append(f.Problems, web.FieldProblem{Field: "allow_overlap", Text: f.own.T("problem." + OverlapKey)})
+	if errors.As(err, &p) && p.Key == visits.OverlapKey {
+		f.Problems = append(f.Problems, web.FieldProblem{Field: "allow_overlap", Text: f.own.T("problem." + visits.OverlapKey)})
 	}
 }

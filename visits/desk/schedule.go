@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"context"
@@ -12,10 +12,11 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // SchedulePath is where a clinic's day and week are.
-const SchedulePath = DeskPath + "/schedule"
+const SchedulePath = Path + "/schedule"
 
 // What a schedule shows, and by what.
 const (
@@ -114,9 +115,9 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 	if v.View == viewWeek {
 		first, days = v.day-sites.Day((int(v.day.Weekday())+6)%7), 7
 	}
-	q := Query{From: first.At(0, v.zone), To: (first + days).At(0, v.zone), SiteID: v.Site, ClinicianID: v.Clinician, ServiceID: v.Service}
+	q := visits.Query{From: first.At(0, v.zone), To: (first + days).At(0, v.zone), SiteID: v.Site, ClinicianID: v.Clinician, ServiceID: v.Service}
 	if v.State != "" {
-		q.States = []State{State(v.State)}
+		q.States = []visits.State{visits.State(v.State)}
 	}
 	all, err := d.config.Visits.Schedule(ctx, actor, q)
 	if err != nil {
@@ -127,8 +128,8 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	if len(all) == MaxShown {
-		v.Full = v.own.T("desk.schedule.full", "max", MaxShown)
+	if len(all) == visits.MaxShown {
+		v.Full = v.own.T("desk.schedule.full", "max", visits.MaxShown)
 	}
 	groups := v.groups(all)
 	busy, err := v.occupy(ctx, d, q, groups)
@@ -153,7 +154,7 @@ func (d *Desk) schedule(w http.ResponseWriter, r *http.Request) {
 // readSchedule reads what is asked for. What makes no sense is left out, and said of the day: another one would be taken for it.
 func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	ctx, c, own := r.Context(), d.config, v.own
-	site, err := d.config.Visits.SiteOf(ctx, Visit{})
+	site, err := d.config.Visits.SiteOf(ctx, visits.Visit{})
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (d *Desk) readSchedule(r *http.Request, v *scheduleView) error {
 	if err := d.readClinicians(ctx, v); err != nil {
 		return err
 	}
-	for _, s := range States() {
+	for _, s := range visits.States() {
 		v.States = append(v.States, choice{string(s), own.T("desk.schedule.state." + string(s))})
 	}
 	v.State = chosen(v.asked.Get("state"), v.States)
@@ -244,7 +245,7 @@ func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
 	all, err := d.config.Colleagues.Colleagues(ctx)
 	for _, c := range all {
 		v.leader[c.ID] = c.Name.Reveal()
-		if MayLead(c) {
+		if visits.MayLead(c) {
 			v.leads[c.ID] = true
 			v.Clinicians = append(v.Clinicians, choice{c.ID, c.Name.Reveal()})
 		}
@@ -254,7 +255,7 @@ func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
 	}
 	asked := v.asked.Get("clinician")
 	if store.IsID(asked) && !v.leads[asked] { // of somebody who leads no more, what is planned is still looked for
-		if err := d.nameOff(ctx, v, []Planned{{Visit: Visit{Booking: Booking{ClinicianID: asked}}}}); err != nil {
+		if err := d.nameOff(ctx, v, []visits.Planned{{Visit: visits.Visit{Booking: visits.Booking{ClinicianID: asked}}}}); err != nil {
 			return err
 		}
 		if name := v.leader[asked]; name != "" {
@@ -266,7 +267,7 @@ func (d *Desk) readClinicians(ctx context.Context, v *scheduleView) error {
 }
 
 // nameOff names who leads visits by accounts that are switched off.
-func (d *Desk) nameOff(ctx context.Context, v *scheduleView, all []Planned) error {
+func (d *Desk) nameOff(ctx context.Context, v *scheduleView, all []visits.Planned) error {
 	var ids []string
 	for _, visit := range all {
 		if id := visit.ClinicianID; id != "" && v.leader[id] == "" && !slices.Contains(ids, id) {
@@ -328,5 +329,5 @@ func (v *scheduleView) newPath(day sites.Day, clock, clinician, service string) 
 			q.Set(k, s)
 		}
 	}
-	return DeskPath + "/new?" + q.Encode()
+	return Path + "/new?" + q.Encode()
 }

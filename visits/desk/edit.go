@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // editForm is the page that changes what a visit is about.
@@ -41,7 +42,7 @@ func (d *Desk) editForm(w http.ResponseWriter, r *http.Request) {
 }
 
 // editFields are what the fields hold of a visit as it is.
-func editFields(v Visit) map[string]string {
+func editFields(v visits.Visit) map[string]string {
 	return map[string]string{"service": v.Service, "confidential": yesNo(v.Confidential), "clinician": v.ClinicianID}
 }
 
@@ -64,7 +65,7 @@ func wasOf(r *http.Request, now map[string]string) map[string]string {
 	return now
 }
 
-func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Visit, f editForm) {
+func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v visits.Visit, f editForm) {
 	own := d.config.Pages.Words(r)
 	services, err := d.mayBe(r, v)
 	if err != nil {
@@ -86,7 +87,7 @@ func (d *Desk) showEdit(w http.ResponseWriter, r *http.Request, status int, v Vi
 	}
 	f.About = asked{visit: v, service: d.config.Visits, zone: zone, own: own}.aboutVisit()
 	f.Title = editTitle(len(f.Clinicians) > 0, own)
-	d.config.Pages.Render(w, r, status, "desk/edit", web.Page{Title: f.Title, Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/edit", web.Page{Title: f.Title, Error: len(f.Problems) > 0, Active: Path, Body: f})
 }
 
 // editTitle says what the page changes: nobody can be chosen to lead a visit where no clinician has an account.
@@ -99,7 +100,7 @@ func editTitle(clinicians bool, own *words.Words) string {
 
 // mayLead are the clinicians with an account, and whoever leads the visit: ids and names. There are none where nobody can be chosen, as for a
 // visit to which nobody came: its words can be edited until its window closes, but HandOver refuses it.
-func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
+func (d *Desk) mayLead(r *http.Request, v visits.Visit) (all []choice, err error) {
 	if d.config.Colleagues == nil || v.State.Over() {
 		return nil, nil
 	}
@@ -109,7 +110,7 @@ func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
 	}
 	known := false
 	for _, c := range colleagues {
-		if MayLead(c) || c.ID == v.ClinicianID {
+		if visits.MayLead(c) || c.ID == v.ClinicianID {
 			known = known || c.ID == v.ClinicianID
 			all = append(all, choice{c.ID, c.Name.Reveal()})
 		}
@@ -130,7 +131,7 @@ func (d *Desk) mayLead(r *http.Request, v Visit) (all []choice, err error) {
 }
 
 // mayBe are the services that a visit may be of instead: ids and names.
-func (d *Desk) mayBe(r *http.Request, v Visit) (all []choice, err error) {
+func (d *Desk) mayBe(r *http.Request, v visits.Visit) (all []choice, err error) {
 	if d.config.Sites == nil {
 		return nil, nil
 	}
@@ -187,8 +188,8 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 			// The service would make it so: the page says that, and whatever is chosen next is meant.
 			f.Confidential, f.Was["confidential"] = true, ""
 		}
-	case errors.As(err, &p) && p.Key == OverlapKey:
-		f.Problems = web.Problems{{Field: "allow_overlap", Text: own.T("problem." + OverlapKey)}}
+	case errors.As(err, &p) && p.Key == visits.OverlapKey:
+		f.Problems = web.Problems{{Field: "allow_overlap", Text: own.T("problem." + visits.OverlapKey)}}
 	default:
 		web.Problem(w, r, err)
 		return
@@ -202,7 +203,7 @@ func (d *Desk) edit(w http.ResponseWriter, r *http.Request) {
 
 // edit is what the form changes of a visit that may be of these services: a service by its name; another name is none of those that the site knows, which
 // isUnlisted says where it has some.
-func (f *editForm) edit(services []choice) (e Edit, isUnlisted bool) {
+func (f *editForm) edit(services []choice) (e visits.Edit, isUnlisted bool) {
 	if yesNo(f.Confidential) != f.Was["confidential"] {
 		e.Confidential = &f.Confidential
 	}
@@ -211,7 +212,7 @@ func (f *editForm) edit(services []choice) (e Edit, isUnlisted bool) {
 	}
 	id := ""
 	e.Service, e.ServiceID = &f.Service, &id
-	n := slices.IndexFunc(services, func(c choice) bool { return SameService(c.Text, f.Service) })
+	n := slices.IndexFunc(services, func(c choice) bool { return visits.SameService(c.Text, f.Service) })
 	if n >= 0 {
 		id, e.Service = services[n].Value, nil
 	}
@@ -219,18 +220,18 @@ func (f *editForm) edit(services []choice) (e Edit, isUnlisted bool) {
 }
 
 // saveEdit changes a visit as the form says, and then who leads it.
-func (d *Desk) saveEdit(r *http.Request, v Visit, f editForm, e Edit) error {
+func (d *Desk) saveEdit(r *http.Request, v visits.Visit, f editForm, e visits.Edit) error {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	_, err := d.config.Visits.Edit(ctx, actor, v.ID, e)
 	if was := f.Was["clinician"]; err == nil && f.Clinician != was {
-		err = d.config.Visits.HandOver(ctx, actor, v.ID, HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
+		err = d.config.Visits.HandOver(ctx, actor, v.ID, visits.HandOver{To: f.Clinician, AllowOverlap: r.PostForm.Has("allow_overlap"), If: ifLedBy(was)})
 	}
 	return err
 }
 
 // ifLedBy refuses to give a visit to somebody else that a colleague has given away since the form was shown.
-func ifLedBy(account string) func(Visit) error {
-	return func(v Visit) error {
+func ifLedBy(account string) func(visits.Visit) error {
+	return func(v visits.Visit) error {
 		if v.ClinicianID != account {
 			return fault.Changed()
 		}
@@ -247,7 +248,7 @@ func editProblems(fields []fault.Field, own *words.Words) (all web.Problems) {
 		}
 		switch e.Key {
 		case "plain", "long":
-			p.Text = own.T("desk.wrong.service."+e.Key, "max", MaxText)
+			p.Text = own.T("desk.wrong.service."+e.Key, "max", visits.MaxText)
 		case "confidential":
 			p = web.FieldProblem{Field: "confidential", Text: own.T("desk.wrong.confidential." + e.Field[strings.LastIndex(e.Field, ".")+1:])}
 		}
@@ -276,13 +277,13 @@ func (d *Desk) mendForm(w http.ResponseWriter, r *http.Request) {
 }
 
 // mendFields are what the fields hold of a person as they are.
-func mendFields(i Invitation) map[string]string {
+func mendFields(i visits.Invitation) map[string]string {
 	return map[string]string{"name": i.Name.Reveal(), "language": i.Language, "email": i.Email.Reveal(), "phone": i.Phone.Reveal()}
 }
 
 // person shows a visit and the person of it whom a path names; not ok: that was answered.
-func (d *Desk) person(w http.ResponseWriter, r *http.Request) (v Visit, i Invitation, ok bool) {
-	v, err := d.config.Visits.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), Has(r.PathValue("person"), func(_ Visit, own Invitation) error {
+func (d *Desk) person(w http.ResponseWriter, r *http.Request) (v visits.Visit, i visits.Invitation, ok bool) {
+	v, err := d.config.Visits.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), visits.Has(r.PathValue("person"), func(_ visits.Visit, own visits.Invitation) error {
 		i = own
 		return nil
 	}))
@@ -292,7 +293,7 @@ func (d *Desk) person(w http.ResponseWriter, r *http.Request) (v Visit, i Invita
 	return v, i, err == nil
 }
 
-func (d *Desk) showMend(w http.ResponseWriter, r *http.Request, status int, v Visit, i Invitation, f mendForm) {
+func (d *Desk) showMend(w http.ResponseWriter, r *http.Request, status int, v visits.Visit, i visits.Invitation, f mendForm) {
 	own := d.config.Pages.Words(r)
 	f.Languages = d.config.Pages.Languages()
 	f.Action, f.Back = personPath(v.ID, i.ID)+"/edit", visitPath(v.ID)
@@ -303,7 +304,7 @@ func (d *Desk) showMend(w http.ResponseWriter, r *http.Request, status int, v Vi
 	}
 	c := asked{visit: v, service: d.config.Visits, zone: zone, own: own}
 	f.About = append([]fact{c.aboutPerson(i)}, c.aboutVisit()...)
-	d.config.Pages.Render(w, r, status, "desk/mend", web.Page{Title: own.T("desk.mend.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/mend", web.Page{Title: own.T("desk.mend.title"), Error: len(f.Problems) > 0, Active: Path, Body: f})
 }
 
 func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
@@ -311,9 +312,9 @@ func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v, err := d.config.Visits.Read(r.Context(), d.config.DB, r.PathValue("visit")) // what is done to it has a row of its own
-	var i Invitation
+	var i visits.Invitation
 	if err == nil {
-		err = Has(r.PathValue("person"), func(_ Visit, own Invitation) error { i = own; return nil })(v)
+		err = visits.Has(r.PathValue("person"), func(_ visits.Visit, own visits.Invitation) error { i = own; return nil })(v)
 	}
 	if err != nil {
 		web.Problem(w, r, err)
@@ -321,7 +322,7 @@ func (d *Desk) mend(w http.ResponseWriter, r *http.Request) {
 	}
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	f := mendForm{Name: get("name"), Language: get("language"), Email: get("email"), Phone: get("phone"), Was: wasOf(r, mendFields(i))}
-	var m Mend
+	var m visits.Mend
 	for name, to := range map[string]**phi.Text{"name": &m.Name, "email": &m.Email, "phone": &m.Phone} {
 		if typed := get(name); typed != f.Was[name] {
 			*to = new(phi.Text(typed))
@@ -352,7 +353,7 @@ func mendProblems(fields []fault.Field, own *words.Words) (all web.Problems) {
 		p := web.FieldProblem{Field: e.Field, Text: own.T("desk.wrong.confidential.role")}
 		switch {
 		case e.Field == "name":
-			p.Text = own.T("desk.wrong.name."+e.Key, "max", MaxText)
+			p.Text = own.T("desk.wrong.name."+e.Key, "max", visits.MaxText)
 		case e.Key == "contact":
 			p.Text = own.T("desk.wrong.of_contact")
 		case e.Key == "confidential":

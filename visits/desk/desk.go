@@ -1,4 +1,7 @@
-package visits
+// Package desk is the schedulers' pages: visits by day and by week, the form for a new one and for a series, its page with everybody's links and letters, and what
+// moves, changes and calls it off. It owns no table, and decides nothing: package visits and the table of roles do.
+// It must never put a name into an address, and keeps no page with a link in a browser.
+package desk
 
 import (
 	"context"
@@ -13,39 +16,40 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 //go:embed pages/*.html
-var deskPages embed.FS
+var pageFiles embed.FS
 
 //go:embed locales/*.json
-var deskLocales embed.FS
+var localeFiles embed.FS
 
-// Locales are what the desk's pages say.
-func Locales() fs.FS { return store.Folder(deskLocales, "locales") }
+// Locales are what the pages of this package say.
+func Locales() fs.FS { return store.Folder(localeFiles, "locales") }
 
-// DeskPath is where the desk is. Its pages live below.
-const DeskPath = "/desk"
+// Path is where the desk is. Its pages live below.
+const Path = "/desk"
 
-// DeskLinks is the navigation of who is signed in.
-func DeskLinks() []web.Link {
-	return []web.Link{{Path: DeskPath, Words: "desk.visits", Action: auth.VisitRead}, {Path: SchedulePath, Words: "desk.schedule", Action: auth.VisitRead}}
+// Links are the navigation of who is signed in.
+func Links() []web.Link {
+	return []web.Link{{Path: Path, Words: "desk.visits", Action: auth.VisitRead}, {Path: SchedulePath, Words: "desk.schedule", Action: auth.VisitRead}}
 }
 
-// DeskConfig is what the desk needs from outside.
-type DeskConfig struct {
+// Config is what the desk needs from outside.
+type Config struct {
 	DB         *store.DB
-	Visits     *Service
-	Sites      Sites        // nil: visits name none
-	Patients   DeskPatients // nil: likewise
-	Colleagues Colleagues   // nil: likewise
+	Visits     *visits.Service
+	Sites      visits.Sites      // nil: visits name none
+	Patients   Patients          // nil: likewise
+	Colleagues visits.Colleagues // nil: likewise
 	Pages      *web.Pages
 	Beside     []web.Link // other ways to new visits, which the list shows
 	Now        func() time.Time
 }
 
-// DeskPatients knows the hospital's patients: people.Service.
-type DeskPatients interface {
+// Patients knows the hospital's patients: people.Service.
+type Patients interface {
 	May(actor auth.Actor, action auth.Action) bool
 	Search(ctx context.Context, actor auth.Actor, query string) (people.Found, error)
 	Show(ctx context.Context, actor auth.Actor, id string) (people.Patient, error)
@@ -55,18 +59,18 @@ type DeskPatients interface {
 
 // Desk is the schedulers' pages: what the API does, for people. It decides nothing: the Service and the table of roles do.
 type Desk struct {
-	config  DeskConfig
+	config  Config
 	notice  func(context.Context, auth.Actor, *words.Words) (text, path string, err error) // nil: there is none
-	hearers func(context.Context, Visit) (map[string]bool, error)                          // nil: nobody hears
-	wrote   func(context.Context, Visit) (map[string]Written, error)                       // nil: nobody is written to
-	notes   []func(context.Context, auth.Actor, string, *words.Words) (VisitNote, error)
+	hearers func(context.Context, visits.Visit) (map[string]bool, error)                   // nil: nobody hears
+	wrote   func(context.Context, visits.Visit) (map[string]Written, error)                // nil: nobody is written to
+	notes   []func(context.Context, auth.Actor, string, *words.Words) (Note, error)
 }
 
-// VisitNote is what another part says on a visit's page, with a button that leads to more of it. No path: it says nothing.
-type VisitNote struct{ Text, Button, Path string }
+// Note is what another part says on a visit's page, with a button that leads to more of it. No path: it says nothing.
+type Note struct{ Text, Button, Path string }
 
 // Note has a visit's page say what another part has to say of the visit to whoever reads it. Call it before the desk is open.
-func (d *Desk) Note(note func(ctx context.Context, actor auth.Actor, visit string, own *words.Words) (VisitNote, error)) {
+func (d *Desk) Note(note func(ctx context.Context, actor auth.Actor, visit string, own *words.Words) (Note, error)) {
 	d.notes = append(d.notes, note)
 }
 
@@ -77,7 +81,7 @@ func (d *Desk) Attend(notice func(context.Context, auth.Actor, *words.Words) (te
 
 // Hear has pages that change a visit say who hears of that in a message. hearers gives the ids of these people's invitations; it is asked of the visit as it is
 // after the change, or would be. Call it before the desk is open.
-func (d *Desk) Hear(hearers func(context.Context, Visit) (map[string]bool, error)) {
+func (d *Desk) Hear(hearers func(context.Context, visits.Visit) (map[string]bool, error)) {
 	d.hearers = hearers
 }
 
@@ -89,13 +93,13 @@ type Written struct {
 }
 
 // Wrote has pages of links say when messages brought them, and offer to send these again. wrote gives it by the ids of invitations. Call it before the desk is open.
-func (d *Desk) Wrote(wrote func(context.Context, Visit) (map[string]Written, error)) {
+func (d *Desk) Wrote(wrote func(context.Context, visits.Visit) (map[string]Written, error)) {
 	d.wrote = wrote
 }
 
-// NewDesk parses the pages.
-func NewDesk(c DeskConfig) (*Desk, error) {
-	if err := c.Pages.Add("desk", store.Folder(deskPages, "pages")); err != nil {
+// New parses the pages.
+func New(c Config) (*Desk, error) {
+	if err := c.Pages.Add("desk", store.Folder(pageFiles, "pages")); err != nil {
 		return nil, err
 	}
 	return &Desk{config: c}, nil
@@ -173,11 +177,11 @@ func (d *Desk) list(w http.ResponseWriter, r *http.Request) {
 			l.Beside = append(l.Beside, choice{link.Path, own.T(link.Words)})
 		}
 	}
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: DeskPath, Body: l})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/list", web.Page{Title: l.Title, Wide: true, Active: Path, Body: l})
 }
 
 // collect reads what a list shows: one page of the days to come, all of a bounded past, in the order of the list.
-func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]Visit, error) {
+func (d *Desk) collect(ctx context.Context, actor auth.Actor, l *listView) ([]visits.Visit, error) {
 	page, err := d.config.Visits.List(ctx, actor, l.query)
 	if err != nil {
 		return nil, err
@@ -212,14 +216,14 @@ func (d *Desk) toVisit(w http.ResponseWriter, r *http.Request) {
 	web.Redirect(w, r, visitPath(r.PathValue("visit")))
 }
 
-func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v Visit, f inviteForm) {
+func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v visits.Visit, f inviteForm) {
 	actor := web.Actor(r.Context())
 	zone, err := d.zoneOf(r.Context(), v)
 	if err != nil {
 		web.Problem(w, r, err)
 		return
 	}
-	opened, err := d.config.Visits.Opened(r.Context(), actor, []Visit{v})
+	opened, err := d.config.Visits.Opened(r.Context(), actor, []visits.Visit{v})
 	if err != nil {
 		web.Problem(w, r, err)
 		return
@@ -250,7 +254,7 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 		web.Problem(w, r, err)
 		return
 	}
-	latest := map[string]ConsentRow{}
+	latest := map[string]visits.ConsentRow{}
 	for _, c := range consents {
 		latest[c.Invitation] = c
 	}
@@ -287,7 +291,7 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v V
 			view.Done += " " + told
 		}
 	}
-	d.config.Pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: DeskPath, Body: view})
+	d.config.Pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: Path, Body: view})
 }
 
 // links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
@@ -322,7 +326,7 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 	if view.Made {
 		title = view.own.T("desk.links.made.title")
 	}
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: DeskPath, Body: view})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: Path, Body: view})
 }
 
 func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
@@ -347,7 +351,7 @@ func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: DeskPath, Body: view})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: Path, Body: view})
 }
 
 func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
@@ -380,13 +384,13 @@ func (d *Desk) cancel(w http.ResponseWriter, r *http.Request) {
 // confirm asks before something that cannot be undone, on a page of its own: without a script, with the browser's back button as "no".
 func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var person Invitation
-		judge := func(v Visit) error {
+		var person visits.Invitation
+		judge := func(v visits.Visit) error {
 			id := r.PathValue("person")
 			if id == "" {
 				return nil
 			}
-			return Has(id, func(_ Visit, i Invitation) error { person = i; return nil })(v)
+			return visits.Has(id, func(_ visits.Visit, i visits.Invitation) error { person = i; return nil })(v)
 		}
 		v, err := d.config.Visits.ShowIf(r.Context(), web.Actor(r.Context()), r.PathValue("visit"), judge)
 		if err != nil {
@@ -397,7 +401,7 @@ func (d *Desk) confirm(ask func(c asked) question) http.HandlerFunc {
 	}
 }
 
-func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, person Invitation, ask func(c asked) question) {
+func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v visits.Visit, person visits.Invitation, ask func(c asked) question) {
 	zone, err := d.zoneOf(r.Context(), v)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -405,7 +409,7 @@ func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, per
 	}
 	own := d.config.Pages.Words(r)
 	off := v
-	off.State = Cancelled
+	off.State = visits.Cancelled
 	told, err := d.toldWords(r.Context(), off, own)
 	if err != nil {
 		web.Problem(w, r, err)
@@ -413,9 +417,9 @@ func (d *Desk) showQuestion(w http.ResponseWriter, r *http.Request, v Visit, per
 	}
 	q := ask(asked{v, person, d.config.Visits, zone, own, told})
 	q.Action, q.Back = r.URL.Path, visitPath(v.ID)
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: DeskPath, Body: q})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/confirm", web.Page{Title: q.Title, Active: Path, Body: q})
 }
 
-func visitPath(visit string) string { return DeskPath + "/visits/" + visit }
+func visitPath(visit string) string { return Path + "/visits/" + visit }
 
 func personPath(visit, person string) string { return visitPath(visit) + "/people/" + person }

@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"housecall/platform/sites"
+	"housecall/visits"
 )
 
 // mostEmpty is how many clinicians a schedule shows beside each other where some have nothing planned: as many as a laptop shows at once. Of more of them,
@@ -24,8 +25,8 @@ type freeView struct {
 type freeClinician struct{ Name, Path, New, NewFor string }
 
 // occupy says of each group when it has no time, and gives that of clinicians. Where filters hide visits, all of theirs are asked for: who has them is not free.
-func (v *scheduleView) occupy(ctx context.Context, d *Desk, q Query, groups []*group) (map[string][]Busy, error) {
-	busy := map[string][]Busy{}
+func (v *scheduleView) occupy(ctx context.Context, d *Desk, q visits.Query, groups []*group) (map[string][]visits.Busy, error) {
+	busy := map[string][]visits.Busy{}
 	if v.By == byLeader && (q.SiteID != "" || q.ServiceID != "" || len(q.States) > 0) {
 		all, err := d.config.Visits.Occupied(ctx, q.From, q.To)
 		if err != nil {
@@ -42,7 +43,7 @@ func (v *scheduleView) occupy(ctx context.Context, d *Desk, q Query, groups []*g
 	for _, g := range groups {
 		for _, visit := range g.visits {
 			if !visit.State.Over() {
-				g.busy = append(g.busy, Busy{g.id, visit.StartsAt, visit.EndsAt})
+				g.busy = append(g.busy, visits.Busy{g.id, visit.StartsAt, visit.EndsAt})
 			}
 		}
 	}
@@ -51,7 +52,7 @@ func (v *scheduleView) occupy(ctx context.Context, d *Desk, q Query, groups []*g
 
 // addFree adds the clinicians who have nothing planned from a day on: to the groups where there are few, else as a list of names. A clinician who was chosen is
 // always shown.
-func (v *scheduleView) addFree(d *Desk, first sites.Day, days int, groups []*group, busy map[string][]Busy) []*group {
+func (v *scheduleView) addFree(d *Desk, first sites.Day, days int, groups []*group, busy map[string][]visits.Busy) []*group {
 	if v.By != byLeader {
 		return groups
 	}
@@ -106,5 +107,5 @@ func (v *scheduleView) freeList(key string, day sites.Day, all []choice, thin bo
 
 // busyAt says whether a group has a visit at some time of the half hour that begins at a time.
 func (g *group) busyAt(at time.Time) bool {
-	return slices.ContainsFunc(g.busy, func(o Busy) bool { return o.From.Before(at.Add(slotMinutes*time.Minute)) && o.To.After(at) })
+	return slices.ContainsFunc(g.busy, func(o visits.Busy) bool { return o.From.Before(at.Add(slotMinutes*time.Minute)) && o.To.After(at) })
 }

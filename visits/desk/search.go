@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"net/http"
@@ -11,10 +11,11 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // SearchPath is where visits are looked for.
-const SearchPath = DeskPath + "/search"
+const SearchPath = Path + "/search"
 
 // searchView is the page of a search.
 type searchView struct {
@@ -41,7 +42,7 @@ func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v 
 		web.Problem(w, r, err)
 		return
 	}
-	v.Zone, v.MaxQuery, v.Max = newZoneView(zone, own), people.MaxQuery, MaxSearched
+	v.Zone, v.MaxQuery, v.Max = newZoneView(zone, own), people.MaxQuery, visits.MaxSearched
 	v.Clinicians = []choice{{"", own.T("desk.search.any")}}
 	leaders, err := d.config.Visits.Leaders(r.Context())
 	if err != nil {
@@ -51,7 +52,7 @@ func (d *Desk) showSearch(w http.ResponseWriter, r *http.Request, status int, v 
 	for _, p := range leaders {
 		v.Clinicians = append(v.Clinicians, choice{p.ID, p.Name.Reveal()})
 	}
-	d.config.Pages.Render(w, r, status, "desk/search", web.Page{Title: own.T("desk.search.title"), Error: len(v.Problems) > 0, Wide: true, Active: DeskPath, Body: v})
+	d.config.Pages.Render(w, r, status, "desk/search", web.Page{Title: own.T("desk.search.title"), Error: len(v.Problems) > 0, Wide: true, Active: Path, Body: v})
 }
 
 // search looks for visits. It is no GET, since an address would hold the name.
@@ -67,7 +68,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	}
 	get := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	v := searchView{Query: get("query"), Day: get("day"), ClinicianID: get("clinician_id")}
-	q := Search{Text: phi.Text(v.Query), ClinicianID: v.ClinicianID}
+	q := visits.Search{Text: phi.Text(v.Query), ClinicianID: v.ClinicianID}
 	if v.Day != "" {
 		day, err := time.ParseInLocation(fieldDay, v.Day, zone)
 		if err != nil || day.Year() < 2000 {

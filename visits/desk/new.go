@@ -1,9 +1,10 @@
-package visits
+package desk
 
 import (
 	"net/http"
 
 	"housecall/platform/web"
+	"housecall/visits"
 )
 
 func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
@@ -16,7 +17,7 @@ func (d *Desk) newForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, f visitForm) {
-	d.config.Pages.Render(w, r, status, "desk/new", web.Page{Title: f.own.T("desk.new.title"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/new", web.Page{Title: f.own.T("desk.new.title"), Error: len(f.Problems) > 0, Active: Path, Body: f})
 }
 
 func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
@@ -47,12 +48,12 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 }
 
 // readRequest does what one of the form's buttons asks for; ready: it asks for a visit with which nothing is wrong by itself.
-func (d *Desk) readRequest(r *http.Request, f *visitForm) (ready bool, request Request, err error) {
+func (d *Desk) readRequest(r *http.Request, f *visitForm) (ready bool, request visits.Request, err error) {
 	if r.PostForm.Has("change") { // back from the dates of a series
 		return false, request, nil
 	}
 	if r.PostForm.Has("more") { // the button for one more row, without a script
-		if 2+len(f.More) < MaxPeople {
+		if 2+len(f.More) < visits.MaxPeople {
 			f.More = append(f.More, morePerson{})
 		}
 		return false, request, nil
@@ -71,7 +72,7 @@ func (d *Desk) readRequest(r *http.Request, f *visitForm) (ready bool, request R
 	return !doubtful, request, err
 }
 
-func (d *Desk) createOne(w http.ResponseWriter, r *http.Request, f visitForm, request Request) {
+func (d *Desk) createOne(w http.ResponseWriter, r *http.Request, f visitForm, request visits.Request) {
 	v, _, err := d.config.Visits.Create(r.Context(), web.Actor(r.Context()), request)
 	if err != nil {
 		d.refused(w, r, f, err)

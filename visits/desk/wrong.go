@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/web"
+	"housecall/visits"
 )
 
 // wrong notes what is wrong with a field, unless something is noted already. key is what follows desk.wrong in the catalogues.
@@ -29,9 +30,9 @@ func (f *visitForm) take(err error) {
 	for _, e := range found {
 		switch e.Field {
 		case "service":
-			f.wrong("service", "service."+e.Key, "max", MaxText)
+			f.wrong("service", "service."+e.Key, "max", visits.MaxText)
 		case "minutes":
-			f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)
+			f.wrong("minutes", "minutes.range", "min", visits.MinMinutes, "max", visits.MaxMinutes)
 		case "starts_at":
 			if f.Problems.Of("time") == "" {
 				f.wrong("date", "start."+e.Key)
@@ -43,9 +44,9 @@ func (f *visitForm) take(err error) {
 		case "number": // of a patient who is to be kept
 			f.say("number", "patients.wrong.number."+e.Key, "max", people.MaxNumber)
 		case "repeat.weeks", "repeat.count", "repeat.until", "repeat.except":
-			f.wrong("repeat_count", "repeat."+e.Key, "max", MaxRepeats)
+			f.wrong("repeat_count", "repeat."+e.Key, "max", visits.MaxRepeats)
 		case "people":
-			f.wrong(f.at[len(f.at)-1], "people.many", "max", MaxPeople)
+			f.wrong(f.at[len(f.at)-1], "people.many", "max", visits.MaxPeople)
 		default:
 			f.takePerson(e)
 		}
@@ -69,7 +70,7 @@ func (f *visitForm) takePerson(e fault.Field) {
 	case part == "language":
 		f.wrong("language", "language")
 	case part == "name":
-		f.wrong(field, "name."+e.Key, "max", MaxText)
+		f.wrong(field, "name."+e.Key, "max", visits.MaxText)
 	case part == "email" || part == "phone":
 		f.say(fieldOf(field, part), "patients.wrong.contact."+part+"."+e.Key)
 	default:
@@ -95,7 +96,7 @@ func (f *visitForm) sortProblems() {
 		if i, err := strconv.Atoi(p.Field[strings.LastIndex(p.Field, "_")+1:]); err == nil { // of somebody more
 			return len(order) + i
 		}
-		return len(order) + MaxPeople // of the interpreter
+		return len(order) + visits.MaxPeople // of the interpreter
 	}
 	slices.SortStableFunc(f.Problems, func(a, b web.FieldProblem) int { return rank(a) - rank(b) })
 }

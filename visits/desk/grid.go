@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"cmp"
@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"housecall/platform/sites"
+	"housecall/visits"
 )
 
 // group is the visits of one clinician or one service.
 type group struct {
 	id, title string
-	visits    []Planned
-	busy      []Busy
+	visits    []visits.Planned
+	busy      []visits.Busy
 }
 
 // serviceOf is what a visit stands under where the schedule is by service: its service, by whatever words it is called, or else its words, which may be those of
 // a service that the site has got since.
-func (v *scheduleView) serviceOf(visit Planned) (id, title string) {
+func (v *scheduleView) serviceOf(visit visits.Planned) (id, title string) {
 	for _, s := range v.Services {
-		if s.Value == visit.ServiceID || visit.ServiceID == "" && SameService(s.Text, visit.Service) {
+		if s.Value == visit.ServiceID || visit.ServiceID == "" && visits.SameService(s.Text, visit.Service) {
 			return s.Value, s.Text
 		}
 	}
@@ -27,7 +28,7 @@ func (v *scheduleView) serviceOf(visit Planned) (id, title string) {
 }
 
 // groups parts visits by what the schedule is by, in the order of their titles; what has no name comes last.
-func (v *scheduleView) groups(all []Planned) []*group {
+func (v *scheduleView) groups(all []visits.Planned) []*group {
 	var out []*group
 	known := map[[2]string]*group{}
 	for _, visit := range all {
@@ -93,7 +94,7 @@ func (v *scheduleView) hours(d *Desk, groups []*group) {
 }
 
 // clock is when a visit begins and ends on the shown day, in minutes of its clock; what ends later ends with the day.
-func (v *scheduleView) clock(visit Planned) (begin, end int) {
+func (v *scheduleView) clock(visit visits.Planned) (begin, end int) {
 	starts, ends := visit.StartsAt.In(v.zone), visit.EndsAt.In(v.zone)
 	begin, end = starts.Hour()*60+starts.Minute(), ends.Hour()*60+ends.Minute()
 	if end <= begin {
@@ -158,7 +159,7 @@ func (v *scheduleView) plan(cell *scheduleCell, day sites.Day, said, clock strin
 	cell.NewFor = v.own.T("desk.schedule.new", "who", g.title, "day", said, "time", clock)
 }
 
-func (v *scheduleView) visit(d *Desk, visit Planned) scheduleVisit {
+func (v *scheduleView) visit(d *Desk, visit visits.Planned) scheduleVisit {
 	starts, ends := v.own.Clock(visit.StartsAt.In(v.zone)), v.own.Clock(visit.EndsAt.In(v.zone))
 	out := scheduleVisit{Path: visitPath(visit.ID), When: starts + "–" + ends, Patient: visit.Patient.Reveal(), Service: visit.Service,
 		Starts: visit.StartsAt.Format(time.RFC3339), State: d.stateWords(visit.Visit, v.own), Over: d.config.Visits.Over(visit.Visit)}

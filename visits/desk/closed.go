@@ -1,10 +1,11 @@
-package visits
+package desk
 
 import (
 	"context"
 
 	"housecall/platform/sites"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // ClosedWords say why a site does not work on a day; empty: it does.
@@ -22,7 +23,7 @@ func ClosedWords(site sites.Calendar, day sites.Day, own *words.Words) string {
 }
 
 // closedOn is ClosedWords of the day on which a visit begins; empty also of a visit that is over, which nobody would move.
-func (d *Desk) closedOn(ctx context.Context, v Visit, own *words.Words) (string, error) {
+func (d *Desk) closedOn(ctx context.Context, v visits.Visit, own *words.Words) (string, error) {
 	if d.config.Visits.Over(v) {
 		return "", nil
 	}

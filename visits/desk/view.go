@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"net/url"
@@ -7,6 +7,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/sites"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // What a list shows.
@@ -33,7 +34,7 @@ type listView struct {
 	Beside      []choice // paths of other ways to new visits
 	Notice      choice   // what somebody must look at; without Text: nothing
 
-	query Query
+	query visits.Query
 	next  string
 	base  url.Values
 }
@@ -52,7 +53,7 @@ type dayView struct {
 
 // visitView is one visit, in words.
 type visitView struct {
-	Notes         []VisitNote // of other parts
+	Notes         []Note // of other parts
 	Path          string
 	Title         string // service and time
 	Service       string
@@ -111,7 +112,7 @@ func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Wo
 	switch l.When {
 	case whenUpcoming:
 		l.Title, l.Empty = own.T("desk.list.upcoming"), own.T("desk.none.upcoming")
-		l.query = Query{From: tomorrow, Cursor: asked.Get("after")}
+		l.query = visits.Query{From: tomorrow, Cursor: asked.Get("after")}
 	case whenPast:
 		end := today
 		if day, err := time.ParseInLocation(fieldDay, asked.Get("before"), zone); err == nil && day.Before(today) && day.Year() > 2000 {
@@ -120,32 +121,32 @@ func newList(now time.Time, asked url.Values, zone *time.Location, own *words.Wo
 		start := end.AddDate(0, 0, -pastDays)
 		l.Title = own.T("desk.list.past")
 		l.Empty = own.T("desk.none.past", "from", own.DayMonth(start), "to", own.Date(end.AddDate(0, 0, -1)))
-		l.query = Query{From: start, To: end, Limit: MaxLimit}
-		l.Earlier = DeskPath + "?" + url.Values{"when": {whenPast}, "before": {start.Format(fieldDay)}}.Encode()
+		l.query = visits.Query{From: start, To: end, Limit: visits.MaxLimit}
+		l.Earlier = Path + "?" + url.Values{"when": {whenPast}, "before": {start.Format(fieldDay)}}.Encode()
 	default:
 		l.When, l.Title, l.Empty = whenToday, own.T("desk.list.today"), own.T("desk.none.today")
-		l.query = Query{From: today, To: tomorrow, Cursor: asked.Get("after")}
+		l.query = visits.Query{From: today, To: tomorrow, Cursor: asked.Get("after")}
 	}
-	if l.query.Cursor != "" && !IsCursor(l.query.Cursor) {
+	if l.query.Cursor != "" && !visits.IsCursor(l.query.Cursor) {
 		l.query.Cursor = ""
 	}
 	return l
 }
 
 // fill groups visits by the day they start on, and makes the path of the next page.
-func (l *listView) fill(d *Desk, listed []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
+func (l *listView) fill(d *Desk, listed []visits.Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) {
 	l.Days = d.newDays(listed, opened, away, zone, own)
 	if l.next != "" {
 		asked := url.Values{"after": {l.next}}
 		if l.When != "" {
 			asked.Set("when", l.When)
 		}
-		l.More = DeskPath + "?" + asked.Encode()
+		l.More = Path + "?" + asked.Encode()
 	}
 }
 
 // newDays groups visits by the day they start on. away are the sites whose clocks are not those of zone.
-func (d *Desk) newDays(listed []Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
+func (d *Desk) newDays(listed []visits.Visit, opened map[string]time.Time, away map[string]sites.Site, zone *time.Location, own *words.Words) (all []dayView) {
 	today := dayStart(d.config.Now(), zone)
 	for _, v := range listed {
 		title := dayTitle(dayStart(v.StartsAt, zone), today, own)
@@ -186,7 +187,7 @@ func dayTitle(day, today time.Time, own *words.Words) string {
 	return text
 }
 
-func (d *Desk) newVisitView(v Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) visitView {
+func (d *Desk) newVisitView(v visits.Visit, opened map[string]time.Time, zone *time.Location, own *words.Words) visitView {
 	starts, ends := v.StartsAt.In(zone), v.EndsAt.In(zone)
 	view := visitView{
 		Path: visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
@@ -196,7 +197,7 @@ func (d *Desk) newVisitView(v Visit, opened map[string]time.Time, zone *time.Loc
 		Full: v.Full(), Roles: roleChoices(own),
 	}
 	view.AsksBirthDate, view.Confidential = v.AskBirthDate, v.Confidential
-	if v.Interpreter != InterpreterNone {
+	if v.Interpreter != visits.InterpreterNone {
 		view.Interpreter = own.T("desk.interpreter."+string(v.Interpreter)+"_in", "language", languageWords(v.InterpreterLanguage, own))
 	}
 	if v.SeriesID != "" {
@@ -217,12 +218,12 @@ func (d *Desk) newVisitView(v Visit, opened map[string]time.Time, zone *time.Loc
 }
 
 // interpreterState says in lists whether the interpreter of a visit to come is confirmed: whoever looks there finds what is left to arrange.
-func (d *Desk) interpreterState(v Visit, own *words.Words) stateView {
+func (d *Desk) interpreterState(v visits.Visit, own *words.Words) stateView {
 	tone := ""
 	switch {
 	case d.config.Visits.Over(v):
 		return stateView{}
-	case v.Interpreter == InterpreterRequested:
+	case v.Interpreter == visits.InterpreterRequested:
 		tone = "warn"
 	}
 	return stateView{InterpreterWords(v, own), tone}
@@ -237,18 +238,18 @@ func moment(t, visit time.Time, zone *time.Location, own *words.Words) string {
 	return own.Moment(t)
 }
 
-func (d *Desk) stateWords(v Visit, own *words.Words) stateView {
+func (d *Desk) stateWords(v visits.Visit, own *words.Words) stateView {
 	say := func(key, tone string) stateView { return stateView{own.T("desk.state." + key), tone} }
 	switch v.State {
-	case InProgress:
+	case visits.InProgress:
 		return say("in_progress", "good")
-	case Open:
+	case visits.Open:
 		return say("came", "warn") // who came may have gone again
-	case Ended:
+	case visits.Ended:
 		return say("ended", "")
-	case Cancelled:
+	case visits.Cancelled:
 		return say("cancelled", "danger")
-	case NoShow:
+	case visits.NoShow:
 		return say("no_show", "")
 	}
 	switch now := d.config.Now(); {
@@ -260,7 +261,7 @@ func (d *Desk) stateWords(v Visit, own *words.Words) stateView {
 	return say("planned", "")
 }
 
-func linkWords(i Invitation, opened time.Time, zone *time.Location, own *words.Words) (state stateView, when string) {
+func linkWords(i visits.Invitation, opened time.Time, zone *time.Location, own *words.Words) (state stateView, when string) {
 	at := func(t time.Time) string { return own.Moment(t.In(zone)) }
 	say := func(key, tone string) stateView { return stateView{own.T("desk.link." + key), tone} }
 	switch {

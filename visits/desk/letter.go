@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"html/template"
@@ -7,6 +7,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // letterView is a letter to one of the family, in their language and in the time zone of the site. It names neither the service nor anything else clinical.
@@ -28,9 +29,9 @@ type letterView struct {
 func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	visit, person := r.PathValue("visit"), r.PathValue("person")
-	link, err := d.config.Visits.ResendIf(ctx, actor, visit, person, false, Has(person, func(v Visit, i Invitation) error {
+	link, err := d.config.Visits.ResendIf(ctx, actor, visit, person, false, visits.Has(person, func(v visits.Visit, i visits.Invitation) error {
 		switch {
-		case !OfFamily(i.Role):
+		case !visits.OfFamily(i.Role):
 			return fault.NotFound
 		case v.Confidential: // at home guardians open letters, and they know the date of birth too
 			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "letter_confidential", Detail: "There are no letters of a confidential visit: a guardian may open them."}
@@ -76,5 +77,5 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		letter.Fails = append(letter.Fails, theirs.T("calendar.phone", "phone", site.Phone))
 	}
 	letter.Fails = append(letter.Fails, theirs.T("desk.message.only"))
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: DeskPath, Body: letter})
+	d.config.Pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: Path, Body: letter})
 }

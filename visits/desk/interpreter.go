@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // interpreterPart is the part of a form that says whether a visit has an interpreter.
@@ -58,8 +59,8 @@ func languageWords(tag string, own *words.Words) string {
 }
 
 // InterpreterWords says whether the interpreter of a visit is confirmed, and of which language; "" where none is needed.
-func InterpreterWords(v Visit, own *words.Words) string {
-	if v.Interpreter == InterpreterNone {
+func InterpreterWords(v visits.Visit, own *words.Words) string {
+	if v.Interpreter == visits.InterpreterNone {
 		return ""
 	}
 	return own.T("desk.interpreter."+string(v.Interpreter)+"_tag", "language", languageWords(v.InterpreterLanguage, own))
@@ -86,7 +87,7 @@ func (d *Desk) interpreterForm(w http.ResponseWriter, r *http.Request) {
 	d.showInterpreter(w, r, http.StatusOK, v, interpreterForm{interpreterPart: interpreterPart{Interpreter: string(v.Interpreter), InterpreterLanguage: v.InterpreterLanguage}})
 }
 
-func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status int, v Visit, f interpreterForm) {
+func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status int, v visits.Visit, f interpreterForm) {
 	own := d.config.Pages.Words(r)
 	f.Spoken = spokenIn(own)
 	if tag := f.InterpreterLanguage; tag != "" && !slices.Contains(spoken, tag) { // which a program named
@@ -99,7 +100,7 @@ func (d *Desk) showInterpreter(w http.ResponseWriter, r *http.Request, status in
 		return
 	}
 	f.About = asked{visit: v, service: d.config.Visits, zone: zone, own: own}.aboutVisit()
-	d.config.Pages.Render(w, r, status, "desk/interpreter", web.Page{Title: own.T("desk.interpreter.change"), Error: len(f.Problems) > 0, Active: DeskPath, Body: f})
+	d.config.Pages.Render(w, r, status, "desk/interpreter", web.Page{Title: own.T("desk.interpreter.change"), Error: len(f.Problems) > 0, Active: Path, Body: f})
 }
 
 func (d *Desk) bookInterpreter(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +109,7 @@ func (d *Desk) bookInterpreter(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, actor, visit := r.Context(), web.Actor(r.Context()), r.PathValue("visit")
 	f := interpreterForm{interpreterPart: readInterpreterPart(r.PostForm)}
-	err := d.config.Visits.BookInterpreter(ctx, actor, visit, Interpreter(f.Interpreter), f.InterpreterLanguage)
+	err := d.config.Visits.BookInterpreter(ctx, actor, visit, visits.Interpreter(f.Interpreter), f.InterpreterLanguage)
 	if err == nil {
 		web.Redirect(w, r, visitPath(visit)+"?done=interpreter")
 		return

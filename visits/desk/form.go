@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"housecall/platform/staff"
 	"housecall/platform/web"
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // visitForm is the form for a new visit as it was typed, so that nothing is lost when something is wrong.
@@ -106,12 +107,12 @@ func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 	ctx, c := r.Context(), d.config
 	f.own, f.Languages = d.config.Pages.Words(r), d.config.Pages.Languages()
 	var err error
-	if f.zone, err = d.zoneOf(ctx, Visit{Booking: Booking{SiteID: f.SiteID}}); err != nil {
+	if f.zone, err = d.zoneOf(ctx, visits.Visit{Booking: visits.Booking{SiteID: f.SiteID}}); err != nil {
 		return f, err
 	}
 	f.ZoneView, f.Today = newZoneView(f.zone, f.own), d.config.Now().In(f.zone).Format(fieldDay)
 	f.Roles = roleChoices(f.own)
-	f.MaxPeople, f.MinMinutes, f.MaxMinutes = MaxPeople, MinMinutes, MaxMinutes
+	f.MaxPeople, f.MinMinutes, f.MaxMinutes = visits.MaxPeople, visits.MinMinutes, visits.MaxMinutes
 	f.Spoken = spokenIn(f.own)
 	f.offer()
 	if c.Sites != nil {
@@ -172,7 +173,7 @@ func (d *Desk) servicesOf(ctx context.Context, site string) ([]sites.Service, er
 func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service, err error) {
 	c := d.config
 	if c.Sites != nil {
-		if service, err = d.config.Visits.ServiceOf(ctx, Request{SiteID: f.SiteID, PatientID: f.PatientID}, f.Service); err != nil {
+		if service, err = d.config.Visits.ServiceOf(ctx, visits.Request{SiteID: f.SiteID, PatientID: f.PatientID}, f.Service); err != nil {
 			return service, err
 		}
 	}
@@ -233,17 +234,17 @@ func readVisitForm(v url.Values) visitForm {
 		}
 		return ""
 	}
-	for i := range min(len(v["more_name"]), MaxPeople) {
+	for i := range min(len(v["more_name"]), visits.MaxPeople) {
 		f.More = append(f.More, morePerson{at("more_name", i), at("more_role", i), at("more_email", i), at("more_phone", i)})
 	}
 	return f
 }
 
 // request makes the request for a visit of a service, which may be none, and fills f.Problems with all that is wrong, in the order of the form.
-func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service) (Request, error) {
+func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service) (visits.Request, error) {
 	now := d.config.Now()
-	r := Request{Service: f.Service, StartsAt: f.readStart(f.zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
-		ClinicianID: f.ClinicianID, PatientID: f.PatientID, Interpreter: Interpreter(f.Interpreter), InterpreterLanguage: f.InterpreterLanguage}
+	r := visits.Request{Service: f.Service, StartsAt: f.readStart(f.zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
+		ClinicianID: f.ClinicianID, PatientID: f.PatientID, Interpreter: visits.Interpreter(f.Interpreter), InterpreterLanguage: f.InterpreterLanguage}
 	var err error
 	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
 		f.wrong("minutes", "minutes.odd")
@@ -283,13 +284,13 @@ func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service)
 }
 
 // people adds everybody of the form to the request. fresh is the patient who is to be kept, if one is.
-func (f *visitForm) people(r *Request, fresh *people.Patient) {
-	add := func(field string, p Person) { r.People, f.at = append(r.People, p), append(f.at, field) }
+func (f *visitForm) people(r *visits.Request, fresh *people.Patient) {
+	add := func(field string, p visits.Person) { r.People, f.at = append(r.People, p), append(f.at, field) }
 	known := f.known
 	if fresh != nil {
 		known = *fresh
 	}
-	patient := Person{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language}
+	patient := visits.Person{Name: phi.Text(f.Patient), Role: auth.Patient, Language: f.Language}
 	switch {
 	case f.PatientID != "":
 		patient.Name, patient.Language = known.Name, known.Language
@@ -297,10 +298,10 @@ func (f *visitForm) people(r *Request, fresh *people.Patient) {
 		patient.Email, patient.Phone = phi.Text(f.OwnEmail), phi.Text(f.OwnPhone)
 	}
 	add("patient", patient)
-	add("clinician", Person{Name: phi.Text(f.Clinician), Role: auth.Clinician, StaffID: f.ClinicianID})
+	add("clinician", visits.Person{Name: phi.Text(f.Clinician), Role: auth.Clinician, StaffID: f.ClinicianID})
 	for _, c := range known.Contacts {
 		if f.PatientID != "" && slices.Contains(f.Contacts, c.ID) {
-			add("contacts", Person{Name: c.Name, Role: auth.Guardian, ContactID: c.ID})
+			add("contacts", visits.Person{Name: c.Name, Role: auth.Guardian, ContactID: c.ID})
 		}
 	}
 	for i, p := range f.More {
@@ -310,8 +311,8 @@ func (f *visitForm) people(r *Request, fresh *people.Patient) {
 		if p.Role == "" {
 			f.wrong(fmt.Sprintf("more_role_%d", i), "role")
 		}
-		person := Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role), Email: phi.Text(p.Email), Phone: phi.Text(p.Phone)}
-		if OfFamily(person.Role) {
+		person := visits.Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role), Email: phi.Text(p.Email), Phone: phi.Text(p.Phone)}
+		if visits.OfFamily(person.Role) {
 			person.Language = f.Language
 		}
 		if id := f.contactOf[i]; fresh != nil && id > 0 { // reached as a contact of the patient who is kept
@@ -320,10 +321,10 @@ func (f *visitForm) people(r *Request, fresh *people.Patient) {
 		add(fmt.Sprintf("more_name_%d", i), person)
 	}
 	if f.InterpreterName != "" {
-		if f.Interpreter != string(InterpreterConfirmed) {
+		if f.Interpreter != string(visits.InterpreterConfirmed) {
 			f.wrong("interpreter", "interpreter.name")
 		}
-		add("interpreter_name", Person{Name: phi.Text(f.InterpreterName), Role: auth.Interpreter, Email: phi.Text(f.InterpreterEmail), Phone: phi.Text(f.InterpreterPhone)})
+		add("interpreter_name", visits.Person{Name: phi.Text(f.InterpreterName), Role: auth.Interpreter, Email: phi.Text(f.InterpreterEmail), Phone: phi.Text(f.InterpreterPhone)})
 	}
 }
 

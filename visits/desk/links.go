@@ -1,4 +1,4 @@
-package visits
+package desk
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"housecall/platform/words"
+	"housecall/visits"
 )
 
 // linksView is the page that shows links: of everybody in a visit, or of one person.
@@ -26,7 +27,7 @@ type linksView struct {
 
 	written map[string]Written
 
-	visit Visit
+	visit visits.Visit
 	site  string // its name
 	zone  *time.Location
 	own   *words.Words // the reader's
@@ -46,7 +47,7 @@ type linkView struct {
 	Language            *words.Words // of the message
 }
 
-func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
+func (d *Desk) newLinksView(v visits.Visit, r *http.Request) (linksView, error) {
 	own := d.config.Pages.Words(r)
 	site, err := d.config.Visits.SiteOf(r.Context(), v)
 	if err != nil {
@@ -73,7 +74,7 @@ func (d *Desk) newLinksView(v Visit, r *http.Request) (linksView, error) {
 }
 
 // add adds a link, with a message in the language of who is to get it, or else in that of who sends it.
-func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
+func (d *Desk) add(ctx context.Context, l *linksView, k visits.Link) error {
 	heard, err := d.config.Visits.Hears(ctx, l.visit, k.Invitation)
 	if err != nil {
 		return err
@@ -93,11 +94,11 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 		k.URL, // on a line of its own, so that a telephone takes nothing else along
 	}
 	last := theirs.T("desk.message.only")
-	if l.visit.AskBirthDate && OfFamily(k.Invitation.Role) {
+	if l.visit.AskBirthDate && visits.OfFamily(k.Invitation.Role) {
 		last = theirs.T("desk.message.birth_date") + " " + last
 	}
 	letter := ""
-	if OfFamily(k.Invitation.Role) && !l.visit.Confidential {
+	if visits.OfFamily(k.Invitation.Role) && !l.visit.Confidential {
 		letter = personPath(l.visit.ID, k.Invitation.ID) + "/letter"
 	}
 	link := linkView{Sent: sent, Hidden: l.visit.HiddenFrom(k.Invitation.Role), Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
@@ -119,7 +120,7 @@ func (d *Desk) add(ctx context.Context, l *linksView, k Link) error {
 }
 
 // toldWords say who hears in a message that a visit has become what it is, and whom the reader has to tell.
-func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string, error) {
+func (d *Desk) toldWords(ctx context.Context, v visits.Visit, own *words.Words) (string, error) {
 	var hears map[string]bool
 	if d.hearers != nil {
 		var err error
@@ -136,7 +137,7 @@ func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string
 			hidden = append(hidden, name)
 		case hears[i.ID]:
 			told = append(told, name)
-		case v.State == InProgress:
+		case v.State == visits.InProgress:
 			silent = true
 		default:
 			left = append(left, name)
@@ -147,7 +148,7 @@ func (d *Desk) toldWords(ctx context.Context, v Visit, own *words.Words) (string
 		return own.T("desk.told.everybody"), nil
 	case len(left) > 0 && len(told)+len(hidden) == 0:
 		return own.T("desk.told.nobody"), nil
-	case len(told) == 0 && v.State == InProgress:
+	case len(told) == 0 && v.State == visits.InProgress:
 		all = append(all, own.T("desk.told.going_on"))
 	}
 	for _, people := range []struct {
@@ -198,9 +199,9 @@ type fact struct{ Term, Text string }
 
 // asked is what a question is about, and the words it is asked in.
 type asked struct {
-	visit   Visit
-	person  Invitation
-	service *Service
+	visit   visits.Visit
+	person  visits.Invitation
+	service *visits.Service
 	zone    *time.Location
 	own     *words.Words
 	told    string // who hears of a change
@@ -213,7 +214,9 @@ func (c asked) aboutVisit() []fact {
 		{c.own.T("desk.starts"), c.own.T("desk.at_zone", "at", at, "zone", c.own.Zone(c.zone))}}
 }
 
-func (c asked) aboutPerson(i Invitation) fact { return fact{roleWords(c.own, i.Role), i.Name.Reveal()} }
+func (c asked) aboutPerson(i visits.Invitation) fact {
+	return fact{roleWords(c.own, i.Role), i.Name.Reveal()}
+}
 
 // question asks in the words of a group of keys.
 func (c asked) question(group string, texts ...string) question {
@@ -227,7 +230,7 @@ func (c asked) question(group string, texts ...string) question {
 
 func cancelQuestion(c asked) question {
 	texts := []string{"links"}
-	if c.visit.State == InProgress {
+	if c.visit.State == visits.InProgress {
 		texts = append([]string{"going_on"}, texts...)
 	}
 	q := c.question("desk.cancel", texts...)
