@@ -61,11 +61,11 @@ func TestLeadingOfWhatWasRead(t *testing.T) {
 	v, _ := c.book()
 	changed := errors.New("changed meanwhile")
 	old := func(visits.Visit) error { return changed }
-	if err := c.HandOver(t.Context(), c.scheduler, v.ID, visits.HandOver{To: c.ben.ID, If: old}); !errors.Is(err, changed) || c.show(v.ID).ClinicianID != v.ClinicianID {
+	if err := c.HandOver(t.Context(), c.Scheduler, v.ID, visits.HandOver{To: c.ben.ID, If: old}); !errors.Is(err, changed) || c.Shown(v.ID).ClinicianID != v.ClinicianID {
 		t.Errorf("handed over from an old page: %v", err)
 	}
-	c.clock = v.StartsAt.Add(time.Minute)
-	if err := c.NoShowIf(t.Context(), c.scheduler, v.ID, old); !errors.Is(err, changed) {
+	c.At(v.StartsAt.Add(time.Minute))
+	if err := c.NoShowIf(t.Context(), c.Scheduler, v.ID, old); !errors.Is(err, changed) {
 		t.Errorf("no-show from an old page: %v", err)
 	}
 	c.state(v.ID, visits.Scheduled)

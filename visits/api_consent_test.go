@@ -9,12 +9,13 @@ import (
 	"housecall/auth"
 	"housecall/platform/staff"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestConsentByAPI: programs read, list and publish what families are asked, by the acts of the administrators' pages; with a key for that alone.
 func TestConsentByAPI(t *testing.T) {
-	f := newFront(t, "", func(h *hospital) { (&practice{hospital: h}).know() })
-	site, err := f.sites.Default(t.Context())
+	f := newFront(t, "", func(h *visitstest.Hospital) { (&visitstest.Practice{Hospital: h}).Know() })
+	site, err := f.Sites.Default(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestConsentByAPI(t *testing.T) {
 	if r := f.do(http.MethodGet, "/api/v1/consents/2000-01-01.1", "", may); r.StatusCode != http.StatusNotFound {
 		t.Errorf("no such version: %d", r.StatusCode)
 	}
-	if n := f.count(`audit WHERE action = 'consent.publish' AND actor_kind = 'api_key' AND outcome = 'allowed'`); n != 2 {
+	if n := f.Count(`audit WHERE action = 'consent.publish' AND actor_kind = 'api_key' AND outcome = 'allowed'`); n != 2 {
 		t.Errorf("%d audited", n)
 	}
 }

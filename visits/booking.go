@@ -66,10 +66,10 @@ type Colleagues interface {
 }
 
 // practice is what the hospital knows of the ids that somebody named. Whatever was not named, or is not known, is empty.
-type practice struct {
-	site     sites.Site
+type Practice struct {
+	Site     sites.Site
 	service  sites.Service
-	patient  people.Patient
+	Patient  people.Patient
 	staff    map[string]staff.Colleague
 	family   string        // tag of the language of those who come with the patient; empty: not known
 	own      string        // the contact of a patient of whom nobody says how they are written to; empty: none
@@ -78,7 +78,7 @@ type practice struct {
 }
 
 // named looks an id up, unless it is empty.
-func named[T any](ctx context.Context, p *practice, field, id string, get func(context.Context, string) (T, error)) (found T) {
+func named[T any](ctx context.Context, p *Practice, field, id string, get func(context.Context, string) (T, error)) (found T) {
 	if id == "" {
 		return found
 	}
@@ -97,8 +97,8 @@ func named[T any](ctx context.Context, p *practice, field, id string, get func(c
 
 // practiceOf looks up what a booking and its people name. Where nobody says at which site, it is that of the service, of the patient, or the hospital's first.
 // fresh is a patient who is not kept yet; nil: none is.
-func (s *Service) practiceOf(ctx context.Context, b Booking, fresh *people.Patient, invited []Person, prefix func(int) string) practice {
-	p := practice{staff: map[string]staff.Colleague{}}
+func (s *Service) practiceOf(ctx context.Context, b Booking, fresh *people.Patient, invited []Person, prefix func(int) string) Practice {
+	p := Practice{staff: map[string]staff.Colleague{}}
 	var site func(context.Context, string) (sites.Site, error)
 	var service func(context.Context, string) (sites.Service, error)
 	var patient func(context.Context, string) (people.Patient, error)
@@ -116,17 +116,17 @@ func (s *Service) practiceOf(ctx context.Context, b Booking, fresh *people.Patie
 	if fresh != nil && fresh.ID == b.PatientID {
 		patient = func(context.Context, string) (people.Patient, error) { return *fresh, nil }
 	}
-	p.patient = named(ctx, &p, "patient_id", b.PatientID, patient)
+	p.Patient = named(ctx, &p, "patient_id", b.PatientID, patient)
 	switch {
 	case b.SiteID != "" || site == nil:
-		p.site = named(ctx, &p, "site_id", b.SiteID, site)
+		p.Site = named(ctx, &p, "site_id", b.SiteID, site)
 	case p.service.SiteID != "":
-		p.site = named(ctx, &p, "site_id", p.service.SiteID, site)
-	case p.patient.SiteID != "":
-		p.site = named(ctx, &p, "site_id", p.patient.SiteID, site)
+		p.Site = named(ctx, &p, "site_id", p.service.SiteID, site)
+	case p.Patient.SiteID != "":
+		p.Site = named(ctx, &p, "site_id", p.Patient.SiteID, site)
 	default:
 		var err error
-		p.site, err = s.config.Sites.Default(ctx)
+		p.Site, err = s.config.Sites.Default(ctx)
 		p.problems = errors.Join(p.problems, err)
 	}
 	p.colleague(ctx, "clinician_id", b.ClinicianID, colleague)
@@ -138,11 +138,11 @@ func (s *Service) practiceOf(ctx context.Context, b Booking, fresh *people.Patie
 
 // find has a visit be of a service of its site that takes new visits and has one of these names, the first that any has. There may be none: a visit can be
 // of words alone.
-func (s *Service) find(ctx context.Context, p *practice, names ...string) {
-	if s.config.Sites == nil || p.site.ID == "" {
+func (s *Service) find(ctx context.Context, p *Practice, names ...string) {
+	if s.config.Sites == nil || p.Site.ID == "" {
 		return
 	}
-	all, err := s.config.Sites.ServicesOf(ctx, p.site.ID)
+	all, err := s.config.Sites.ServicesOf(ctx, p.Site.ID)
 	p.problems = errors.Join(p.problems, err)
 	for _, name := range names {
 		if at := slices.IndexFunc(all, func(known sites.Service) bool { return known.Active && SameService(known.Name, name) }); at >= 0 {
@@ -166,7 +166,7 @@ func (s *Service) ServiceOf(ctx context.Context, r Request, names ...string) (si
 	return p.service, p.problems
 }
 
-func (p *practice) colleague(ctx context.Context, field, id string, get func(context.Context, string) (staff.Colleague, error)) {
+func (p *Practice) colleague(ctx context.Context, field, id string, get func(context.Context, string) (staff.Colleague, error)) {
 	if _, known := p.staff[id]; !known {
 		if c := named(ctx, p, field, id, get); c.ID != "" {
 			p.staff[id] = c
@@ -175,8 +175,8 @@ func (p *practice) colleague(ctx context.Context, field, id string, get func(con
 }
 
 // fill puts what the hospital knows where a request says nothing.
-func (p *practice) fill(r Request) Request {
-	r.SiteID = p.site.ID
+func (p *Practice) fill(r Request) Request {
+	r.SiteID = p.Site.ID
 	if p.service.ID != "" {
 		r.ServiceID = p.service.ID
 		if r.Service == "" || SameService(r.Service, p.service.Name) {
@@ -191,7 +191,7 @@ func (p *practice) fill(r Request) Request {
 		}
 	}
 	if r.BirthDate == "" {
-		r.BirthDate = p.patient.BirthDate
+		r.BirthDate = p.Patient.BirthDate
 	}
 	if tag, err := language.Parse(r.InterpreterLanguage); err == nil && r.InterpreterLanguage != "" {
 		r.InterpreterLanguage = tag.String()
@@ -212,8 +212,8 @@ func (p *practice) fill(r Request) Request {
 
 // knowFamily has people be filled with how the patient is written to, and with the language of the family: the patient's, or else that of whoever comes as
 // the patient of the visit.
-func (p *practice) knowFamily(confidential bool, language string) {
-	p.family, p.own = cmp.Or(p.patient.Language, language), OwnContact(p.patient, confidential).ID
+func (p *Practice) knowFamily(confidential bool, language string) {
+	p.family, p.own = cmp.Or(p.Patient.Language, language), OwnContact(p.Patient, confidential).ID
 }
 
 // OwnContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; the zero Contact: there is none.
@@ -237,23 +237,23 @@ func languageOfPatient(invited []Person) string {
 }
 
 // fillPerson is fill for one person.
-func (p *practice) fillPerson(q Person) Person {
+func (p *Practice) fillPerson(q Person) Person {
 	name, tag := p.staff[q.StaffID].Name, ""
 	if OfFamily(q.Role) {
 		tag = p.family
 	}
 	if q.Role == auth.Patient {
-		name = p.patient.Name
+		name = p.Patient.Name
 		if q.ContactID == "" && q.Email == "" && q.Phone == "" {
 			q.ContactID = p.own
 		}
 		p.own = "" // whoever else comes as a patient is not this one
 	}
-	if c, ok := p.patient.Contact(q.ContactID); ok {
+	if c, ok := p.Patient.Contact(q.ContactID); ok {
 		if c.Name != "" {
 			name = c.Name
 		} else {
-			name = p.patient.Name
+			name = p.Patient.Name
 		}
 		tag = cmp.Or(c.Language, tag)
 	}
@@ -263,19 +263,19 @@ func (p *practice) fillPerson(q Person) Person {
 	if q.Language == "" {
 		q.Language = tag
 	}
-	q.Email, q.Phone = people.TidyReach(q.Email, q.Phone, p.site.Country)
+	q.Email, q.Phone = people.TidyReach(q.Email, q.Phone, p.Site.Country)
 	return q
 }
 
 // check says what is wrong with what a filled request names.
-func (p *practice) check(r Request) []fault.Field {
+func (p *Practice) check(r Request) []fault.Field {
 	wrong := slices.Clone(p.wrong)
 	add := func(field, key, detail string) {
 		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
 	}
 	switch {
 	case p.service.ID == "":
-	case p.service.SiteID != p.site.ID:
+	case p.service.SiteID != p.Site.ID:
 		add("service_id", "elsewhere", "is a service of another site")
 	case !p.service.Active:
 		add("service_id", "closed", "is a service that takes no new visits")
@@ -294,7 +294,7 @@ func (p *practice) check(r Request) []fault.Field {
 const maxTag = 35
 
 // checkPerson says what is wrong with how a filled person is known and reached. Of a confidential visit nobody hears but the patient, in a way that no guardian reads.
-func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fault.Field {
+func (p *Practice) checkPerson(q Person, prefix string, confidential bool) []fault.Field {
 	wrong := people.CheckReach(prefix, q.Email, q.Phone)
 	add := func(field, key, detail string) {
 		wrong = append(wrong, fault.Field{Field: prefix + field, Key: key, Detail: detail})
@@ -305,7 +305,7 @@ func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fau
 	if colleague, known := p.staff[q.StaffID]; known && q.Role == auth.Clinician && !MayLead(colleague) {
 		add("staff_id", "role", "must be the account of a clinician")
 	}
-	contact, known := p.patient.Contact(q.ContactID)
+	contact, known := p.Patient.Contact(q.ContactID)
 	switch {
 	case q.ContactID == "":
 	case !OfFamily(q.Role):
@@ -321,7 +321,7 @@ func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fau
 	switch family := OfFamily(q.Role); {
 	case family && q.Role != auth.Patient && (q.ContactID != "" || q.Email != "" || q.Phone != ""):
 		add("role", "confidential", "is not written to about a confidential visit")
-	case family && known && !slices.Contains(p.patient.Recipients(true), contact):
+	case family && known && !slices.Contains(p.Patient.Recipients(true), contact):
 		add("contact_id", "confidential", "must be the confidential contact, since the visit is confidential")
 	case p.ofGuardian(q.Email, q.Phone):
 		add("email", "confidential", "or phone is a guardian's too, who would read what is confidential")
@@ -330,8 +330,8 @@ func (p *practice) checkPerson(q Person, prefix string, confidential bool) []fau
 }
 
 // ofGuardian says whether a guardian of the patient has that address or number.
-func (p *practice) ofGuardian(email, phone phi.Text) bool {
-	return slices.ContainsFunc(p.patient.Contacts, func(c people.Contact) bool {
+func (p *Practice) ofGuardian(email, phone phi.Text) bool {
+	return slices.ContainsFunc(p.Patient.Contacts, func(c people.Contact) bool {
 		return c.Kind == people.Guardian && (email != "" && strings.EqualFold(email.Reveal(), c.Email.Reveal()) || phone != "" && phone == c.Phone)
 	})
 }

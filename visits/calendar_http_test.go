@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestCalendarDownload gives a family its file with a link that asks for the date of birth, everybody else one without, and strangers nothing.
@@ -15,11 +16,11 @@ func TestCalendarDownload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFront(t, "", func(h *hospital) { h.zone = berlin })
-	v, links := f.visit(askBirthDate, func(r *visits.Request) { r.People[0].Language = "es" })
+	f := newFront(t, "", func(h *visitstest.Hospital) { h.Zone = berlin })
+	v, links := f.Plan(visitstest.AskBirthDate, func(r *visits.Request) { r.People[0].Language = "es" })
 	cookie := func(l visits.Link) *http.Cookie {
 		t.Helper()
-		in := f.do("POST", "/api/v1/join", `{"code":"`+codeOf(l)+`","birth_date":"`+canaryBirthDate+`"}`)
+		in := f.do("POST", "/api/v1/join", `{"code":"`+visitstest.CodeOf(l)+`","birth_date":"`+visitstest.CanaryBirthDate+`"}`)
 		if in.StatusCode != 200 {
 			t.Fatalf("join: %d %s", in.StatusCode, in.body)
 		}
@@ -40,7 +41,7 @@ func TestCalendarDownload(t *testing.T) {
 			t.Errorf("no %q in\n%s", part, file)
 		}
 	}
-	for _, never := range append(canaries, "Cardiology") {
+	for _, never := range append(visitstest.Canaries, "Cardiology") {
 		if strings.Contains(file, never) {
 			t.Errorf("%q in\n%s", never, file)
 		}
@@ -54,7 +55,7 @@ func TestCalendarDownload(t *testing.T) {
 		t.Errorf("a link that opens by itself: %d %s", staff.StatusCode, staff.body)
 	}
 	wantProblem(t, "no cookie", f.do("GET", path, ""), 404, "not_found")
-	if err := f.Cancel(t.Context(), f.scheduler, v.ID); err != nil {
+	if err := f.Cancel(t.Context(), f.Scheduler, v.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantProblem(t, "called off", f.do("GET", path, "", withCookie(family.Name, family.Value)), 410, "over")
@@ -62,9 +63,9 @@ func TestCalendarDownload(t *testing.T) {
 
 // TestCalendarOfSite keeps the times in the zone of the visit's own site.
 func TestCalendarOfSite(t *testing.T) {
-	f := newFront(t, "", func(h *hospital) { (&practice{hospital: h}).know() })
-	v, links := f.visit(noService)
-	in := f.do("POST", "/api/v1/join", `{"code":"`+codeOf(links[0])+`"}`)
+	f := newFront(t, "", func(h *visitstest.Hospital) { (&visitstest.Practice{Hospital: h}).Know() })
+	v, links := f.Plan(visitstest.NoService)
+	in := f.do("POST", "/api/v1/join", `{"code":"`+visitstest.CodeOf(links[0])+`"}`)
 	r := f.do("GET", "/v/"+v.ID+"/calendar.ics", "", withCookie("housecall_visit", in.cookie("housecall_visit").Value))
 	if r.StatusCode != 200 || !strings.Contains(r.body, "DTSTART;TZID=America/New_York:20261124T070000\r\n") || !strings.Contains(r.body, "TZID:America/New_York\r\n") {
 		t.Errorf("%d %s", r.StatusCode, r.body)

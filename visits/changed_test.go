@@ -15,12 +15,13 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // observed has a hospital's visits tell their changes; each call of its function gives those since the call before.
-func observed(h *hospital) (since func() []visits.Change) {
+func observed(h *visitstest.Hospital) (since func() []visits.Change) {
 	var all []visits.Change
-	h.changed = append(h.changed, func(ctx context.Context, tx *store.Tx, c visits.Change) error {
+	h.Changed = append(h.Changed, func(ctx context.Context, tx *store.Tx, c visits.Change) error {
 		var sequence int
 		if err := tx.QueryRowContext(ctx, `SELECT sequence FROM visits WHERE id = ?`, c.VisitID).Scan(&sequence); err != nil || sequence != c.Sequence {
 			return fmt.Errorf("told %+v of a visit of sequence %d: %w", c, sequence, err)
@@ -28,7 +29,7 @@ func observed(h *hospital) (since func() []visits.Change) {
 		all = append(all, c)
 		return nil
 	})
-	h.Service = h.service(h.db)
+	h.Service = h.ServiceOn(h.DB)
 	return func() []visits.Change {
 		told := all
 		all = nil
@@ -62,13 +63,13 @@ func (granted) Guest(context.Context, *store.Tx, string, string) (string, error)
 
 // TestChanges does everything that changes a visit, and some of what does not.
 func TestChanges(t *testing.T) {
-	h := newHospital(t)
-	h.emergency = granted{}
+	h := visitstest.NewHospital(t)
+	h.Emergency = granted{}
 	since := observed(h)
 	told := map[visits.ChangeKind]bool{}
 	rows := func() string { // what visits and invitations there are, without what was tried at their links
-		return strings.Join(slices.Concat(h.column(`SELECT id || state || starts_at || ends_at || sequence || clinician_id || interpreter || service || confidential FROM visits ORDER BY id`),
-			h.column(`SELECT id || generation || revoked_at || name || email FROM invitations ORDER BY id`)), "\n")
+		return strings.Join(slices.Concat(h.Column(`SELECT id || state || starts_at || ends_at || sequence || clinician_id || interpreter || service || confidential FROM visits ORDER BY id`),
+			h.Column(`SELECT id || generation || revoked_at || name || email FROM invitations ORDER BY id`)), "\n")
 	}
 	var v visits.Visit
 	var links []visits.Link
@@ -80,14 +81,14 @@ func TestChanges(t *testing.T) {
 	}
 	event := func(kind visits.RoomEventKind, role auth.Role, link int) func() {
 		return func() {
-			e := visits.RoomEvent{Kind: kind, Visit: v.ID, At: h.now(), Role: role}
+			e := visits.RoomEvent{Kind: kind, Visit: v.ID, At: h.Now(), Role: role}
 			if role != "" {
 				e.Invitation = links[link].Invitation.ID
 			}
 			must(h.OnRoomEvent(t.Context(), e))
 		}
 	}
-	makes := func() { v, links = h.visit() }
+	makes := func() { v, links = h.Plan() }
 	rescuer, rescue := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}, ""
 	for _, c := range []struct {
 		name string
@@ -95,33 +96,37 @@ func TestChanges(t *testing.T) {
 		want string
 	}{
 		{"a visit", makes, "created"},
-		{"a look at it", func() { h.show(v.ID) }, ""},
-		{"a later time", func() { must(h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: noon.Add(time.Hour)})) }, "moved"},
-		{"the same time", func() { must(h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: noon.Add(time.Hour)})) }, ""},
-		{"an earlier time", func() { must(h.Move(t.Context(), h.scheduler, v.ID, visits.Move{StartsAt: noon})) }, "moved"},
+		{"a look at it", func() { h.Shown(v.ID) }, ""},
+		{"a later time", func() {
+			must(h.Move(t.Context(), h.Scheduler, v.ID, visits.Move{StartsAt: visitstest.Noon.Add(time.Hour)}))
+		}, "moved"},
+		{"the same time", func() {
+			must(h.Move(t.Context(), h.Scheduler, v.ID, visits.Move{StartsAt: visitstest.Noon.Add(time.Hour)}))
+		}, ""},
+		{"an earlier time", func() { must(h.Move(t.Context(), h.Scheduler, v.ID, visits.Move{StartsAt: visitstest.Noon})) }, "moved"},
 		{"a guest", func() {
-			must(h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest}))
+			must(h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest}))
 		}, "invited of one"},
-		{"a link again", func() { must(h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, false)) }, "link_shown of one"},
-		{"a new link", func() { must(h.Resend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, true)) }, "link_renewed of one"},
-		{"another service", func() { must(h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new("Neurology")})) }, "changed"},
-		{"the same service", func() { must(h.Edit(t.Context(), h.scheduler, v.ID, visits.Edit{Service: new(" Neurology ")})) }, ""},
+		{"a link again", func() { must(h.Resend(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID, false)) }, "link_shown of one"},
+		{"a new link", func() { must(h.Resend(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID, true)) }, "link_renewed of one"},
+		{"another service", func() { must(h.Edit(t.Context(), h.Scheduler, v.ID, visits.Edit{Service: new("Neurology")})) }, "changed"},
+		{"the same service", func() { must(h.Edit(t.Context(), h.Scheduler, v.ID, visits.Edit{Service: new(" Neurology ")})) }, ""},
 		{"another name", func() {
-			must(h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Name: new(phi.Text("Canary Stepfather"))}))
+			must(h.Mend(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Name: new(phi.Text("Canary Stepfather"))}))
 		}, "changed of one"},
 		{"another address", func() {
-			must(h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Email: new(phi.Text("canary@example.org"))}))
+			must(h.Mend(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Email: new(phi.Text("canary@example.org"))}))
 		}, "link_renewed of one"},
 		{"the same address", func() {
-			must(h.Mend(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Email: new(phi.Text("canary@example.org"))}))
+			must(h.Mend(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID, visits.Mend{Email: new(phi.Text("canary@example.org"))}))
 		}, ""},
-		{"a withdrawal", func() { must(h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID)) }, "revoked of one"},
-		{"once more", func() { must(h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID)) }, ""},
+		{"a withdrawal", func() { must(h.Withdraw(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID)) }, "revoked of one"},
+		{"once more", func() { must(h.Withdraw(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID)) }, ""},
 		{"a room", event(visits.RoomOpened, "", 0), "opened"},
 		{"a clinician", event(visits.RoomAdmitted, auth.Clinician, 1), ""},
 		{"a guest of the clinician", func() {
-			clinician := h.redeem(links[1], "")
-			h.enters(clinician)
+			clinician := h.Follow(links[1], "")
+			h.Enters(clinician)
 			must(h.InviteFrom(t.Context(), v.ID, clinician.Token, visits.Person{Name: "Sample Guest", Role: auth.Guest}))
 		}, "invited of one"},
 		{"a patient", event(visits.RoomAdmitted, auth.Patient, 0), "started"},
@@ -135,28 +140,28 @@ func TestChanges(t *testing.T) {
 		}, "invited of one"},
 		{"its end", func() { must(h.EmergencyEnd(t.Context(), v.ID, rescue)) }, "revoked of one"},
 		{"somebody shown out", event(visits.RoomRemoved, auth.Guardian, 2), "revoked of one"},
-		{"a cancellation", func() { must(h.Cancel(t.Context(), h.scheduler, v.ID)) }, "cancelled"},
-		{"once more", func() { must(h.Cancel(t.Context(), h.scheduler, v.ID)) }, ""},
+		{"a cancellation", func() { must(h.Cancel(t.Context(), h.Scheduler, v.ID)) }, "cancelled"},
+		{"once more", func() { must(h.Cancel(t.Context(), h.Scheduler, v.ID)) }, ""},
 		{"a cancellation that is not right any more", func() {
-			if err := h.CancelIf(t.Context(), h.scheduler, v.ID, func(visits.Visit) error { return fault.NotFound }); !errors.Is(err, fault.NotFound) {
+			if err := h.CancelIf(t.Context(), h.Scheduler, v.ID, func(visits.Visit) error { return fault.NotFound }); !errors.Is(err, fault.NotFound) {
 				t.Errorf("cancelled: %v", err)
 			}
 		}, ""},
 		{"a series", func() {
-			made, err := h.CreateSeries(t.Context(), h.scheduler, h.request(), visits.Repeat{Weeks: 1, Count: 3})
+			made, err := h.CreateSeries(t.Context(), h.Scheduler, h.Request(), visits.Repeat{Weeks: 1, Count: 3})
 			must(err)
 			v = made[1].Visit
 		}, "created, created, created"},
-		{"its rest", func() { must(h.CancelRest(t.Context(), h.scheduler, v.ID)) }, "cancelled, cancelled"},
+		{"its rest", func() { must(h.CancelRest(t.Context(), h.Scheduler, v.ID)) }, "cancelled, cancelled"},
 		{"a window that closes", func() {
-			h.at(noon.Add(24 * time.Hour))
+			h.At(visitstest.Noon.Add(24 * time.Hour))
 			ctx, cancel := context.WithCancel(t.Context())
 			watching := make(chan struct{})
 			go func() {
 				defer close(watching)
 				h.Watch(ctx, func(string, string, int64) {})
 			}()
-			for h.count(`visits WHERE state = 'no_show'`) == 0 {
+			for h.Count(`visits WHERE state = 'no_show'`) == 0 {
 				time.Sleep(time.Millisecond)
 			}
 			cancel()
@@ -174,7 +179,7 @@ func TestChanges(t *testing.T) {
 		}
 		for _, change := range changes {
 			told[change.Kind] = true
-			if !change.At.Equal(h.now()) {
+			if !change.At.Equal(h.Now()) {
 				t.Errorf("%s: told at %v", c.name, change.At)
 			}
 		}
@@ -233,6 +238,7 @@ func TestActsAreKnown(t *testing.T) {
 		"Exists",
 		"FirstOpened",
 		"GiveConsent",
+		"Hears",
 		"Holder",
 		"InSeries",
 		"KeepCheck",
@@ -243,9 +249,14 @@ func TestActsAreKnown(t *testing.T) {
 		"Leading",
 		"LedToCome",
 		"LinkToSend",
+		"LinksWork",
 		"List",
 		"ListOf",
+		"MayMove",
+		"Occupied",
 		"OpenRoom",
+		"Opened",
+		"Over",
 		"Pass",
 		"PreviewSeries",
 		"Publish",
@@ -256,7 +267,9 @@ func TestActsAreKnown(t *testing.T) {
 		"ReportCheck",
 		"RoomRoutes",
 		"Routes",
+		"Schedule",
 		"Search",
+		"Sends",
 		"Series",
 		"ServeEnter",
 		"ServiceOf",
@@ -266,12 +279,14 @@ func TestActsAreKnown(t *testing.T) {
 		"ShowIf",
 		"SiteOf",
 		"Spoke",
+		"TextsOf",
 		"Told",
 		"Upcoming",
 		"Visit",
 		"VisitIn",
 		"VisitsOf",
 		"Window",
+		"Wrong",
 	}
 	service := reflect.TypeFor[*visits.Service]()
 	for i := range service.NumMethod() {
@@ -284,18 +299,18 @@ func TestActsAreKnown(t *testing.T) {
 
 // TestChangeFails: what is told of a change is part of the act, so that one does not happen without the other.
 func TestChangeFails(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	away := errors.New("away")
-	h.changed = append(h.changed, func(context.Context, *store.Tx, visits.Change) error { return away })
-	h.Service = h.service(h.db)
-	if _, _, err := h.Create(t.Context(), h.scheduler, h.request()); !errors.Is(err, away) {
+	h.Changed = append(h.Changed, func(context.Context, *store.Tx, visits.Change) error { return away })
+	h.Service = h.ServiceOn(h.DB)
+	if _, _, err := h.Create(t.Context(), h.Scheduler, h.Request()); !errors.Is(err, away) {
 		t.Errorf("a visit: %v", err)
 	}
-	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID); !errors.Is(err, away) {
+	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID); !errors.Is(err, away) {
 		t.Errorf("a withdrawal: %v", err)
 	}
-	if h.count("visits") != 1 || h.count("invitations WHERE revoked_at <> 0") != 0 {
+	if h.Count("visits") != 1 || h.Count("invitations WHERE revoked_at <> 0") != 0 {
 		t.Error("it happened all the same")
 	}
 }

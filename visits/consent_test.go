@@ -12,6 +12,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // folder makes a folder of texts.
@@ -21,16 +22,6 @@ func folder(files map[string]string) fstest.MapFS {
 		all[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return all
-}
-
-// asksConsent makes a hospital ask for consent.
-func asksConsent(version string, languages ...string) func(*hospital) {
-	return func(h *hospital) {
-		h.consent = &visits.ConsentTexts{Version: version}
-		for _, l := range languages {
-			h.consent.Texts = append(h.consent.Texts, visits.ConsentText{Language: l, Text: "First in " + l + ".\n\nSecond.\n"})
-		}
-	}
 }
 
 func TestReadConsent(t *testing.T) {
@@ -96,10 +87,10 @@ func TestReadConsent(t *testing.T) {
 }
 
 func TestConsentComesBeforeThePass(t *testing.T) {
-	h := newHospital(t)
-	asksConsent("2", "en", "es")(h)
-	h.Service = h.service(h.db)
-	v, entries := h.everybody()
+	h := visitstest.NewHospital(t)
+	visitstest.AsksConsent("2", "en", "es")(h)
+	h.Service = h.ServiceOn(h.DB)
+	v, entries := h.Everybody()
 	for role, whom := range map[auth.Role]string{auth.Patient: "self patient", auth.Guardian: "patient", auth.Guest: "", auth.Interpreter: "", auth.Clinician: "", auth.Observer: ""} {
 		e := entries[role]
 		if e.ConsentNeeded != (whom != "") {
@@ -107,8 +98,8 @@ func TestConsentComesBeforeThePass(t *testing.T) {
 		}
 		q, err := h.Consent(t.Context(), v.ID, e.Token, "es")
 		if whom == "" {
-			wantCode(t, err, fault.CodeNotFound, fault.NotFound)
-			wantCode(t, h.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: "2", Language: "es", For: visits.ForPatient}), fault.CodeNotFound, fault.NotFound)
+			visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
+			visitstest.WantCode(t, h.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: "2", Language: "es", For: visits.ForPatient}), fault.CodeNotFound, fault.NotFound)
 			if _, _, err := h.Pass(t.Context(), v.ID, e.Token); err != nil {
 				t.Errorf("%s gets no pass: %v", role, err)
 			}
@@ -117,10 +108,10 @@ func TestConsentComesBeforeThePass(t *testing.T) {
 		if err != nil || q.Version != "2" || q.Language != "es" || q.Text != "First in es.\n\nSecond.\n" || strings.Join(q.Whom, " ") != whom {
 			t.Errorf("%s is asked %+v, %v", role, q, err)
 		}
-		placed := len(h.placed)
+		placed := len(h.Placed)
 		_, _, err = h.Pass(t.Context(), v.ID, e.Token)
-		wantCode(t, err, fault.CodeConsentNeeded, fault.NotAllowed)
-		if len(h.placed) != placed {
+		visitstest.WantCode(t, err, fault.CodeConsentNeeded, fault.NotAllowed)
+		if len(h.Placed) != placed {
 			t.Error("a room was placed before consent")
 		}
 		for range 2 { // twice changes nothing
@@ -134,77 +125,77 @@ func TestConsentComesBeforeThePass(t *testing.T) {
 		if got, err := h.Session(t.Context(), v.ID, e.Token); err != nil || got.ConsentNeeded {
 			t.Errorf("%s is asked again: %v, %v", role, got.ConsentNeeded, err)
 		}
-		if n := h.count(`consents c JOIN consent_texts t ON t.version = c.version AND t.language = c.language AND t.hash = c.hash
+		if n := h.Count(`consents c JOIN consent_texts t ON t.version = c.version AND t.language = c.language AND t.hash = c.hash
 			WHERE c.visit_id = ? AND c.invitation_id = ? AND c.session_id = ? AND c.version = '2' AND c.language = 'es' AND c.given_for = 'patient' AND c.given_at = ? AND t.text LIKE 'First in es.%'`,
-			v.ID, e.You.ID, e.Session, store.Millis(noon)); n != 1 {
+			v.ID, e.You.ID, e.Session, store.Millis(visitstest.Noon)); n != 1 {
 			t.Errorf("%d records of %s", n, role)
 		}
-		if n := h.count(`audit WHERE action = 'consent.give' AND actor_id = ? AND subject_id = ? AND detail = 'version 2 in es for patient'`, e.You.ID, e.Session); n != 1 {
+		if n := h.Count(`audit WHERE action = 'consent.give' AND actor_id = ? AND subject_id = ? AND detail = 'version 2 in es for patient'`, e.You.ID, e.Session); n != 1 {
 			t.Errorf("%d audit rows of %s", n, role)
 		}
 	}
-	if h.audited("pass.issue", store.Refused) != 2 || h.count("consents") != 2 || h.audited("consent.read", store.Allowed) != 2 {
+	if h.Audited("pass.issue", store.Refused) != 2 || h.Count("consents") != 2 || h.Audited("consent.read", store.Allowed) != 2 {
 		t.Error("not audited")
 	}
 }
 
 // TestConsentIsAskedOnceOfEachVersion: not of another browser, but of a new version.
 func TestConsentIsAskedOnceOfEachVersion(t *testing.T) {
-	h := newHospital(t)
-	asksConsent("9", "en")(h)
-	h.Service = h.service(h.db)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	visitstest.AsksConsent("9", "en")(h)
+	h.Service = h.ServiceOn(h.DB)
+	v, links := h.Plan()
 	give := func(e visits.Entry, version string) error {
 		return h.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: version, Language: "en", For: visits.ForSelf})
 	}
-	phone := h.redeem(links[0], "")
+	phone := h.Follow(links[0], "")
 	if err := give(phone, "9"); err != nil {
 		t.Fatal(err)
 	}
-	tablet := h.redeem(links[0], "")
+	tablet := h.Follow(links[0], "")
 	if tablet.Session == phone.Session || tablet.ConsentNeeded {
 		t.Error("another browser is asked again")
 	}
-	asksConsent("10", "en")(h)
-	h.Service = h.service(h.db)
-	if e := h.redeem(links[0], phone.Device); !e.ConsentNeeded {
+	visitstest.AsksConsent("10", "en")(h)
+	h.Service = h.ServiceOn(h.DB)
+	if e := h.Follow(links[0], phone.Device); !e.ConsentNeeded {
 		t.Error("the new version is not asked for")
 	}
-	wantCode(t, give(phone, "9"), fault.CodeConflict, fault.NotValid)
+	visitstest.WantCode(t, give(phone, "9"), fault.CodeConflict, fault.NotValid)
 	if _, _, err := h.Pass(t.Context(), v.ID, phone.Token); fault.CodeOf(err) != fault.CodeConsentNeeded {
 		t.Errorf("a pass: %v", err)
 	}
 	if err := give(phone, "10"); err != nil {
 		t.Error(err)
 	}
-	if h.count("consents") != 2 || h.count("consent_texts") != 2 {
+	if h.Count("consents") != 2 || h.Count("consent_texts") != 2 {
 		t.Error("a record or a text is missing")
 	}
-	h.consent = nil // the site asks no more
-	h.Service = h.service(h.db)
-	if e := h.redeem(links[2], ""); e.ConsentNeeded {
+	h.Texts = nil // the site asks no more
+	h.Service = h.ServiceOn(h.DB)
+	if e := h.Follow(links[2], ""); e.ConsentNeeded {
 		t.Error("consent is asked where the site has none")
 	}
 }
 
 // TestATextOfConsentLasts: mended while nobody has consented to it, and after that never.
 func TestATextOfConsentLasts(t *testing.T) {
-	h := newHospital(t)
-	asksConsent("1", "en", "es")(h)
-	h.Service = h.service(h.db)
+	h := visitstest.NewHospital(t)
+	visitstest.AsksConsent("1", "en", "es")(h)
+	h.Service = h.ServiceOn(h.DB)
 	change := func(text string) error {
-		h.consent = &visits.ConsentTexts{Version: "1", Texts: []visits.ConsentText{{Language: "en", Text: text}, {Language: "es", Text: "Otro.\n"}}}
-		_, err := visits.New(t.Context(), h.config(h.db))
+		h.Texts = &visits.ConsentTexts{Version: "1", Texts: []visits.ConsentText{{Language: "en", Text: text}, {Language: "es", Text: "Otro.\n"}}}
+		_, err := visits.New(t.Context(), h.Config(h.DB))
 		return err
 	}
 	if err := change("Mended.\n"); err != nil {
 		t.Fatal(err)
 	}
-	v, links := h.visit()
-	e := h.redeem(links[0], "")
+	v, links := h.Plan()
+	e := h.Follow(links[0], "")
 	// This process still has the text from before it was mended: what it shows is not what SQL keeps.
-	wantCode(t, h.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: "1", Language: "en", For: visits.ForSelf}), fault.CodeConflict, fault.NotValid)
-	h.Service = h.service(h.db)
+	visitstest.WantCode(t, h.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: "1", Language: "en", For: visits.ForSelf}), fault.CodeConflict, fault.NotValid)
+	h.Service = h.ServiceOn(h.DB)
 	if err := h.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: "1", Language: "en", For: visits.ForSelf}); err != nil {
 		t.Fatal(err)
 	}
@@ -214,18 +205,18 @@ func TestATextOfConsentLasts(t *testing.T) {
 	if err := change("Mended.\n"); err != nil {
 		t.Errorf("unchanged: %v", err)
 	}
-	if got := h.column(`SELECT text FROM consent_texts WHERE language = 'en'`); len(got) != 1 || got[0] != "Mended.\n" {
+	if got := h.Column(`SELECT text FROM consent_texts WHERE language = 'en'`); len(got) != 1 || got[0] != "Mended.\n" {
 		t.Errorf("kept %q", got)
 	}
-	if n := h.audited("consent.text", store.Allowed); n != 4 { // two, and both mended
+	if n := h.Audited("consent.text", store.Allowed); n != 4 { // two, and both mended
 		t.Errorf("%d texts audited", n)
 	}
 }
 
 func TestConsentOverHTTP(t *testing.T) {
-	f := newFront(t, "", asksConsent("2", "ar", "en", "pt-BR"))
-	v, links := f.visit(func(r *visits.Request) { r.People[0].Language = "es" })
-	in := f.do("POST", "/api/v1/join", `{"code":"`+codeOf(links[0])+`"}`)
+	f := newFront(t, "", visitstest.AsksConsent("2", "ar", "en", "pt-BR"))
+	v, links := f.Plan(func(r *visits.Request) { r.People[0].Language = "es" })
+	in := f.do("POST", "/api/v1/join", `{"code":"`+visitstest.CodeOf(links[0])+`"}`)
 	if in.json(t)["consent_needed"] != true || in.json(t)["language"] != "es" {
 		t.Errorf("join: %s", in.body)
 	}
@@ -259,17 +250,17 @@ func TestConsentOverHTTP(t *testing.T) {
 		wantProblem(t, name, r, 404, "not_found")
 	}
 	none := newFront(t, "")
-	v, links = none.visit()
-	e := none.redeem(links[0], "")
+	v, links = none.Plan()
+	e := none.Follow(links[0], "")
 	wantProblem(t, "asked nothing", none.do("GET", "/v/"+v.ID+"/consent", "", withCookie("housecall_visit", e.Token)), 404, "not_found")
 }
 
 func TestConsentWithoutEnglish(t *testing.T) {
-	h := newHospital(t)
-	asksConsent("1", "ar", "es")(h)
-	h.Service = h.service(h.db)
-	v, links := h.visit()
-	e := h.redeem(links[0], "")
+	h := visitstest.NewHospital(t)
+	visitstest.AsksConsent("1", "ar", "es")(h)
+	h.Service = h.ServiceOn(h.DB)
+	v, links := h.Plan()
+	e := h.Follow(links[0], "")
 	if q, err := h.Consent(t.Context(), v.ID, e.Token, "zh-Hans"); err != nil || q.Language != "ar" {
 		t.Errorf("%+v, %v", q, err)
 	}
@@ -278,11 +269,11 @@ func TestConsentWithoutEnglish(t *testing.T) {
 // TestPublishedConsent: what is published for a site counts from then on, also before what a folder has; a visit that people are in keeps what somebody
 // has consented to; nothing that was published changes.
 func TestPublishedConsent(t *testing.T) {
-	h := newPractice(t)
-	asksConsent("7", "en")(h.hospital)
-	h.Service = h.service(h.db)
+	h := visitstest.NewPractice(t)
+	visitstest.AsksConsent("7", "en")(h.Hospital)
+	h.Service = h.ServiceOn(h.DB)
 	admin := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Admin}
-	site, err := h.sites.Default(t.Context())
+	site, err := h.Sites.Default(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +286,7 @@ func TestPublishedConsent(t *testing.T) {
 			t.Errorf("asked %q %q, %v; want %s", q.Version, q.Language, err, want)
 		}
 	}
-	v, entries := h.everybody()
+	v, entries := h.Everybody()
 	patient, guardian := entries[auth.Patient], entries[auth.Guardian]
 	asked(v, patient, "7 en")
 	for name, c := range map[string]struct {
@@ -313,7 +304,7 @@ func TestPublishedConsent(t *testing.T) {
 		}
 	}
 	first, err := publish("7", visits.ConsentText{Language: "en", Text: "One.\r\n"}, visits.ConsentText{Language: "es", Text: "Uno."}, visits.ConsentText{Language: "ar", Text: " \n"})
-	if err != nil || first != noon.Format(time.DateOnly)+".1" {
+	if err != nil || first != visitstest.Noon.Format(time.DateOnly)+".1" {
 		t.Fatalf("published as %q, %v", first, err)
 	}
 	asked(v, patient, first+" es")
@@ -325,14 +316,14 @@ func TestPublishedConsent(t *testing.T) {
 		t.Fatalf("published as %q, %v", second, err)
 	}
 	asked(v, guardian, second+" en") // nobody is in the visit yet
-	if _, err := h.db.ExecContext(t.Context(), `UPDATE visits SET state = 'in_progress' WHERE id = ?`, v.ID); err != nil {
+	if _, err := h.DB.ExecContext(t.Context(), `UPDATE visits SET state = 'in_progress' WHERE id = ?`, v.ID); err != nil {
 		t.Fatal(err)
 	}
 	asked(v, guardian, first+" es")
 	if _, _, err := h.Pass(t.Context(), v.ID, patient.Token); err != nil {
 		t.Errorf("who had consented comes back: %v", err)
 	}
-	if n := h.count(`consents WHERE version = ? AND language = 'es' AND hash = ?`, first, visits.ConsentText{Text: "Uno.\n"}.Hash()); n != 1 {
+	if n := h.Count(`consents WHERE version = ? AND language = 'es' AND hash = ?`, first, visits.ConsentText{Text: "Uno.\n"}.Hash()); n != 1 {
 		t.Error("the consent does not name the text that was read")
 	}
 	now, all, err := h.ConsentOf(t.Context(), admin, site.ID)
@@ -348,15 +339,15 @@ func TestPublishedConsent(t *testing.T) {
 	if e, err := h.Session(t.Context(), v.ID, guardian.Token); err != nil || e.ConsentNeeded {
 		t.Errorf("asked all the same: %v", err)
 	}
-	scheduler := h.scheduler
+	scheduler := h.Scheduler
 	_, err = h.Publish(t.Context(), scheduler, site.ID, "", nil)
-	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
 	_, _, err = h.ConsentOf(t.Context(), scheduler, site.ID)
-	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
 	_, err = h.ConsentVersion(t.Context(), scheduler, first)
-	wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
-	asksConsent(first, "en")(h.hospital) // a folder of that name
-	if _, err := visits.New(t.Context(), h.config(h.db)); err == nil || !strings.Contains(err.Error(), "another name") {
+	visitstest.WantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+	visitstest.AsksConsent(first, "en")(h.Hospital) // a folder of that name
+	if _, err := visits.New(t.Context(), h.Config(h.DB)); err == nil || !strings.Contains(err.Error(), "another name") {
 		t.Errorf("a folder with a name that was published: %v", err)
 	}
 }

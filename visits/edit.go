@@ -29,7 +29,7 @@ type Edit struct {
 // Edit changes what a visit that is not over is about, whether it is confidential, and whether it has an interpreter. What is wrong is a fault.NotValid; a visit cannot become confidential
 // while somebody is invited who must not hear of it.
 func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Edit) (Visit, error) {
-	var known practice
+	var known Practice
 	if actor.May(auth.VisitSchedule) { // or it would be told what is known
 		v, err := s.visitRow(ctx, s.config.DB, visit)
 		if err != nil && !errors.Is(err, fault.NotFound) {
@@ -83,7 +83,7 @@ func (s *Service) Edit(ctx context.Context, actor auth.Actor, visit string, e Ed
 }
 
 // apply edits a visit in memory.
-func (e Edit) apply(v *Visit, known practice) {
+func (e Edit) apply(v *Visit, known Practice) {
 	service := v.ServiceID
 	if e.ServiceID != nil {
 		v.ServiceID = *e.ServiceID
@@ -112,7 +112,7 @@ func (e Edit) apply(v *Visit, known practice) {
 }
 
 // checkEdit says what is wrong with a visit that was edited.
-func (p *practice) checkEdit(v, old Visit) []fault.Field {
+func (p *Practice) checkEdit(v, old Visit) []fault.Field {
 	wrong := slices.Clone(p.wrong)
 	if v.Interpreter != old.Interpreter || v.InterpreterLanguage != old.InterpreterLanguage {
 		wrong = append(wrong, checkInterpreter(v.Interpreter, v.InterpreterLanguage)...)
@@ -122,7 +122,7 @@ func (p *practice) checkEdit(v, old Visit) []fault.Field {
 	}
 	switch {
 	case p.service.ID == "" || p.service.ID == old.ServiceID:
-	case p.service.SiteID != p.site.ID:
+	case p.service.SiteID != p.Site.ID:
 		wrong = append(wrong, fault.Field{Field: "service_id", Key: "elsewhere", Detail: "is a service of another site"})
 	case !p.service.Active:
 		wrong = append(wrong, fault.Field{Field: "service_id", Key: "closed", Detail: "is a service that takes no new visits"})
@@ -152,7 +152,7 @@ type Mend struct {
 // Mend changes how an invited person is called and reached. With another address or number they get another link, which is sent there: whoever got the old
 // one, perhaps somebody else, can do nothing with it. What is wrong is a fault.NotValid; an address that the patient's contact has is changed there.
 func (s *Service) Mend(ctx context.Context, actor auth.Actor, visit, invitation string, m Mend) (Invitation, error) {
-	var known practice
+	var known Practice
 	if actor.May(auth.VisitSchedule) {
 		var err error
 		if _, known, err = s.dressPerson(ctx, visit, Person{}); err != nil {
@@ -229,7 +229,7 @@ func (s *Service) mended(ctx context.Context, tx *store.Tx, i Invitation, v Visi
 }
 
 // apply changes an invitation in memory.
-func (m Mend) apply(i *Invitation, known practice) {
+func (m Mend) apply(i *Invitation, known Practice) {
 	p := Person{Name: i.Name, Email: i.Email, Phone: i.Phone}
 	if m.Name != nil {
 		p.Name = *m.Name
@@ -244,16 +244,16 @@ func (m Mend) apply(i *Invitation, known practice) {
 		i.Language = *m.Language
 	}
 	i.Name = p.Tidy().Name
-	i.Email, i.Phone = people.TidyReach(p.Email, p.Phone, known.site.Country)
+	i.Email, i.Phone = people.TidyReach(p.Email, p.Phone, known.Site.Country)
 }
 
 // checkMend says what is wrong with an invitation that was changed.
-func (p *practice) checkMend(i, old Invitation, confidential bool, languages []string) []fault.Field {
+func (p *Practice) checkMend(i, old Invitation, confidential bool, languages []string) []fault.Field {
 	q := Person{Name: i.Name, Role: i.Role, Language: i.Language, ContactID: i.ContactID, StaffID: i.StaffID, Email: i.Email, Phone: i.Phone}
 	wrong := slices.Concat(q.check("", languages), p.checkPerson(q, "", confidential))
 	// Whose contact it is does not change here: it may have been taken out since.
 	wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Field == "contact_id" && f.Key != "confidential" })
-	contact, _ := p.patient.Contact(i.ContactID)
+	contact, _ := p.Patient.Contact(i.ContactID)
 	if contact.Email != "" && i.Email != old.Email {
 		wrong = append(wrong, fault.Field{Field: "email", Key: "contact", Detail: "is that of the patient's contact: change it there, and renew the link"})
 	}

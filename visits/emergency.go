@@ -85,7 +85,7 @@ func (s *Service) EmergencyJoin(ctx context.Context, actor auth.Actor, visit str
 		if known == "" || i.Revoked() {
 			i = p.invitation(visit, s.now())
 			a.Subject = store.About("invitation", i.ID)
-			if err := s.addPerson(ctx, tx, a, p, practice{}, i); err != nil {
+			if err := s.addPerson(ctx, tx, a, p, Practice{}, i); err != nil {
 				return err
 			}
 		}

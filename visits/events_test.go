@@ -18,17 +18,18 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 func TestRoomEvents(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	patient, clinician := links[0].Invitation.ID, links[1].Invitation.ID
-	opened := visits.RoomEvent{Kind: visits.RoomOpened, Visit: v.ID, At: noon}
-	entered := visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: noon, Invitation: clinician, Role: auth.Clinician}
-	admitted := visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: noon, Invitation: patient, Role: auth.Patient, By: clinician}
-	left := visits.RoomEvent{Kind: visits.RoomLeft, Visit: v.ID, At: noon, Invitation: patient, Role: auth.Patient}
-	ended := visits.RoomEvent{Kind: visits.RoomEnded, Visit: v.ID, At: noon, By: clinician}
+	opened := visits.RoomEvent{Kind: visits.RoomOpened, Visit: v.ID, At: visitstest.Noon}
+	entered := visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: visitstest.Noon, Invitation: clinician, Role: auth.Clinician}
+	admitted := visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: visitstest.Noon, Invitation: patient, Role: auth.Patient, By: clinician}
+	left := visits.RoomEvent{Kind: visits.RoomLeft, Visit: v.ID, At: visitstest.Noon, Invitation: patient, Role: auth.Patient}
+	ended := visits.RoomEvent{Kind: visits.RoomEnded, Visit: v.ID, At: visitstest.Noon, By: clinician}
 	for _, c := range []struct {
 		e    visits.RoomEvent
 		want visits.State
@@ -44,27 +45,27 @@ func TestRoomEvents(t *testing.T) {
 		if err := h.OnRoomEvent(t.Context(), c.e); err != nil {
 			t.Fatalf("%s: %v", c.e.Kind, err)
 		}
-		if got := h.show(v.ID).State; got != c.want {
+		if got := h.Shown(v.ID).State; got != c.want {
 			t.Errorf("after %s: %s, want %s", c.e.Kind, got, c.want)
 		}
 	}
-	if n := h.count("visit_removals"); n != 1 {
+	if n := h.Count("visit_removals"); n != 1 {
 		t.Errorf("%d removals, want one of the whole visit", n)
 	}
-	if n := h.count(`audit WHERE action = 'room.admitted' AND actor_id = ? AND actor_role = 'clinician' AND subject_id = ?`, clinician, patient); n == 0 {
+	if n := h.Count(`audit WHERE action = 'room.admitted' AND actor_id = ? AND actor_role = 'clinician' AND subject_id = ?`, clinician, patient); n == 0 {
 		t.Error("who admitted whom is not audited")
 	}
-	err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomOpened, Visit: store.NewID(), At: noon})
-	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomOpened, Visit: store.NewID(), At: visitstest.Noon})
+	visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
 }
 
 // What a room does with people is audited by who did it to whom, and moves no appointment; whoever is removed has no invitation any more.
 func TestRoomActs(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	patient, clinician := links[0].Invitation.ID, links[1].Invitation.ID
 	about := func(kind visits.RoomEventKind, invitation string) visits.RoomEvent {
-		return visits.RoomEvent{Kind: kind, Visit: v.ID, At: noon, Invitation: invitation, Role: auth.Patient, By: clinician}
+		return visits.RoomEvent{Kind: kind, Visit: v.ID, At: visitstest.Noon, Invitation: invitation, Role: auth.Patient, By: clinician}
 	}
 	for _, e := range []visits.RoomEvent{
 		about(visits.RoomPrivateStarted, ""), about(visits.RoomPrivateEnded, ""), about(visits.RoomReturned, patient), about(visits.RoomDeclined, patient),
@@ -77,23 +78,23 @@ func TestRoomActs(t *testing.T) {
 		if e.Invitation != "" {
 			subject = e.Invitation
 		}
-		if n := h.count(`audit WHERE action = ? AND actor_id = ? AND subject_id = ? AND detail = ?`, "room."+string(e.Kind), clinician, subject, "visit "+v.ID); n != 1 {
+		if n := h.Count(`audit WHERE action = ? AND actor_id = ? AND subject_id = ? AND detail = ?`, "room."+string(e.Kind), clinician, subject, "visit "+v.ID); n != 1 {
 			t.Errorf("%s: %d rows of audit", e.Kind, n)
 		}
 	}
-	after := h.show(v.ID)
+	after := h.Shown(v.ID)
 	if after.State != visits.Scheduled || !after.Invitations[0].Revoked() || after.Invitations[1].Revoked() {
 		t.Errorf("afterwards %+v", after)
 	}
 	if err := h.OnRoomEvent(t.Context(), about(visits.RoomRemoved, patient)); err != nil { // told twice
 		t.Fatal(err)
 	}
-	if n := h.count("visit_removals"); n != 1 {
+	if n := h.Count("visit_removals"); n != 1 {
 		t.Errorf("%d removals", n)
 	}
-	_, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0])})
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
-	wantCode(t, h.OnRoomEvent(t.Context(), about(visits.RoomRemoved, store.NewID())), fault.CodeNotFound, fault.NotFound)
+	_, err := h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[0])})
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	visitstest.WantCode(t, h.OnRoomEvent(t.Context(), about(visits.RoomRemoved, store.NewID())), fault.CodeNotFound, fault.NotFound)
 }
 
 // watching runs Watch of s and gathers what it tells.
@@ -140,24 +141,24 @@ func (w *watching) wait(t *testing.T, n int) []string {
 
 // TestWatch: two nodes and a command line on one database; each node hears everything, in order and once.
 func TestWatch(t *testing.T) {
-	h := newHospital(t)
-	before, _ := h.visit()
-	h.at(noon.Add(-24 * time.Hour)) // before the nodes start, by one whose clock is wrong
-	if err := h.Cancel(t.Context(), h.scheduler, before.ID); err != nil {
+	h := visitstest.NewHospital(t)
+	before, _ := h.Plan()
+	h.At(visitstest.Noon.Add(-24 * time.Hour)) // before the nodes start, by one whose clock is wrong
+	if err := h.Cancel(t.Context(), h.Scheduler, before.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.at(noon)
-	here, there, commandLine := h.service(h.open()), h.service(h.open()), h.Service
+	h.At(visitstest.Noon)
+	here, there, commandLine := h.ServiceOn(h.Open()), h.ServiceOn(h.Open()), h.Service
 	nodes := []*watching{watch(t, here), watch(t, there)}
-	a, links := h.visit()
-	b, _ := h.visit()
+	a, links := h.Plan()
+	b, _ := h.Plan()
 	id := func(i int) string { return links[i].Invitation.ID }
 	for _, err := range []error{
-		commandLine.Withdraw(t.Context(), h.scheduler, a.ID, id(0)),
-		func() error { _, err := here.Resend(t.Context(), h.scheduler, a.ID, id(2), true); return err }(),
-		func() error { _, err := here.Resend(t.Context(), h.scheduler, a.ID, id(2), false); return err }(),
-		there.Cancel(t.Context(), h.scheduler, a.ID),
-		here.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: b.ID, At: noon}),
+		commandLine.Withdraw(t.Context(), h.Scheduler, a.ID, id(0)),
+		func() error { _, err := here.Resend(t.Context(), h.Scheduler, a.ID, id(2), true); return err }(),
+		func() error { _, err := here.Resend(t.Context(), h.Scheduler, a.ID, id(2), false); return err }(),
+		there.Cancel(t.Context(), h.Scheduler, a.ID),
+		here.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: b.ID, At: visitstest.Noon}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -174,29 +175,29 @@ func TestWatch(t *testing.T) {
 // TestWatchMissesNothing: many act at once on several nodes. At no moment does anybody see a removal while one with a lower number is still to come, so
 // those who read on from the highest they have seen hear of all.
 func TestWatchMissesNothing(t *testing.T) {
-	h := newHospital(t)
-	nodes := []*visits.Service{h.service(h.open()), h.service(h.open()), h.service(h.open())}
+	h := visitstest.NewHospital(t)
+	nodes := []*visits.Service{h.ServiceOn(h.Open()), h.ServiceOn(h.Open()), h.ServiceOn(h.Open())}
 	watchers := []*watching{watch(t, nodes[0]), watch(t, nodes[1])}
 	const rounds = 8
 	var acts []func(*visits.Service) error
 	for range rounds {
-		v, links := h.visit()
+		v, links := h.Plan()
 		for _, l := range links {
 			acts = append(acts,
 				func(s *visits.Service) error {
-					_, err := s.Resend(t.Context(), h.scheduler, v.ID, l.Invitation.ID, true)
+					_, err := s.Resend(t.Context(), h.Scheduler, v.ID, l.Invitation.ID, true)
 					return err
 				},
-				func(s *visits.Service) error { return s.Withdraw(t.Context(), h.scheduler, v.ID, l.Invitation.ID) })
+				func(s *visits.Service) error { return s.Withdraw(t.Context(), h.Scheduler, v.ID, l.Invitation.ID) })
 		}
-		acts = append(acts, func(s *visits.Service) error { return s.Cancel(t.Context(), h.scheduler, v.ID) })
+		acts = append(acts, func(s *visits.Service) error { return s.Cancel(t.Context(), h.Scheduler, v.ID) })
 	}
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	random.Shuffle(len(acts), func(i, j int) { acts[i], acts[j] = acts[j], acts[i] })
 
 	looking, done := make(chan struct{}), make(chan struct{})
-	reader := h.open()
+	reader := h.Open()
 	go func() {
 		defer close(looking)
 		for over := false; !over; {
@@ -225,7 +226,7 @@ func TestWatchMissesNothing(t *testing.T) {
 	acting.Wait()
 	close(done)
 	<-looking
-	want := h.column(`SELECT visit_id || '/' || invitation_id FROM visit_removals ORDER BY seq`)
+	want := h.Column(`SELECT visit_id || '/' || invitation_id FROM visit_removals ORDER BY seq`)
 	if len(want) < rounds { // the control: each visit was cancelled at least
 		t.Fatalf("%d removals", len(want))
 	}
@@ -238,30 +239,30 @@ func TestWatchMissesNothing(t *testing.T) {
 
 // TestWatchClosesWindows: what nobody ended ends with its window.
 func TestWatchClosesWindows(t *testing.T) {
-	h := newHospital(t)
-	missed, _ := h.visit()
-	begun, _ := h.visit()
-	later, _ := h.visit(func(r *visits.Request) { r.StartsAt = noon.Add(time.Hour) })
-	if err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: begun.ID, At: noon}); err != nil {
+	h := visitstest.NewHospital(t)
+	missed, _ := h.Plan()
+	begun, _ := h.Plan()
+	later, _ := h.Plan(func(r *visits.Request) { r.StartsAt = visitstest.Noon.Add(time.Hour) })
+	if err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: begun.ID, At: visitstest.Noon}); err != nil {
 		t.Fatal(err)
 	}
-	h.at(missed.ClosesAt)
+	h.At(missed.ClosesAt)
 	watch(t, h.Service).wait(t, 2)
 	for id, want := range map[string]visits.State{missed.ID: visits.NoShow, begun.ID: visits.Ended, later.ID: visits.Scheduled} {
-		if got := h.show(id).State; got != want {
+		if got := h.Shown(id).State; got != want {
 			t.Errorf("state %s, want %s", got, want)
 		}
 	}
-	if n := h.audited("visit.close", store.Allowed); n != 2 {
+	if n := h.Audited("visit.close", store.Allowed); n != 2 {
 		t.Errorf("%d closings audited", n)
 	}
 }
 
 // TestActAndAuditAreOne: when the audit row cannot be written, nothing of the act stays.
 func TestActAndAuditAreOne(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit(askBirthDate)
-	e, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[1])})
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan(visitstest.AskBirthDate)
+	e, err := h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[1])})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +271,7 @@ func TestActAndAuditAreOne(t *testing.T) {
 		var all strings.Builder
 		for _, table := range [][2]string{{"visits", "state"}, {"invitations", "generation || ' ' || tries || ' ' || revoked_at"}, {"invitation_codes", "hash"},
 			{"visit_sessions", "id"}, {"visit_removals", "seq"}, {"audit", "id"}} {
-			rows := h.column(`SELECT ` + table[1] + ` FROM ` + table[0] + ` ORDER BY 1`)
+			rows := h.Column(`SELECT ` + table[1] + ` FROM ` + table[0] + ` ORDER BY 1`)
 			fmt.Fprintf(&all, "%s: %v\n", table[0], rows)
 		}
 		return all.String()
@@ -280,29 +281,32 @@ func TestActAndAuditAreOne(t *testing.T) {
 		trigger = `CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'on purpose'; END $$;
 			CREATE TRIGGER broken BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION broken()`
 	}
-	if _, err := h.db.ExecContext(t.Context(), trigger); err != nil {
+	if _, err := h.DB.ExecContext(t.Context(), trigger); err != nil {
 		t.Fatal(err)
 	}
 	for name, act := range map[string]func() error{
-		"create":   func() error { _, _, err := h.Create(t.Context(), h.scheduler, h.request()); return err },
-		"list":     func() error { _, err := h.List(t.Context(), h.scheduler, visits.Query{}); return err },
-		"show":     func() error { _, err := h.Show(t.Context(), h.scheduler, v.ID); return err },
-		"cancel":   func() error { return h.Cancel(t.Context(), h.scheduler, v.ID) },
-		"withdraw": func() error { return h.Withdraw(t.Context(), h.scheduler, v.ID, patient) },
-		"resend":   func() error { _, err := h.Resend(t.Context(), h.scheduler, v.ID, patient, true); return err },
+		"create":   func() error { _, _, err := h.Create(t.Context(), h.Scheduler, h.Request()); return err },
+		"list":     func() error { _, err := h.List(t.Context(), h.Scheduler, visits.Query{}); return err },
+		"show":     func() error { _, err := h.Show(t.Context(), h.Scheduler, v.ID); return err },
+		"cancel":   func() error { return h.Cancel(t.Context(), h.Scheduler, v.ID) },
+		"withdraw": func() error { return h.Withdraw(t.Context(), h.Scheduler, v.ID, patient) },
+		"resend":   func() error { _, err := h.Resend(t.Context(), h.Scheduler, v.ID, patient, true); return err },
 		"invite": func() error {
-			_, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest})
+			_, err := h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest})
 			return err
 		},
-		"redeem": func() error { _, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[1])}); return err },
+		"redeem": func() error {
+			_, err := h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[1])})
+			return err
+		},
 		"guess": func() error {
-			_, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), BirthDate: "2012-01-01"})
+			_, err := h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[0]), BirthDate: "2012-01-01"})
 			return err
 		},
 		"session": func() error { _, err := h.Session(t.Context(), v.ID, e.Token); return err },
 		"pass":    func() error { _, _, err := h.Pass(t.Context(), v.ID, e.Token); return err },
 		"event": func() error {
-			return h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: v.ID, At: noon})
+			return h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: v.ID, At: visitstest.Noon})
 		},
 		"refusal": func() error { return h.Cancel(t.Context(), auth.Actor{Kind: auth.KindKey}, v.ID) },
 	} {
@@ -409,8 +413,8 @@ func TestKilled(t *testing.T) {
 // TestRemovalsBesideAttendees: whoever came by a link from before its removal is told from whoever has the new one, though the node that removed is
 // behind with its clock.
 func TestRemovalsBesideAttendees(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	told := make(chan int64, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	watching := make(chan struct{})
@@ -423,14 +427,14 @@ func TestRemovalsBesideAttendees(t *testing.T) {
 		}
 		return a
 	}
-	before := attendee(h.redeem(links[0], ""))
-	h.at(noon.Add(-time.Minute))
-	link, err := h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, true)
+	before := attendee(h.Follow(links[0], ""))
+	h.At(visitstest.Noon.Add(-time.Minute))
+	link, err := h.Resend(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.at(noon)
-	after := attendee(h.redeem(link, ""))
+	h.At(visitstest.Noon)
+	after := attendee(h.Follow(link, ""))
 	if number := <-told; before.Checked >= number || after.Checked < number {
 		t.Errorf("removal %d; before it %d, after it %d", number, before.Checked, after.Checked)
 	}

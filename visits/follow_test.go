@@ -21,6 +21,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // The patient as they are after a correction.
@@ -31,7 +32,7 @@ const (
 
 // corrected is the practice with visits of its patient, and others that no correction of the patient changes.
 type corrected struct {
-	*practice
+	*visitstest.Practice
 	handler http.Handler
 	since   func() []visits.Change
 	follow  []visits.Made // with what the patient has
@@ -41,34 +42,34 @@ type corrected struct {
 
 func newCorrected(t *testing.T) *corrected {
 	t.Helper()
-	c := &corrected{practice: newPractice(t)}
-	c.since = observed(c.hospital)
+	c := &corrected{Practice: visitstest.NewPractice(t)}
+	c.since = observed(c.Hospital)
 	plan := func(change ...func(*visits.Request)) visits.Made {
-		r := c.request()
+		r := c.Request()
 		r.AllowOverlap = true
 		for _, f := range change {
 			f(&r)
 		}
-		v, links, err := c.Create(t.Context(), c.scheduler, r)
+		v, links, err := c.Create(t.Context(), c.Scheduler, r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return visits.Made{Visit: v, Links: links}
 	}
 	over, cancelled := plan(), plan()
-	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: over.Visit.ID, At: c.now()}); err != nil {
+	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomEnded, Visit: over.Visit.ID, At: c.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Cancel(t.Context(), c.scheduler, cancelled.Visit.ID); err != nil {
+	if err := c.Cancel(t.Context(), c.Scheduler, cancelled.Visit.ID); err != nil {
 		t.Fatal(err)
 	}
 	meant := plan(func(r *visits.Request) { r.BirthDate, r.People[0].Name = "2011-01-01", "Canary Nickname" })
 	stranger := plan(func(r *visits.Request) {
-		r.PatientID, r.BirthDate, r.People = "", canaryBirthDate, c.hospital.request().People
+		r.PatientID, r.BirthDate, r.People = "", visitstest.CanaryBirthDate, c.Hospital.Request().People
 	})
 	c.born, c.other = []visits.Made{over, cancelled, meant}, stranger
 
-	series, err := c.CreateSeries(t.Context(), c.scheduler, func() visits.Request { r := c.request(); r.AllowOverlap = true; return r }(), visits.Repeat{Weeks: 1, Count: 3})
+	series, err := c.CreateSeries(t.Context(), c.Scheduler, func() visits.Request { r := c.Request(); r.AllowOverlap = true; return r }(), visits.Repeat{Weeks: 1, Count: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,21 +80,21 @@ func newCorrected(t *testing.T) *corrected {
 
 // peopleHandler are the pages and the API of patients, for the scheduler.
 func (c *corrected) peopleHandler() http.Handler {
-	c.t.Helper()
+	c.T.Helper()
 	guard := func(_ auth.Action, h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), c.scheduler)))
+			h.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), c.Scheduler)))
 		})
 	}
 	routes := web.NewRoutes(web.Guards{Staff: guard, Key: guard})
-	pages := must[*web.Pages](c.t)(web.NewPages("Example Children's Hospital", book(c.t), nil))
-	must[*people.Desk](c.t)(people.NewDesk(c.people, pages)).Routes(routes)
-	c.people.API(api.New(routes, "test", must[*api.Idempotency](c.t)(api.NewIdempotency(c.t.Context(), api.IdempotencyConfig{DB: c.db, Vault: c.ring.API(), Now: c.now}))))
-	return must[http.Handler](c.t)(web.New(routes, web.Options{Pages: pages}))
+	pages := visitstest.Must[*web.Pages](c.T)(web.NewPages("Example Children's Hospital", visitstest.Book(c.T), nil))
+	visitstest.Must[*people.Desk](c.T)(people.NewDesk(c.People, pages)).Routes(routes)
+	c.People.API(api.New(routes, "test", visitstest.Must[*api.Idempotency](c.T)(api.NewIdempotency(c.T.Context(), api.IdempotencyConfig{DB: c.DB, Vault: c.Ring.API(), Now: c.Now}))))
+	return visitstest.Must[http.Handler](c.T)(web.New(routes, web.Options{Pages: pages}))
 }
 
 func (c *corrected) send(method, path, kind, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequestWithContext(c.t.Context(), method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(c.T.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", kind)
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, r)
@@ -102,26 +103,26 @@ func (c *corrected) send(method, path, kind, body string) *httptest.ResponseReco
 
 // byPage corrects the patient as a scheduler does.
 func (c *corrected) byPage() {
-	c.t.Helper()
-	form := url.Values{"version": {strconv.Itoa(c.patient.Version)}, "name": {rightName}, "day": {"30"}, "month": {"4"}, "year": {"2012"}, "language": {"es"}, "contact_confidential": {"1"}}
-	for _, contact := range c.patient.Contacts {
+	c.T.Helper()
+	form := url.Values{"version": {strconv.Itoa(c.Patient.Version)}, "name": {rightName}, "day": {"30"}, "month": {"4"}, "year": {"2012"}, "language": {"es"}, "contact_confidential": {"1"}}
+	for _, contact := range c.Patient.Contacts {
 		for name, value := range map[string]string{"id": contact.ID, "kind": string(contact.Kind), "name": contact.Name.Reveal(), "relation": "", "phone": contact.Phone.Reveal(),
 			"email": contact.Email.Reveal(), "language": contact.Language} {
 			form.Add("contact_"+name, value)
 		}
 	}
-	if w := c.send("POST", people.Path+"/"+c.patient.ID+"/edit", "application/x-www-form-urlencoded", form.Encode()); w.Code != http.StatusSeeOther {
-		c.t.Fatalf("%d %s", w.Code, w.Body)
+	if w := c.send("POST", people.Path+"/"+c.Patient.ID+"/edit", "application/x-www-form-urlencoded", form.Encode()); w.Code != http.StatusSeeOther {
+		c.T.Fatalf("%d %s", w.Code, w.Body)
 	}
 }
 
 // byJSON corrects the patient as another program does.
 func (c *corrected) byJSON() {
-	c.t.Helper()
+	c.T.Helper()
 	const path = "/api/v1/patients/"
 	var p map[string]any
-	if err := json.Unmarshal(c.send("GET", path+c.patient.ID, "", "").Body.Bytes(), &p); err != nil {
-		c.t.Fatal(err)
+	if err := json.Unmarshal(c.send("GET", path+c.Patient.ID, "", "").Body.Bytes(), &p); err != nil {
+		c.T.Fatal(err)
 	}
 	p["name"], p["birth_date"] = rightName, rightBirthDate
 	for _, own := range []string{"id", "site_id", "created_at", "changed_at"} {
@@ -129,16 +130,16 @@ func (c *corrected) byJSON() {
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
-	if w := c.send("PUT", path+c.patient.ID, "application/json", string(body)); w.Code != http.StatusOK {
-		c.t.Fatalf("%d %s", w.Code, w.Body)
+	if w := c.send("PUT", path+c.Patient.ID, "application/json", string(body)); w.Code != http.StatusOK {
+		c.T.Fatalf("%d %s", w.Code, w.Body)
 	}
 }
 
 // opens tries a link with a date.
 func (c *corrected) opens(l visits.Link, date string) error {
-	_, err := c.Redeem(c.t.Context(), visits.Redemption{Code: codeOf(l), BirthDate: phi.Text(date)})
+	_, err := c.Redeem(c.T.Context(), visits.Redemption{Code: visitstest.CodeOf(l), BirthDate: phi.Text(date)})
 	return err
 }
 
@@ -152,11 +153,11 @@ func TestVisitsFollowThePatient(t *testing.T) {
 			for range 5 { // the family gives the right one
 				_ = c.opens(today.Links[0], rightBirthDate)
 			}
-			wantCode(t, c.opens(today.Links[0], canaryBirthDate), fault.CodeLocked, fault.NotAllowed)
+			visitstest.WantCode(t, c.opens(today.Links[0], visitstest.CanaryBirthDate), fault.CodeLocked, fault.NotAllowed)
 			_ = c.opens(today.Links[2], rightBirthDate)
 			before := map[string]visits.Visit{}
 			for _, m := range slices.Concat(c.born, c.follow, []visits.Made{c.other}) {
-				before[m.Visit.ID] = c.show(m.Visit.ID)
+				before[m.Visit.ID] = c.Shown(m.Visit.ID)
 			}
 			c.since()
 
@@ -167,27 +168,27 @@ func TestVisitsFollowThePatient(t *testing.T) {
 				t.Errorf("told %q", got)
 			}
 			for _, m := range c.follow {
-				v := c.show(m.Visit.ID)
-				if v.BirthDate != rightBirthDate || v.Invitations[0].Name != rightName || v.Invitations[2].Name != canaryGuardian || v.Invitations[0].Locked {
+				v := c.Shown(m.Visit.ID)
+				if v.BirthDate != rightBirthDate || v.Invitations[0].Name != rightName || v.Invitations[2].Name != visitstest.CanaryGuardian || v.Invitations[0].Locked {
 					t.Errorf("the visit is %+v", v)
 				}
 				if v.Sequence != before[v.ID].Sequence || v.Invitations[0].Generation != 1 {
 					t.Errorf("sequence %d, generation %d", v.Sequence, v.Invitations[0].Generation)
 				}
-				if rows := c.column(`SELECT detail FROM audit WHERE action = 'visit.correct' AND subject_id = '` + v.ID + `' AND actor_id = '` + c.scheduler.ID + `'`); len(rows) != 1 ||
-					rows[0] != "patient "+c.patient.ID+", birth date true, names 1" {
+				if rows := c.Column(`SELECT detail FROM audit WHERE action = 'visit.correct' AND subject_id = '` + v.ID + `' AND actor_id = '` + c.Scheduler.ID + `'`); len(rows) != 1 ||
+					rows[0] != "patient "+c.Patient.ID+", birth date true, names 1" {
 					t.Errorf("audited %q", rows)
 				}
 			}
 			for n, m := range c.born {
-				if v, was := c.show(m.Visit.ID), before[m.Visit.ID]; v.BirthDate != rightBirthDate || v.Invitations[0] != was.Invitations[0] {
+				if v, was := c.Shown(m.Visit.ID), before[m.Visit.ID]; v.BirthDate != rightBirthDate || v.Invitations[0] != was.Invitations[0] {
 					t.Errorf("visit %d became %+v", n, v)
 				}
 			}
-			if v, was := c.show(c.other.Visit.ID), before[c.other.Visit.ID]; v.BirthDate != was.BirthDate || v.Invitations[0] != was.Invitations[0] {
+			if v, was := c.Shown(c.other.Visit.ID), before[c.other.Visit.ID]; v.BirthDate != was.BirthDate || v.Invitations[0] != was.Invitations[0] {
 				t.Errorf("the visit of somebody else became %+v", v)
 			}
-			if n := c.audited("visit.correct", store.Allowed); n != len(c.follow)+len(c.born) {
+			if n := c.Audited("visit.correct", store.Allowed); n != len(c.follow)+len(c.born) {
 				t.Errorf("%d rows", n)
 			}
 			for _, i := range []int{0, 2} {
@@ -201,38 +202,38 @@ func TestVisitsFollowThePatient(t *testing.T) {
 
 // TestVisitsFollowInPart: what was not corrected stays; a visit that asks for the birth date does not lose it, and one that does not ask learns and forgets it.
 func TestVisitsFollowInPart(t *testing.T) {
-	p := newPractice(t)
-	asks, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	p := visitstest.NewPractice(t)
+	asks, _, err := p.Create(t.Context(), p.Scheduler, p.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := p.request()
+	r := p.Request()
 	r.ServiceID, r.Service, r.Minutes, r.AllowOverlap = "", "Nutrition", 30, true
-	silent, _, err := p.Create(t.Context(), p.scheduler, r)
+	silent, _, err := p.Create(t.Context(), p.Scheduler, r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	update := func(name, born string) {
 		t.Helper()
-		p.patient.Name, p.patient.BirthDate = phi.Text(name), phi.Text(born)
-		if p.patient, err = p.people.Update(t.Context(), p.scheduler, p.patient); err != nil {
+		p.Patient.Name, p.Patient.BirthDate = phi.Text(name), phi.Text(born)
+		if p.Patient, err = p.People.Update(t.Context(), p.Scheduler, p.Patient); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, c := range []struct{ name, born, asks, silent string }{
-		{canaryPatient, canaryBirthDate, canaryBirthDate, canaryBirthDate},
-		{rightName, canaryBirthDate, canaryBirthDate, canaryBirthDate},
-		{rightName, "", canaryBirthDate, ""},
+		{visitstest.CanaryPatient, visitstest.CanaryBirthDate, visitstest.CanaryBirthDate, visitstest.CanaryBirthDate},
+		{rightName, visitstest.CanaryBirthDate, visitstest.CanaryBirthDate, visitstest.CanaryBirthDate},
+		{rightName, "", visitstest.CanaryBirthDate, ""},
 		{rightName, rightBirthDate, rightBirthDate, rightBirthDate},
 	} {
 		update(c.name, c.born)
 		for v, born := range map[string]string{asks.ID: c.asks, silent.ID: c.silent} {
-			if got := p.show(v); got.BirthDate.Reveal() != born || got.Invitations[0].Name.Reveal() != c.name {
+			if got := p.Shown(v); got.BirthDate.Reveal() != born || got.Invitations[0].Name.Reveal() != c.name {
 				t.Errorf("%s, born %q: %+v", c.name, c.born, got)
 			}
 		}
 	}
-	if n := p.audited("visit.correct", store.Allowed); n != 5 {
+	if n := p.Audited("visit.correct", store.Allowed); n != 5 {
 		t.Errorf("%d rows, want two for the name, one for the date that is gone and two for the one that came", n)
 	}
 }
@@ -245,75 +246,75 @@ func TestVisitsFollowLater(t *testing.T) {
 	for range 5 {
 		_ = c.opens(wrong.Links[0], rightBirthDate)
 	}
-	if _, err := c.db.ExecContext(t.Context(), `UPDATE patients SET birth_date = ? WHERE id = ?`, rightBirthDate, c.patient.ID); err != nil {
+	if _, err := c.DB.ExecContext(t.Context(), `UPDATE patients SET birth_date = ? WHERE id = ?`, rightBirthDate, c.Patient.ID); err != nil {
 		t.Fatal(err)
 	}
 	save := func(born phi.Text) {
 		t.Helper()
-		c.patient.Number, c.patient.BirthDate = c.patient.Number+"1", born
-		p, err := c.people.Update(t.Context(), c.scheduler, c.patient)
+		c.Patient.Number, c.Patient.BirthDate = c.Patient.Number+"1", born
+		p, err := c.People.Update(t.Context(), c.Scheduler, c.Patient)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.patient = p
+		c.Patient = p
 	}
 	save(rightBirthDate)
 	for _, m := range slices.Concat(c.born, c.follow) {
-		if v := c.show(m.Visit.ID); v.BirthDate != rightBirthDate {
+		if v := c.Shown(m.Visit.ID); v.BirthDate != rightBirthDate {
 			t.Errorf("the visit is %+v", v)
 		}
 	}
 	if err := c.opens(wrong.Links[0], rightBirthDate); err != nil {
 		t.Error(err)
 	}
-	if v := c.show(meant.Visit.ID); v.Invitations[0].Name != "Canary Nickname" {
+	if v := c.Shown(meant.Visit.ID); v.Invitations[0].Name != "Canary Nickname" {
 		t.Errorf("the visit is %+v", v)
 	}
-	n := c.audited("visit.correct", store.Allowed)
-	if save(rightBirthDate); c.audited("visit.correct", store.Allowed) != n {
+	n := c.Audited("visit.correct", store.Allowed)
+	if save(rightBirthDate); c.Audited("visit.correct", store.Allowed) != n {
 		t.Error("what was right was corrected")
 	}
 
-	r := c.request()
+	r := c.Request()
 	r.ServiceID, r.Service, r.Minutes, r.AllowOverlap = "", "Nutrition", 30, true
-	silent, _, err := c.Create(t.Context(), c.scheduler, r)
+	silent, _, err := c.Create(t.Context(), c.Scheduler, r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	save("")
-	if _, err := c.db.ExecContext(t.Context(), `UPDATE visits SET birth_date = ? WHERE id = ?`, canaryBirthDate, silent.ID); err != nil {
+	if _, err := c.DB.ExecContext(t.Context(), `UPDATE visits SET birth_date = ? WHERE id = ?`, visitstest.CanaryBirthDate, silent.ID); err != nil {
 		t.Fatal(err)
 	}
-	if save(""); c.show(silent.ID).BirthDate != canaryBirthDate {
+	if save(""); c.Shown(silent.ID).BirthDate != visitstest.CanaryBirthDate {
 		t.Error("a visit lost the only date that is known")
 	}
 }
 
 // TestVisitsFollowOrNothing: the patient is not changed where a visit cannot follow. Of a visit that is over nobody is told, and it never loses its date.
 func TestVisitsFollowOrNothing(t *testing.T) {
-	p := newPractice(t)
-	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	p := visitstest.NewPractice(t)
+	v, _, err := p.Create(t.Context(), p.Scheduler, p.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	p.hospital.changed = append(p.hospital.changed, func(context.Context, *store.Tx, visits.Change) error { return broken })
-	p.Service = p.service(p.db)
-	changed := p.patient
+	p.Hospital.Changed = append(p.Hospital.Changed, func(context.Context, *store.Tx, visits.Change) error { return broken })
+	p.Service = p.ServiceOn(p.DB)
+	changed := p.Patient
 	changed.BirthDate = rightBirthDate
-	if _, err := p.people.Update(t.Context(), p.scheduler, changed); !errors.Is(err, broken) {
+	if _, err := p.People.Update(t.Context(), p.Scheduler, changed); !errors.Is(err, broken) {
 		t.Errorf("changed: %v", err)
 	}
-	if kept, err := p.people.Patient(t.Context(), p.patient.ID); err != nil || kept.BirthDate != canaryBirthDate || p.show(v.ID).BirthDate != canaryBirthDate {
+	if kept, err := p.People.Patient(t.Context(), p.Patient.ID); err != nil || kept.BirthDate != visitstest.CanaryBirthDate || p.Shown(v.ID).BirthDate != visitstest.CanaryBirthDate {
 		t.Errorf("%+v: %v", kept, err)
 	}
-	p.at(noon.Add(24 * time.Hour))
-	changed, err = p.people.Update(t.Context(), p.scheduler, changed)
-	if err != nil || p.show(v.ID).BirthDate != rightBirthDate {
+	p.At(visitstest.Noon.Add(24 * time.Hour))
+	changed, err = p.People.Update(t.Context(), p.Scheduler, changed)
+	if err != nil || p.Shown(v.ID).BirthDate != rightBirthDate {
 		t.Errorf("with a visit that is over: %v", err)
 	}
 	changed.BirthDate = ""
-	if _, err := p.people.Update(t.Context(), p.scheduler, changed); err != nil || p.show(v.ID).BirthDate != rightBirthDate {
+	if _, err := p.People.Update(t.Context(), p.Scheduler, changed); err != nil || p.Shown(v.ID).BirthDate != rightBirthDate {
 		t.Errorf("without a date: %v", err)
 	}
 }

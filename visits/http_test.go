@@ -15,11 +15,12 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // front is a hospital behind everything platform/web puts around it, with real API keys.
 type front struct {
-	*hospital
+	*visitstest.Hospital
 	handler  http.Handler
 	accounts *staff.Accounts
 	key      string // works
@@ -27,17 +28,17 @@ type front struct {
 }
 
 // newFront serves a hospital. With a role, every request that has any key is of an actor of that role. change may change the hospital.
-func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
+func newFront(t *testing.T, role auth.Role, change ...func(*visitstest.Hospital)) *front {
 	t.Helper()
-	f := &front{hospital: newHospital(t)}
+	f := &front{Hospital: visitstest.NewHospital(t)}
 	for _, c := range change {
-		c(f.hospital)
+		c(f.Hospital)
 	}
 	var err error
-	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.db, Limiter: f, Policy: policy(t), Now: f.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}); err != nil {
+	if f.accounts, err = staff.New(t.Context(), staff.Config{DB: f.DB, Limiter: f, Policy: visitstest.Policy(t), Now: f.Now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	config := f.config(f.db)
+	config := f.Config(f.DB)
 	guards := f.accounts.Guards()
 	if role != "" {
 		guards.Key = func(_ auth.Action, next http.Handler) http.Handler {
@@ -53,7 +54,7 @@ func newFront(t *testing.T, role auth.Role, change ...func(*hospital)) *front {
 	}
 	routes := web.NewRoutes(guards)
 	f.Routes(routes)
-	keyed, err := api.NewIdempotency(t.Context(), api.IdempotencyConfig{DB: f.db, Vault: f.ring.API(), Now: f.now})
+	keyed, err := api.NewIdempotency(t.Context(), api.IdempotencyConfig{DB: f.DB, Vault: f.Ring.API(), Now: f.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +102,8 @@ func (r reply) cookie(name string) *http.Cookie {
 
 // do makes a request; change may add headers and cookies.
 func (f *front) do(method, path, body string, change ...func(*http.Request)) reply {
-	f.t.Helper()
-	r := httptest.NewRequestWithContext(f.t.Context(), method, "https://visits.example"+path, strings.NewReader(body))
+	f.T.Helper()
+	r := httptest.NewRequestWithContext(f.T.Context(), method, "https://visits.example"+path, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -114,7 +115,7 @@ func (f *front) do(method, path, body string, change ...func(*http.Request)) rep
 	res := w.Result()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
-		f.t.Fatal(err)
+		f.T.Fatal(err)
 	}
 	return reply{res, string(b)}
 }
@@ -157,8 +158,8 @@ var apiRoutes = []struct {
 func TestAPICallers(t *testing.T) {
 	allowed, refused := newFront(t, ""), newFront(t, auth.Observer)
 	for _, f := range []*front{allowed, refused} {
-		v, links := f.visit()
-		e := f.redeem(links[0], "")
+		v, links := f.Plan()
+		e := f.Follow(links[0], "")
 		ids := strings.NewReplacer("V", v.ID, "I", links[0].Invitation.ID)
 		none := strings.NewReplacer("V", store.NewID(), "I", store.NewID())
 		for _, c := range apiRoutes {
@@ -198,12 +199,12 @@ func TestAPICallers(t *testing.T) {
 // TestKeyForOneThing: a key that is for one thing alone is told what it did, and needs no other scope for that.
 func TestKeyForOneThing(t *testing.T) {
 	f := newFront(t, "")
-	v, _ := f.visit()
+	v, _ := f.Plan()
 	key, _, err := f.accounts.CreateKey(t.Context(), auth.Operator(), staff.NewKey{Name: "for one thing", Scopes: []auth.Action{auth.VisitRevoke}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.at(v.StartsAt)
+	f.At(v.StartsAt)
 	r := f.do(http.MethodPost, "/api/v1/visits/"+v.ID+"/no-show", "", bearer(key))
 	if r.StatusCode != http.StatusOK || r.json(t)["state"] != string(visits.NoShow) || r.Header.Get("ETag") != f.do(http.MethodGet, "/api/v1/visits/"+v.ID, "", bearer(f.key)).Header.Get("ETag") {
 		t.Errorf("%d %s", r.StatusCode, r.body)
@@ -219,16 +220,16 @@ func TestAPI(t *testing.T) {
 		v["ends_at"] != "2026-11-24T12:30:00Z" || v["closes_at"] != "2026-11-24T14:30:00Z" || v["ask_birth_date"] != true {
 		t.Errorf("created %s", made.body)
 	}
-	if strings.Contains(made.body, canaryBirthDate) {
+	if strings.Contains(made.body, visitstest.CanaryBirthDate) {
 		t.Error("the birth date is told")
 	}
 	first := v["invitations"].([]any)[0].(map[string]any)
-	if first["name"] != canaryPatient || !strings.HasPrefix(first["link"].(string), "https://visits.example/v#") {
+	if first["name"] != visitstest.CanaryPatient || !strings.HasPrefix(first["link"].(string), "https://visits.example/v#") {
 		t.Errorf("invitation %v", first)
 	}
 	for _, path := range []string{"/api/v1/visits/" + id, "/api/v1/visits?from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z&state=scheduled&limit=1"} {
 		r := f.do("GET", path, "", bearer(f.key))
-		if r.StatusCode != 200 || !strings.Contains(r.body, canaryPatient) || strings.Contains(r.body, "/v#") || strings.Contains(r.body, "next") {
+		if r.StatusCode != 200 || !strings.Contains(r.body, visitstest.CanaryPatient) || strings.Contains(r.body, "/v#") || strings.Contains(r.body, "next") {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
 		}
 	}
@@ -347,9 +348,9 @@ func TestAPIDescription(t *testing.T) {
 // what would be in addresses.
 func TestNoHealthDataLeaves(t *testing.T) {
 	f := newFront(t, "")
-	v, links := f.visit(askBirthDate)
+	v, links := f.Plan(visitstest.AskBirthDate)
 	ids := strings.NewReplacer("V", v.ID, "I", links[0].Invitation.ID)
-	in := f.do("POST", "/api/v1/join", `{"code":"`+codeOf(links[1])+`"}`)
+	in := f.do("POST", "/api/v1/join", `{"code":"`+visitstest.CodeOf(links[1])+`"}`)
 	session := in.cookie("housecall_visit")
 	for _, c := range apiRoutes {
 		for _, body := range []string{c.body, `{"name":12,"Canary":"2012-05-31"}`, `Canary 2012-05-31`, strings.Replace(c.body, `"name":`, `"Canary Patientname":`, 1)} {
@@ -358,43 +359,43 @@ func TestNoHealthDataLeaves(t *testing.T) {
 		}
 	}
 	for _, body := range []string{`{"code":"Canary","birth_date":"2012-05-31"}`, `{"birth_date":20120531,"Canary":1}`, `Canary`,
-		`{"code":"` + codeOf(links[0]) + `","birth_date":"2012-05-31"}`, `{"code":"` + codeOf(links[2]) + `","birth_date":"Canary"}`} {
+		`{"code":"` + visitstest.CodeOf(links[0]) + `","birth_date":"2012-05-31"}`, `{"code":"` + visitstest.CodeOf(links[2]) + `","birth_date":"Canary"}`} {
 		f.do("POST", "/api/v1/join", body)
 	}
 	f.do("GET", "/v/Canary/session?name=Canary", "", withCookie("housecall_visit", "Canary"))
 	cookie := withCookie(session.Name, session.Value)
 	f.do("POST", "/v/"+v.ID+"/pass", "", cookie)
-	live, others := f.visit()
-	here := f.redeem(others[1], "")
+	live, others := f.Plan()
+	here := f.Follow(others[1], "")
 	for _, body := range []string{`{"name":"Canary Guardianname","role":"guest"}`, `{"name":"Canary Guardianname","role":"Canary"}`, `{"Canary Guardianname":1}`} {
 		for range 2 { // while waiting, and in the visit
 			f.do("POST", "/v/"+live.ID+"/invitations", body, withCookie("housecall_visit", here.Token))
-			f.enters(here)
+			f.Enters(here)
 		}
 	}
-	if f.count(`invitations WHERE role = 'guest'`) == 0 {
+	if f.Count(`invitations WHERE role = 'guest'`) == 0 {
 		t.Error("the control was not invited")
 	}
-	if _, err := f.db.ExecContext(t.Context(), `ALTER TABLE visit_sessions RENAME TO away`); err != nil { // so that our own faults are logged too
+	if _, err := f.DB.ExecContext(t.Context(), `ALTER TABLE visit_sessions RENAME TO away`); err != nil { // so that our own faults are logged too
 		t.Fatal(err)
 	}
 	if r := f.do("GET", "/v/"+v.ID+"/session", "", withCookie(session.Name, session.Value)); r.StatusCode != 500 || strings.Contains(r.body, "visit_sessions") {
 		t.Errorf("a broken database: %d %s", r.StatusCode, r.body)
 	}
-	logs := f.logs.String()
+	logs := f.Logs.String()
 	if !strings.Contains(logs, "visit_sessions") || strings.Count(logs, "\n") < 20 {
 		t.Errorf("the control is not in the log:\n%s", logs)
 	}
-	secrets := append(slices.Clone(canaries), "20120531", session.Value, f.key, v.ID)
+	secrets := append(slices.Clone(visitstest.Canaries), "20120531", session.Value, f.key, v.ID)
 	for _, l := range links {
-		secrets = append(secrets, codeOf(l))
+		secrets = append(secrets, visitstest.CodeOf(l))
 	}
 	for _, s := range secrets {
 		if strings.Contains(logs, s) {
 			t.Errorf("%q is in the log", s)
 		}
 	}
-	rows, err := f.db.QueryContext(t.Context(), `SELECT actor_id || action || subject_kind || subject_id || detail FROM audit`)
+	rows, err := f.DB.QueryContext(t.Context(), `SELECT actor_id || action || subject_kind || subject_id || detail FROM audit`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,7 +405,7 @@ func TestNoHealthDataLeaves(t *testing.T) {
 		if err := rows.Scan(&row); err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range append(slices.Clone(canaries), session.Value, codeOf(links[0]), codeOf(links[1])) {
+		for _, s := range append(slices.Clone(visitstest.Canaries), session.Value, visitstest.CodeOf(links[0]), visitstest.CodeOf(links[1])) {
 			if strings.Contains(row, s) {
 				t.Errorf("%q is in the audit: %s", s, row)
 			}

@@ -34,7 +34,7 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 	if err != nil {
 		return Link{}, err
 	}
-	var family practice
+	var family Practice
 	family.knowFamily(v.Confidential, v.familyLanguage())
 	p = family.fillPerson(p.Tidy())
 	i := p.invitation(visit, s.now())
@@ -49,7 +49,7 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 		if p.Role != auth.Guest && !actor.May(auth.VisitInviteAny) {
 			return fault.NotAllowed
 		}
-		return s.addPerson(ctx, tx, a, p, practice{}, i)
+		return s.addPerson(ctx, tx, a, p, Practice{}, i)
 	})
 	if err != nil {
 		return Link{}, err

@@ -10,56 +10,57 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestWhoInvitesWhom tries every role with every role, first from the waiting room and then in the visit.
 func TestWhoInvitesWhom(t *testing.T) {
-	h := newHospital(t)
-	v, entries := h.everybody()
+	h := visitstest.NewHospital(t)
+	v, entries := h.Everybody()
 	for by, e := range entries {
 		for _, who := range auth.Roles() {
 			_, err := h.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: "Sample", Role: who})
-			wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+			visitstest.WantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
 		}
-		h.enters(e)
+		h.Enters(e)
 		for _, who := range auth.Roles() {
 			l, err := h.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: " Sample Person ", Role: who, Language: "es"})
 			family := by == auth.Patient || by == auth.Guardian
 			switch {
 			case by == auth.Clinician && !who.Invited():
-				wantFields(t, err, "role")
+				visitstest.WantFields(t, err, "role")
 			case by == auth.Clinician, family && who == auth.Guest:
 				if err != nil {
 					t.Errorf("%s invites %s: %v", by, who, err)
 					continue
 				}
-				if got := h.redeem(l, ""); got.You.Role != who || got.You.Name.Reveal() != "Sample Person" || got.You.Language != "es" || got.Visit.ID != v.ID {
+				if got := h.Follow(l, ""); got.You.Role != who || got.You.Name.Reveal() != "Sample Person" || got.You.Language != "es" || got.Visit.ID != v.ID {
 					t.Errorf("the link of %s leads %+v", who, got)
 				}
-				if n := h.count(`audit WHERE action = 'invitation.create' AND outcome = 'allowed' AND actor_kind = 'invitation' AND actor_id = ? AND actor_role = ? AND subject_id = ? AND detail = ?`,
+				if n := h.Count(`audit WHERE action = 'invitation.create' AND outcome = 'allowed' AND actor_kind = 'invitation' AND actor_id = ? AND actor_role = ? AND subject_id = ? AND detail = ?`,
 					e.You.ID, string(by), l.Invitation.ID, "visit "+v.ID); n != 1 {
 					t.Errorf("%d audit rows of the invitation", n)
 				}
-				if err := h.Withdraw(t.Context(), h.scheduler, v.ID, l.Invitation.ID); err != nil { // so that there is room again
+				if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, l.Invitation.ID); err != nil { // so that there is room again
 					t.Fatal(err)
 				}
 			default:
-				wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+				visitstest.WantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
 			}
 		}
 	}
 	// Nobody invites from the waiting room; in the visit guests, interpreters and observers invite nobody, families nobody but guests.
 	roles := len(auth.Roles())
-	if refused := h.audited("invitation.create", store.Refused); refused != 6*roles+3*roles+2*(roles-1) {
+	if refused := h.Audited("invitation.create", store.Refused); refused != 6*roles+3*roles+2*(roles-1) {
 		t.Errorf("%d refusals audited", refused)
 	}
 }
 
 func TestInvitingHasLimits(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
-	e := h.redeem(links[1], "")
-	h.enters(e)
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	e := h.Follow(links[1], "")
+	h.Enters(e)
 	guest := visits.Person{Name: "Sample Guest", Role: auth.Guest}
 	for range visits.MaxPeople - len(links) {
 		if _, err := h.InviteFrom(t.Context(), v.ID, e.Token, guest); err != nil {
@@ -67,41 +68,41 @@ func TestInvitingHasLimits(t *testing.T) {
 		}
 	}
 	_, err := h.InviteFrom(t.Context(), v.ID, e.Token, guest)
-	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, visits.Person{Name: "\n", Role: auth.Guest, Language: "tlh"})
-	wantFields(t, err, "language", "name")
-	rows := h.count("audit")
-	h.limited = time.Minute
+	visitstest.WantFields(t, err, "language", "name")
+	rows := h.Count("audit")
+	h.Limited = time.Minute
 	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, guest)
-	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
-	h.limited, h.presence = 0, errors.New("no answer")
+	visitstest.WantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	h.Limited, h.Unknown = 0, errors.New("no answer")
 	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, guest)
-	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
-	h.presence = nil
+	visitstest.WantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	h.Unknown = nil
 	for _, token := range []string{"", "x", strings.Repeat("A", len(e.Token))} {
 		_, err = h.InviteFrom(t.Context(), v.ID, token, guest)
-		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+		visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
 	}
-	if n := h.count("audit"); n != rows {
+	if n := h.Count("audit"); n != rows {
 		t.Errorf("%d rows of audit for it", n-rows)
 	}
-	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, e.You.ID); err != nil {
+	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, e.You.ID); err != nil {
 		t.Fatal(err)
 	}
 	_, err = h.InviteFrom(t.Context(), v.ID, e.Token, guest)
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
 }
 
 func TestInvitingOverHTTP(t *testing.T) {
 	f := newFront(t, "")
-	v, links := f.visit()
-	e := f.redeem(links[2], "") // the guardian
+	v, links := f.Plan()
+	e := f.Follow(links[2], "") // the guardian
 	invite := func(body string, token string) reply {
 		return f.do("POST", "/v/"+v.ID+"/invitations", body, withCookie("housecall_visit", token))
 	}
 	const aunt = `{"name":"\u202eSample\u2069\u200f Aunt \u061c\u202c","role":"guest","language":"es"}`
 	wantProblem(t, "from the waiting room", invite(aunt, e.Token), 403, "not_allowed")
-	f.enters(e)
+	f.Enters(e)
 	r := invite(aunt, e.Token)
 	made := r.json(t)
 	link, _ := made["link"].(string)

@@ -15,37 +15,38 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 func TestRedeemThroughALife(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit(func(r *visits.Request) { r.StartsAt = noon.Add(time.Hour) })
-	code := codeOf(links[0])
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan(func(r *visits.Request) { r.StartsAt = visitstest.Noon.Add(time.Hour) })
+	code := visitstest.CodeOf(links[0])
 	for _, c := range []struct {
 		at   time.Time
 		want string // the error's code; empty: let in
 	}{
-		{noon, fault.CodeTooEarly},
+		{visitstest.Noon, fault.CodeTooEarly},
 		{v.OpensAt.Add(-time.Millisecond), fault.CodeTooEarly},
 		{v.OpensAt, ""},
 		{v.EndsAt.Add(time.Hour), ""},
 		{v.ClosesAt.Add(-time.Millisecond), ""},
 		{v.ClosesAt, fault.CodeOver},
 	} {
-		h.at(c.at)
+		h.At(c.at)
 		e, err := h.Redeem(t.Context(), visits.Redemption{Code: code})
 		if c.want != "" {
-			wantCode(t, err, c.want, fault.NotAllowed)
+			visitstest.WantCode(t, err, c.want, fault.NotAllowed)
 			continue
 		}
-		if err != nil || e.Visit.ID != v.ID || e.You.Name.Reveal() != canaryPatient || e.You.Role != auth.Patient {
+		if err != nil || e.Visit.ID != v.ID || e.You.Name.Reveal() != visitstest.CanaryPatient || e.You.Role != auth.Patient {
 			t.Errorf("at %v: %+v, %v", c.at, e, err)
 		}
 		if _, err := h.Session(t.Context(), v.ID, e.Token); err != nil {
 			t.Errorf("at %v the session: %v", c.at, err)
 		}
 	}
-	h.at(noon)
+	h.At(visitstest.Noon)
 	_, err := h.Redeem(t.Context(), visits.Redemption{Code: code})
 	var p *fault.Problem
 	if !errors.As(err, &p) || p.Fields["opens_at"] != "2026-11-24T12:30:00Z" || p.Fields["starts_at"] != "2026-11-24T13:00:00Z" {
@@ -55,20 +56,20 @@ func TestRedeemThroughALife(t *testing.T) {
 
 // TestStrangersLearnNothing: everything that is no code of ours is answered alike and leaves no trace.
 func TestStrangersLearnNothing(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
-	real := codeOf(links[0])
-	e := h.redeem(links[0], "")
-	before := h.count("audit")
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	real := visitstest.CodeOf(links[0])
+	e := h.Follow(links[0], "")
+	before := h.Count("audit")
 	last := byte('A')
 	if real[0] == 'A' {
 		last = 'B'
 	}
 	for _, code := range []string{"", "x", strings.Repeat("A", 22), string(last) + real[1:], strings.ToLower(real) + "A", real + "=", real + " ", strings.Repeat("A", 1<<20), "' OR 1=1 --"} {
 		_, err := h.Redeem(t.Context(), visits.Redemption{Code: code, Device: e.Device})
-		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+		visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
 	}
-	other, _ := h.visit()
+	other, _ := h.Plan()
 	before++ // the other visit's creation
 	token := "A" + e.Token[1:]
 	if token == e.Token {
@@ -76,38 +77,38 @@ func TestStrangersLearnNothing(t *testing.T) {
 	}
 	for _, c := range [][2]string{{v.ID, ""}, {v.ID, "x"}, {v.ID, token}, {other.ID, e.Token}, {"", e.Token}, {"../" + v.ID, e.Token}} {
 		_, err := h.Session(t.Context(), c[0], c[1])
-		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+		visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
 		_, _, err = h.Pass(t.Context(), c[0], c[1])
-		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+		visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
 	}
 	for _, c := range [][2]string{{v.ID, store.NewID()}, {other.ID, e.Session}, {v.ID, "x"}, {"x", e.Session}} {
 		_, err := h.Attendee(t.Context(), c[0], c[1])
-		wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+		visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
 	}
-	if got := h.count("audit"); got != before {
+	if got := h.Count("audit"); got != before {
 		t.Errorf("%d audit rows of strangers", got-before)
 	}
-	if len(h.placed) != 0 {
+	if len(h.Placed) != 0 {
 		t.Error("a room was placed for a stranger")
 	}
 }
 
 // TestASessionIsABrowsers: the same browser comes back to its session, another one gets its own.
 func TestASessionIsABrowsers(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
-	first := h.redeem(links[0], "")
-	again := h.redeem(links[0], first.Device)
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	first := h.Follow(links[0], "")
+	again := h.Follow(links[0], first.Device)
 	if again.Session != first.Session || again.Token != first.Token || again.Device != first.Device {
 		t.Error("the same browser got another session")
 	}
 	for name, device := range map[string]string{"no cookie": "", "not ours": "forged", "another's shape": strings.Repeat("A", 42) + "B"} {
-		e := h.redeem(links[0], device)
+		e := h.Follow(links[0], device)
 		if e.Session == first.Session || e.Token == first.Token || e.Device == device {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	clinician := h.redeem(links[1], first.Device)
+	clinician := h.Follow(links[1], first.Device)
 	if clinician.Session == first.Session || clinician.Token == first.Token || clinician.Device != first.Device {
 		t.Error("two links in one browser share a session")
 	}
@@ -121,73 +122,73 @@ func TestASessionIsABrowsers(t *testing.T) {
 			t.Errorf("attendee %+v, %v", who, err)
 		}
 	}
-	h.at(v.ClosesAt)
+	h.At(v.ClosesAt)
 	_, err := h.Attendee(t.Context(), v.ID, first.Session)
-	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeOver, fault.NotAllowed)
 }
 
 func TestBirthDate(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit(askBirthDate)
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan(visitstest.AskBirthDate)
 	try := func(l visits.Link, date, device string) (visits.Entry, error) {
-		return h.Redeem(t.Context(), visits.Redemption{Code: codeOf(l), BirthDate: text(date), Device: device})
+		return h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(l), BirthDate: text(date), Device: device})
 	}
 	_, err := try(links[0], "", "")
-	wantCode(t, err, fault.CodeBirthDateNeeded, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeBirthDateNeeded, fault.NotAllowed)
 	_, err = try(links[0], "31.05.2012", "")
-	wantCode(t, err, fault.CodeNotValid, fault.NotValid)
-	inside, err := try(links[0], canaryBirthDate, "")
+	visitstest.WantCode(t, err, fault.CodeNotValid, fault.NotValid)
+	inside, err := try(links[0], visitstest.CanaryBirthDate, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for left := 4; left > 0; left-- {
 		_, err := try(links[0], "2012-06-01", "")
-		wantCode(t, err, fault.CodeBirthDateWrong, fault.NotAllowed)
+		visitstest.WantCode(t, err, fault.CodeBirthDateWrong, fault.NotAllowed)
 		var p *fault.Problem
 		if errors.As(err, &p) && p.Fields["tries_left"] != left {
 			t.Errorf("tries left %v, want %d", p.Fields["tries_left"], left)
 		}
 	}
-	for _, date := range []string{"2012-06-01", canaryBirthDate, ""} { // from here the right one does not help
+	for _, date := range []string{"2012-06-01", visitstest.CanaryBirthDate, ""} { // from here the right one does not help
 		_, err = try(links[0], date, "")
-		wantCode(t, err, fault.CodeLocked, fault.NotAllowed)
+		visitstest.WantCode(t, err, fault.CodeLocked, fault.NotAllowed)
 	}
-	if !h.show(v.ID).Invitations[0].Locked {
+	if !h.Shown(v.ID).Invitations[0].Locked {
 		t.Error("the desk is not told of the lock")
 	}
-	if n := h.audited("link.redeem", store.Refused); n != 8 {
+	if n := h.Audited("link.redeem", store.Refused); n != 8 {
 		t.Errorf("%d refusals audited, want 8", n)
 	}
 	// Whoever is inside stays, and the other links are not locked.
 	if again, err := try(links[0], "", inside.Device); err != nil || again.Session != inside.Session {
 		t.Errorf("the browser that was in: %v", err)
 	}
-	if _, err := try(links[2], canaryBirthDate, ""); err != nil {
+	if _, err := try(links[2], visitstest.CanaryBirthDate, ""); err != nil {
 		t.Errorf("the guardian: %v", err)
 	}
 	if _, err := try(links[1], "", ""); err != nil {
 		t.Errorf("the clinician was asked: %v", err)
 	}
 	// The same link sent again stays locked, a new one is not.
-	if l, err := h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, false); err != nil {
+	if l, err := h.Resend(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID, false); err != nil {
 		t.Fatal(err)
-	} else if _, err := try(l, canaryBirthDate, ""); fault.CodeOf(err) != fault.CodeLocked {
+	} else if _, err := try(l, visitstest.CanaryBirthDate, ""); fault.CodeOf(err) != fault.CodeLocked {
 		t.Errorf("the same link: %v", err)
 	}
-	l, err := h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, true)
+	l, err := h.Resend(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := try(l, canaryBirthDate, ""); err != nil {
+	if _, err := try(l, visitstest.CanaryBirthDate, ""); err != nil {
 		t.Errorf("a new link: %v", err)
 	}
 }
 
 // TestGuessersShareTheirTries: twenty devices guess at once, through two processes; five guesses count.
 func TestGuessersShareTheirTries(t *testing.T) {
-	h := newHospital(t)
-	_, links := h.visit(askBirthDate)
-	other := h.service(h.open())
+	h := visitstest.NewHospital(t)
+	_, links := h.Plan(visitstest.AskBirthDate)
+	other := h.ServiceOn(h.Open())
 	var mu sync.Mutex
 	var codes []string
 	var wg sync.WaitGroup
@@ -197,7 +198,7 @@ func TestGuessersShareTheirTries(t *testing.T) {
 			s = other
 		}
 		wg.Go(func() {
-			_, err := s.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), BirthDate: text(fmt.Sprintf("2011-01-%02d", i+1))})
+			_, err := s.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[0]), BirthDate: text(fmt.Sprintf("2011-01-%02d", i+1))})
 			mu.Lock()
 			defer mu.Unlock()
 			codes = append(codes, fault.CodeOf(err))
@@ -209,16 +210,16 @@ func TestGuessersShareTheirTries(t *testing.T) {
 	if !slices.Equal(codes, want) {
 		t.Errorf("answers %v", codes)
 	}
-	if n := h.count(`invitations WHERE tries = 5`); n != 1 {
+	if n := h.Count(`invitations WHERE tries = 5`); n != 1 {
 		t.Errorf("%d invitations with five tries", n)
 	}
 }
 
 func TestPass(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
-	e := h.redeem(links[0], "")
-	verifier := auth.Verifier{Keys: func(kid string) (ed25519.PublicKey, bool) { return h.ring.PassKey(kid) }, Issuer: "https://visits.example", Now: h.now}
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	e := h.Follow(links[0], "")
+	verifier := auth.Verifier{Keys: func(kid string) (ed25519.PublicKey, bool) { return h.Ring.PassKey(kid) }, Issuer: "https://visits.example", Now: h.Now}
 	seen := map[string]bool{}
 	for range 2 {
 		pass, slots, err := h.Pass(t.Context(), v.ID, e.Token)
@@ -235,21 +236,21 @@ func TestPass(t *testing.T) {
 		}
 		seen[claims.ID] = true
 	}
-	if !slices.Equal(h.placed, []string{v.ID, v.ID}) || h.audited("pass.issue", store.Allowed) != 2 {
-		t.Errorf("placed %v, %d audited", h.placed, h.audited("pass.issue", store.Allowed))
+	if !slices.Equal(h.Placed, []string{v.ID, v.ID}) || h.Audited("pass.issue", store.Allowed) != 2 {
+		t.Errorf("placed %v, %d audited", h.Placed, h.Audited("pass.issue", store.Allowed))
 	}
 
-	h.placeErr = errors.New("no node")
+	h.PlaceErr = errors.New("no node")
 	_, _, err := h.Pass(t.Context(), v.ID, e.Token)
-	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	visitstest.WantCode(t, err, fault.CodeTryLater, fault.TryAgain)
 	ended := &fault.Problem{Code: fault.CodeOver, Kind: fault.NotAllowed}
-	h.placeErr = ended // by somebody in the room, a moment before SQL hears of it
+	h.PlaceErr = ended // by somebody in the room, a moment before SQL hears of it
 	_, _, err = h.Pass(t.Context(), v.ID, e.Token)
-	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
-	h.placeErr = nil
+	visitstest.WantCode(t, err, fault.CodeOver, fault.NotAllowed)
+	h.PlaceErr = nil
 
 	for range visits.MaxPeople - len(links) {
-		if _, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest}); err != nil {
+		if _, err := h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -257,24 +258,24 @@ func TestPass(t *testing.T) {
 		t.Errorf("%d slots for ten people, %v", slots, err)
 	}
 
-	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, e.You.ID); err != nil {
+	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, e.You.ID); err != nil {
 		t.Fatal(err)
 	}
-	placed := len(h.placed)
+	placed := len(h.Placed)
 	_, _, err = h.Pass(t.Context(), v.ID, e.Token)
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
-	if len(h.placed) != placed || h.audited("pass.issue", store.Refused) != 1 {
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	if len(h.Placed) != placed || h.Audited("pass.issue", store.Refused) != 1 {
 		t.Error("a room was placed for a withdrawn link, or its refusal not audited")
 	}
 }
 
 // TestNoSecretIsKept: neither codes nor cookies are in the database's files.
 func TestNoSecretIsKept(t *testing.T) {
-	h := newHospital(t)
-	_, links := h.visit()
-	e := h.redeem(links[0], "")
-	disk := string(storetest.OnDisk(t, h.url))
-	for what, secret := range map[string]string{"code": codeOf(links[0]), "session": e.Token, "device": e.Device} {
+	h := visitstest.NewHospital(t)
+	_, links := h.Plan()
+	e := h.Follow(links[0], "")
+	disk := string(storetest.OnDisk(t, h.URL))
+	for what, secret := range map[string]string{"code": visitstest.CodeOf(links[0]), "session": e.Token, "device": e.Device} {
 		if strings.Contains(disk, secret) {
 			t.Errorf("the disk holds the %s", what)
 		}
@@ -286,18 +287,18 @@ func TestNoSecretIsKept(t *testing.T) {
 
 // What the holder of one cookie asks for is a row of the audit log each time, so there is a limit; who holds none costs no row and no count.
 func TestASessionIsLimited(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
-	e := h.redeem(links[0], "")
-	h.limited = time.Minute
-	rows := h.count("audit")
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	e := h.Follow(links[0], "")
+	h.Limited = time.Minute
+	rows := h.Count("audit")
 	_, err := h.Session(t.Context(), v.ID, e.Token)
-	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	visitstest.WantCode(t, err, fault.CodeTryLater, fault.TryAgain)
 	_, _, err = h.Pass(t.Context(), v.ID, e.Token)
-	wantCode(t, err, fault.CodeTryLater, fault.TryAgain)
+	visitstest.WantCode(t, err, fault.CodeTryLater, fault.TryAgain)
 	_, err = h.Session(t.Context(), v.ID, strings.Repeat("A", len(e.Token)))
-	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
-	if n := h.count("audit"); n != rows {
+	visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	if n := h.Count("audit"); n != rows {
 		t.Errorf("%d rows of audit for it", n-rows)
 	}
 }

@@ -13,58 +13,59 @@ import (
 	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/calendar"
+	"housecall/visits/visitstest"
 )
 
 // clinic is a practice with two clinicians who can sign in.
 type clinic struct {
-	*practice
+	*visitstest.Practice
 	ada, ben auth.Actor
 }
 
 func newClinic(t *testing.T) *clinic {
 	t.Helper()
-	c := &clinic{practice: newPractice(t)}
-	for _, id := range []string{c.doctor.ID, c.nurse.ID} {
-		if _, err := c.db.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(auth.Clinician), id); err != nil {
+	c := &clinic{Practice: visitstest.NewPractice(t)}
+	for _, id := range []string{c.Doctor.ID, c.Nurse.ID} {
+		if _, err := c.DB.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(auth.Clinician), id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.ada = auth.Actor{Kind: auth.KindStaff, ID: c.doctor.ID, Role: auth.Clinician}
-	c.ben = auth.Actor{Kind: auth.KindStaff, ID: c.nurse.ID, Role: auth.Clinician}
+	c.ada = auth.Actor{Kind: auth.KindStaff, ID: c.Doctor.ID, Role: auth.Clinician}
+	c.ben = auth.Actor{Kind: auth.KindStaff, ID: c.Nurse.ID, Role: auth.Clinician}
 	return c
 }
 
 func (c *clinic) book() (visits.Visit, []visits.Link) {
-	c.t.Helper()
-	r := c.request()
+	c.T.Helper()
+	r := c.Request()
 	r.AllowOverlap = true
-	v, links, err := c.Create(c.t.Context(), c.scheduler, r)
+	v, links, err := c.Create(c.T.Context(), c.Scheduler, r)
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
 	return v, links
 }
 
 // family redeems the link of the patient.
 func (c *clinic) family(l visits.Link) (visits.Entry, error) {
-	return c.Redeem(c.t.Context(), visits.Redemption{Code: codeOf(l), BirthDate: canaryBirthDate})
+	return c.Redeem(c.T.Context(), visits.Redemption{Code: visitstest.CodeOf(l), BirthDate: visitstest.CanaryBirthDate})
 }
 
 func (c *clinic) state(id string, want visits.State) {
-	c.t.Helper()
-	if got := c.show(id).State; got != want {
-		c.t.Errorf("the visit is %s, want %s", got, want)
+	c.T.Helper()
+	if got := c.Shown(id).State; got != want {
+		c.T.Errorf("the visit is %s, want %s", got, want)
 	}
 }
 
 func TestNoShow(t *testing.T) {
 	c := newClinic(t)
-	since := observed(c.hospital)
+	since := observed(c.Hospital)
 	v, links := c.book()
-	c.at(noon.Add(-time.Minute))
-	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
-	c.at(noon.Add(10 * time.Minute))
-	for _, other := range []auth.Actor{c.ben, {Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}, {Kind: auth.KindInvitation, ID: c.doctor.ID, Role: auth.Clinician}} {
+	c.At(visitstest.Noon.Add(-time.Minute))
+	visitstest.WantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
+	c.At(visitstest.Noon.Add(10 * time.Minute))
+	for _, other := range []auth.Actor{c.ben, {Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Coordinator}, {Kind: auth.KindInvitation, ID: c.Doctor.ID, Role: auth.Clinician}} {
 		if err := c.NoShow(t.Context(), other, v.ID); !errors.Is(err, fault.NotFound) {
 			t.Errorf("a %s who does not lead: %v", other.Role, err)
 		}
@@ -73,19 +74,19 @@ func TestNoShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.state(v.ID, visits.NoShow)
-	if n := c.audited("visit.no_show", store.Refused); n != 3 || c.audited("visit.no_show", store.Allowed) != 2 || c.count(`visit_removals`) != 0 {
+	if n := c.Audited("visit.no_show", store.Refused); n != 3 || c.Audited("visit.no_show", store.Allowed) != 2 || c.Count(`visit_removals`) != 0 {
 		t.Errorf("%d refusals in the audit, or somebody was cut off", n)
 	}
-	if _, err := c.Move(t.Context(), c.scheduler, v.ID, visits.Move{StartsAt: noon.Add(24 * time.Hour)}); fault.CodeOf(err) != fault.CodeConflict {
+	if _, err := c.Move(t.Context(), c.Scheduler, v.ID, visits.Move{StartsAt: visitstest.Noon.Add(24 * time.Hour)}); fault.CodeOf(err) != fault.CodeConflict {
 		t.Errorf("a no-show moved: %v", err)
 	}
 
 	// Taken back by who leads it, or by the desk.
-	if err := errors.Join(c.NotNoShow(t.Context(), c.ada, v.ID), c.NotNoShow(t.Context(), c.scheduler, v.ID)); err != nil {
+	if err := errors.Join(c.NotNoShow(t.Context(), c.ada, v.ID), c.NotNoShow(t.Context(), c.Scheduler, v.ID)); err != nil {
 		t.Fatal(err)
 	}
 	c.state(v.ID, visits.Scheduled)
-	if err := c.NoShow(t.Context(), c.scheduler, v.ID); err != nil {
+	if err := c.NoShow(t.Context(), c.Scheduler, v.ID); err != nil {
 		t.Fatal(err)
 	}
 
@@ -112,31 +113,31 @@ func TestNoShow(t *testing.T) {
 	if err := c.NoShow(t.Context(), c.ada, v.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: c.now(), Invitation: late.You.ID, Role: auth.Patient}); err != nil {
+	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: v.ID, At: c.Now(), Invitation: late.You.ID, Role: auth.Patient}); err != nil {
 		t.Fatal(err)
 	}
 	c.state(v.ID, visits.InProgress)
 	if got := kindsOf(since()); got != "created, no_show, changed, no_show, opened, no_show, started" {
 		t.Errorf("changes: %s", got)
 	}
-	wantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
+	visitstest.WantCode(t, c.NoShow(t.Context(), c.ada, v.ID), fault.CodeConflict, fault.NotValid)
 
 	// After the window nothing brings it back.
 	w, links := c.book()
-	c.at(w.StartsAt)
+	c.At(w.StartsAt)
 	if err := c.NoShow(t.Context(), c.ada, w.ID); err != nil {
 		t.Fatal(err)
 	}
-	c.at(w.ClosesAt)
-	wantCode(t, c.NotNoShow(t.Context(), c.ada, w.ID), fault.CodeConflict, fault.NotValid)
+	c.At(w.ClosesAt)
+	visitstest.WantCode(t, c.NotNoShow(t.Context(), c.ada, w.ID), fault.CodeConflict, fault.NotValid)
 	_, err = c.family(links[0])
-	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeOver, fault.NotAllowed)
 	c.state(w.ID, visits.NoShow)
 }
 
 func TestHandOver(t *testing.T) {
 	c := newClinic(t)
-	since := observed(c.hospital)
+	since := observed(c.Hospital)
 	v, _ := c.book()
 	give := func(actor auth.Actor, id string, h visits.HandOver) error {
 		t.Helper()
@@ -145,8 +146,8 @@ func TestHandOver(t *testing.T) {
 	if err := give(c.ben, v.ID, visits.HandOver{To: c.ben.ID}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("a colleague takes a visit: %v", err)
 	}
-	for _, to := range []string{"", store.NewID(), c.scheduler.ID} {
-		wantFields(t, give(c.ada, v.ID, visits.HandOver{To: to}), "to")
+	for _, to := range []string{"", store.NewID(), c.Scheduler.ID} {
+		visitstest.WantFields(t, give(c.ada, v.ID, visits.HandOver{To: to}), "to")
 	}
 	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); err != nil {
 		t.Error(err)
@@ -158,25 +159,25 @@ func TestHandOver(t *testing.T) {
 		t.Errorf("changes: %s", got)
 	}
 	invited := func(id string) (all []string) {
-		for _, i := range c.show(id).Invitations {
+		for _, i := range c.Shown(id).Invitations {
 			if i.StaffID != "" && !i.Revoked() {
 				all = append(all, i.StaffID)
 			}
 		}
 		return all
 	}
-	if got := c.show(v.ID); got.ClinicianID != c.ben.ID || !slices.Equal(invited(v.ID), []string{c.ben.ID}) || c.count(`visit_removals`) != 1 {
+	if got := c.Shown(v.ID); got.ClinicianID != c.ben.ID || !slices.Equal(invited(v.ID), []string{c.ben.ID}) || c.Count(`visit_removals`) != 1 {
 		t.Errorf("led by %s, invited %v", got.ClinicianID, invited(v.ID))
 	}
 	reach := func(id string, account auth.Actor) (email phi.Text) {
-		for _, i := range c.show(id).Invitations {
+		for _, i := range c.Shown(id).Invitations {
 			if i.StaffID == account.ID && !i.Revoked() {
 				email = i.Email
 			}
 		}
 		return email
 	}
-	if ben, err := c.colleagues.Colleague(t.Context(), c.ben.ID); err != nil || ben.Email == "" || reach(v.ID, c.ben) != ben.Email {
+	if ben, err := c.Colleagues.Colleague(t.Context(), c.ben.ID); err != nil || ben.Email == "" || reach(v.ID, c.ben) != ben.Email {
 		t.Errorf("who got it is written to at %q, %v", reach(v.ID, c.ben).Reveal(), err)
 	}
 	if err := give(c.ada, v.ID, visits.HandOver{To: c.ada.ID}); !errors.Is(err, fault.NotFound) {
@@ -188,8 +189,8 @@ func TestHandOver(t *testing.T) {
 
 	// The desk does, too; the new one's other visits are known.
 	other, _ := c.book()
-	wantCode(t, give(c.scheduler, other.ID, visits.HandOver{To: c.ben.ID}), fault.CodeConflict, fault.NotValid)
-	if err := give(c.scheduler, other.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true, Keep: true}); err != nil {
+	visitstest.WantCode(t, give(c.Scheduler, other.ID, visits.HandOver{To: c.ben.ID}), fault.CodeConflict, fault.NotValid)
+	if err := give(c.Scheduler, other.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true, Keep: true}); err != nil {
 		t.Fatal(err)
 	}
 	if got := invited(other.ID); !slices.Equal(got, []string{c.ada.ID, c.ben.ID}) {
@@ -202,28 +203,28 @@ func TestHandOver(t *testing.T) {
 	if err := give(c.ben, other.ID, visits.HandOver{To: c.ada.ID, AllowOverlap: true, Keep: true}); err != nil {
 		t.Fatal(err)
 	}
-	if ada, err := c.colleagues.Colleague(t.Context(), c.ada.ID); err != nil || ada.Email == "" || reach(other.ID, c.ada) != ada.Email || len(invited(other.ID)) != 2 {
+	if ada, err := c.Colleagues.Colleague(t.Context(), c.ada.ID); err != nil || ada.Email == "" || reach(other.ID, c.ada) != ada.Email || len(invited(other.ID)) != 2 {
 		t.Errorf("who gets it back is written to at %q, %v", reach(other.ID, c.ada).Reveal(), err)
 	}
 
 	// A live visit goes on for whoever is in it.
 	live, _ := c.book()
-	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: live.ID, At: c.now(), Invitation: live.Invitations[0].ID, Role: auth.Patient}); err != nil {
+	if err := c.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomAdmitted, Visit: live.ID, At: c.Now(), Invitation: live.Invitations[0].ID, Role: auth.Patient}); err != nil {
 		t.Fatal(err)
 	}
-	before := c.count(`visit_removals`)
+	before := c.Count(`visit_removals`)
 	if err := give(c.ada, live.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true}); err != nil {
 		t.Fatal(err)
 	}
 	c.state(live.ID, visits.InProgress)
-	if got := invited(live.ID); !slices.Equal(got, []string{c.ada.ID, c.ben.ID}) || c.count(`visit_removals`) != before {
+	if got := invited(live.ID); !slices.Equal(got, []string{c.ada.ID, c.ben.ID}) || c.Count(`visit_removals`) != before {
 		t.Errorf("invited %v, or somebody was cut off", got)
 	}
-	if err := c.Cancel(t.Context(), c.scheduler, other.ID); err != nil {
+	if err := c.Cancel(t.Context(), c.Scheduler, other.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, give(c.ben, other.ID, visits.HandOver{To: c.ada.ID}), fault.CodeConflict, fault.NotValid)
-	if n := c.audited("visit.hand_over", store.Refused); n != 2 {
+	visitstest.WantCode(t, give(c.ben, other.ID, visits.HandOver{To: c.ada.ID}), fault.CodeConflict, fault.NotValid)
+	if n := c.Audited("visit.hand_over", store.Refused); n != 2 {
 		t.Errorf("%d refusals in the audit", n)
 	}
 }
@@ -232,11 +233,11 @@ func TestHandOver(t *testing.T) {
 func TestEnter(t *testing.T) {
 	c := newClinic(t)
 	v, links := c.book()
-	c.at(v.OpensAt.Add(-time.Minute))
+	c.At(v.OpensAt.Add(-time.Minute))
 	_, err := c.Enter(t.Context(), c.ada, v.ID, "")
-	wantCode(t, err, fault.CodeTooEarly, fault.NotAllowed)
-	c.at(v.OpensAt)
-	for _, other := range []auth.Actor{c.ben, c.scheduler} {
+	visitstest.WantCode(t, err, fault.CodeTooEarly, fault.NotAllowed)
+	c.At(v.OpensAt)
+	for _, other := range []auth.Actor{c.ben, c.Scheduler} {
 		if _, err := c.Enter(t.Context(), other, v.ID, ""); !errors.Is(err, fault.NotFound) {
 			t.Errorf("a %s who does not lead comes in: %v", other.Role, err)
 		}
@@ -260,7 +261,7 @@ func TestEnter(t *testing.T) {
 	if _, _, err := c.Pass(t.Context(), v.ID, e.Token); err != nil {
 		t.Error(err)
 	}
-	if c.audited("visit.enter", store.Allowed) != 3 || c.audited("visit.enter", store.Refused) != 3 {
+	if c.Audited("visit.enter", store.Allowed) != 3 || c.Audited("visit.enter", store.Refused) != 3 {
 		t.Error("the audit does not have all")
 	}
 
@@ -272,21 +273,21 @@ func TestEnter(t *testing.T) {
 		t.Errorf("who does not lead speaks: %v", err)
 	}
 
-	if n := c.audited("visit.speak", store.Allowed); n != 0 {
+	if n := c.Audited("visit.speak", store.Allowed); n != 0 {
 		t.Errorf("%d rows of what nobody said yet", n)
 	}
 
 	// Who leads without an invitation gets one.
-	if err := c.Withdraw(t.Context(), c.scheduler, v.ID, e.You.ID); err != nil {
+	if err := c.Withdraw(t.Context(), c.Scheduler, v.ID, e.You.ID); err != nil {
 		t.Fatal(err)
 	}
 	fresh, err := c.Enter(t.Context(), c.ada, v.ID, e.Token)
 	if err != nil || fresh.You.ID == e.You.ID || fresh.You.StaffID != c.ada.ID || fresh.You.Role != auth.Clinician {
 		t.Errorf("came in as %+v: %v", fresh.You, err)
 	}
-	c.at(v.ClosesAt)
+	c.At(v.ClosesAt)
 	_, err = c.Enter(t.Context(), c.ada, v.ID, fresh.Token)
-	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeOver, fault.NotAllowed)
 }
 
 // TestSpeakOpensNothing: who says something from the queue has opened no link by it, and the audit has what became of it.
@@ -302,7 +303,7 @@ func TestSpeakOpensNothing(t *testing.T) {
 	}
 	opened := func() map[string]time.Time {
 		t.Helper()
-		first, err := c.FirstOpened(t.Context(), c.db, v.ID)
+		first, err := c.FirstOpened(t.Context(), c.DB, v.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,15 +316,15 @@ func TestSpeakOpensNothing(t *testing.T) {
 		if err := c.Spoke(t.Context(), c.ada, v.ID, by, said); !errors.Is(err, said) {
 			t.Errorf("%v became %v", said, err)
 		}
-		if n := c.audited("visit.tell", want); want != "" && n != 1 {
+		if n := c.Audited("visit.tell", want); want != "" && n != 1 {
 			t.Errorf("%d rows of %v", n, said)
 		}
 	}
-	c.at(noon.Add(time.Minute))
+	c.At(visitstest.Noon.Add(time.Minute))
 	if _, err := c.Enter(t.Context(), c.ada, v.ID, ""); err != nil {
 		t.Fatal(err)
 	}
-	if at := opened()[links[1].Invitation.ID]; !at.Equal(noon.Add(time.Minute)) {
+	if at := opened()[links[1].Invitation.ID]; !at.Equal(visitstest.Noon.Add(time.Minute)) {
 		t.Errorf("came in at %v", at)
 	}
 }
@@ -331,17 +332,17 @@ func TestSpeakOpensNothing(t *testing.T) {
 func TestLeading(t *testing.T) {
 	c := newClinic(t)
 	mine, _ := c.book()
-	r := c.request()
+	r := c.Request()
 	r.ClinicianID, r.ServiceID, r.Service, r.Minutes, r.AllowOverlap = c.ben.ID, "", "Nutrition", 20, true
-	his, _, err := c.Create(t.Context(), c.scheduler, r)
+	his, _, err := c.Create(t.Context(), c.Scheduler, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	guest, _, err := c.Create(t.Context(), c.scheduler, r)
+	guest, _, err := c.Create(t.Context(), c.Scheduler, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Invite(t.Context(), c.scheduler, guest.ID, visits.Person{Role: auth.Clinician, StaffID: c.ada.ID}); err != nil {
+	if _, err := c.Invite(t.Context(), c.Scheduler, guest.ID, visits.Person{Role: auth.Clinician, StaffID: c.ada.ID}); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range []struct {
@@ -351,11 +352,11 @@ func TestLeading(t *testing.T) {
 	}{
 		{c.ada.ID, nil, []string{mine.ID, guest.ID}},
 		{c.ben.ID, nil, []string{his.ID, guest.ID}},
-		{c.ben.ID, []string{c.cardiology.ID, c.private.ID}, []string{mine.ID, his.ID, guest.ID}},
+		{c.ben.ID, []string{c.Cardiology.ID, c.Private.ID}, []string{mine.ID, his.ID, guest.ID}},
 		{"", nil, []string{mine.ID, his.ID, guest.ID}},
 		{store.NewID(), nil, nil},
 	} {
-		all, err := c.Leading(t.Context(), c.db, noon, noon.Add(time.Hour), q.account, q.services)
+		all, err := c.Leading(t.Context(), c.DB, visitstest.Noon, visitstest.Noon.Add(time.Hour), q.account, q.services)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,7 +373,7 @@ func TestLeading(t *testing.T) {
 			t.Errorf("%s %v: %v, want %v", q.account, q.services, got, q.want)
 		}
 	}
-	if all, err := c.Leading(t.Context(), c.db, noon.Add(time.Second), noon.Add(time.Hour), c.ada.ID, nil); err != nil || len(all) != 0 {
+	if all, err := c.Leading(t.Context(), c.DB, visitstest.Noon.Add(time.Second), visitstest.Noon.Add(time.Hour), c.ada.ID, nil); err != nil || len(all) != 0 {
 		t.Errorf("outside of the time: %v, %v", all, err)
 	}
 }
@@ -384,26 +385,26 @@ func TestWayOfClinicians(t *testing.T) {
 	if err := c.HandOver(t.Context(), c.ada, v.ID, visits.HandOver{To: c.ben.ID}); err != nil {
 		t.Fatal(err)
 	}
-	v = c.show(v.ID)
+	v = c.Shown(v.ID)
 	for _, i := range v.Invitations {
-		e, err := c.CalendarEvent(t.Context(), v, i, book(t).In("en"))
+		e, err := c.CalendarEvent(t.Context(), v, i, visitstest.Book(t).In("en"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := strings.ReplaceAll(string(e.File(calendar.Save, c.now())), "\r\n ", "")
+		file := strings.ReplaceAll(string(e.File(calendar.Save, c.Now())), "\r\n ", "")
 		byQueue := strings.Contains(file, "open the visit from your queue:\\n"+e.Queue)
 		if want := i.Role == auth.Clinician; byQueue != want || strings.HasSuffix(e.Queue, "/queue") != want || strings.Contains(e.OwnWay(), "the link that the hospital sent") == want {
 			t.Errorf("%s: %q\n%s", i.Role, e.OwnWay(), file)
 		}
 	}
-	if _, err := c.db.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(auth.Coordinator), c.ben.ID); err != nil {
+	if _, err := c.DB.ExecContext(t.Context(), `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(auth.Coordinator), c.ben.ID); err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range v.Invitations {
 		if i.StaffID == c.ada.ID { // who is a clinician still
 			continue
 		}
-		if e, err := c.CalendarEvent(t.Context(), v, i, book(t).In("en")); err != nil || e.Queue != "" {
+		if e, err := c.CalendarEvent(t.Context(), v, i, visitstest.Book(t).In("en")); err != nil || e.Queue != "" {
 			t.Errorf("%s: %q, %v", i.Role, e.Queue, err)
 		}
 	}

@@ -92,8 +92,8 @@ func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, er
 
 // addresses are where a person of a visit is written to, as the visit's patient is; a patient who is not known has no contacts. Empty: nowhere.
 func (v Visit) addresses(i Invitation, patient people.Patient) (email, phone phi.Text) {
-	known := practice{patient: patient}
-	contact, found := known.patient.Contact(i.ContactID)
+	known := Practice{Patient: patient}
+	contact, found := known.Patient.Contact(i.ContactID)
 	if v.HiddenFrom(i.Role) || v.Confidential && OfFamily(i.Role) && found && !slices.Contains(patient.Recipients(true), contact) {
 		return "", ""
 	}

@@ -1,10 +1,7 @@
 package visits_test
 
 import (
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,32 +10,33 @@ import (
 	"housecall/platform/people"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestSearch: visits are found by what is known of their patient, by their id, day and clinician, alone and together; the audit tells who was shown.
 func TestSearch(t *testing.T) {
-	p := newPractice(t)
+	p := visitstest.NewPractice(t)
 	day := time.Date(2026, 11, 25, 5, 0, 0, 0, time.UTC) // in New York
 	plan := func(starts time.Time, change func(*visits.Request)) visits.Visit {
 		t.Helper()
-		q := p.request()
+		q := p.Request()
 		q.StartsAt, q.AllowOverlap = starts, true
 		change(&q)
-		v, _, err := p.Create(t.Context(), p.scheduler, q)
+		v, _, err := p.Create(t.Context(), p.Scheduler, q)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return v
 	}
-	other := must[people.Patient](t)(p.people.Create(t.Context(), p.scheduler, people.Patient{Name: "José Fakename", BirthDate: "2015-01-02", Number: "MRN-000777", Language: "es"}))
+	other := visitstest.Must[people.Patient](t)(p.People.Create(t.Context(), p.Scheduler, people.Patient{Name: "José Fakename", BirthDate: "2015-01-02", Number: "MRN-000777", Language: "es"}))
 	of := func(q *visits.Request) {
-		q.PatientID, q.ClinicianID, q.People = other.ID, p.nurse.ID, []visits.Person{{Role: auth.Patient}, {Role: auth.Clinician, StaffID: p.nurse.ID}}
+		q.PatientID, q.ClinicianID, q.People = other.ID, p.Nurse.ID, []visits.Person{{Role: auth.Patient}, {Role: auth.Clinician, StaffID: p.Nurse.ID}}
 	}
 	first := plan(day.Add(9*time.Hour), func(*visits.Request) {})
 	second := plan(day.Add(11*time.Hour), of)
 	later := plan(day.Add(35*time.Hour), of)
 	unknown := plan(day.Add(12*time.Hour), func(q *visits.Request) {
-		q.PatientID, q.ServiceID, q.Service, q.Minutes, q.People = "", "", "Nutrition", 30, []visits.Person{{Name: "Josefa Fakeunknown", Role: auth.Patient}, {Role: auth.Clinician, StaffID: p.doctor.ID}}
+		q.PatientID, q.ServiceID, q.Service, q.Minutes, q.People = "", "", "Nutrition", 30, []visits.Person{{Name: "Josefa Fakeunknown", Role: auth.Patient}, {Role: auth.Clinician, StaffID: p.Doctor.ID}}
 	})
 	today := visits.Search{From: day, To: day.Add(24 * time.Hour)}
 	on := func(q visits.Search) visits.Search { q.From, q.To = today.From, today.To; return q }
@@ -54,36 +52,36 @@ func TestSearch(t *testing.T) {
 		"an id":                      {visits.Search{Text: text(" " + later.ID)}, []visits.Visit{later}},
 		"an id of nothing":           {visits.Search{Text: text(store.NewID())}, nil},
 		"an id, on another day":      {on(visits.Search{Text: text(later.ID)}), nil},
-		"a clinician":                {visits.Search{ClinicianID: p.nurse.ID}, []visits.Visit{second, later}},
-		"a day and a clinician":      {on(visits.Search{ClinicianID: p.doctor.ID}), []visits.Visit{first, unknown}},
+		"a clinician":                {visits.Search{ClinicianID: p.Nurse.ID}, []visits.Visit{second, later}},
+		"a day and a clinician":      {on(visits.Search{ClinicianID: p.Doctor.ID}), []visits.Visit{first, unknown}},
 		"a day":                      {today, []visits.Visit{first, second, unknown}},
-		"a name and who leads":       {visits.Search{Text: "fakename", ClinicianID: p.doctor.ID}, nil},
+		"a name and who leads":       {visits.Search{Text: "fakename", ClinicianID: p.Doctor.ID}, nil},
 		"a patient without a record": {visits.Search{Text: "fakeunknown"}, []visits.Visit{unknown}},
-		"one, and who leads another": {visits.Search{Text: "fakeunknown", ClinicianID: p.nurse.ID}, nil},
+		"one, and who leads another": {visits.Search{Text: "fakeunknown", ClinicianID: p.Nurse.ID}, nil},
 	} {
-		found, err := p.Search(t.Context(), p.scheduler, c.query)
+		found, err := p.Search(t.Context(), p.Scheduler, c.query)
 		if err != nil || found.More || len(found.Past) != 0 || !slices.EqualFunc(found.ToCome, c.want, func(a, b visits.Visit) bool { return a.ID == b.ID && len(a.Invitations) == len(b.Invitations) }) {
 			t.Errorf("by %s: %v, %+v", name, err, found)
 		}
 	}
 
-	before := p.count(`audit WHERE action = 'visit.found' AND subject_id = ?`, second.ID)
-	p.at(day.Add(72 * time.Hour))
+	before := p.Count(`audit WHERE action = 'visit.found' AND subject_id = ?`, second.ID)
+	p.At(day.Add(72 * time.Hour))
 	plan(day.Add(96*time.Hour), of)
-	found, err := p.Search(t.Context(), p.scheduler, visits.Search{Text: "jose fake"})
+	found, err := p.Search(t.Context(), p.Scheduler, visits.Search{Text: "jose fake"})
 	if err != nil || len(found.ToCome) != 1 || len(found.Past) != 2 || found.Past[0].ID != later.ID {
 		t.Errorf("days later: %v %+v", err, found)
 	}
-	if now := p.count(`audit WHERE action = 'visit.found' AND subject_id = ?`, second.ID); now != before+1 || p.count(`audit WHERE action = 'patient.found' AND subject_id = ?`, other.ID) == 0 {
+	if now := p.Count(`audit WHERE action = 'visit.found' AND subject_id = ?`, second.ID); now != before+1 || p.Count(`audit WHERE action = 'patient.found' AND subject_id = ?`, other.ID) == 0 {
 		t.Errorf("%d rows of what was shown, then %d", before, now)
 	}
 	for name, q := range map[string]visits.Search{"nothing": {Text: " "}, "one letter": {Text: "j"}} {
-		if _, err := p.Search(t.Context(), p.scheduler, q); fault.CodeOf(err) != fault.CodeNotValid {
+		if _, err := p.Search(t.Context(), p.Scheduler, q); fault.CodeOf(err) != fault.CodeNotValid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	clinician := auth.Actor{Kind: auth.KindStaff, ID: p.doctor.ID, Role: auth.Clinician}
-	if found, err := p.Search(t.Context(), clinician, visits.Search{Text: "jose fake"}); err == nil || len(found.ToCome) > 0 || p.audited("visit.search", store.Refused) != 1 {
+	clinician := auth.Actor{Kind: auth.KindStaff, ID: p.Doctor.ID, Role: auth.Clinician}
+	if found, err := p.Search(t.Context(), clinician, visits.Search{Text: "jose fake"}); err == nil || len(found.ToCome) > 0 || p.Audited("visit.search", store.Refused) != 1 {
 		t.Errorf("a clinician: %v", err)
 	}
 	// A key for visits alone finds no patients by their names.
@@ -91,28 +89,28 @@ func TestSearch(t *testing.T) {
 	if found, err := p.Search(t.Context(), key, visits.Search{Text: "jose fake"}); err == nil || len(found.ToCome) > 0 {
 		t.Errorf("a key for visits: %v", err)
 	}
-	if found, err := p.Search(t.Context(), key, visits.Search{ClinicianID: p.nurse.ID}); err != nil || len(found.Past) != 2 {
+	if found, err := p.Search(t.Context(), key, visits.Search{ClinicianID: p.Nurse.ID}); err != nil || len(found.Past) != 2 {
 		t.Errorf("a key for visits: %v", err)
 	}
 }
 
 // TestSearchIsBounded: a search shows no more than it says, those to come before others.
 func TestSearchIsBounded(t *testing.T) {
-	p := newPractice(t)
-	start := p.now()
+	p := visitstest.NewPractice(t)
+	start := p.Now()
 	for i := range visits.MaxSearched + 1 {
-		q := p.request()
+		q := p.Request()
 		q.StartsAt, q.AllowOverlap = start.AddDate(0, 0, i), true
-		if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+		if _, _, err := p.Create(t.Context(), p.Scheduler, q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	found, err := p.Search(t.Context(), p.scheduler, visits.Search{ClinicianID: p.doctor.ID})
+	found, err := p.Search(t.Context(), p.Scheduler, visits.Search{ClinicianID: p.Doctor.ID})
 	if err != nil || len(found.ToCome) != visits.MaxSearched || !found.More {
 		t.Errorf("%v, %d, %t", err, len(found.ToCome), found.More)
 	}
-	p.at(start.AddDate(0, 0, 2).Add(6 * time.Hour)) // the third began this morning
-	found, err = p.Search(t.Context(), p.scheduler, visits.Search{ClinicianID: p.doctor.ID})
+	p.At(start.AddDate(0, 0, 2).Add(6 * time.Hour)) // the third began this morning
+	found, err = p.Search(t.Context(), p.Scheduler, visits.Search{ClinicianID: p.Doctor.ID})
 	if err != nil || len(found.ToCome) != visits.MaxSearched-1 || len(found.Past) != 1 || !found.More {
 		t.Errorf("%v, %d and %d, %t", err, len(found.ToCome), len(found.Past), found.More)
 	}
@@ -120,21 +118,21 @@ func TestSearchIsBounded(t *testing.T) {
 
 // TestSearchSaysHowFar: of visits whose patient is not kept so many are looked through, and who searches is told up to when.
 func TestSearchSaysHowFar(t *testing.T) {
-	p := newPractice(t)
+	p := visitstest.NewPractice(t)
 	plan := func(name string, starts time.Time) visits.Visit {
 		q := visits.Request{Service: "Nutrition", Minutes: 30, StartsAt: starts, People: []visits.Person{{Name: text(name), Role: auth.Patient}, {Name: "Sample", Role: auth.Clinician}}}
-		v, _, err := p.Create(t.Context(), p.scheduler, q)
+		v, _, err := p.Create(t.Context(), p.Scheduler, q)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return v
 	}
-	first := plan("Fakefirst", p.now())
+	first := plan("Fakefirst", p.Now())
 	after := first.StartsAt.AddDate(0, 0, 1)
 	late := plan("Fakelate", after.AddDate(0, 1, 0))
 	search := func(q visits.Search) visits.Searched {
 		t.Helper()
-		found, err := p.Search(t.Context(), p.scheduler, q)
+		found, err := p.Search(t.Context(), p.Scheduler, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,19 +141,7 @@ func TestSearchSaysHowFar(t *testing.T) {
 	if found := search(visits.Search{Text: "fake"}); len(found.ToCome) != 2 || !found.Until.IsZero() {
 		t.Errorf("of two: %+v", found)
 	}
-	const columns = `service, ends_at, state, state_at, birth_date, ask_birth_date, created_at, patient_id, site_id, service_id, clinician_id, confidential, interpreter,
-		interpreter_language, series_id, sequence, created_by_kind, created_by_id`
-	for _, statement := range []string{
-		`INSERT INTO visits (id, starts_at, ` + columns + `) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-			SELECT 'more-' || i, starts_at + 86400 * i, ` + columns + ` FROM visits, n WHERE id = '` + first.ID + `'`,
-		`INSERT INTO invitations (id, visit_id, name, role, language, generation, tries, revoked_at, created_at)
-			SELECT 'of-' || id || '-' || name, id, name, 'patient', '', 1, 0, 0, 0
-			FROM visits CROSS JOIN (SELECT 'Fakemore' AS name UNION ALL SELECT 'Fakemore Sibling') names WHERE id LIKE 'more-%'`,
-	} {
-		if _, err := p.db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
+	p.Crowd(first)
 	found := search(visits.Search{Text: "fakelate"})
 	if end := first.StartsAt.Add(999 * 86400 * time.Millisecond); len(found.ToCome) != 0 || !found.Until.Equal(end) {
 		t.Errorf("of many: %+v, want until %s", found, end)
@@ -165,45 +151,5 @@ func TestSearchSaysHowFar(t *testing.T) {
 	}
 	if found := search(visits.Search{Text: "fakemore"}); len(found.ToCome) != visits.MaxSearched || !found.More {
 		t.Errorf("too many: %d, %t", len(found.ToCome), found.More)
-	}
-	d := newDeskOf(t, p.hospital)
-	wantWords(t, d.signIn(auth.Scheduler).post("/desk/search", url.Values{"query": {"fakelate"}}), "Of visits without a patient in the list, only those up to 25 November 2026 were")
-}
-
-// TestDeskSearch: the page of it.
-func TestDeskSearch(t *testing.T) {
-	p := newPractice(t)
-	d := newDeskOf(t, p.hospital)
-	r := d.signIn(auth.Scheduler)
-	q := p.request()
-	q.People[1].StaffID = p.doctor.ID
-	v, links, err := p.Create(t.Context(), p.scheduler, q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[1])}); err != nil {
-		t.Fatal(err)
-	}
-	wantWords(t, r.get("/desk"), "Find a visit")
-	wantWords(t, r.get("/desk/search"), "Patient or visit", "Anybody")
-	w := r.post("/desk/search", url.Values{"query": {"patientname"}})
-	wantWords(t, w, "1 visit found", canaryPatient, "Clinician Link opened")
-	if link := `href="/desk/visits/` + v.ID + `"`; w.Code != http.StatusOK || !strings.Contains(w.Body.String(), link) {
-		t.Errorf("%d, without %s", w.Code, link)
-	}
-	wantWords(t, r.post("/desk/search", url.Values{"query": {"nobody"}}), "0 visits found", "Try fewer letters")
-	for want, form := range map[string]url.Values{
-		"Enter a patient, a date or a clinician": {}, "Enter at least two letters or digits": {"query": {"p"}}, "Enter a real date": {"day": {"2026-13-40"}},
-	} {
-		if w := r.post("/desk/search", form); w.Code != http.StatusUnprocessableEntity {
-			t.Errorf("%s: %d", want, w.Code)
-		} else {
-			wantWords(t, w, want)
-		}
-	}
-	for _, c := range canaries {
-		if strings.Contains(d.logs.String(), c) {
-			t.Errorf("%q in the log", c)
-		}
 	}
 }

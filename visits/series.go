@@ -93,7 +93,7 @@ type Made struct {
 // CreateSeries plans a visit and those that repeat it, each a visit of its own with links of its own: all of them, or none. Of a series that was made before
 // under its id it returns the visits as they are, without links, and makes nothing.
 func (s *Service) CreateSeries(ctx context.Context, actor auth.Actor, r Request, repeat Repeat) ([]Made, error) {
-	var p practice
+	var p Practice
 	if actor.May(auth.VisitSchedule) {
 		r, p = s.dress(ctx, r)
 	}
@@ -157,7 +157,7 @@ func (s *Service) CreateSeries(ctx context.Context, actor auth.Actor, r Request,
 }
 
 // judgeSeries says when the visits of a series begin, or all that is wrong.
-func (s *Service) judgeSeries(r Request, p practice, repeat Repeat) ([]time.Time, error) {
+func (s *Service) judgeSeries(r Request, p Practice, repeat Repeat) ([]time.Time, error) {
 	wrong, err := s.wrongs(r, p)
 	if err != nil {
 		return nil, err
@@ -182,9 +182,9 @@ func (s *Service) judgeSeries(r Request, p practice, repeat Repeat) ([]time.Time
 }
 
 // zoneOf is the time zone in which a series comes again.
-func (s *Service) zoneOf(p practice) *time.Location {
-	if p.site.Zone != nil {
-		return p.site.Zone
+func (s *Service) zoneOf(p Practice) *time.Location {
+	if p.Site.Zone != nil {
+		return p.Site.Zone
 	}
 	return s.config.TimeZone
 }
@@ -214,7 +214,7 @@ func seenOf(all []Overlap) string {
 
 // PreviewSeries is when the visits of a series would be, and what speaks against each. Nothing is made.
 func (s *Service) PreviewSeries(ctx context.Context, actor auth.Actor, r Request, repeat Repeat) (all []Occurrence, zone *time.Location, err error) {
-	var p practice
+	var p Practice
 	if actor.May(auth.VisitSchedule) {
 		r, p = s.dress(ctx, r)
 	}
@@ -227,7 +227,7 @@ func (s *Service) PreviewSeries(ctx context.Context, actor auth.Actor, r Request
 		usual := starts[0].In(zone).Format(time.TimeOnly)
 		for _, at := range starts {
 			r.StartsAt = at
-			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone), Shifted: at.In(zone).Format(time.TimeOnly) != usual, Site: p.site.Calendar}
+			o := Occurrence{StartsAt: at, Day: sites.DayOf(at, zone), Shifted: at.In(zone).Format(time.TimeOnly) != usual, Site: p.Site.Calendar}
 			if o.Overlaps, err = s.overlaps(ctx, tx, s.visitOf(r, "", at)); err != nil {
 				return err
 			}

@@ -120,7 +120,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 // Create plans a visit and returns a link for each person, in their order. What is wrong with r is a fault.NotValid that names each field; where the clinician
 // or the patient has another visit then, it is a conflict that lists these, unless r allows it.
 func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visit, []Link, error) {
-	var p practice
+	var p Practice
 	if actor.May(auth.VisitSchedule) { // or it would be told what is known
 		r, p = s.dress(ctx, r)
 	}
@@ -150,7 +150,7 @@ func (s *Service) Create(ctx context.Context, actor auth.Actor, r Request) (Visi
 }
 
 // dress tidies a request and fills it with what the hospital knows. A service that is named by its name alone is that service.
-func (s *Service) dress(ctx context.Context, r Request) (Request, practice) {
+func (s *Service) dress(ctx context.Context, r Request) (Request, Practice) {
 	r = r.tidy()
 	p := s.practiceOf(ctx, r.booking(), r.NewPatient, r.People, func(i int) string { return fmt.Sprintf("people[%d].", i) })
 	if r.ServiceID == "" {
@@ -160,7 +160,7 @@ func (s *Service) dress(ctx context.Context, r Request) (Request, practice) {
 }
 
 // judge says everything that is wrong with a request that was dressed.
-func (s *Service) judge(r Request, p practice) error {
+func (s *Service) judge(r Request, p Practice) error {
 	wrong, err := s.wrongs(r, p)
 	if err != nil {
 		return err
@@ -174,7 +174,7 @@ func (s *Service) Wrong(ctx context.Context, r Request) ([]fault.Field, error) {
 }
 
 // wrongs is everything that is wrong with a request that was dressed. An error is none of the request.
-func (s *Service) wrongs(r Request, p practice) ([]fault.Field, error) {
+func (s *Service) wrongs(r Request, p Practice) ([]fault.Field, error) {
 	return append(r.check(s.now(), s.config.Window, s.config.Languages), p.check(r)...), p.problems
 }
 
@@ -302,7 +302,7 @@ func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p 
 // InviteIf is Invite to a visit that is right as it is, which judge says within the act.
 func (s *Service) InviteIf(ctx context.Context, actor auth.Actor, visit string, p Person, judge func(Visit) error) (Link, error) {
 	p = p.Tidy()
-	var known practice
+	var known Practice
 	if actor.May(auth.VisitSchedule) {
 		var err error
 		if p, known, err = s.dressPerson(ctx, visit, p); err != nil {
@@ -333,10 +333,10 @@ func (p Person) invitation(visit string, now time.Time) Invitation {
 }
 
 // dressPerson fills what is known of somebody who comes to a visit. Of a visit that there is not, nothing is.
-func (s *Service) dressPerson(ctx context.Context, visit string, p Person) (Person, practice, error) {
+func (s *Service) dressPerson(ctx context.Context, visit string, p Person) (Person, Practice, error) {
 	v, err := s.visitWhole(ctx, s.config.DB, visit)
 	if err != nil && !errors.Is(err, fault.NotFound) {
-		return p, practice{}, err
+		return p, Practice{}, err
 	}
 	known := s.practiceOf(ctx, Booking{SiteID: v.SiteID, PatientID: v.PatientID}, nil, []Person{p}, func(int) string { return "" })
 	known.knowFamily(v.Confidential, v.familyLanguage())
@@ -356,7 +356,7 @@ func (v Visit) familyLanguage() string {
 }
 
 // addPerson adds a person's invitation i to its visit, where there is room.
-func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p Person, known practice, i Invitation) error {
+func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p Person, known Practice, i Invitation) error {
 	v, err := s.visitWhole(ctx, tx, i.VisitID)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 func TestMain(m *testing.M) {
@@ -35,20 +36,20 @@ func TestMain(m *testing.M) {
 }
 
 func TestCreate(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit(func(r *visits.Request) {
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan(func(r *visits.Request) {
 		r.Service = "  Cardiology\t"
-		r.StartsAt = noon.Add(time.Hour + 123*time.Millisecond).In(time.FixedZone("x", 3600))
-		askBirthDate(r)
+		r.StartsAt = visitstest.Noon.Add(time.Hour + 123*time.Millisecond).In(time.FixedZone("x", 3600))
+		visitstest.AskBirthDate(r)
 	})
 	if v.Service != "Cardiology" || v.State != visits.Scheduled || !v.AskBirthDate {
 		t.Errorf("visit %+v", v)
 	}
 	for what, c := range map[string][2]time.Time{
-		"starts": {v.StartsAt, noon.Add(time.Hour)},
-		"ends":   {v.EndsAt, noon.Add(90 * time.Minute)},
-		"opens":  {v.OpensAt, noon.Add(30 * time.Minute)},
-		"closes": {v.ClosesAt, noon.Add(3*time.Hour + 30*time.Minute)},
+		"starts": {v.StartsAt, visitstest.Noon.Add(time.Hour)},
+		"ends":   {v.EndsAt, visitstest.Noon.Add(90 * time.Minute)},
+		"opens":  {v.OpensAt, visitstest.Noon.Add(30 * time.Minute)},
+		"closes": {v.ClosesAt, visitstest.Noon.Add(3*time.Hour + 30*time.Minute)},
 	} {
 		if !c[0].Equal(c[1]) {
 			t.Errorf("%s at %v, want %v", what, c[0], c[1])
@@ -56,7 +57,7 @@ func TestCreate(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for i, l := range links {
-		if !strings.HasPrefix(l.URL, "https://visits.example/v#") || len(codeOf(l)) != 22 || seen[l.URL] {
+		if !strings.HasPrefix(l.URL, "https://visits.example/v#") || len(visitstest.CodeOf(l)) != 22 || seen[l.URL] {
 			t.Errorf("link %q", l.URL)
 		}
 		seen[l.URL] = true
@@ -64,17 +65,17 @@ func TestCreate(t *testing.T) {
 			t.Error("links are in another order")
 		}
 	}
-	got := h.show(v.ID)
-	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", v) || got.BirthDate.Reveal() != canaryBirthDate || got.Invitations[0].Name.Reveal() != canaryPatient {
+	got := h.Shown(v.ID)
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", v) || got.BirthDate.Reveal() != visitstest.CanaryBirthDate || got.Invitations[0].Name.Reveal() != visitstest.CanaryPatient {
 		t.Errorf("read back\n%+v, want\n%+v", got, v)
 	}
-	if h.audited("visit.create", store.Allowed) != 1 || h.audited("visit.read", store.Allowed) != 1 {
+	if h.Audited("visit.create", store.Allowed) != 1 || h.Audited("visit.read", store.Allowed) != 1 {
 		t.Error("not audited")
 	}
 }
 
 func TestCreateRefuses(t *testing.T) {
-	h := newHospital(t)
+	h := visitstest.NewHospital(t)
 	person := func(role auth.Role) visits.Person { return visits.Person{Name: "Sample", Role: role} }
 	people := func(roles ...auth.Role) func(*visits.Request) {
 		return func(r *visits.Request) {
@@ -106,9 +107,9 @@ func TestCreateRefuses(t *testing.T) {
 		"480 minutes":          {func(r *visits.Request) { r.Minutes = 480 }, nil},
 		"481 minutes":          {func(r *visits.Request) { r.Minutes = 481 }, []string{"minutes"}},
 		"no start":             {func(r *visits.Request) { r.StartsAt = time.Time{} }, []string{"starts_at"}},
-		"over already":         {func(r *visits.Request) { r.StartsAt = noon.Add(-150 * time.Minute) }, []string{"starts_at"}},
-		"running still":        {func(r *visits.Request) { r.StartsAt = noon.Add(-149 * time.Minute) }, nil},
-		"in three years":       {func(r *visits.Request) { r.StartsAt = noon.AddDate(3, 0, 0) }, []string{"starts_at"}},
+		"over already":         {func(r *visits.Request) { r.StartsAt = visitstest.Noon.Add(-150 * time.Minute) }, []string{"starts_at"}},
+		"running still":        {func(r *visits.Request) { r.StartsAt = visitstest.Noon.Add(-149 * time.Minute) }, nil},
+		"in three years":       {func(r *visits.Request) { r.StartsAt = visitstest.Noon.AddDate(3, 0, 0) }, []string{"starts_at"}},
 		"one person":           {people(auth.Clinician), []string{"people"}},
 		"two people":           {people(auth.Clinician, auth.Patient), nil},
 		"ten people":           {people(guests(10)...), nil},
@@ -119,7 +120,7 @@ func TestCreateRefuses(t *testing.T) {
 		"no name":              {func(r *visits.Request) { r.People[1].Name = "\t" }, []string{"people[1].name"}},
 		"a name of two lines":  {func(r *visits.Request) { r.People[1].Name = "a\u2028b" }, []string{"people[1].name"}},
 		"birth date missing":   {func(r *visits.Request) { r.AskBirthDate = true }, []string{"birth_date"}},
-		"birth date unasked":   {func(r *visits.Request) { r.BirthDate = canaryBirthDate }, nil},
+		"birth date unasked":   {func(r *visits.Request) { r.BirthDate = visitstest.CanaryBirthDate }, nil},
 		"unasked, no day":      {func(r *visits.Request) { r.BirthDate = "Canary" }, []string{"birth_date"}},
 		"a language there is":  {func(r *visits.Request) { r.People[2].Language = "es" }, nil},
 		"no such language":     {func(r *visits.Request) { r.People[2].Language = "tlh" }, []string{"people[2].language"}},
@@ -130,19 +131,19 @@ func TestCreateRefuses(t *testing.T) {
 		"born today":           {func(r *visits.Request) { r.AskBirthDate, r.BirthDate = true, "2026-11-24" }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := h.request()
+			r := h.Request()
 			c.change(&r)
-			before := h.count("visits")
-			_, _, err := h.Create(t.Context(), h.scheduler, r)
+			before := h.Count("visits")
+			_, _, err := h.Create(t.Context(), h.Scheduler, r)
 			if c.want == nil {
 				if err != nil {
 					t.Error(err)
 				}
 				return
 			}
-			wantCode(t, err, fault.CodeNotValid, fault.NotValid)
-			wantFields(t, err, c.want...)
-			if h.count("visits") != before {
+			visitstest.WantCode(t, err, fault.CodeNotValid, fault.NotValid)
+			visitstest.WantFields(t, err, c.want...)
+			if h.Count("visits") != before {
 				t.Error("a visit was made all the same")
 			}
 		})
@@ -151,16 +152,16 @@ func TestCreateRefuses(t *testing.T) {
 
 // TestEveryActAsksTheRules tries every act with every role, and with ids of nothing: what is not allowed is answered before it is looked up.
 func TestEveryActAsksTheRules(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	nothing := store.NewID()
 	acts := map[string]struct {
 		right auth.Action
 		do    func(actor auth.Actor, visit, invitation string) error
 	}{
-		"visit.create": {auth.VisitSchedule, func(a auth.Actor, _, _ string) error { _, _, err := h.Create(t.Context(), a, h.request()); return err }},
+		"visit.create": {auth.VisitSchedule, func(a auth.Actor, _, _ string) error { _, _, err := h.Create(t.Context(), a, h.Request()); return err }},
 		"series.create": {auth.VisitSchedule, func(a auth.Actor, _, _ string) error {
-			_, err := h.CreateSeries(t.Context(), a, h.request(), visits.Repeat{Weeks: 1, Count: 2})
+			_, err := h.CreateSeries(t.Context(), a, h.Request(), visits.Repeat{Weeks: 1, Count: 2})
 			return err
 		}},
 		"series.cancel": {auth.VisitRevoke, func(a auth.Actor, v, _ string) error { _, err := h.CancelRest(t.Context(), a, v); return err }},
@@ -186,8 +187,8 @@ func TestEveryActAsksTheRules(t *testing.T) {
 		actor := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role}
 		for _, name := range order {
 			act := acts[name]
-			refused := h.audited(name, store.Refused)
-			allowed := h.audited(name, store.Allowed)
+			refused := h.Audited(name, store.Refused)
+			allowed := h.Audited(name, store.Allowed)
 			err := act.do(actor, v.ID, links[2].Invitation.ID)
 			wantRefused := 0
 			if auth.May(role, act.right) {
@@ -195,44 +196,44 @@ func TestEveryActAsksTheRules(t *testing.T) {
 					t.Errorf("%s by %q: %v", name, role, err)
 				}
 			} else {
-				wantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
+				visitstest.WantCode(t, err, fault.CodeNotAllowed, fault.NotAllowed)
 				none := act.do(actor, nothing, nothing)
 				if none.Error() != err.Error() {
 					t.Errorf("%s by %q: %v for a visit, %v for nothing", name, role, err, none)
 				}
 				wantRefused = 2
-				if h.audited(name, store.Allowed) != allowed {
+				if h.Audited(name, store.Allowed) != allowed {
 					t.Errorf("%s by %q: audited as allowed", name, role)
 				}
 			}
-			if got := h.audited(name, store.Refused) - refused; got != wantRefused {
+			if got := h.Audited(name, store.Refused) - refused; got != wantRefused {
 				t.Errorf("%s by %q: %d refusals audited, want %d", name, role, got, wantRefused)
 			}
 		}
 	}
 	for _, name := range order[3:] {
-		for _, ids := range [][2]string{{nothing, nothing}, {"'; --", canaryPatient}} {
-			wantCode(t, acts[name].do(h.scheduler, ids[0], ids[1]), fault.CodeNotFound, fault.NotFound)
+		for _, ids := range [][2]string{{nothing, nothing}, {"'; --", visitstest.CanaryPatient}} {
+			visitstest.WantCode(t, acts[name].do(h.Scheduler, ids[0], ids[1]), fault.CodeNotFound, fault.NotFound)
 		}
 	}
-	if n := h.count(`audit WHERE subject_id LIKE '%Canary%' OR subject_id LIKE '%--%'`); n != 0 {
+	if n := h.Count(`audit WHERE subject_id LIKE '%Canary%' OR subject_id LIKE '%--%'`); n != 0 {
 		t.Errorf("%d audit rows hold what somebody typed", n)
 	}
 }
 
 func TestList(t *testing.T) {
-	h := newHospital(t)
+	h := visitstest.NewHospital(t)
 	var want []string
 	for i := range 5 {
-		v, _ := h.visit(func(r *visits.Request) { r.StartsAt = noon.Add(time.Duration(i/2) * time.Hour) }) // two and two start together
+		v, _ := h.Plan(func(r *visits.Request) { r.StartsAt = visitstest.Noon.Add(time.Duration(i/2) * time.Hour) }) // two and two start together
 		want = append(want, v.ID)
 	}
-	if err := h.Cancel(t.Context(), h.scheduler, want[3]); err != nil {
+	if err := h.Cancel(t.Context(), h.Scheduler, want[3]); err != nil {
 		t.Fatal(err)
 	}
 	ids := func(p visits.Page) (all []string) {
 		for _, v := range p.Visits {
-			if len(v.Invitations) != 3 || v.Invitations[0].Name.Reveal() != canaryPatient {
+			if len(v.Invitations) != 3 || v.Invitations[0].Name.Reveal() != visitstest.CanaryPatient {
 				t.Errorf("visit %s has invitations %v", v.ID, v.Invitations)
 			}
 			all = append(all, v.ID)
@@ -243,7 +244,7 @@ func TestList(t *testing.T) {
 		var got []string
 		q := visits.Query{Limit: limit}
 		for {
-			page, err := h.List(t.Context(), h.scheduler, q)
+			page, err := h.List(t.Context(), h.Scheduler, q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -261,143 +262,143 @@ func TestList(t *testing.T) {
 		q    visits.Query
 		want []string
 	}{
-		"from":      {visits.Query{From: noon.Add(time.Hour)}, want[2:]},
-		"to":        {visits.Query{To: noon.Add(time.Hour)}, want[:2]},
-		"both":      {visits.Query{From: noon.Add(time.Hour), To: noon.Add(2 * time.Hour)}, want[2:4]},
+		"from":      {visits.Query{From: visitstest.Noon.Add(time.Hour)}, want[2:]},
+		"to":        {visits.Query{To: visitstest.Noon.Add(time.Hour)}, want[:2]},
+		"both":      {visits.Query{From: visitstest.Noon.Add(time.Hour), To: visitstest.Noon.Add(2 * time.Hour)}, want[2:4]},
 		"cancelled": {visits.Query{States: []visits.State{visits.Cancelled}}, want[3:4]},
 		"none":      {visits.Query{States: []visits.State{visits.NoShow}}, nil},
 	} {
-		page, err := h.List(t.Context(), h.scheduler, c.q)
+		page, err := h.List(t.Context(), h.Scheduler, c.q)
 		if err != nil || strings.Join(ids(page), " ") != strings.Join(c.want, " ") {
 			t.Errorf("%s: %v, %v; want %v", name, ids(page), err, c.want)
 		}
 	}
-	_, err := h.List(t.Context(), h.scheduler, visits.Query{Limit: 101, States: []visits.State{"x"}, Cursor: "%", From: noon, To: noon})
-	wantFields(t, err, "cursor", "limit", "state", "to")
-	_, err = h.List(t.Context(), h.scheduler, visits.Query{Cursor: "e30"})
-	wantFields(t, err, "cursor")
+	_, err := h.List(t.Context(), h.Scheduler, visits.Query{Limit: 101, States: []visits.State{"x"}, Cursor: "%", From: visitstest.Noon, To: visitstest.Noon})
+	visitstest.WantFields(t, err, "cursor", "limit", "state", "to")
+	_, err = h.List(t.Context(), h.Scheduler, visits.Query{Cursor: "e30"})
+	visitstest.WantFields(t, err, "cursor")
 }
 
 func TestCancel(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	for range 2 { // the second time changes nothing
-		if err := h.Cancel(t.Context(), h.scheduler, v.ID); err != nil {
+		if err := h.Cancel(t.Context(), h.Scheduler, v.ID); err != nil {
 			t.Fatal(err)
 		}
-		if got := h.show(v.ID); got.State != visits.Cancelled {
+		if got := h.Shown(v.ID); got.State != visits.Cancelled {
 			t.Errorf("state %s", got.State)
 		}
 	}
-	if n := h.count("visit_removals"); n != 1 {
+	if n := h.Count("visit_removals"); n != 1 {
 		t.Errorf("%d removals", n)
 	}
-	_, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0])})
-	wantCode(t, err, fault.CodeOver, fault.NotAllowed)
-	_, err = h.Resend(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID, true)
-	wantCode(t, err, fault.CodeConflict, fault.NotValid)
-	_, err = h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest})
-	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+	_, err := h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[0])})
+	visitstest.WantCode(t, err, fault.CodeOver, fault.NotAllowed)
+	_, err = h.Resend(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID, true)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
+	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Name: "Sample Guest", Role: auth.Guest})
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 
-	begun, _ := h.visit()
+	begun, _ := h.Plan()
 	for _, kind := range []visits.RoomEventKind{visits.RoomOpened, visits.RoomAdmitted} {
-		if err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: kind, Visit: begun.ID, At: noon}); err != nil {
+		if err := h.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: kind, Visit: begun.ID, At: visitstest.Noon}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := h.Cancel(t.Context(), h.scheduler, begun.ID); err != nil {
+	if err := h.Cancel(t.Context(), h.Scheduler, begun.ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.show(begun.ID); got.State != visits.Ended {
+	if got := h.Shown(begun.ID); got.State != visits.Ended {
 		t.Errorf("a visit that had begun became %s", got.State)
 	}
-	wantCode(t, h.Cancel(t.Context(), h.scheduler, begun.ID), fault.CodeConflict, fault.NotValid)
+	visitstest.WantCode(t, h.Cancel(t.Context(), h.Scheduler, begun.ID), fault.CodeConflict, fault.NotValid)
 }
 
 func TestInvite(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	guest := visits.Person{Name: " Sample Guest ", Role: auth.Guest}
 	for range visits.MaxPeople - len(links) {
-		l, err := h.Invite(t.Context(), h.scheduler, v.ID, guest)
+		l, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e := h.redeem(l, ""); e.You.Name.Reveal() != "Sample Guest" || e.Visit.ID != v.ID {
+		if e := h.Follow(l, ""); e.You.Name.Reveal() != "Sample Guest" || e.Visit.ID != v.ID {
 			t.Errorf("the link leads %+v", e)
 		}
 	}
-	_, err := h.Invite(t.Context(), h.scheduler, v.ID, guest)
-	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+	_, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 	// A place that was taken back can be given again.
-	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, links[2].Invitation.ID); err != nil {
+	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Invite(t.Context(), h.scheduler, v.ID, guest); err != nil {
+	if _, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest); err != nil {
 		t.Error(err)
 	}
-	_, err = h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Role: auth.Admin})
-	wantFields(t, err, "name", "role")
-	h.at(v.ClosesAt)
-	_, err = h.Invite(t.Context(), h.scheduler, v.ID, guest)
-	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Role: auth.Admin})
+	visitstest.WantFields(t, err, "name", "role")
+	h.At(v.ClosesAt)
+	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, guest)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 }
 
 func TestResend(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
 	patient := links[0].Invitation.ID
-	same, err := h.Resend(t.Context(), h.scheduler, v.ID, patient, false)
+	same, err := h.Resend(t.Context(), h.Scheduler, v.ID, patient, false)
 	if err != nil || same.URL != links[0].URL {
 		t.Errorf("the same link is %q, %v; want %q", same.URL, err, links[0].URL)
 	}
-	before := h.redeem(links[0], "")
-	renewed, err := h.Resend(t.Context(), h.scheduler, v.ID, patient, true)
+	before := h.Follow(links[0], "")
+	renewed, err := h.Resend(t.Context(), h.Scheduler, v.ID, patient, true)
 	if err != nil || renewed.URL == links[0].URL || renewed.Invitation.Generation != 2 {
 		t.Fatalf("a new link: %+v, %v", renewed, err)
 	}
-	if again, err := h.Resend(t.Context(), h.scheduler, v.ID, patient, false); err != nil || again.URL != renewed.URL {
+	if again, err := h.Resend(t.Context(), h.Scheduler, v.ID, patient, false); err != nil || again.URL != renewed.URL {
 		t.Errorf("after renewal the same link is %q, %v", again.URL, err)
 	}
-	_, err = h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0]), Device: before.Device})
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	_, err = h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[0]), Device: before.Device})
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
 	_, err = h.Session(t.Context(), v.ID, before.Token)
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
 	_, err = h.Attendee(t.Context(), v.ID, before.Session)
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
-	if after := h.redeem(renewed, before.Device); after.Session == before.Session {
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	if after := h.Follow(renewed, before.Device); after.Session == before.Session {
 		t.Error("a new link led to the old session")
 	}
-	if err := h.Withdraw(t.Context(), h.scheduler, v.ID, patient); err != nil {
+	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, patient); err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Resend(t.Context(), h.scheduler, v.ID, patient, true)
-	wantCode(t, err, fault.CodeConflict, fault.NotValid)
+	_, err = h.Resend(t.Context(), h.Scheduler, v.ID, patient, true)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 	// An invitation is found in its own visit only.
-	other, _ := h.visit()
-	_, err = h.Resend(t.Context(), h.scheduler, other.ID, links[1].Invitation.ID, false)
-	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
-	wantCode(t, h.Withdraw(t.Context(), h.scheduler, other.ID, links[1].Invitation.ID), fault.CodeNotFound, fault.NotFound)
+	other, _ := h.Plan()
+	_, err = h.Resend(t.Context(), h.Scheduler, other.ID, links[1].Invitation.ID, false)
+	visitstest.WantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	visitstest.WantCode(t, h.Withdraw(t.Context(), h.Scheduler, other.ID, links[1].Invitation.ID), fault.CodeNotFound, fault.NotFound)
 }
 
 func TestWithdraw(t *testing.T) {
-	h := newHospital(t)
-	v, links := h.visit()
-	e := h.redeem(links[0], "")
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	e := h.Follow(links[0], "")
 	for range 2 {
-		if err := h.Withdraw(t.Context(), h.scheduler, v.ID, links[0].Invitation.ID); err != nil {
+		if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, links[0].Invitation.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := h.count("visit_removals"); n != 1 {
+	if n := h.Count("visit_removals"); n != 1 {
 		t.Errorf("%d removals", n)
 	}
-	if got := h.show(v.ID).Invitations[0]; !got.Revoked() || !got.RevokedAt.Equal(noon) {
+	if got := h.Shown(v.ID).Invitations[0]; !got.Revoked() || !got.RevokedAt.Equal(visitstest.Noon) {
 		t.Errorf("invitation %+v", got)
 	}
-	_, err := h.Redeem(t.Context(), visits.Redemption{Code: codeOf(links[0])})
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	_, err := h.Redeem(t.Context(), visits.Redemption{Code: visitstest.CodeOf(links[0])})
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
 	_, err = h.Attendee(t.Context(), v.ID, e.Session)
-	wantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
-	h.redeem(links[1], "") // the others' links work on
+	visitstest.WantCode(t, err, fault.CodeRevoked, fault.NotAllowed)
+	h.Follow(links[1], "") // the others' links work on
 }

@@ -46,12 +46,12 @@ func (s *Service) Check(ctx context.Context, actor auth.Actor, all []Request) ([
 func (s *Service) CreateAll(ctx context.Context, actor auth.Actor, all []Request, act store.Act, before func(context.Context, *store.Tx) error) ([]Made, error) {
 	type dressed struct {
 		Request
-		practice
+		Practice
 	}
 	ready := make([]dressed, len(all))
 	if actor.May(auth.VisitSchedule) {
 		for i, r := range all {
-			ready[i].Request, ready[i].practice = s.dress(ctx, r)
+			ready[i].Request, ready[i].Practice = s.dress(ctx, r)
 		}
 	}
 	act.At, act.Actor = s.now(), actor
@@ -62,7 +62,7 @@ func (s *Service) CreateAll(ctx context.Context, actor auth.Actor, all []Request
 		}
 		var kept []*people.Patient
 		for i, r := range ready {
-			if err := s.judge(r.Request, r.practice); err != nil {
+			if err := s.judge(r.Request, r.Practice); err != nil {
 				return fmt.Errorf("visit %d: %w", i, err)
 			}
 			v := s.visitOf(r.Request, store.NewID(), act.At)

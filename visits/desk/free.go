@@ -43,7 +43,7 @@ func (v *scheduleView) occupy(ctx context.Context, d *Desk, q visits.Query, grou
 	for _, g := range groups {
 		for _, visit := range g.visits {
 			if !visit.State.Over() {
-				g.busy = append(g.busy, visits.Busy{g.id, visit.StartsAt, visit.EndsAt})
+				g.busy = append(g.busy, visits.Busy{Clinician: g.id, From: visit.StartsAt, To: visit.EndsAt})
 			}
 		}
 	}

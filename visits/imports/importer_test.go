@@ -26,6 +26,7 @@ import (
 	"housecall/platform/words"
 	"housecall/static"
 	"housecall/visits"
+	"housecall/visits/desk"
 	"housecall/visits/imports"
 )
 
@@ -44,7 +45,7 @@ type clinic struct {
 }
 
 var book = sync.OnceValues(func() (*words.Book, error) {
-	return words.Load(static.Locales(), web.Locales(), people.Locales(), visits.Locales(), imports.Locales())
+	return words.Load(static.Locales(), web.Locales(), people.Locales(), visits.Locales(), desk.Locales(), imports.Locales())
 })
 
 func must[T any](t testing.TB) func(T, error) T {

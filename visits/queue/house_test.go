@@ -30,6 +30,7 @@ import (
 	"housecall/platform/words"
 	"housecall/static"
 	"housecall/visits"
+	"housecall/visits/desk"
 	"housecall/visits/queue"
 )
 
@@ -89,7 +90,7 @@ func newClinic(t testing.TB) *clinic {
 	c.db = storetest.Open(t, storetest.URL(t), store.Options{})
 	ring := must[*keys.Ring](t)(keys.Open(ctx, c.db, filepath.Join(t.TempDir(), "master.key")))
 	policy := must[auth.Policy](t)(auth.NewPolicy(sites.Rules, people.Rules, staff.Rules, queue.Rules))
-	book := must[*words.Book](t)(words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), queue.Locales()))
+	book := must[*words.Book](t)(words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), desk.Locales(), queue.Locales()))
 	pages := must[*web.Pages](t)(web.NewPages("Example Children's Hospital", book, nil))
 	zone := must[*time.Location](t)(time.LoadLocation("America/New_York"))
 	house := must[*sites.House](t)(sites.New(ctx, sites.Config{DB: c.db, Policy: policy, Languages: book.Tags(), Now: c.now,
@@ -101,7 +102,7 @@ func newClinic(t testing.TB) *clinic {
 	c.patient = must[people.Patient](t)(patients.Create(ctx, c.desk, people.Patient{Name: "Robin Example", BirthDate: "2012-05-31", Language: "es", Contacts: []people.Contact{
 		{Kind: people.Self, Phone: "202 555 0100", Confidential: true}, {Kind: people.Guardian, Name: "Kim Example", Phone: "202 555 0101"},
 	}}))
-	c.accounts = must[*staff.Accounts](t)(staff.New(ctx, staff.Config{DB: c.db, Limiter: c, Pages: pages, Home: "/", Links: slices.Concat(queue.Links(), visits.DeskLinks(), queue.DeskLinks()),
+	c.accounts = must[*staff.Accounts](t)(staff.New(ctx, staff.Config{DB: c.db, Limiter: c, Pages: pages, Home: "/", Links: slices.Concat(queue.Links(), desk.Links(), queue.DeskLinks()),
 		Policy: policy, Vault: ring.Staff(), Idle: 30 * time.Minute, Now: c.now, Cost: staff.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}))
 	c.Service = must[*visits.Service](t)(visits.New(ctx, visits.Config{DB: c.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: book.Tags(), Words: book,
 		Sites: house, Patients: patients, Colleagues: c.accounts, Limiter: c, Now: c.now,

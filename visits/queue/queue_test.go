@@ -21,6 +21,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/store/storetest"
 	"housecall/visits"
+	"housecall/visits/desk"
 	"housecall/visits/queue"
 )
 
@@ -64,7 +65,7 @@ func TestTheDay(t *testing.T) {
 	if to := ada.get("/").Header.Get("Location"); to != queue.Path {
 		t.Errorf("a clinician comes home to %q", to)
 	}
-	if to := sam.get("/").Header.Get("Location"); to != visits.DeskPath {
+	if to := sam.get("/").Header.Get("Location"); to != desk.Path {
 		t.Errorf("a scheduler comes home to %q", to)
 	}
 	page := ada.get(queue.Path)

@@ -39,6 +39,7 @@ import (
 	"housecall/platform/words"
 	"housecall/static"
 	"housecall/visits"
+	"housecall/visits/desk"
 	"housecall/visits/reminders"
 )
 
@@ -75,6 +76,7 @@ type house struct {
 	queue     *jobs.Queue
 	outbox    *notify.Outbox
 	reminders *reminders.Service
+	sites     *sites.House
 	people    *people.Service
 	mail      *mailtest.Server
 	policy    auth.Policy
@@ -158,12 +160,12 @@ func houseAt(t *testing.T, database string) *house {
 	h.must(err)
 	zone, err := time.LoadLocation("America/New_York")
 	h.must(err)
-	h.book, err = words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), reminders.Locales())
+	h.book, err = words.Load(static.Locales(), web.Locales(), staff.Locales(), visits.Locales(), desk.Locales(), reminders.Locales())
 	h.must(err)
-	places, err := sites.New(t.Context(), sites.Config{DB: h.db, Policy: h.policy, Languages: h.book.Tags(), Now: h.now,
+	h.sites, err = sites.New(t.Context(), sites.Config{DB: h.db, Policy: h.policy, Languages: h.book.Tags(), Now: h.now,
 		First: sites.Site{Name: "Example Children's Hospital", Phone: "+1 617 555 0100", Country: "US", Calendar: sites.Calendar{Zone: zone}}})
 	h.must(err)
-	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: places, Languages: h.book.Tags(), Now: h.now,
+	h.people, err = people.New(t.Context(), people.Config{DB: h.db, Policy: h.policy, Sites: h.sites, Languages: h.book.Tags(), Now: h.now,
 		Changed: []func(context.Context, *store.Tx, auth.Actor, people.Patient, people.Patient) error{h.follow}})
 	h.must(err)
 	from, err := notify.NewMail(h.mail.URL(), "Example Children's Hospital <visits@hospital.example>")
@@ -173,7 +175,7 @@ func houseAt(t *testing.T, database string) *house {
 	h.outbox, err = notify.New(t.Context(), notify.Config{DB: h.db, Jobs: h.queue, Vault: ring.Mail(), Mail: from, SMS: h.gateway(), Now: h.now, Logger: logger})
 	h.must(err)
 	h.Service, err = visits.New(t.Context(), visits.Config{Sends: visits.Ways{Email: true, SMS: true}, DB: h.db, LinkKey: ring.Link(), Chat: ring.Chat(), PublicURL: "https://visits.example", Languages: h.book.Tags(), Words: h.book,
-		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: places, Patients: h.people, Limiter: h, Now: h.now, Logger: logger,
+		MailFrom: "visits@hospital.example", TimeZone: zone, Sites: h.sites, Patients: h.people, Limiter: h, Now: h.now, Logger: logger,
 		Changed: changes{reminders.Changed(h.queue, h.outbox)}})
 	h.must(err)
 	h.asked.Service = h.Service

@@ -16,6 +16,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/web"
 	"housecall/visits"
+	"housecall/visits/desk"
 	"housecall/visits/reminders"
 )
 
@@ -31,7 +32,7 @@ func (h *house) pages() *web.Pages {
 func (h *house) desk(role auth.Role) func(path string, form url.Values) (status int, to, body string) {
 	h.t.Helper()
 	pages := h.pages()
-	desk, err := reminders.NewDesk(h.reminders, pages, utc)
+	messages, err := reminders.NewDesk(h.reminders, pages, utc)
 	h.must(err)
 	routes := web.NewRoutes(web.Guards{Staff: func(action auth.Action, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,8 +43,8 @@ func (h *house) desk(role auth.Role) func(path string, form url.Values) (status 
 			next.ServeHTTP(w, r.WithContext(web.WithActor(r.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role})))
 		})
 	}})
-	desk.Routes(routes)
-	planning, err := visits.NewDesk(h.Service, pages)
+	messages.Routes(routes)
+	planning, err := desk.New(desk.Config{DB: h.db, Visits: h.Service, Sites: h.sites, Patients: h.people, Pages: pages, Now: h.now})
 	h.must(err)
 	planning.Hear(h.reminders.Hearers)
 	planning.Wrote(h.reminders.Written)

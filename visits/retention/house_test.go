@@ -27,6 +27,7 @@ import (
 	"housecall/static"
 	"housecall/visits"
 	"housecall/visits/after"
+	"housecall/visits/desk"
 	"housecall/visits/figures"
 	"housecall/visits/retention"
 )
@@ -91,7 +92,7 @@ func newHouse(t *testing.T) *house {
 	fatal(err)
 	outbox, err := notify.New(ctx, notify.Config{DB: h.db, Jobs: h.jobs, Vault: ring.Mail(), Now: clock})
 	fatal(err)
-	book, err := words.Load(static.Locales(), web.Locales(), visits.Locales(), retention.Locales())
+	book, err := words.Load(static.Locales(), web.Locales(), visits.Locales(), desk.Locales(), retention.Locales())
 	fatal(err)
 	pages, err := web.NewPages("Example Hospital", book, nil)
 	fatal(err)

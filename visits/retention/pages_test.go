@@ -13,6 +13,7 @@ import (
 	"housecall/platform/people"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/desk"
 	"housecall/visits/retention"
 )
 
@@ -31,7 +32,7 @@ func TestHoldOfAVisit(t *testing.T) {
 	h := newHouse(t)
 	v := h.add(t, visits.Ended, 400*day)
 	path := retention.Path + "/visits/" + v.id
-	note := func(role auth.Role) visits.VisitNote {
+	note := func(role auth.Role) desk.Note {
 		t.Helper()
 		note, err := h.Note(t.Context(), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: role}, v.id, h.words)
 		if err != nil {
@@ -39,7 +40,7 @@ func TestHoldOfAVisit(t *testing.T) {
 		}
 		return note
 	}
-	if n := note(auth.Scheduler); n != (visits.VisitNote{}) {
+	if n := note(auth.Scheduler); n != (desk.Note{}) {
 		t.Errorf("a scheduler is told %+v", n)
 	}
 	if n := note(auth.Admin); n.Text != "" || n.Path != path || n.Button != "Hold it from deletion" {

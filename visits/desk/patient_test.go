@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"encoding/json"
@@ -14,6 +14,7 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // practiceForm is a form for a visit tomorrow at 15:00 in New York, before anybody is chosen.
@@ -23,16 +24,16 @@ func practiceForm() url.Values {
 }
 
 // made is the visit that an answer leads to.
-func (p *practice) made(w interface {
+func made(p *visitstest.Practice, w interface {
 	Header() http.Header
 },
 ) visits.Visit {
-	p.t.Helper()
+	p.T.Helper()
 	parts := strings.Split(w.Header().Get("Location"), "/")
 	if len(parts) < 4 {
-		p.t.Fatalf("no visit was made: %v", w.Header())
+		p.T.Fatalf("no visit was made: %v", w.Header())
 	}
-	return p.show(parts[3])
+	return p.Shown(parts[3])
 }
 
 func contactIDs(v visits.Visit) (ids []string) {
@@ -44,8 +45,8 @@ func contactIDs(v visits.Visit) (ids []string) {
 
 // TestServiceAsksBirthDate: nobody is offered a choice that the service takes from them.
 func TestServiceAsksBirthDate(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := practiceForm()
 	form.Set("patient", "Sam Newname")
 	w := r.post("/desk/new", form)
@@ -59,15 +60,15 @@ func TestServiceAsksBirthDate(t *testing.T) {
 
 // TestDeskFindsThePatient: a patient is found, chosen with the guardians, and invited by contacts, without a script.
 func TestDeskFindsThePatient(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := practiceForm()
 	form.Set("find", "1")
 	found := r.post("/desk/new", form)
-	if found.Code != http.StatusOK || !strings.Contains(found.Body.String(), `name="pick" value="`+p.patient.ID+`"`) {
+	if found.Code != http.StatusOK || !strings.Contains(found.Body.String(), `name="pick" value="`+p.Patient.ID+`"`) {
 		t.Fatalf("not found: %d %s", found.Code, words(found))
 	}
-	wantWords(t, found, "1 patient found", canaryPatient+" 31 May 2012")
+	wantWords(t, found, "1 patient found", visitstest.CanaryPatient+" 31 May 2012")
 	if !strings.Contains(found.Body.String(), `value="canary clinicianname DOCTOR"`) {
 		t.Error("what was typed is lost")
 	}
@@ -75,26 +76,26 @@ func TestDeskFindsThePatient(t *testing.T) {
 	wantWords(t, r.post("/desk/new", form), "Enter at least two letters or digits")
 
 	form.Del("find")
-	form.Set("pick", p.patient.ID)
+	form.Set("pick", p.Patient.ID)
 	picked := r.post("/desk/new", form)
-	wantWords(t, picked, "Parents and guardians who get a link", canaryGuardian, "messages go to home@example.org and to everybody ticked above", "messages go only to +1 202-555-0100, the patient’s confidential contact")
-	if !strings.Contains(picked.Body.String(), `name="contact" value="`+p.parent.ID+`" checked`) {
+	wantWords(t, picked, "Parents and guardians who get a link", visitstest.CanaryGuardian, "messages go to home@example.org and to everybody ticked above", "messages go only to +1 202-555-0100, the patient’s confidential contact")
+	if !strings.Contains(picked.Body.String(), `name="contact" value="`+p.Parent.ID+`" checked`) {
 		t.Error("the guardian is not ticked")
 	}
 
 	form.Del("pick")
-	form.Set("patient_id", p.patient.ID)
-	form["contact"] = []string{p.parent.ID}
+	form.Set("patient_id", p.Patient.ID)
+	form["contact"] = []string{p.Parent.ID}
 	form.Set("interpreter", "confirmed")
 	form.Set("interpreter_language", "ase")
 	form.Set("interpreter_name", "Sample Interpreter")
 	form.Set("interpreter_phone", "202 555 0123")
-	v := p.made(r.post("/desk/new", form))
-	if v.PatientID != p.patient.ID || v.ServiceID != p.cardiology.ID || v.ClinicianID != p.doctor.ID || v.EndsAt.Sub(v.StartsAt).Minutes() != 40 || v.Confidential ||
+	v := made(p, r.post("/desk/new", form))
+	if v.PatientID != p.Patient.ID || v.ServiceID != p.Cardiology.ID || v.ClinicianID != p.Doctor.ID || v.EndsAt.Sub(v.StartsAt).Minutes() != 40 || v.Confidential ||
 		v.Interpreter != visits.InterpreterConfirmed || v.InterpreterLanguage != "ase" {
 		t.Errorf("made %+v", v)
 	}
-	if got := contactIDs(v); !slices.Equal(got, []string{p.mine.ID, "", p.parent.ID, ""}) {
+	if got := contactIDs(v); !slices.Equal(got, []string{p.Mine.ID, "", p.Parent.ID, ""}) {
 		t.Errorf("contacts %v", got)
 	}
 	if last := v.Invitations[3]; last.Role != auth.Interpreter || last.Phone != "+12025550123" {
@@ -111,7 +112,7 @@ func TestDeskFindsThePatient(t *testing.T) {
 		t.Errorf("%d %s", w.Code, words(w))
 	}
 	wantWords(t, r.get("/desk/visits/"+v.ID+"?done=interpreter"), "The change is saved.", "Requested: Spanish")
-	if got := p.column(`SELECT detail FROM audit WHERE action = 'visit.interpreter'`); !slices.Equal(got, []string{"from confirmed to requested"}) {
+	if got := p.Column(`SELECT detail FROM audit WHERE action = 'visit.interpreter'`); !slices.Equal(got, []string{"from confirmed to requested"}) {
 		t.Errorf("audited %v", got)
 	}
 
@@ -127,52 +128,52 @@ func TestDeskFindsThePatient(t *testing.T) {
 
 // TestDeskOfAConfidentialVisit: no guardian is among those who are written to.
 func TestDeskOfAConfidentialVisit(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := practiceForm()
 	form.Set("service", "ADOLES\u200bcents") // whose visits are, unless somebody says otherwise
-	form.Set("patient_id", p.patient.ID)
-	form["contact"] = []string{p.parent.ID}
+	form.Set("patient_id", p.Patient.ID)
+	form["contact"] = []string{p.Parent.ID}
 	wantWords(t, r.post("/desk/new", form), "Parents and guardians get no message about a confidential visit.")
 	form.Del("contact")
-	v := p.made(r.post("/desk/new", form))
-	if got := contactIDs(v); !v.Confidential || !slices.Equal(got, []string{p.secret.ID, ""}) {
+	v := made(p, r.post("/desk/new", form))
+	if got := contactIDs(v); !v.Confidential || !slices.Equal(got, []string{p.Secret.ID, ""}) {
 		t.Errorf("confidential %v, contacts %v", v.Confidential, got)
 	}
 	wantWords(t, r.get("/desk/visits/"+v.ID), "Confidential: only the patient is written to")
 	form.Set("confidential", "no")
 	form.Set("time", "17:00")
-	form["contact"] = []string{p.parent.ID}
-	if v := p.made(r.post("/desk/new", form)); v.Confidential || contactIDs(v)[0] != p.mine.ID {
+	form["contact"] = []string{p.Parent.ID}
+	if v := made(p, r.post("/desk/new", form)); v.Confidential || contactIDs(v)[0] != p.Mine.ID {
 		t.Errorf("confidential although nobody wanted it: %v", contactIDs(v))
 	}
 }
 
 // TestDeskAddsThePatient: a new patient is kept together with the visit, or not at all.
 func TestDeskAddsThePatient(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	before := p.count(`patients`)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	before := p.Count(`patients`)
 	form := practiceForm()
 	for field, typed := range map[string]string{"patient": "Canary Newname", "day": "1", "month": "2", "year": "2013", "number": "C-17", "own_phone": "12", "language": "es",
-		"more_name": canaryGuardian, "more_role": "guardian", "more_email": "new@example.org"} {
+		"more_name": visitstest.CanaryGuardian, "more_role": "guardian", "more_email": "new@example.org"} {
 		form.Set(field, typed)
 	}
 	w := r.post("/desk/new", form)
 	wantWords(t, w, "Enter a telephone number. If it is of another country")
-	if !strings.Contains(w.Body.String(), `id="own_phone-wrong"`) || p.count(`patients`) != before {
+	if !strings.Contains(w.Body.String(), `id="own_phone-wrong"`) || p.Count(`patients`) != before {
 		t.Error("the problem is not beside its field, or somebody was kept")
 	}
 	form.Set("own_phone", "202 555 0145")
-	v := p.made(r.post("/desk/new", form))
-	kept, err := p.people.Show(t.Context(), p.scheduler, v.PatientID)
+	v := made(p, r.post("/desk/new", form))
+	kept, err := p.People.Show(t.Context(), p.Scheduler, v.PatientID)
 	if err != nil || len(kept.Contacts) != 2 || kept.BirthDate != "2013-02-01" || kept.Contacts[1].Kind != people.Guardian || kept.Contacts[1].Email != "new@example.org" {
 		t.Fatalf("kept %+v: %v", kept, err)
 	}
 	if got := contactIDs(v); !slices.Equal(got, []string{kept.Contacts[0].ID, "", kept.Contacts[1].ID}) || v.Invitations[2].Email != "" {
 		t.Errorf("contacts %v", got)
 	}
-	if n := p.audited("patient.create", store.Allowed); n != 2 {
+	if n := p.Audited("patient.create", store.Allowed); n != 2 {
 		t.Errorf("%d rows of patients who were added", n)
 	}
 
@@ -185,40 +186,40 @@ func TestDeskAddsThePatient(t *testing.T) {
 		t.Fatalf("nobody was asked: %d", alike.Code)
 	}
 	form.Set("sure", kept.ID)
-	if p.made(r.post("/desk/new", form)).PatientID == kept.ID {
+	if made(p, r.post("/desk/new", form)).PatientID == kept.ID {
 		t.Error("the one who is there was taken")
 	}
 	// The clinician has another visit then, so nobody is kept either.
-	before = p.count(`patients`)
+	before = p.Count(`patients`)
 	form.Set("patient", "Canary Othername")
 	wantWords(t, r.post("/desk/new", form), "Plan it all the same")
 	form.Set("number", "C-17")
 	form.Set("time", "18:00")
 	wantWords(t, r.post("/desk/new", form), "Another patient has this number")
-	if p.count(`patients`) != before {
+	if p.Count(`patients`) != before {
 		t.Error("a patient was kept without the visit")
 	}
 	form.Del("keep_patient")
-	if v := p.made(r.post("/desk/new", form)); v.PatientID != "" || v.Invitations[0].Phone != "+12025550145" || v.Invitations[2].Email != "new@example.org" || p.count(`patients`) != before {
+	if v := made(p, r.post("/desk/new", form)); v.PatientID != "" || v.Invitations[0].Phone != "+12025550145" || v.Invitations[2].Email != "new@example.org" || p.Count(`patients`) != before {
 		t.Errorf("made %+v", v)
 	}
 }
 
 func TestDeskSuggestsPatients(t *testing.T) {
-	p := newPractice(t)
-	d := newDeskOf(t, p.hospital)
+	p := visitstest.NewPractice(t)
+	d := newDeskOf(t, p.Hospital)
 	w := d.signIn(auth.Scheduler).post("/desk/new/patients", url.Values{"patient": {"canary"}})
 	var answer struct {
 		Said  string
 		Found []struct{ ID, Name, Born string }
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.Found) != 1 || answer.Found[0].ID != p.patient.ID || answer.Said != "1 patient found" {
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.Found) != 1 || answer.Found[0].ID != p.Patient.ID || answer.Said != "1 patient found" {
 		t.Errorf("%s: %v", w.Body, err)
 	}
 	if w.Header().Get("Cache-Control") != "no-store" {
 		t.Error("it may be kept")
 	}
-	if n := p.audited("patient.found", store.Allowed); n != 1 {
+	if n := p.Audited("patient.found", store.Allowed); n != 1 {
 		t.Errorf("%d rows of who was shown", n)
 	}
 	if w := d.signIn(auth.Clinician).post("/desk/new/patients", url.Values{"patient": {"canary"}}); w.Code != http.StatusNotFound {
@@ -228,14 +229,14 @@ func TestDeskSuggestsPatients(t *testing.T) {
 
 // TestDeskRepeats: all dates are seen before anything is made, and those that were unticked are left out.
 func TestDeskRepeats(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	p.site.Holidays = []sites.Holiday{{Day: must[sites.Day](t)(sites.ParseDay("2026-12-09")), Name: "Founders’ day"}}
-	if _, err := p.sites.UpdateSite(t.Context(), auth.Operator(), p.site); err != nil {
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	p.Site.Holidays = []sites.Holiday{{Day: visitstest.Must[sites.Day](t)(sites.ParseDay("2026-12-09")), Name: "Founders’ day"}}
+	if _, err := p.Sites.UpdateSite(t.Context(), auth.Operator(), p.Site); err != nil {
 		t.Fatal(err)
 	}
 	form := practiceForm()
-	form.Set("patient_id", p.patient.ID)
+	form.Set("patient_id", p.Patient.ID)
 	form.Set("repeat", "1")
 	wantWords(t, r.post("/desk/new", form), "Enter how many visits there are in all, or until when")
 	form.Set("repeat_count", "99")
@@ -244,18 +245,18 @@ func TestDeskRepeats(t *testing.T) {
 	form.Set("repeat_until", "2026-11-26")
 	wantWords(t, r.post("/desk/new", form), "The last day is too early for a second visit")
 	form.Set("repeat_until", "2026-12-16")
-	if _, _, err := p.Create(t.Context(), p.scheduler, func() visits.Request {
-		q := p.request()
-		q.StartsAt = noon.AddDate(0, 0, 8).Add(8 * 60 * 60 * 1e9) // 2 December, 15:00 there
+	if _, _, err := p.Create(t.Context(), p.Scheduler, func() visits.Request {
+		q := p.Request()
+		q.StartsAt = visitstest.Noon.AddDate(0, 0, 8).Add(8 * 60 * 60 * 1e9) // 2 December, 15:00 there
 		return q
 	}()); err != nil {
 		t.Fatal(err)
 	}
-	before := p.count(`visits`)
+	before := p.Count(`visits`)
 	dates := r.post("/desk/new", form)
 	wantWords(t, dates, "Nothing is made yet.", "Wednesday 25 November 2026 at 15:00", "Wednesday 2 December 2026 at 15:00 The clinician has another visit from 15:00 to 15:40",
 		"Wednesday 9 December 2026 at 15:00 Closed: Founders’ day", "Wednesday 16 December 2026 at 15:00", "New York time")
-	if p.count(`visits`) != before || !strings.Contains(dates.Body.String(), `name="patient_id" value="`+p.patient.ID+`"`) {
+	if p.Count(`visits`) != before || !strings.Contains(dates.Body.String(), `name="patient_id" value="`+p.Patient.ID+`"`) {
 		t.Error("something was made, or what was typed is lost")
 	}
 	form.Set("confirm", "1")
@@ -264,19 +265,19 @@ func TestDeskRepeats(t *testing.T) {
 	wantWords(t, r.post("/desk/new", form), "Tick at least one date")
 	form["make"] = []string{"2026-11-25", "2026-12-02", "2026-12-16"}
 	w := r.post("/desk/new", form)
-	v := p.made(w)
+	v := made(p, w)
 	wantWords(t, r.get(w.Header().Get("Location")), "All visits are made.", "Wednesday 16 December 2026 at 15:00")
-	if n := p.count(`visits`); n != before+3 || v.SeriesID == "" {
+	if n := p.Count(`visits`); n != before+3 || v.SeriesID == "" {
 		t.Errorf("%d visits more", n-before)
 	}
-	all, err := p.Series(t.Context(), p.scheduler, v.ID)
+	all, err := p.Series(t.Context(), p.Scheduler, v.ID)
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%d visits in the series: %v", len(all), err)
 	}
 	wantWords(t, r.get("/desk/visits/"+all[1].ID+"/cancel"), "Cancel this and all later visits")
 	r.post("/desk/visits/"+all[1].ID+"/cancel-rest", url.Values{})
 	for i, want := range []visits.State{visits.Scheduled, visits.Cancelled, visits.Cancelled} {
-		if got := p.show(all[i].ID).State; got != want {
+		if got := p.Shown(all[i].ID).State; got != want {
 			t.Errorf("visit %d is %s", i, got)
 		}
 	}
@@ -288,9 +289,9 @@ func TestDeskRepeats(t *testing.T) {
 
 // TestDeskOffersWhoHasTheNumber: who types a known patient without choosing them is offered them, and told what differs; what was typed stays.
 func TestDeskOffersWhoHasTheNumber(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	known, err := p.people.Create(t.Context(), p.scheduler, people.Patient{Name: "Sample Known", BirthDate: "2014-01-02", Number: "MRN-0012345"})
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	known, err := p.People.Create(t.Context(), p.Scheduler, people.Patient{Name: "Sample Known", BirthDate: "2014-01-02", Number: "MRN-0012345"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,12 +326,12 @@ func TestDeskOffersWhoHasTheNumber(t *testing.T) {
 
 // TestDeskSaysWhyTheTimeIsAnother: on the day on which the clocks go forward a series says why its visit is not at the usual time.
 func TestDeskSaysWhyTheTimeIsAnother(t *testing.T) {
-	p := newPractice(t)
+	p := visitstest.NewPractice(t)
 	form := practiceForm()
-	for name, value := range map[string]string{"patient_id": p.patient.ID, "date": "2027-03-07", "time": "02:30", "repeat": "1", "repeat_count": "3"} {
+	for name, value := range map[string]string{"patient_id": p.Patient.ID, "date": "2027-03-07", "time": "02:30", "repeat": "1", "repeat_count": "3"} {
 		form.Set(name, value)
 	}
-	w := newDeskOf(t, p.hospital).signIn(auth.Scheduler).post("/desk/new", form)
+	w := newDeskOf(t, p.Hospital).signIn(auth.Scheduler).post("/desk/new", form)
 	wantWords(t, w, "Sunday 14 March 2027 at 03:00")
 	if why := "The usual time does not exist on this day, because the clocks go forward"; strings.Count(words(w), why) != 1 {
 		t.Errorf("it is not said once, of that day: %s", words(w))

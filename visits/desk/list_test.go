@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"fmt"
@@ -12,19 +12,22 @@ import (
 	"housecall/auth"
 	"housecall/platform/sites"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 func TestDeskLists(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
-	d.visit(func(q *visits.Request) { q.Service = "Today" })
-	d.visit(func(q *visits.Request) { q.Service, q.StartsAt = "Late tonight", noon.Add(10*time.Hour+30*time.Minute) }) // 23:30 in Berlin
-	d.visit(func(q *visits.Request) {
-		q.Service, q.StartsAt = "After midnight", noon.Add(11*time.Hour+30*time.Minute)
+	d.Plan(func(q *visits.Request) { q.Service = "Today" })
+	d.Plan(func(q *visits.Request) {
+		q.Service, q.StartsAt = "Late tonight", visitstest.Noon.Add(10*time.Hour+30*time.Minute)
+	}) // 23:30 in Berlin
+	d.Plan(func(q *visits.Request) {
+		q.Service, q.StartsAt = "After midnight", visitstest.Noon.Add(11*time.Hour+30*time.Minute)
 	})
 	for i := range 60 {
-		d.visit(func(q *visits.Request) {
-			q.Service, q.StartsAt = fmt.Sprintf("Later %02d", i), noon.AddDate(0, 0, 2).Add(time.Duration(i)*time.Minute)
+		d.Plan(func(q *visits.Request) {
+			q.Service, q.StartsAt = fmt.Sprintf("Later %02d", i), visitstest.Noon.AddDate(0, 0, 2).Add(time.Duration(i)*time.Minute)
 		})
 	}
 	today := r.get("/desk")
@@ -41,7 +44,7 @@ func TestDeskLists(t *testing.T) {
 	wantWords(t, r.get(strings.ReplaceAll(more[1], "&amp;", "&")), "Later 59")
 	wantWords(t, r.get("/desk?when=upcoming&after=nonsense"), "After midnight")
 
-	d.at(noon.AddDate(0, 0, 3))
+	d.At(visitstest.Noon.AddDate(0, 0, 3))
 	r = d.signInAgain(auth.Scheduler)
 	past := r.get("/desk?when=past")
 	wantWords(t, past, "Past visits", "Yesterday, Thursday 26 November 2026", "Tuesday 24 November 2026", "Nobody was admitted", "The week before")
@@ -57,8 +60,8 @@ func TestDeskLists(t *testing.T) {
 func TestDeskOfAnOpenVisit(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
-	v, _ := d.visit()
-	if err := d.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomOpened, Visit: v.ID, At: noon}); err != nil {
+	v, _ := d.Plan()
+	if err := d.OnRoomEvent(t.Context(), visits.RoomEvent{Kind: visits.RoomOpened, Visit: v.ID, At: visitstest.Noon}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/desk", "/desk/visits/" + v.ID} {
@@ -69,22 +72,22 @@ func TestDeskOfAnOpenVisit(t *testing.T) {
 // TestDeskInTheTimeOfTheSite: whoever works at a hospital reads all times of a visit as the clocks at its site show them, on each page, which says so; what is of
 // all sites is in the time of the first.
 func TestDeskInTheTimeOfTheSite(t *testing.T) {
-	p := newPractice(t)
-	tokyo, err := p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Tokyo", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: must[*time.Location](t)(time.LoadLocation("Asia/Tokyo"))}})
+	p := visitstest.NewPractice(t)
+	tokyo, err := p.Sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Tokyo", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: visitstest.Must[*time.Location](t)(time.LoadLocation("Asia/Tokyo"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := goodForm()
 	form.Set("site_id", tokyo.ID)
-	form.Set("stranger", canaryClinician)
+	form.Set("stranger", visitstest.CanaryClinician)
 	wantWords(t, r.get("/desk/new"), "Example Children's Hospital, New York time", "Tokyo, Tokyo time", "Date and time are those of the site.")
 	w := r.post("/desk/new", form)
 	if w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, words(w))
 	}
 	links := w.Header().Get("Location")
-	v := p.show(strings.Split(links, "/")[3])
+	v := p.Shown(strings.Split(links, "/")[3])
 	if want := time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC); !v.StartsAt.Equal(want) {
 		t.Errorf("starts at %s, want %s", v.StartsAt, want)
 	}

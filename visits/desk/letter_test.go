@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -14,26 +14,27 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestDeskLetter: a letter is in the reader's language and the site's time, has the link that works as a code, and says nothing clinical.
 func TestDeskLetter(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	v, links, err := p.Create(t.Context(), p.scheduler, p.request())
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	v, links, err := p.Create(t.Context(), p.Scheduler, p.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := "/desk/visits/" + v.ID + "/people/"
-	wantWords(t, r.get("/desk/visits/"+v.ID+"/links"), "Letter to print : "+canaryPatient)
-	before := p.audited("invitation.resend", store.Allowed)
+	wantWords(t, r.get("/desk/visits/"+v.ID+"/links"), "Letter to print : "+visitstest.CanaryPatient)
+	before := p.Audited("invitation.resend", store.Allowed)
 	w := r.get(path + v.Invitations[0].ID + "/letter")
 	wantWords(t, w, "Su visita por video", "martes, 24 de noviembre de 2026", "07:00", "New York", "Toque «Entrar»", links[0].URL)
-	if p.audited("invitation.resend", store.Allowed) != before+1 {
+	if p.Audited("invitation.resend", store.Allowed) != before+1 {
 		t.Error("nobody can tell that the link was shown")
 	}
 	body := w.Body.String()
-	if !strings.Contains(body, `<article class="letter" lang="es" dir="ltr">`) || strings.Contains(body, "Cardiology") || strings.Contains(body, canaryBirthDate) {
+	if !strings.Contains(body, `<article class="letter" lang="es" dir="ltr">`) || strings.Contains(body, "Cardiology") || strings.Contains(body, visitstest.CanaryBirthDate) {
 		t.Error("not in the reader's language, or with what is clinical")
 	}
 	code, err := qr.Encode(links[0].URL, qr.M)
@@ -66,7 +67,7 @@ func TestDeskLetter(t *testing.T) {
 	if w := r.get(path + v.Invitations[1].ID + "/letter"); w.Code != http.StatusNotFound {
 		t.Errorf("a clinician's letter: %d", w.Code)
 	}
-	if _, err := p.db.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, v.ID); err != nil {
+	if _, err := p.DB.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, v.ID); err != nil {
 		t.Fatal(err)
 	}
 	w = r.get(path + v.Invitations[0].ID + "/letter")
@@ -79,7 +80,7 @@ func TestDeskLetter(t *testing.T) {
 	if strings.Contains(w.Body.String(), "/letter") {
 		t.Error("a letter of a confidential visit is offered")
 	}
-	open, _ := p.visit(noService)
+	open, _ := p.Plan(visitstest.NoService)
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/letter"), "This link does not ask for a date of birth")
 }
 
@@ -100,14 +101,14 @@ func TestDeskSaysWhoIsWrittenTo(t *testing.T) {
 		{"nothing, confidential", visits.Ways{}, true, "of the family, only the patient is told. Nobody gets their link in an automatic message.", 0, 2, 1},
 		{"both, confidential", visits.Ways{Email: true, SMS: true}, true, "of the family, only the patient is told. Who gets their link in an automatic message is said below.", 1, 1, 1},
 	} {
-		d := newDesk(t, func(h *hospital) { h.sends = c.sends })
-		q := visits.Request{Service: "Cardiology", StartsAt: noon.Add(24 * time.Hour), Minutes: 30, AskBirthDate: true, BirthDate: canaryBirthDate, Confidential: &c.confidential,
-			People: []visits.Person{{Name: canaryPatient, Role: auth.Patient, Phone: "+12125550123"}, {Name: canaryGuardian, Role: auth.Guardian},
-				{Name: canaryClinician, Role: auth.Clinician, Email: "clinician@example.org"}}}
+		d := newDesk(t, func(h *visitstest.Hospital) { h.Ways = c.sends })
+		q := visits.Request{Service: "Cardiology", StartsAt: visitstest.Noon.Add(24 * time.Hour), Minutes: 30, AskBirthDate: true, BirthDate: visitstest.CanaryBirthDate, Confidential: &c.confidential,
+			People: []visits.Person{{Name: visitstest.CanaryPatient, Role: auth.Patient, Phone: "+12125550123"}, {Name: visitstest.CanaryGuardian, Role: auth.Guardian},
+				{Name: visitstest.CanaryClinician, Role: auth.Clinician, Email: "clinician@example.org"}}}
 		if !c.confidential {
 			q.People[1].Email = "guardian@example.org"
 		}
-		v, _, err := d.Create(t.Context(), d.scheduler, q)
+		v, _, err := d.Create(t.Context(), d.Scheduler, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,22 +126,24 @@ func TestDeskSaysWhoIsWrittenTo(t *testing.T) {
 
 // TestDeskSaysWhomToTell: the pages of changes say who hears of them in a message, and whom somebody has to tell: never a guardian of a confidential visit.
 func TestDeskSaysWhomToTell(t *testing.T) {
-	const hidden = "Not told, since the visit is confidential: " + canaryGuardian + "."
+	const hidden = "Not told, since the visit is confidential: " + visitstest.CanaryGuardian + "."
 	for _, c := range []struct {
 		hears        []auth.Role
 		confidential bool
 		want         string
 	}{
 		{nil, false, "Nobody gets a message. Please tell everybody yourself."},
-		{[]auth.Role{auth.Guardian, auth.Clinician}, false, "A message goes to: " + canaryClinician + " · " + canaryGuardian + ". They get no message, so please tell them yourself: " + canaryPatient + "."},
+		{[]auth.Role{auth.Guardian, auth.Clinician}, false, "A message goes to: " + visitstest.CanaryClinician + " · " + visitstest.CanaryGuardian + ". They get no message, so please tell them yourself: " + visitstest.CanaryPatient + "."},
 		{auth.InvitedRoles(), false, "Everybody gets a message."},
-		{nil, true, "They get no message, so please tell them yourself: " + canaryPatient + " · " + canaryClinician + ". " + hidden},
-		{[]auth.Role{auth.Patient}, true, "A message goes to: " + canaryPatient + ". They get no message, so please tell them yourself: " + canaryClinician + ". " + hidden},
-		{[]auth.Role{auth.Patient, auth.Clinician}, true, "A message goes to: " + canaryPatient + " · " + canaryClinician + ". " + hidden},
+		{nil, true, "They get no message, so please tell them yourself: " + visitstest.CanaryPatient + " · " + visitstest.CanaryClinician + ". " + hidden},
+		{[]auth.Role{auth.Patient}, true, "A message goes to: " + visitstest.CanaryPatient + ". They get no message, so please tell them yourself: " + visitstest.CanaryClinician + ". " + hidden},
+		{[]auth.Role{auth.Patient, auth.Clinician}, true, "A message goes to: " + visitstest.CanaryPatient + " · " + visitstest.CanaryClinician + ". " + hidden},
 	} {
-		d := newDesk(t, func(h *hospital) { h.hears = c.hears })
+		d := newDesk(t, func(h *visitstest.Hospital) { h.Hearers = c.hears })
 		r := d.signIn(auth.Scheduler)
-		v, _ := d.visit(func(q *visits.Request) { q.StartsAt, q.Confidential = noon.Add(24*time.Hour), &c.confidential })
+		v, _ := d.Plan(func(q *visits.Request) {
+			q.StartsAt, q.Confidential = visitstest.Noon.Add(24*time.Hour), &c.confidential
+		})
 		for _, page := range []string{"/cancel", "/move", "?done=moved", "?done=cancelled"} {
 			got := r.get("/desk/visits/" + v.ID + page)
 			wantWords(t, got, c.want)
@@ -153,17 +156,17 @@ func TestDeskSaysWhomToTell(t *testing.T) {
 
 // TestDeskMessageNamesTheSite: the message to copy is of the visit's site, as the letter is.
 func TestDeskMessageNamesTheSite(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	harbour := must[sites.Site](t)(p.sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Harbour Clinic", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: time.UTC}}))
-	v, _ := p.visit(noService, func(q *visits.Request) { q.SiteID = harbour.ID })
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	harbour := visitstest.Must[sites.Site](t)(p.Sites.CreateSite(t.Context(), auth.Operator(), sites.Site{Name: "Harbour Clinic", Languages: []string{"en"}, Calendar: sites.Calendar{Zone: time.UTC}}))
+	v, _ := p.Plan(visitstest.NoService, func(q *visits.Request) { q.SiteID = harbour.ID })
 	wantWords(t, r.get("/desk/visits/"+v.ID+"/people/"+v.Invitations[0].ID+"/link"), "Harbour Clinic")
 }
 
 // TestDeskLinksOfOpenVisits: where no date of birth is asked for, no message holds a link.
 func TestDeskLinksOfOpenVisits(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	open, _ := p.visit(noService)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	open, _ := p.Plan(visitstest.NoService)
 	wantWords(t, r.get("/desk/visits/"+open.ID+"/people/"+open.Invitations[0].ID+"/link"), "Our automatic messages do not hold the links of this visit")
 }

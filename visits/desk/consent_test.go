@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -8,21 +8,22 @@ import (
 
 	"housecall/auth"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestDeskShowsConsent: of each person whether they consented, to what, when and for whom.
 func TestDeskShowsConsent(t *testing.T) {
-	d := newDesk(t, asksConsent("2", "en", "es", "fr"))
+	d := newDesk(t, visitstest.AsksConsent("2", "en", "es", "fr"))
 	r := d.signIn(auth.Scheduler)
-	v, links := d.visit()
+	v, links := d.Plan()
 	page := func() string { return words(r.get("/desk/visits/" + v.ID)) }
 	if got := page(); strings.Count(got, "Consent not given") != 2 || strings.Contains(got, "Consent given") {
 		t.Errorf("before, of patient and guardian:\n%s", got)
 	}
-	d.at(noon.Add(5 * time.Minute))
+	d.At(visitstest.Noon.Add(5 * time.Minute))
 	give := func(i int, version, language, whom string) {
 		t.Helper()
-		e := d.redeem(links[i], strings.Repeat("A", 43))
+		e := d.Follow(links[i], strings.Repeat("A", 43))
 		if err := d.GiveConsent(t.Context(), v.ID, e.Token, visits.ConsentGiven{Version: version, Language: language, For: whom}); err != nil {
 			t.Fatal(err)
 		}
@@ -39,16 +40,16 @@ func TestDeskShowsConsent(t *testing.T) {
 		t.Errorf("of the clinician nothing is asked:\n%s", got)
 	}
 
-	later := newDeskOf(t, d.hospital, asksConsent("3", "en"))
-	r.desk = later
+	later := newDeskOf(t, d.Hospital, visitstest.AsksConsent("3", "en"))
+	r.office = later
 	if got := page(); strings.Count(got, "Consent not given Version 2") != 2 {
 		t.Errorf("a new version:\n%s", got)
 	}
-	r.desk = newDeskOf(t, d.hospital, func(h *hospital) { h.consent = nil })
+	r.office = newDeskOf(t, d.Hospital, func(h *visitstest.Hospital) { h.Texts = nil })
 	if got := page(); strings.Count(got, "Consent given Version 2") != 2 {
 		t.Errorf("nothing is asked any more:\n%s", got)
 	}
-	if err := d.Withdraw(t.Context(), d.scheduler, v.ID, links[2].Invitation.ID); err != nil {
+	if err := d.Withdraw(t.Context(), d.Scheduler, v.ID, links[2].Invitation.ID); err != nil {
 		t.Fatal(err)
 	}
 	if got := page(); strings.Count(got, "Consent given Version 2") != 2 {
@@ -68,28 +69,28 @@ func TestDeskKnowsABirthDateThatLinksDoNotAskFor(t *testing.T) {
 		if w.Code != http.StatusSeeOther {
 			t.Fatalf("%d %s", w.Code, words(w))
 		}
-		return d.show(strings.Split(w.Header().Get("Location"), "/")[3])
+		return d.Shown(strings.Split(w.Header().Get("Location"), "/")[3])
 	}
 	v := made()
-	if v.AskBirthDate || v.BirthDate.Reveal() != canaryBirthDate {
+	if v.AskBirthDate || v.BirthDate.Reveal() != visitstest.CanaryBirthDate {
 		t.Errorf("asks %v, known %v", v.AskBirthDate, v.BirthDate != "")
 	}
 	wantWords(t, r.get("/desk/visits/"+v.ID), "Date of birth 31 May 2012, not asked for")
 	if got := words(r.get("/desk/visits/" + v.ID + "/links")); strings.Contains(got, "We will ask for the patient’s date of birth.") {
 		t.Errorf("the messages say that links ask:\n%s", got)
 	}
-	d.at(v.StartsAt)
+	d.At(v.StartsAt)
 	for _, i := range v.Invitations {
-		l, err := d.Resend(t.Context(), d.scheduler, v.ID, i.ID, false)
+		l, err := d.Resend(t.Context(), d.Scheduler, v.ID, i.ID, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.redeem(l, "")
+		d.Follow(l, "")
 	}
 	for _, part := range []string{"day", "month", "year"} {
 		form.Set(part, "")
 	}
-	d.at(noon)
+	d.At(visitstest.Noon)
 	if v := made(); v.BirthDate != "" {
 		t.Error("a birth date nobody gave")
 	}

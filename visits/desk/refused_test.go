@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -9,18 +9,19 @@ import (
 	"housecall/auth"
 	"housecall/platform/store"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // TestRefusedIsNotRead: the audit has no visit as read by somebody who was refused what they asked for and shown nothing of it.
 func TestRefusedIsNotRead(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
-	secret, _ := d.visit()
-	if _, err := d.db.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, secret.ID); err != nil {
+	secret, _ := d.Plan()
+	if _, err := d.DB.ExecContext(t.Context(), `UPDATE visits SET confidential = 1 WHERE id = ?`, secret.ID); err != nil {
 		t.Fatal(err)
 	}
-	over, _ := d.visit(func(q *visits.Request) { q.StartsAt = noon.Add(time.Hour) })
-	if err := d.Cancel(t.Context(), d.scheduler, over.ID); err != nil {
+	over, _ := d.Plan(func(q *visits.Request) { q.StartsAt = visitstest.Noon.Add(time.Hour) })
+	if err := d.Cancel(t.Context(), d.Scheduler, over.ID); err != nil {
 		t.Fatal(err)
 	}
 	at := func(v visits.Visit, rest string) string { return "/desk/visits/" + v.ID + rest }
@@ -44,13 +45,13 @@ func TestRefusedIsNotRead(t *testing.T) {
 			t.Errorf("POST %s: %d", path, w.Code)
 		}
 	}
-	if n := d.audited("visit.read", store.Allowed); n != 0 {
+	if n := d.Audited("visit.read", store.Allowed); n != 0 {
 		t.Errorf("%d visits were read", n)
 	}
 	if w := r.post(at(secret, "/edit"), url.Values{"service": {""}, "confidential": {"yes"}}); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("no service: %d", w.Code)
 	}
-	if n := d.audited("visit.read", store.Allowed); n != 1 {
+	if n := d.Audited("visit.read", store.Allowed); n != 1 {
 		t.Errorf("a form that is shown again was read %d times", n)
 	}
 }

@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"html"
@@ -12,20 +12,22 @@ import (
 	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/visits"
+	"housecall/visits/desk"
+	"housecall/visits/visitstest"
 )
 
 // TestDeskSchedule: a day and a week of the clinic in the zone of its site, by who leads and by service.
 func TestDeskSchedule(t *testing.T) {
-	p := newPractice(t)
-	d := newDeskOf(t, p.hospital)
+	p := visitstest.NewPractice(t)
+	d := newDeskOf(t, p.Hospital)
 	r := d.signIn(auth.Scheduler)
 	wantWords(t, r.get("/desk/schedule"), "Tuesday 24 November 2026", "No visits.", "Times are in New York time (America/New_York).")
 	plan := func(change func(*visits.Request)) visits.Visit {
 		t.Helper()
-		q := p.request()
+		q := p.Request()
 		q.StartsAt, q.AllowOverlap = time.Date(2026, 11, 25, 14, 10, 0, 0, time.UTC), true
 		change(&q)
-		v, _, err := p.Create(t.Context(), p.scheduler, q)
+		v, _, err := p.Create(t.Context(), p.Scheduler, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,14 +35,14 @@ func TestDeskSchedule(t *testing.T) {
 	}
 	first := plan(func(*visits.Request) {})
 	plan(func(q *visits.Request) {
-		q.ClinicianID, q.ServiceID, q.Service, q.Minutes = p.nurse.ID, "", "Nutrition", 30
+		q.ClinicianID, q.ServiceID, q.Service, q.Minutes = p.Nurse.ID, "", "Nutrition", 30
 	})
 	late := plan(func(q *visits.Request) { q.StartsAt = time.Date(2026, 11, 26, 4, 30, 0, 0, time.UTC) }) // 23:30 that day, over midnight
 	plan(func(q *visits.Request) { q.StartsAt = time.Date(2026, 11, 29, 16, 0, 0, 0, time.UTC) })         // Sunday
 	plan(func(q *visits.Request) { q.StartsAt = time.Date(2026, 11, 30, 16, 0, 0, 0, time.UTC) })         // the week after
 
 	day := r.get("/desk/schedule?day=2026-11-25")
-	wantWords(t, day, "09:10–09:50 "+canaryPatient, "23:30–00:10 "+canaryPatient, "Nutrition", "Canary Clinicianname doctor", "Canary Clinicianname nurse", "Move : "+canaryPatient+", 09:10–09:50")
+	wantWords(t, day, "09:10–09:50 "+visitstest.CanaryPatient, "23:30–00:10 "+visitstest.CanaryPatient, "Nutrition", "Canary Clinicianname doctor", "Canary Clinicianname nurse", "Move : "+visitstest.CanaryPatient+", 09:10–09:50")
 	if n := strings.Count(day.Body.String(), `class="desk-slot`); n != 3 {
 		t.Errorf("%d visits on the day", n)
 	}
@@ -58,23 +60,23 @@ func TestDeskSchedule(t *testing.T) {
 		t.Fatalf("free at %s", got)
 	}
 	page := r.get(form)
-	for _, field := range []string{`name="date" type="date" value="2026-11-25"`, `name="time" type="time" value="10:00"`, `Times are in New York time (America/New_York).`, `value="Canary Clinicianname doctor"`, `name="clinician_id" value="` + p.doctor.ID} {
+	for _, field := range []string{`name="date" type="date" value="2026-11-25"`, `name="time" type="time" value="10:00"`, `Times are in New York time (America/New_York).`, `value="Canary Clinicianname doctor"`, `name="clinician_id" value="` + p.Doctor.ID} {
 		if !strings.Contains(page.Body.String(), field) {
 			t.Errorf("the form lacks %s", field)
 		}
 	}
 	typed := goodForm()
 	typed.Set("time", "09:30")
-	typed.Set("clinician", p.doctor.Name.Reveal())
-	typed.Set("clinician_id", p.doctor.ID)
+	typed.Set("clinician", p.Doctor.Name.Reveal())
+	typed.Set("clinician_id", p.Doctor.ID)
 	wantWords(t, r.post("/desk/new", typed), "The clinician or the patient has another visit at this time.", "Plan it all the same")
 	typed.Set("allow_overlap", "yes")
 	if w := r.post("/desk/new", typed); w.Code != http.StatusSeeOther {
 		t.Errorf("%d %s", w.Code, words(w))
-	} else if v := p.show(strings.Split(w.Header().Get("Location"), "/")[3]); v.ClinicianID != p.doctor.ID || v.SiteID != p.site.ID {
+	} else if v := p.Shown(strings.Split(w.Header().Get("Location"), "/")[3]); v.ClinicianID != p.Doctor.ID || v.SiteID != p.Site.ID {
 		t.Errorf("made %+v", v)
 	}
-	if err := p.Cancel(t.Context(), p.scheduler, late.ID); err != nil {
+	if err := p.Cancel(t.Context(), p.Scheduler, late.ID); err != nil {
 		t.Fatal(err)
 	}
 
@@ -88,7 +90,7 @@ func TestDeskSchedule(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"day=2026-11-24": 0, "day=2026-11-25": 4, "day=2026-11-27&view=week": 5, "day=2026-11-30&view=week": 1, "day=2026-11-25&by=service": 4,
-		"day=2026-11-25&clinician=" + p.nurse.ID: 1, "day=2026-11-25&service=" + p.cardiology.ID: 3, "day=2026-11-25&state=cancelled": 1,
+		"day=2026-11-25&clinician=" + p.Nurse.ID: 1, "day=2026-11-25&service=" + p.Cardiology.ID: 3, "day=2026-11-25&state=cancelled": 1,
 		"day=yesterday&view=Canary&by=Canary&clinician=Canary&state=Canary&site=Canary": 0,
 	} {
 		if got := count(query); got != want {
@@ -117,12 +119,12 @@ func TestDeskSchedule(t *testing.T) {
 // TestDeskScheduleShowsWhoIsFree: clinicians who have nothing planned are on the schedule too, as columns where there are few, else as names; nobody who cannot
 // lead a visit is, and nobody who has a visit that a filter hides.
 func TestDeskScheduleShowsWhoIsFree(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	p.account("clerk", auth.Coordinator)
-	q := p.request()
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	p.Account("clerk", auth.Coordinator)
+	q := p.Request()
 	q.StartsAt = time.Date(2026, 11, 25, 14, 10, 0, 0, time.UTC)
-	if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+	if _, _, err := p.Create(t.Context(), p.Scheduler, q); err != nil {
 		t.Fatal(err)
 	}
 	columns := func(query string) string {
@@ -135,7 +137,7 @@ func TestDeskScheduleShowsWhoIsFree(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"day=2026-11-25": "doctor nurse", "day=2026-11-26": "doctor nurse", "day=2026-11-23": "", // which is past
-		"day=2026-11-26&clinician=" + p.nurse.ID: "nurse", "day=2026-11-23&clinician=" + p.nurse.ID: "nurse", "day=2026-11-26&by=service": "",
+		"day=2026-11-26&clinician=" + p.Nurse.ID: "nurse", "day=2026-11-23&clinician=" + p.Nurse.ID: "nurse", "day=2026-11-26&by=service": "",
 		"day=2026-11-25&state=cancelled": "nurse", // who leads the visit that is not shown is not free
 	} {
 		if got := columns(query); got != want {
@@ -144,11 +146,11 @@ func TestDeskScheduleShowsWhoIsFree(t *testing.T) {
 	}
 	wantWords(t, r.get("/desk/schedule?day=2026-11-25&state=cancelled"), "With other visits on this day: 1 Canary Clinicianname doctor")
 	wantWords(t, r.get("/desk/schedule?day=2026-11-25&view=week&state=cancelled"), "With other visits in this week: 1 Canary Clinicianname doctor")
-	if page := r.get("/desk/schedule?day=2026-11-25&state=cancelled&clinician=" + p.doctor.ID).Body.String(); !strings.Contains(page, "doctor, 25 November 08:30") || strings.Contains(page, "doctor, 25 November 09:30") {
+	if page := r.get("/desk/schedule?day=2026-11-25&state=cancelled&clinician=" + p.Doctor.ID).Body.String(); !strings.Contains(page, "doctor, 25 November 08:30") || strings.Contains(page, "doctor, 25 November 09:30") {
 		t.Error("a time is free in which there is a visit that is not shown")
 	}
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		p.account(name, auth.Clinician)
+		p.Account(name, auth.Clinician)
 	}
 	if got := columns("day=2026-11-25"); got != "doctor" {
 		t.Errorf("columns %q of many clinicians", got)
@@ -158,7 +160,7 @@ func TestDeskScheduleShowsWhoIsFree(t *testing.T) {
 	if strings.Contains(words(day), "Canary Clinicianname clerk") {
 		t.Error("who leads no visits is offered")
 	}
-	links := regexp.MustCompile(`href="([^"]*clinician=`+p.nurse.ID+`[^"]*)"[^>]*>|href="(/desk/new[^"]*clinician_id=`+p.nurse.ID+`[^"]*)"`).FindAllStringSubmatch(day.Body.String(), -1)
+	links := regexp.MustCompile(`href="([^"]*clinician=`+p.Nurse.ID+`[^"]*)"[^>]*>|href="(/desk/new[^"]*clinician_id=`+p.Nurse.ID+`[^"]*)"`).FindAllStringSubmatch(day.Body.String(), -1)
 	if len(links) != 2 {
 		t.Fatalf("links of a clinician who is free: %v", links)
 	}
@@ -172,11 +174,11 @@ func TestDeskScheduleShowsWhoIsFree(t *testing.T) {
 
 // TestDeskShowsInterpreters: lists and the schedule say which visits have an interpreter who is not confirmed yet, until they are over.
 func TestDeskShowsInterpreters(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	q := p.request()
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	q := p.Request()
 	q.Interpreter, q.InterpreterLanguage = visits.InterpreterRequested, "so"
-	v, _, err := p.Create(t.Context(), p.scheduler, q)
+	v, _, err := p.Create(t.Context(), p.Scheduler, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,13 +186,13 @@ func TestDeskShowsInterpreters(t *testing.T) {
 	for _, page := range pages {
 		wantWords(t, r.get(page), "Interpreter requested: Somali")
 	}
-	if err := p.BookInterpreter(t.Context(), p.scheduler, v.ID, visits.InterpreterConfirmed, "so"); err != nil {
+	if err := p.BookInterpreter(t.Context(), p.Scheduler, v.ID, visits.InterpreterConfirmed, "so"); err != nil {
 		t.Fatal(err)
 	}
 	for _, page := range pages {
 		wantWords(t, r.get(page), "Interpreter confirmed: Somali")
 	}
-	if err := p.Cancel(t.Context(), p.scheduler, v.ID); err != nil {
+	if err := p.Cancel(t.Context(), p.Scheduler, v.ID); err != nil {
 		t.Fatal(err)
 	}
 	for _, page := range pages {
@@ -202,19 +204,19 @@ func TestDeskShowsInterpreters(t *testing.T) {
 
 // TestDeskScheduleByService has one row of a service, whatever its visits are called, and whether or not they were made before the site had it.
 func TestDeskScheduleByService(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	for _, name := range []string{"Nutrition", "nutrition", "Heart clinic", ""} {
-		q := p.request()
+		q := p.Request()
 		q.AllowOverlap, q.Service, q.Minutes = true, name, 30
 		if strings.EqualFold(name, "Nutrition") {
 			q.ServiceID = ""
 		}
-		if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+		if _, _, err := p.Create(t.Context(), p.Scheduler, q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := p.sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: p.site.ID, Name: "Nutrition", Minutes: 20, Active: true}); err != nil {
+	if _, err := p.Sites.CreateService(t.Context(), auth.Operator(), sites.Service{SiteID: p.Site.ID, Name: "Nutrition", Minutes: 20, Active: true}); err != nil {
 		t.Fatal(err)
 	}
 	page := r.get("/desk/schedule?day=2026-11-24&by=service&view=week")
@@ -230,8 +232,8 @@ func TestDeskScheduleByService(t *testing.T) {
 
 // TestDeskAsksAboutAStranger: where clinicians have accounts, a name that none of them has may be mistyped. It is asked once, and of another name anew.
 func TestDeskAsksAboutAStranger(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	const asks, box = "Nobody here has an account of this name", `name="stranger" value="Sample Nobody"`
 	form := goodForm()
 	form.Set("clinician", "Sample Nobody")
@@ -254,20 +256,20 @@ func TestDeskAsksAboutAStranger(t *testing.T) {
 	if w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, words(w))
 	}
-	if v := p.show(strings.Split(w.Header().Get("Location"), "/")[3]); v.ClinicianID != "" {
+	if v := p.Shown(strings.Split(w.Header().Get("Location"), "/")[3]); v.ClinicianID != "" {
 		t.Errorf("led by %s", v.ClinicianID)
 	}
 }
 
 // TestDeskWhereTwoHaveTheName: that two clinicians have the name that was typed is all that is said to be wrong.
 func TestDeskWhereTwoHaveTheName(t *testing.T) {
-	p := newPractice(t)
-	if _, err := p.colleagues.Create(t.Context(), auth.Operator(), staff.NewAccount{Name: p.doctor.Name, Email: "namesake@example.org", Password: "four words in a row", Role: auth.Clinician}); err != nil {
+	p := visitstest.NewPractice(t)
+	if _, err := p.Colleagues.Create(t.Context(), auth.Operator(), staff.NewAccount{Name: p.Doctor.Name, Email: "namesake@example.org", Password: "four words in a row", Role: auth.Clinician}); err != nil {
 		t.Fatal(err)
 	}
 	form := goodForm()
-	form.Set("clinician", p.doctor.Name.Reveal())
-	w := newDeskOf(t, p.hospital).signIn(auth.Scheduler).post("/desk/new", form)
+	form.Set("clinician", p.Doctor.Name.Reveal())
+	w := newDeskOf(t, p.Hospital).signIn(auth.Scheduler).post("/desk/new", form)
 	if wantWords(t, w, "Two people here have this name."); strings.Contains(words(w), "Enter the date of the visit") || strings.Contains(words(w), "Nobody here") {
 		t.Errorf("more is wrong: %s", words(w))
 	}
@@ -275,43 +277,44 @@ func TestDeskWhereTwoHaveTheName(t *testing.T) {
 
 // TestDeskScheduleNamesWhoIsOff: planned visits of somebody whose account was switched off stand under their name, and nobody plans more there.
 func TestDeskScheduleNamesWhoIsOff(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	q := p.request()
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	q := p.Request()
 	q.StartsAt = time.Date(2026, 11, 25, 14, 10, 0, 0, time.UTC)
-	if _, _, err := p.Create(t.Context(), p.scheduler, q); err != nil {
+	if _, _, err := p.Create(t.Context(), p.Scheduler, q); err != nil {
 		t.Fatal(err)
 	}
-	p.account("admin", auth.Admin) // without one, nobody could switch it on again
-	if err := p.colleagues.Disable(t.Context(), auth.Operator(), p.doctor.ID); err != nil {
+	p.Account("admin", auth.Admin) // without one, nobody could switch it on again
+	if err := p.Colleagues.Disable(t.Context(), auth.Operator(), p.Doctor.ID); err != nil {
 		t.Fatal(err)
 	}
 	page := r.get("/desk/schedule?day=2026-11-25")
 	wantWords(t, page, "Canary Clinicianname doctor (account off)")
-	if strings.Contains(words(page), "No clinician named") || strings.Contains(page.Body.String(), "clinician_id="+p.doctor.ID) {
+	if strings.Contains(words(page), "No clinician named") || strings.Contains(page.Body.String(), "clinician_id="+p.Doctor.ID) {
 		t.Errorf("the visit of somebody whose account is off: %s", words(page))
 	}
 
 	// They are counted for the account's page, which leads to the week of the first.
 	q.StartsAt, q.AllowOverlap = q.StartsAt.Add(30*24*time.Hour), true
-	if _, _, err := p.Create(t.Context(), p.scheduler, q); err == nil {
+	if _, _, err := p.Create(t.Context(), p.Scheduler, q); err == nil {
 		t.Error("a visit was planned with somebody whose account is off")
 	}
-	other := p.account("other", auth.Clinician)
-	count, path, err := p.LedToCome(t.Context(), p.doctor.ID)
+	other := p.Account("other", auth.Clinician)
+	count, first, site, err := p.LedToCome(t.Context(), p.Doctor.ID)
 	if err != nil || count != 1 {
 		t.Fatalf("%d visits to come: %v", count, err)
 	}
+	path := desk.WeekPath(first, site, p.Doctor.ID)
 	page = r.get(path)
-	wantWords(t, page, "23 November to 29 November 2026", "Canary Clinicianname doctor (account off)", canaryPatient)
-	if body := page.Body.String(); strings.Contains(body, "clinician_id=") || !strings.Contains(body, `<option value="`+p.doctor.ID+`" selected>`) {
+	wantWords(t, page, "23 November to 29 November 2026", "Canary Clinicianname doctor (account off)", visitstest.CanaryPatient)
+	if body := page.Body.String(); strings.Contains(body, "clinician_id=") || !strings.Contains(body, `<option value="`+p.Doctor.ID+`" selected>`) {
 		t.Errorf("%s plans a visit with somebody whose account is off, or does not say whose visits it shows", path)
 	}
-	if count, path, err := p.LedToCome(t.Context(), other.ID); err != nil || count != 0 || path != "" {
-		t.Errorf("of somebody without visits: %d at %q: %v", count, path, err)
+	if count, first, site, err := p.LedToCome(t.Context(), other.ID); err != nil || count != 0 || first != 0 || site != "" {
+		t.Errorf("of somebody without visits: %d on %s at %q: %v", count, first, site, err)
 	}
-	p.at(q.StartsAt)
-	if count, _, err := p.LedToCome(t.Context(), p.doctor.ID); err != nil || count != 0 {
+	p.At(q.StartsAt)
+	if count, _, _, err := p.LedToCome(t.Context(), p.Doctor.ID); err != nil || count != 0 {
 		t.Errorf("%d visits that are over: %v", count, err)
 	}
 }

@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -10,13 +10,14 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/store"
+	"housecall/visits/visitstest"
 )
 
 // TestDeskMovesAVisit: in the zone of the visit's site, whatever the reader's is.
 func TestDeskMovesAVisit(t *testing.T) {
-	p := newPractice(t)
-	d := newDeskOf(t, p.hospital)
-	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	p := visitstest.NewPractice(t)
+	d := newDeskOf(t, p.Hospital)
+	v, _, err := p.Create(t.Context(), p.Scheduler, p.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestDeskMovesAVisit(t *testing.T) {
 		}
 	}
 	typed := func(day, clock, minutes string) url.Values {
-		return url.Values{"date": {day}, "time": {clock}, "minutes": {minutes}, "zone": {"America/New_York"}, "sequence": {strconv.Itoa(p.show(v.ID).Sequence)}}
+		return url.Values{"date": {day}, "time": {clock}, "minutes": {minutes}, "zone": {"America/New_York"}, "sequence": {strconv.Itoa(p.Shown(v.ID).Sequence)}}
 	}
 	for _, c := range []struct {
 		typed url.Values
@@ -57,7 +58,7 @@ func TestDeskMovesAVisit(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, words(w))
 	}
 	wantWords(t, r.get(path+"?done=moved"), "The visit is moved.")
-	if got := p.show(v.ID); !got.StartsAt.Equal(time.Date(2026, 11, 25, 20, 30, 0, 0, time.UTC)) || got.EndsAt.Sub(got.StartsAt) != 20*time.Minute || got.Sequence != 1 {
+	if got := p.Shown(v.ID); !got.StartsAt.Equal(time.Date(2026, 11, 25, 20, 30, 0, 0, time.UTC)) || got.EndsAt.Sub(got.StartsAt) != 20*time.Minute || got.Sequence != 1 {
 		t.Errorf("moved to %+v", got)
 	}
 
@@ -66,12 +67,12 @@ func TestDeskMovesAVisit(t *testing.T) {
 	stale.Set("sequence", "0")
 	w = r.post(path+"/move", stale)
 	wantWords(t, w, "Somebody else has changed this meanwhile.")
-	if got := p.show(v.ID); w.Code != http.StatusConflict || got.Sequence != 1 {
+	if got := p.Shown(v.ID); w.Code != http.StatusConflict || got.Sequence != 1 {
 		t.Errorf("moved by an old page: %d, %+v", w.Code, got)
 	}
 
 	// Onto another visit only when that is meant.
-	if _, _, err := p.Create(t.Context(), p.scheduler, p.request()); err != nil {
+	if _, _, err := p.Create(t.Context(), p.Scheduler, p.Request()); err != nil {
 		t.Fatal(err)
 	}
 	onto := typed("2026-11-24", "07:10", "20")
@@ -85,7 +86,7 @@ func TestDeskMovesAVisit(t *testing.T) {
 		t.Errorf("%d %s", w.Code, words(w))
 	}
 
-	if err := p.Cancel(t.Context(), p.scheduler, v.ID); err != nil {
+	if err := p.Cancel(t.Context(), p.Scheduler, v.ID); err != nil {
 		t.Fatal(err)
 	}
 	w = r.post(path+"/move", typed("2026-11-25", "15:30", "20"))
@@ -93,11 +94,11 @@ func TestDeskMovesAVisit(t *testing.T) {
 	for _, form := range []string{"/move", "/edit", "/interpreter"} {
 		page := r.get(path + form)
 		wantWords(t, page, "This visit is cancelled, so it cannot be moved or changed. You can plan a new one.", "New visit")
-		if body := page.Body.String(); strings.Contains(body, `<input type="hidden"`) || !strings.Contains(body, `href="/desk/new?patient_id=`+p.patient.ID+`&amp;site_id=`+p.site.ID+`"`) {
+		if body := page.Body.String(); strings.Contains(body, `<input type="hidden"`) || !strings.Contains(body, `href="/desk/new?patient_id=`+p.Patient.ID+`&amp;site_id=`+p.Site.ID+`"`) {
 			t.Errorf("%s of a cancelled visit has a form, or leads to none for a new one", form)
 		}
 	}
-	wantWords(t, r.get("/desk/new?patient_id="+p.patient.ID+"&site_id="+p.site.ID), "New visit")
+	wantWords(t, r.get("/desk/new?patient_id="+p.Patient.ID+"&site_id="+p.Site.ID), "New visit")
 	if page := r.get(path); strings.Contains(page.Body.String(), "/move") {
 		t.Error("a visit that is over may be moved, says its page")
 	}
@@ -108,9 +109,9 @@ func TestDeskMovesAVisit(t *testing.T) {
 
 // TestDeskMovesNoNoShow: somebody may come to it yet, and what it is about may change, but nothing offers to move what the form then calls over.
 func TestDeskMovesNoNoShow(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	v, _, err := p.Create(t.Context(), p.Scheduler, p.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,9 +124,9 @@ func TestDeskMovesNoNoShow(t *testing.T) {
 			}
 		}
 	}
-	p.at(noon.Add(10 * time.Minute))
+	p.At(visitstest.Noon.Add(10 * time.Minute))
 	offered(true)
-	if err := p.NoShow(t.Context(), p.scheduler, v.ID); err != nil {
+	if err := p.NoShow(t.Context(), p.Scheduler, v.ID); err != nil {
 		t.Fatal(err)
 	}
 	offered(false)

@@ -1,7 +1,8 @@
-package visits
+package desk
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ import (
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/static"
+	"housecall/visits"
 )
 
 const (
@@ -40,16 +42,16 @@ func BenchmarkSchedule(b *testing.B) {
 	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	db := storetest.Open(b, storetest.URL(b), store.Options{})
 	known := &knownColleagues{}
-	s, err := New(ctx, Config{DB: db, LinkKey: []byte("of a benchmark"), Colleagues: known, Now: func() time.Time { return first }})
+	s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: []byte("of a benchmark"), Colleagues: known, Now: func() time.Time { return first }})
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillBench(b, s, first)
+	fillBench(b, db, first)
 	known.ids = must(store.Collect(ctx, db, scanID, `SELECT DISTINCT clinician_id FROM visits`))
 	for range benchClinicians { // who never have a visit
 		known.ids = append(known.ids, store.NewID())
 	}
-	d := benchDesk(b, s)
+	d := benchDesk(b, Config{DB: db, Visits: s, Colleagues: known, Now: func() time.Time { return first }})
 	actor := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
 	for _, c := range []struct{ name, query string }{
 		{"day", ""}, {"day-filtered", "&state=scheduled"}, {"day-by-service", "&by=service"}, {"week", "&view=week"},
@@ -82,15 +84,15 @@ func BenchmarkSearch(b *testing.B) {
 	ctx := context.WithoutCancel(b.Context())
 	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	known := &knownPatients{}
-	s, err := New(ctx, Config{DB: storetest.Open(b, storetest.URL(b), store.Options{}), LinkKey: []byte("of a benchmark"), Patients: known,
-		Now: func() time.Time { return first.AddDate(1, 0, 0) }})
+	db, now := storetest.Open(b, storetest.URL(b), store.Options{}), func() time.Time { return first.AddDate(1, 0, 0) }
+	s, err := visits.New(ctx, visits.Config{DB: db, LinkKey: []byte("of a benchmark"), Patients: known, Now: now})
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillBench(b, s, first)
-	known.ids = must(store.Collect(ctx, s.config.DB, scanID, `SELECT DISTINCT patient_id FROM visits WHERE patient_id <> '' LIMIT 1000`))
-	clinicians := must(store.Collect(ctx, s.config.DB, scanID, `SELECT DISTINCT clinician_id FROM visits`))
-	d, actor := benchDesk(b, s), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
+	fillBench(b, db, first)
+	known.ids = must(store.Collect(ctx, db, scanID, `SELECT DISTINCT patient_id FROM visits WHERE patient_id <> '' LIMIT 1000`))
+	clinicians := must(store.Collect(ctx, db, scanID, `SELECT DISTINCT clinician_id FROM visits`))
+	d, actor := benchDesk(b, Config{DB: db, Visits: s, Now: now}), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
 	for name, form := range map[string]func(i int) url.Values{
 		"patients":        func(int) url.Values { return url.Values{"query": {"sample"}} },
 		"patients-unkept": func(i int) url.Values { return url.Values{"query": {fmt.Sprintf("pat %d", i*5%benchPatients)}} },
@@ -149,7 +151,7 @@ func must[T any](v T, err error) T {
 
 // knownPatients finds twenty patients, others each time: what it costs to find them is measured in package people.
 type knownPatients struct {
-	Patients
+	visits.Patients
 	ids []string
 	at  int
 }
@@ -162,17 +164,18 @@ func (k *knownPatients) Search(context.Context, auth.Actor, string) (found peopl
 	return found, nil
 }
 
-func benchDesk(b *testing.B, s *Service) *Desk {
+func scanID(r *sql.Rows) (id string, err error) { return id, r.Scan(&id) }
+
+func benchDesk(b *testing.B, c Config) *Desk {
 	b.Helper()
 	book, err := words.Load(static.Locales(), web.Locales(), people.Locales(), Locales())
 	if err != nil {
 		b.Fatal(err)
 	}
-	pages, err := web.NewPages("Example Children's Hospital", book, nil)
-	if err != nil {
+	if c.Pages, err = web.NewPages("Example Children's Hospital", book, nil); err != nil {
 		b.Fatal(err)
 	}
-	d, err := NewDesk(s, pages)
+	d, err := New(c)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -180,7 +183,7 @@ func benchDesk(b *testing.B, s *Service) *Desk {
 }
 
 // fillBench makes the visits of two years, from eight to five of each day, one of five with a patient who is not kept.
-func fillBench(b *testing.B, s *Service, first time.Time) {
+func fillBench(b *testing.B, db *store.DB, first time.Time) {
 	b.Helper()
 	ctx := context.WithoutCancel(b.Context())
 	var clinicians []string
@@ -192,19 +195,20 @@ func fillBench(b *testing.B, s *Service, first time.Time) {
 		clinicians = append(clinicians, store.NewID())
 	}
 	for begin := 0; begin < benchVisits; begin += 5000 {
-		err := s.config.DB.Tx(ctx, func(tx *store.Tx) error {
+		err := db.Tx(ctx, func(tx *store.Tx) error {
 			for i := begin; i < begin+5000; i++ {
-				v := Visit{ID: store.NewID(), Service: fmt.Sprintf("Service %d", i%30), State: Scheduled, StateAt: first, CreatedAt: first,
-					Booking: Booking{PatientID: patients[i%benchPatients], ClinicianID: clinicians[i/benchDays%benchClinicians]}}
+				id, patient := store.NewID(), patients[i%benchPatients]
 				if i%5 == 0 { // the hospital keeps no record of that patient
-					v.PatientID = ""
+					patient = ""
 				}
-				s.setTimes(&v, first.AddDate(0, 0, i%benchDays).Add(8*time.Hour+time.Duration(i*7%18)*30*time.Minute), 30)
-				if err := insertVisit(ctx, tx, v, auth.Operator()); err != nil {
+				at := store.Millis(first.AddDate(0, 0, i%benchDays).Add(8*time.Hour + time.Duration(i*7%18)*30*time.Minute))
+				if _, err := tx.ExecContext(ctx, `INSERT INTO visits (id, service, starts_at, ends_at, state, birth_date, created_at, created_by_kind, created_by_id, state_at, patient_id, clinician_id)
+					VALUES (?, ?, ?, ?, 'scheduled', '', 0, 'staff', '', 0, ?, ?)`, id, fmt.Sprintf("Service %d", i%30), at, at+30*60*1000, patient, clinicians[i/benchDays%benchClinicians]); err != nil {
 					return err
 				}
-				for _, p := range []Person{{Name: phi.Text(fmt.Sprintf("Sample Patient %d", i%benchPatients)), Role: auth.Patient}, {Name: "Sample Clinician", Role: auth.Clinician}} {
-					if err := s.insertInvitation(ctx, tx, p.invitation(v.ID, first)); err != nil {
+				for _, p := range []struct{ role, name string }{{"patient", fmt.Sprintf("Sample Patient %d", i%benchPatients)}, {"clinician", "Sample Clinician"}} {
+					if _, err := tx.ExecContext(ctx, `INSERT INTO invitations (id, visit_id, name, role, generation, tries, revoked_at, created_at) VALUES (?, ?, ?, ?, 1, 0, 0, 0)`,
+						store.NewID(), id, p.name, p.role); err != nil {
 						return err
 					}
 				}

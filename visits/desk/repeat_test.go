@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -11,6 +11,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/store"
+	"housecall/visits/visitstest"
 )
 
 var (
@@ -48,11 +49,11 @@ func repeatForm() url.Values {
 // TestDeskMakesASeriesOnce: a series whose dates are confirmed twice, at once or later, is made once, and both are led to it. Its patient, who is kept since, is in
 // the way of nothing.
 func TestDeskMakesASeriesOnce(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := repeatForm()
 	bringsAlong(form, r.post("/desk/new", form))
-	before, patients := p.count(`visits`), p.count(`patients`)
+	before, patients := p.Count(`visits`), p.Count(`patients`)
 	const posts = 4
 	var to [posts]string
 	var all sync.WaitGroup
@@ -60,22 +61,22 @@ func TestDeskMakesASeriesOnce(t *testing.T) {
 		all.Go(func() { to[i] = r.post("/desk/new", form).Header().Get("Location") })
 	}
 	all.Wait()
-	if n := p.count(`visits`); n != before+2 || p.count(`patients`) != patients+1 {
-		t.Errorf("%d visits more, %d patients", n-before, p.count(`patients`)-patients)
+	if n := p.Count(`visits`); n != before+2 || p.Count(`patients`) != patients+1 {
+		t.Errorf("%d visits more, %d patients", n-before, p.Count(`patients`)-patients)
 	}
 	for _, path := range to {
 		if path != to[0] || !strings.HasSuffix(path, "/series?made") {
 			t.Errorf("led to %q", to)
 		}
 	}
-	if n := p.audited("visit.create", store.Allowed); n != 2 {
+	if n := p.Audited("visit.create", store.Allowed); n != 2 {
 		t.Errorf("%d rows of visits that were made", n)
 	}
 	// The browser's way back, and other dates: what was made stays, and that is said.
 	form["make"] = []string{"2026-12-02"}
 	w := r.post("/desk/new", form)
-	if got := w.Header().Get("Location"); got != strings.Replace(to[0], "?made", "?before", 1) || p.count(`visits`) != before+2 {
-		t.Errorf("led to %q, %d visits more", got, p.count(`visits`)-before)
+	if got := w.Header().Get("Location"); got != strings.Replace(to[0], "?made", "?before", 1) || p.Count(`visits`) != before+2 {
+		t.Errorf("led to %q, %d visits more", got, p.Count(`visits`)-before)
 	}
 	wantWords(t, r.get(w.Header().Get("Location")), "This series was made before, on these dates. Nothing was changed now.")
 }
@@ -83,27 +84,27 @@ func TestDeskMakesASeriesOnce(t *testing.T) {
 // TestDeskSeriesAllowsWhatWasSeen: visits at the same time hinder a series unless the page of its dates showed just them, as it does not when the same form lies in
 // two tabs.
 func TestDeskSeriesAllowsWhatWasSeen(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := repeatForm()
 	form.Set("patient", "")
-	form.Set("patient_id", p.patient.ID)
+	form.Set("patient_id", p.Patient.ID)
 	form.Set("allow_overlap", "yes") // as it was for a single visit
 	first, second := r.post("/desk/new", form), r.post("/desk/new", form)
 	bringsAlong(form, first)
 	if w := r.post("/desk/new", form); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, words(w))
 	}
-	made := p.count(`visits`)
+	made := p.Count(`visits`)
 	bringsAlong(form, second)
 	form["make"] = form["make"][1:]
 	asked := r.post("/desk/new", form)
 	wantWords(t, asked, "Another visit was planned at one of these times since you saw the dates", "Wednesday 2 December 2026 at 15:00 The clinician has another visit from 15:00 to 15:40")
-	if n := p.count(`visits`); asked.Code != http.StatusUnprocessableEntity || n != made {
+	if n := p.Count(`visits`); asked.Code != http.StatusUnprocessableEntity || n != made {
 		t.Errorf("%d, %d visits more", asked.Code, n-made)
 	}
 	bringsAlong(form, asked)
-	if w := r.post("/desk/new", form); w.Code != http.StatusSeeOther || p.count(`visits`) != made+1 {
-		t.Errorf("%d, %d visits more: %s", w.Code, p.count(`visits`)-made, words(w))
+	if w := r.post("/desk/new", form); w.Code != http.StatusSeeOther || p.Count(`visits`) != made+1 {
+		t.Errorf("%d, %d visits more: %s", w.Code, p.Count(`visits`)-made, words(w))
 	}
 }

@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/sites"
+	"housecall/visits/visitstest"
 )
 
 // asksService is what a page says of a service's name that is none of the site's.
@@ -16,10 +17,10 @@ const asksService = "This site has no service of this name"
 // TestDeskAsksAboutAService: where the site has services, a name that none of them has may be mistyped, and what is set for the one that was meant would be lost.
 // It is asked once, and of another name anew, also for a series.
 func TestDeskAsksAboutAService(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
 	form := practiceForm()
-	form.Set("patient_id", p.patient.ID)
+	form.Set("patient_id", p.Patient.ID)
 	form.Set("minutes", "30")
 	form.Set("service", "Adolescnts")
 	const box = `name="other_service" value="Adolescnts"`
@@ -49,35 +50,35 @@ func TestDeskAsksAboutAService(t *testing.T) {
 	wantWords(t, r.post("/desk/new", form), asksService)
 	form.Set("other_service", "Adolescnts")
 	form.Del("repeat")
-	if v := p.made(r.post("/desk/new", form)); v.Service != "Adolescnts" || v.ServiceID != "" {
+	if v := made(p, r.post("/desk/new", form)); v.Service != "Adolescnts" || v.ServiceID != "" {
 		t.Errorf("made %+v", v)
 	}
 }
 
 // TestDeskAsksNothingWithoutServices: where the site has none, every name is as good.
 func TestDeskAsksNothingWithoutServices(t *testing.T) {
-	p := newPractice(t)
-	for _, service := range []sites.Service{p.cardiology, p.private} {
+	p := visitstest.NewPractice(t)
+	for _, service := range []sites.Service{p.Cardiology, p.Private} {
 		service.Active = false
-		if _, err := p.sites.UpdateService(t.Context(), auth.Operator(), service); err != nil {
+		if _, err := p.Sites.UpdateService(t.Context(), auth.Operator(), service); err != nil {
 			t.Fatal(err)
 		}
 	}
 	form := practiceForm()
-	form.Set("patient_id", p.patient.ID)
+	form.Set("patient_id", p.Patient.ID)
 	form.Set("minutes", "30")
 	form.Set("service", "Adolescnts")
-	if v := p.made(newDeskOf(t, p.hospital).signIn(auth.Scheduler).post("/desk/new", form)); v.Service != "Adolescnts" {
+	if v := made(p, newDeskOf(t, p.Hospital).signIn(auth.Scheduler).post("/desk/new", form)); v.Service != "Adolescnts" {
 		t.Errorf("made %+v", v)
 	}
 }
 
 // TestDeskAsksAboutAnEditedService: a visit that is changed is asked about likewise, and changes nothing before it is answered.
 func TestDeskAsksAboutAnEditedService(t *testing.T) {
-	p := newPractice(t)
-	d := newDeskOf(t, p.hospital)
+	p := visitstest.NewPractice(t)
+	d := newDeskOf(t, p.Hospital)
 	r := d.signIn(auth.Scheduler)
-	v, _, err := p.Create(t.Context(), p.scheduler, p.request())
+	v, _, err := p.Create(t.Context(), p.Scheduler, p.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestDeskAsksAboutAnEditedService(t *testing.T) {
 	if wantWords(t, w, asksService); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `name="other_service" value="Adolescnts"`) || !strings.Contains(w.Body.String(), `<option value="yes" selected>`) {
 		t.Errorf("%d, and what was chosen is lost: %s", w.Code, words(w))
 	}
-	if now := p.show(v.ID); now.ServiceID != p.cardiology.ID || now.Confidential {
+	if now := p.Shown(v.ID); now.ServiceID != p.Cardiology.ID || now.Confidential {
 		t.Errorf("changed to %+v", now)
 	}
 	form.Set("service", "Other")
@@ -95,8 +96,8 @@ func TestDeskAsksAboutAnEditedService(t *testing.T) {
 	wantWords(t, r.post(page, form), asksService)
 	form.Set("other_service", "Other")
 	form.Set("confidential", "no")
-	if w := r.post(page, form); w.Code != http.StatusSeeOther || p.show(v.ID).Service != "Other" || p.show(v.ID).ServiceID != "" {
-		t.Errorf("%d %+v", w.Code, p.show(v.ID))
+	if w := r.post(page, form); w.Code != http.StatusSeeOther || p.Shown(v.ID).Service != "Other" || p.Shown(v.ID).ServiceID != "" {
+		t.Errorf("%d %+v", w.Code, p.Shown(v.ID))
 	}
 	// As it is called now it is not asked about again.
 	form.Set("was_service", "Other")

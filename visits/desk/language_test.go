@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"housecall/auth"
+	"housecall/visits/visitstest"
 )
 
 // TestDeskSpeaksLanguages: the page in the scheduler's language, the message in the family's, and never a key instead of words.
@@ -39,9 +40,9 @@ func TestDeskSpeaksLanguages(t *testing.T) {
 var keyShape = regexp.MustCompile(`\b(desk|page|problem|role|signin|setup|date|zone)\.[a-z_.]+[a-z]`)
 
 func TestDeskShowsNoKeys(t *testing.T) {
-	d := newDesk(t, asksConsent("1", "en"))
+	d := newDesk(t, visitstest.AsksConsent("1", "en"))
 	r := d.signIn(auth.Scheduler)
-	v, _ := d.visit(askBirthDate)
+	v, _ := d.Plan(visitstest.AskBirthDate)
 	path := "/desk/visits/" + v.ID
 	person := path + "/people/" + v.Invitations[2].ID
 	for _, page := range []string{"/desk", "/desk?when=upcoming", "/desk?when=past", "/desk/new", path, path + "/links", path + "/links?made", path + "/cancel",

@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"net/http"
@@ -8,15 +8,16 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/sites"
+	"housecall/visits/visitstest"
 )
 
 // TestDeskSaysWhatIsClosed: the schedule, and the pages of a visit that is planned all the same, say on which days the site does not work, and why.
 func TestDeskSaysWhatIsClosed(t *testing.T) {
-	p := newPractice(t)
-	r := newDeskOf(t, p.hospital).signIn(auth.Scheduler)
-	holiday := must[sites.Day](t)(sites.ParseDay("2026-12-09"))
-	p.site.Holidays = []sites.Holiday{{Day: holiday, Name: "Founders’ day"}, {Day: holiday + 1}}
-	if _, err := p.sites.UpdateSite(t.Context(), auth.Operator(), p.site); err != nil {
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	holiday := visitstest.Must[sites.Day](t)(sites.ParseDay("2026-12-09"))
+	p.Site.Holidays = []sites.Holiday{{Day: holiday, Name: "Founders’ day"}, {Day: holiday + 1}}
+	if _, err := p.Sites.UpdateSite(t.Context(), auth.Operator(), p.Site); err != nil {
 		t.Fatal(err)
 	}
 	lacks := func(page, text string) {
@@ -33,7 +34,7 @@ func TestDeskSaysWhatIsClosed(t *testing.T) {
 
 	const closed = "Closed: Founders’ day The site does not work on this day."
 	form := practiceForm()
-	form.Set("patient_id", p.patient.ID)
+	form.Set("patient_id", p.Patient.ID)
 	form.Set("date", "2026-12-09")
 	made := r.post("/desk/new", form)
 	if made.Code != http.StatusSeeOther {

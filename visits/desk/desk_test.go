@@ -1,4 +1,4 @@
-package visits_test
+package desk_test
 
 import (
 	"bytes"
@@ -14,14 +14,15 @@ import (
 	"housecall/auth"
 	"housecall/platform/web"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
 // goodForm is a form for a visit tomorrow at 15:00 in Berlin.
 func goodForm() url.Values {
 	return url.Values{
 		"service": {"Cardiology"}, "date": {"2026-11-25"}, "time": {"15:00"}, "minutes": {"30"},
-		"patient": {canaryPatient}, "clinician": {canaryClinician}, "ask_birth_date": {"yes"}, "day": {"31"}, "month": {"5"}, "year": {"2012"},
-		"more_name": {canaryGuardian, ""}, "more_role": {"guardian", ""},
+		"patient": {visitstest.CanaryPatient}, "clinician": {visitstest.CanaryClinician}, "ask_birth_date": {"yes"}, "day": {"31"}, "month": {"5"}, "year": {"2012"},
+		"more_name": {visitstest.CanaryGuardian, ""}, "more_role": {"guardian", ""},
 	}
 }
 
@@ -37,7 +38,7 @@ func TestDeskMakesAVisit(t *testing.T) {
 	}
 	to := w.Header().Get("Location")
 	made := r.get(to)
-	wantWords(t, made, "The visit is made.", "Send the links", "Wednesday 25 November 2026 at 15:00", "from 14:30 to 17:30", canaryPatient, canaryGuardian,
+	wantWords(t, made, "The visit is made.", "Send the links", "Wednesday 25 November 2026 at 15:00", "from 14:30 to 17:30", visitstest.CanaryPatient, visitstest.CanaryGuardian,
 		"Your video visit with Example Children's Hospital is on Wednesday 25 November 2026 at 15:00 (Berlin time).", "We will ask for the patient’s date of birth.")
 	links := regexp.MustCompile(`value="https://visits\.example/v#([A-Za-z0-9_-]{22})"`).FindAllString(made.Body.String(), -1)
 	if len(links) != 3 {
@@ -50,14 +51,14 @@ func TestDeskMakesAVisit(t *testing.T) {
 		t.Error("a page with links may be kept")
 	}
 	id := strings.Split(to, "/")[3]
-	v := d.show(id)
-	if v.StartsAt != time.Date(2026, 11, 25, 14, 0, 0, 0, time.UTC) || v.BirthDate.Reveal() != canaryBirthDate || len(v.Invitations) != 3 {
+	v := d.Shown(id)
+	if v.StartsAt != time.Date(2026, 11, 25, 14, 0, 0, 0, time.UTC) || v.BirthDate.Reveal() != visitstest.CanaryBirthDate || len(v.Invitations) != 3 {
 		t.Errorf("made %v %d", v.StartsAt, len(v.Invitations))
 	}
 	if got := r.get(strings.TrimSuffix(to, "?made")); !strings.Contains(words(got), "Send the links") || strings.Contains(words(got), "is made") {
 		t.Error("the links can be read once only")
 	}
-	wantWords(t, r.get("/desk?when=upcoming"), "Tomorrow, Wednesday 25 November 2026", canaryClinician, "Planned", "Link not opened")
+	wantWords(t, r.get("/desk?when=upcoming"), "Tomorrow, Wednesday 25 November 2026", visitstest.CanaryClinician, "Planned", "Link not opened")
 	wantWords(t, r.get("/desk/visits/"+id), "Wednesday 25 November 2026 at 15:00", "Times are in Berlin time (Europe/Berlin).", "Asked for: 31 May 2012")
 }
 
@@ -111,12 +112,12 @@ func TestDeskSaysWhatIsWrong(t *testing.T) {
 			if !strings.Contains(body, "<title>Error: New visit") {
 				t.Error("the title does not say so")
 			}
-			if c.change["clinician"] == nil && !strings.Contains(body, canaryClinician) {
+			if c.change["clinician"] == nil && !strings.Contains(body, visitstest.CanaryClinician) {
 				t.Error("what was typed is lost")
 			}
 		})
 	}
-	if n := d.count(`visits`); n != 0 {
+	if n := d.Count(`visits`); n != 0 {
 		t.Errorf("%d visits were made", n)
 	}
 }
@@ -137,7 +138,7 @@ func TestDeskAddsRowsWithoutAScript(t *testing.T) {
 	if n := strings.Count(w.Body.String(), `name="more_name"`); w.Code != 200 || n != 3 {
 		t.Errorf("%d rows, status %d", n, w.Code)
 	}
-	if !strings.Contains(w.Body.String(), canaryGuardian) || d.count(`visits`) != 0 {
+	if !strings.Contains(w.Body.String(), visitstest.CanaryGuardian) || d.Count(`visits`) != 0 {
 		t.Error("what was typed is lost, or a visit was made")
 	}
 	form["more_name"] = make([]string, 50)
@@ -149,14 +150,14 @@ func TestDeskAddsRowsWithoutAScript(t *testing.T) {
 func TestDeskOfOneVisit(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
-	v, links := d.visit(askBirthDate)
+	v, links := d.Plan(visitstest.AskBirthDate)
 	path := "/desk/visits/" + v.ID
 	guardian := path + "/people/" + v.Invitations[2].ID
-	d.redeem(links[1], "")
-	wantWords(t, r.get(path), "Cardiology", "Links work from 12:30 to 15:30", "Tuesday 24 November 2026 at 13:00", canaryClinician+" Clinician Link opened 24 November 2026 at 13:00",
-		canaryGuardian+" Parent or guardian Link not opened", "Send again", "New link", "Revoke", "Add a person", "Cancel visit")
+	d.Follow(links[1], "")
+	wantWords(t, r.get(path), "Cardiology", "Links work from 12:30 to 15:30", "Tuesday 24 November 2026 at 13:00", visitstest.CanaryClinician+" Clinician Link opened 24 November 2026 at 13:00",
+		visitstest.CanaryGuardian+" Parent or guardian Link not opened", "Send again", "New link", "Revoke", "Add a person", "Cancel visit")
 
-	wantWords(t, r.get(guardian+"/link"), "Send the link", canaryGuardian)
+	wantWords(t, r.get(guardian+"/link"), "Send the link", visitstest.CanaryGuardian)
 	if body := r.get(guardian + "/link").Body.String(); !strings.Contains(body, links[2].URL) {
 		t.Error("Send again gives another link")
 	}
@@ -171,9 +172,9 @@ func TestDeskOfOneVisit(t *testing.T) {
 		t.Error("New link gives the old one")
 	}
 
-	wantWords(t, r.get(guardian+"/revoke"), "Revoke this link?", canaryGuardian)
+	wantWords(t, r.get(guardian+"/revoke"), "Revoke this link?", visitstest.CanaryGuardian)
 	w = r.post(guardian+"/revoke", url.Values{})
-	wantWords(t, r.get(w.Header().Get("Location")), "The link is revoked.", canaryGuardian+" Parent or guardian Revoked")
+	wantWords(t, r.get(w.Header().Get("Location")), "The link is revoked.", visitstest.CanaryGuardian+" Parent or guardian Revoked")
 	wantWords(t, r.get(guardian+"/revoke"), "This link was revoked before.")
 	wantWords(t, r.get(guardian+"/new-link"), "Add the person to the visit once more instead.")
 	if w := r.get(guardian + "/link"); w.Code != 409 {
@@ -185,21 +186,21 @@ func TestDeskOfOneVisit(t *testing.T) {
 	} else {
 		wantWords(t, w, "Enter the person’s name", "Choose who this person is", "There is a problem")
 	}
-	w = r.post(path+"/people", url.Values{"name": {canaryGuardian}, "role": {"interpreter"}})
+	w = r.post(path+"/people", url.Values{"name": {visitstest.CanaryGuardian}, "role": {"interpreter"}})
 	added := w.Header().Get("Location")
-	wantWords(t, r.get(added), "The person is added.", canaryGuardian+" Interpreter")
-	invited := len(d.show(v.ID).Invitations)
-	w = r.post(path+"/people", url.Values{"name": {strings.ToUpper(canaryGuardian) + " "}, "role": {"interpreter"}}) // the same form once more
+	wantWords(t, r.get(added), "The person is added.", visitstest.CanaryGuardian+" Interpreter")
+	invited := len(d.Shown(v.ID).Invitations)
+	w = r.post(path+"/people", url.Values{"name": {strings.ToUpper(visitstest.CanaryGuardian) + " "}, "role": {"interpreter"}}) // the same form once more
 	wantWords(t, w, "Somebody of this name is invited in this role already.")
-	if n := len(d.show(v.ID).Invitations); w.Code != http.StatusUnprocessableEntity || n != invited {
+	if n := len(d.Shown(v.ID).Invitations); w.Code != http.StatusUnprocessableEntity || n != invited {
 		t.Errorf("the same person again: %d, %d invitations more", w.Code, n-invited)
 	}
 	r.post(strings.TrimSuffix(added, "/link?added")+"/revoke", url.Values{})
-	if w := r.post(path+"/people", url.Values{"name": {canaryGuardian}, "role": {"interpreter"}}); w.Code != http.StatusSeeOther {
+	if w := r.post(path+"/people", url.Values{"name": {visitstest.CanaryGuardian}, "role": {"interpreter"}}); w.Code != http.StatusSeeOther {
 		t.Errorf("somebody who was withdrawn: %d", w.Code)
 	}
 
-	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", canaryPatient, "Nobody gets a message. Please tell everybody yourself.")
+	wantWords(t, r.get(path+"/cancel"), "Cancel this visit?", visitstest.CanaryPatient, "Nobody gets a message. Please tell everybody yourself.")
 	w = r.post(path+"/cancel", url.Values{})
 	cancelled := r.get(w.Header().Get("Location"))
 	wantWords(t, cancelled, "The visit is cancelled.", "Cancelled")
@@ -220,8 +221,8 @@ func TestDeskOfOneVisit(t *testing.T) {
 // TestDeskRoutesByRole tries every page with everybody.
 func TestDeskRoutesByRole(t *testing.T) {
 	d := newDesk(t)
-	v, _ := d.visit()
-	doomed, _ := d.visit()
+	v, _ := d.Plan()
+	doomed, _ := d.Plan()
 	path := "/desk/visits/" + v.ID
 	person := path + "/people/" + v.Invitations[2].ID
 	readers := map[auth.Role]reader{}
@@ -284,12 +285,12 @@ func TestDeskRoutesByRole(t *testing.T) {
 func TestDeskOfWhatIsNotThere(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
-	v, _ := d.visit()
-	other, _ := d.visit()
+	v, _ := d.Plan()
+	other, _ := d.Plan()
 	nothing := r.get("/desk/visits/01930000-0000-7000-8000-00000000dead")
 	wantWords(t, nothing, "Nothing here")
 	for _, path := range []string{
-		"/desk/visits/nonsense", "/desk/visits/" + canaryPatient[:6], "/desk/visits/" + v.ID + "/people/" + other.Invitations[0].ID + "/link",
+		"/desk/visits/nonsense", "/desk/visits/" + visitstest.CanaryPatient[:6], "/desk/visits/" + v.ID + "/people/" + other.Invitations[0].ID + "/link",
 		"/desk/visits/" + v.ID + "/people/" + other.Invitations[0].ID + "/revoke", "/desk/visits/" + other.ID + "x/links",
 	} {
 		if w := r.get(path); w.Code != 404 || !strings.Contains(words(w), "Nothing here") {
@@ -305,7 +306,7 @@ func TestDeskEscapes(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
 	const bad = `"><script>alert(1)</script>`
-	v, _ := d.visit(func(q *visits.Request) {
+	v, _ := d.Plan(func(q *visits.Request) {
 		q.Service = bad
 		for i := range q.People {
 			q.People[i].Name = bad
@@ -335,7 +336,7 @@ func TestDeskEscapes(t *testing.T) {
 func TestDeskRefusesOtherSites(t *testing.T) {
 	d := newDesk(t)
 	r := d.signIn(auth.Scheduler)
-	v, _ := d.visit()
+	v, _ := d.Plan()
 	for _, path := range []string{"/desk/new", "/desk/visits/" + v.ID + "/cancel", "/desk/visits/" + v.ID + "/people"} {
 		req := httptest.NewRequest("POST", path, strings.NewReader(goodForm().Encode()))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -347,7 +348,7 @@ func TestDeskRefusesOtherSites(t *testing.T) {
 			t.Errorf("%s from another site: %d", path, w.Code)
 		}
 	}
-	if d.show(v.ID).State != visits.Scheduled || d.count(`visits`) != 1 {
+	if d.Shown(v.ID).State != visits.Scheduled || d.Count(`visits`) != 1 {
 		t.Error("another site changed something")
 	}
 	if w := r.post("/desk/new", url.Values{"service": {strings.Repeat("x", web.DefaultMaxBody)}}); w.Code != http.StatusRequestEntityTooLarge {
@@ -362,15 +363,15 @@ func TestDeskIsSilent(t *testing.T) {
 	made := w.Header().Get("Location")
 	r.get(made)
 	bad := goodForm()
-	bad.Set("minutes", canaryPatient)
+	bad.Set("minutes", visitstest.CanaryPatient)
 	r.post("/desk/new", bad)
-	r.get("/desk?when=upcoming&after=" + url.QueryEscape(canaryPatient))
-	r.get("/desk/visits/" + url.PathEscape(canaryPatient))
-	if !strings.Contains(d.logs.String(), `"route":"POST /desk/new"`) {
+	r.get("/desk?when=upcoming&after=" + url.QueryEscape(visitstest.CanaryPatient))
+	r.get("/desk/visits/" + url.PathEscape(visitstest.CanaryPatient))
+	if !strings.Contains(d.Logs.String(), `"route":"POST /desk/new"`) {
 		t.Fatal("nothing was logged, so this shows nothing")
 	}
-	for _, c := range append(canaries, strings.Split(made, "/")[3]) {
-		if strings.Contains(d.logs.String(), c) {
+	for _, c := range append(visitstest.Canaries, strings.Split(made, "/")[3]) {
+		if strings.Contains(d.Logs.String(), c) {
 			t.Errorf("the log holds %q", c)
 		}
 		if strings.Contains(made, c) && !strings.Contains(c, "-") {
