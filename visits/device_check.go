@@ -117,7 +117,7 @@ func (c DeviceCheck) check() error {
 	if c.LossPct < -1 || c.LossPct > 100 {
 		wrong = append(wrong, fault.Field{Field: "loss_pct", Detail: "must be from -1 to 100"})
 	}
-	if key, detail := CheckLine(c.Browser); key != "" && key != "empty" {
+	if key, detail := checkLine(c.Browser); key != "" && key != "empty" {
 		wrong = append(wrong, fault.Field{Field: "browser", Detail: detail})
 	} else if utf8.RuneCountInString(c.Browser) > maxBrowser {
 		wrong = append(wrong, fault.Field{Field: "browser", Detail: fmt.Sprintf("must have at most %d characters", maxBrowser)})

@@ -117,7 +117,7 @@ func (p *Practice) checkEdit(v, old Visit) []fault.Field {
 	if v.Interpreter != old.Interpreter || v.InterpreterLanguage != old.InterpreterLanguage {
 		wrong = append(wrong, checkInterpreter(v.Interpreter, v.InterpreterLanguage)...)
 	}
-	if key, detail := CheckLine(v.Service); key != "" {
+	if key, detail := checkLine(v.Service); key != "" {
 		wrong = append(wrong, fault.Field{Field: "service", Key: key, Detail: detail})
 	}
 	switch {
@@ -243,7 +243,7 @@ func (m Mend) apply(i *Invitation, known Practice) {
 	if m.Language != nil {
 		i.Language = *m.Language
 	}
-	i.Name = p.Tidy().Name
+	i.Name = p.tidy().Name
 	i.Email, i.Phone = people.TidyReach(p.Email, p.Phone, known.Site.Country)
 }
 

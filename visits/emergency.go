@@ -58,7 +58,7 @@ func (s *Service) emergency(ctx context.Context, tx *store.Tx, actor auth.Actor,
 
 // EmergencyJoin makes who has emergency access to a visit one of its clinicians, for as long as that lasts, and returns their link.
 func (s *Service) EmergencyJoin(ctx context.Context, actor auth.Actor, visit string, name phi.Text) (Link, error) {
-	p := Person{Name: name, Role: auth.Clinician, StaffID: actor.ID}.Tidy()
+	p := Person{Name: name, Role: auth.Clinician, StaffID: actor.ID}.tidy()
 	i := p.invitation(visit, s.now())
 	err := s.act(ctx, actor, "invitation.create", "", store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.visitRow(ctx, tx, visit)

@@ -36,7 +36,7 @@ func (s *Service) InviteFrom(ctx context.Context, visit, token string, p Person)
 	}
 	var family Practice
 	family.knowFamily(v.Confidential, v.familyLanguage())
-	p = family.fillPerson(p.Tidy())
+	p = family.fillPerson(p.tidy())
 	i := p.invitation(visit, s.now())
 	actor := auth.Actor{Kind: auth.KindInvitation, ID: known.You.ID, Role: known.You.Role}
 	err = s.act(ctx, actor, "invitation.create", auth.VisitInvite, store.About("invitation", i.ID), func(tx *store.Tx, a *store.Act) error {

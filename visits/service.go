@@ -301,7 +301,7 @@ func (s *Service) Invite(ctx context.Context, actor auth.Actor, visit string, p 
 
 // InviteIf is Invite to a visit that is right as it is, which judge says within the act.
 func (s *Service) InviteIf(ctx context.Context, actor auth.Actor, visit string, p Person, judge func(Visit) error) (Link, error) {
-	p = p.Tidy()
+	p = p.tidy()
 	var known Practice
 	if actor.May(auth.VisitSchedule) {
 		var err error

@@ -213,14 +213,14 @@ func (r Request) tidy() Request {
 	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
 	invited := make([]Person, len(r.People))
 	for i, p := range r.People {
-		invited[i] = p.Tidy()
+		invited[i] = p.tidy()
 	}
 	r.People = invited
 	return r
 }
 
-// Tidy is the person with the name as it is kept.
-func (p Person) Tidy() Person {
+// tidy is the person with the name as it is kept.
+func (p Person) tidy() Person {
 	p.Name = phi.Text(typed.Line(p.Name.Reveal()))
 	return p
 }
@@ -230,7 +230,7 @@ func (r Request) check(now time.Time, w Window, languages []string) (wrong []fau
 	add := func(field, key, detail string) {
 		wrong = append(wrong, fault.Field{Field: field, Key: key, Detail: detail})
 	}
-	if key, detail := CheckLine(r.Service); key != "" {
+	if key, detail := checkLine(r.Service); key != "" {
 		add("service", key, detail)
 	}
 	wrong = append(wrong, checkTimes(r.StartsAt, r.Minutes, now, w)...)
@@ -276,7 +276,7 @@ func checkTimes(starts time.Time, minutes int, now time.Time, w Window) (wrong [
 
 // check says what is wrong with one person; prefix is put before the names of fields.
 func (p Person) check(prefix string, languages []string) (wrong []fault.Field) {
-	if key, detail := CheckLine(p.Name.Reveal()); key != "" {
+	if key, detail := checkLine(p.Name.Reveal()); key != "" {
 		wrong = append(wrong, fault.Field{Field: prefix + "name", Key: key, Detail: detail})
 	}
 	if !p.Role.Invited() {
@@ -296,10 +296,10 @@ func roleList() string {
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-// CheckLine says what is wrong with one line of text for people, by a key of its words on pages and in plain English, or nothing.
-func CheckLine(s string) (key, detail string) { return typed.CheckName(s, MaxText) }
+// checkLine says what is wrong with one line of text for people, by a key of its words on pages and in plain English, or nothing.
+func checkLine(s string) (key, detail string) { return typed.CheckName(s, MaxText) }
 
-// checkBirthDate says what is wrong with a birth date, as CheckLine does. It may be known without links asking for it, so that clinicians see the age.
+// checkBirthDate says what is wrong with a birth date, as checkLine does. It may be known without links asking for it, so that clinicians see the age.
 func checkBirthDate(ask bool, date phi.Text, now time.Time) (key, detail string) {
 	switch {
 	case ask && date == "":

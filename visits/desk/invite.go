@@ -31,8 +31,8 @@ func readInviteForm(v url.Values, own *words.Words) inviteForm {
 
 // person makes the person and notes what is wrong.
 func (f *inviteForm) person() visits.Person {
-	p := visits.Person{Name: phi.Text(f.Name), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}.Tidy()
-	if key, _ := visits.CheckLine(p.Name.Reveal()); key != "" {
+	p := visits.Person{Name: phi.Text(typed.Line(f.Name)), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}
+	if key, _ := typed.CheckName(p.Name.Reveal(), visits.MaxText); key != "" {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", visits.MaxText)})
 	}
 	if !p.Role.Invited() {
