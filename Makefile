@@ -71,7 +71,7 @@ sbom: build ## what the binary is made of, with licences: housecall.cdx.json (Cy
 
 bench: ## the figures of docs/performance.md
 	$(GO) test -run '^$$' -bench . -benchmem ./sfu ./loadtest ./platform/store
-	HOUSECALL_BENCH=1 $(GO) test -p 1 -run '^$$' -bench 'Schedule|Search|Queue|Year' -timeout 30m ./platform/people ./visits ./visits/queue ./visits/figures
+	HOUSECALL_BENCH=1 $(GO) test -p 1 -run '^$$' -bench 'Schedule|Search|Queue|Year' -timeout 30m ./platform/people ./visits/desk ./visits/queue ./visits/figures
 
 faults: deps ## hurts running nodes, Redis and PostgreSQL, and prints what was promised and what was measured; 1,000 notes under kill -9, on both engines (three minutes)
 	$(GO) test -count=1 -timeout 60m ./e2e/faults -v -args -full

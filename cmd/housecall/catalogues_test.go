@@ -19,7 +19,7 @@ var (
 )
 
 // TestPartsSpeakForThemselves: a part's pages say what is in its own catalogue, or in those that all share: of the layout and of the visit page. What stands above it may change its words
-// without asking. Visits stand on the parts of the platform, and what comes of visits on visits.
+// without asking. Visits stand on the parts of the platform, and what comes of visits on visits and the desk.
 func TestPartsSpeakForThemselves(t *testing.T) {
 	catalogues := map[string][]string{} // by the part: its keys
 	for _, pattern := range []string{"*/locales/en.json", "*/*/locales/en.json"} {
@@ -36,7 +36,7 @@ func TestPartsSpeakForThemselves(t *testing.T) {
 		known := slices.Concat(catalogues[part], catalogues["platform/web"], catalogues["static"])
 		if strings.HasPrefix(part, "visits") { // stands on all of these
 			for below, keys := range catalogues {
-				if below == "visits" || strings.HasPrefix(below, "platform/") {
+				if below == "visits" || below == "visits/desk" || strings.HasPrefix(below, "platform/") {
 					known = append(known, keys...)
 				}
 			}

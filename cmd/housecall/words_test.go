@@ -19,7 +19,7 @@ import (
 func pageCode(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	for _, pattern := range []string{"visits/pages*.go", "visits/*/pages*.go", "platform/*/pages*.go", "platform/web/language.go"} {
+	for _, pattern := range []string{"visits/desk/*.go", "visits/*/pages*.go", "platform/*/pages*.go", "platform/web/language.go"} {
 		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %v", pattern, err)

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"fmt"
-	"html/template"
 	"strings"
 
 	"rsc.io/qr"
@@ -11,11 +10,17 @@ import (
 // codeMargin is the quiet zone of a QR code in modules (ISO/IEC 18004).
 const codeMargin = 4
 
-// drawCode draws an address as a QR code: black on white, whatever the reader's colours are.
-func drawCode(address string) (template.HTML, error) {
+// codeView is a QR code as a page draws it: black on white, whatever the reader's colours are.
+type codeView struct {
+	From, Side int    // of the square that it takes, with its quiet zone
+	Path       string // of its black modules, from 0
+}
+
+// drawCode draws an address as a QR code.
+func drawCode(address string) (codeView, error) {
 	code, err := qr.Encode(address, qr.M)
 	if err != nil {
-		return "", fmt.Errorf("draw a QR code: %w", err)
+		return codeView{}, fmt.Errorf("draw a QR code: %w", err)
 	}
 	var path strings.Builder
 	for y := range code.Size {
@@ -30,7 +35,5 @@ func drawCode(address string) (template.HTML, error) {
 			}
 		}
 	}
-	side := code.Size + 2*codeMargin
-	return template.HTML(fmt.Sprintf(`<svg viewBox="-%d -%d %d %d" shape-rendering="crispEdges" aria-hidden="true"><rect x="-%d" y="-%d" width="%d" height="%d" fill="#fff"/><path d="%s" fill="#000"/></svg>`,
-		codeMargin, codeMargin, side, side, codeMargin, codeMargin, side, side, path.String())), nil // #nosec G203 -- of numbers alone
+	return codeView{-codeMargin, code.Size + 2*codeMargin, path.String()}, nil
 }

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"html/template"
 	"net/http"
 
 	"housecall/platform/fault"
@@ -16,7 +15,7 @@ type letterView struct {
 	Language         *words.Words // of the letter
 	Site, For, When  string
 	How              []string
-	Code             template.HTML
+	Code             codeView
 	URL              string
 	Fails            []string
 	AsksBirthDate    bool
