@@ -210,7 +210,7 @@ const (
 func (r Request) tidy() Request {
 	r.Service = typed.Line(r.Service)
 	r.Identifier = r.Identifier.tidy()
-	r.BirthDate = phi.Text(strings.TrimSpace(r.BirthDate.Reveal()))
+	r.BirthDate = phi.Text(typed.Digits(strings.TrimSpace(r.BirthDate.Reveal())))
 	invited := make([]Person, len(r.People))
 	for i, p := range r.People {
 		invited[i] = p.tidy()

@@ -15,6 +15,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -184,7 +185,7 @@ func (v *listView) query(zone *time.Location, own *words.Words) Query {
 	if v.Day == "" {
 		return q
 	}
-	day, err := time.ParseInLocation(time.DateOnly, v.Day, zone)
+	day, err := time.ParseInLocation(time.DateOnly, typed.Digits(v.Day), zone)
 	if err != nil {
 		v.Problems = append(v.Problems, web.FieldProblem{Field: "day", Text: own.T("audit.wrong.day")})
 		return q

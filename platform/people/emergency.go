@@ -11,6 +11,7 @@ import (
 // Identify finds who has all words of a name, or a number, and was born that day (YYYY-MM-DD), for the program itself: it shows nobody anything. With more than one
 // the words were too few.
 func (s *Service) Identify(ctx context.Context, words, birthDate string) (ids []string, err error) {
+	birthDate = typed.Digits(typed.Line(birthDate))
 	if _, err := time.Parse(time.DateOnly, birthDate); err != nil || typed.Line(words) == "" {
 		return nil, nil
 	}

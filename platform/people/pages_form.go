@@ -11,6 +11,7 @@ import (
 
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -124,9 +125,9 @@ func (f *patientForm) birthDate() string {
 	if f.Day+f.Month+f.Year == "" {
 		return ""
 	}
-	day, errDay := strconv.Atoi(f.Day)
-	month, errMonth := strconv.Atoi(f.Month)
-	year, errYear := strconv.Atoi(f.Year)
+	day, errDay := typed.Int(f.Day)
+	month, errMonth := typed.Int(f.Month)
+	year, errYear := typed.Int(f.Year)
 	date := fmt.Sprintf("%04d-%02d-%02d", year, month, day)
 	if _, err := time.Parse(birthDateLayout, date); err != nil || errDay != nil || errMonth != nil || errYear != nil {
 		f.wrong("birth_date", "birth_date.odd")

@@ -91,7 +91,7 @@ var sure = regexp.MustCompile(`name="sure" value="([^"]*)"`)
 
 // wholeForm is a form filled with a patient who has all that a patient can have.
 func wholeForm() url.Values {
-	return url.Values{"name": {"Canary Patientname"}, "day": {"31"}, "month": {"5"}, "year": {"2010"}, "number": {"MRN-0012345"}, "language": {"es"},
+	return url.Values{"name": {"Canary Patientname"}, "day": {"٣١"}, "month": {"٥"}, "year": {"2010"}, "number": {"MRN-0012345"}, "language": {"es"},
 		"contact_kind": {"guardian", "self"}, "contact_id": {"", ""}, "contact_name": {"Canary Guardianname", ""}, "contact_relation": {"mother", ""},
 		"contact_phone": {"(202) 555-0100", "202 555 0101"}, "contact_email": {"canary.guardian@example.org", ""}, "contact_language": {"ar", ""}, "contact_confidential": {"1"}}
 }

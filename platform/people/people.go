@@ -124,7 +124,7 @@ func tidyText(t phi.Text) phi.Text { return phi.Text(typed.Line(t.Reveal())) }
 
 // tidy tidies what people typed. Telephone numbers without a country code are taken for those of a country.
 func (p Patient) tidy(country string) Patient {
-	p.Name, p.Number, p.BirthDate = tidyText(p.Name), tidyText(p.Number), tidyText(p.BirthDate)
+	p.Name, p.Number, p.BirthDate = tidyText(p.Name), tidyText(p.Number), phi.Text(typed.Digits(typed.Line(p.BirthDate.Reveal())))
 	p.Contacts = slices.Clone(p.Contacts)
 	for i, c := range p.Contacts {
 		c.Name, c.Relation = tidyText(c.Name), tidyText(c.Relation)
@@ -149,7 +149,7 @@ func tidyEmail(e phi.Text) phi.Text {
 
 // tidyPhone writes a number as all telephone networks know it (E.164). What is no number stays as it is.
 func tidyPhone(p phi.Text, country string) phi.Text {
-	n, err := phonenumbers.Parse(p.Reveal(), country)
+	n, err := phonenumbers.Parse(typed.Digits(p.Reveal()), country)
 	if err != nil || n.GetExtension() != "" {
 		return p
 	}

@@ -253,10 +253,13 @@ func TestDays(t *testing.T) {
 			t.Errorf("%q is read as %s", s, d)
 		}
 	}
+	if day(t, "٢٠٢٦-١١-٢٤") != day(t, "2026-11-24") {
+		t.Error("the digits of another script are another day")
+	}
 	if w := day(t, "2026-11-24").Weekday(); w != time.Tuesday {
 		t.Errorf("2026-11-24 is a %s", w)
 	}
-	for s, want := range map[string]time.Duration{"00:00": 0, "9:05": 9*time.Hour + 5*time.Minute, "09:05": 9*time.Hour + 5*time.Minute, "23:59": 24*time.Hour - time.Minute} {
+	for s, want := range map[string]time.Duration{"00:00": 0, "9:05": 9*time.Hour + 5*time.Minute, "09:05": 9*time.Hour + 5*time.Minute, "23:59": 24*time.Hour - time.Minute, "٢٣:٥٩": 24*time.Hour - time.Minute} {
 		if got, err := sites.ParseClock(s); err != nil || got != want {
 			t.Errorf("%s is %v, %v", s, got, err)
 		}

@@ -3,6 +3,8 @@ package sites
 import (
 	"fmt"
 	"time"
+
+	"housecall/platform/typed"
 )
 
 // Day is a day of the calendar, without a time zone: the days since 1 January 1970.
@@ -21,7 +23,7 @@ func Date(year int, month time.Month, day int) Day {
 
 // ParseDay reads a day as in 2026-11-24.
 func ParseDay(s string) (Day, error) {
-	t, err := time.Parse(time.DateOnly, s)
+	t, err := time.Parse(time.DateOnly, typed.Digits(s))
 	if err != nil {
 		return 0, fmt.Errorf("%q is no day as in 2026-11-24", s)
 	}

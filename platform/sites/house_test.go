@@ -119,7 +119,7 @@ func TestFirstSite(t *testing.T) {
 
 func TestSiteIsKeptAsItWasGiven(t *testing.T) {
 	h, db := newHouse(t)
-	made, err := h.CreateSite(t.Context(), admin, sites.Site{Name: "  مستشفى المثال ", Country: "sa", Phone: " +966 11 555 0100 ", Languages: []string{"ar", "en"},
+	made, err := h.CreateSite(t.Context(), admin, sites.Site{Name: "  مستشفى المثال ", Country: "sa", Phone: " +٩٦٦ ١١ 555 0100 ", Languages: []string{"ar", "en"},
 		Calendar: sites.Calendar{Zone: zone(t, "Asia/Riyadh"), Weekend: []time.Weekday{time.Saturday, time.Friday, time.Saturday}, CutOff: 16*time.Hour + 30*time.Minute,
 			Holidays: []sites.Holiday{{Day: day(t, "2026-09-23"), Name: " National Day "}, {Day: day(t, "2026-02-22")}}}})
 	if err != nil {

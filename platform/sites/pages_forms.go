@@ -157,7 +157,7 @@ func (a *Admin) readServiceForm(r *http.Request) serviceForm {
 
 // service makes the service and notes what cannot be read.
 func (f *serviceForm) service() Service {
-	minutes, err := strconv.Atoi(f.Minutes)
+	minutes, err := typed.Int(f.Minutes)
 	if err != nil {
 		f.wrong("minutes", "minutes.range", "min", MinMinutes, "max", MaxMinutes)
 	}

@@ -119,7 +119,7 @@ func OfPlace(zone *time.Location) bool {
 
 // ParseClock reads a time of day as in 17:00.
 func ParseClock(s string) (time.Duration, error) {
-	t, err := time.Parse("15:04", s)
+	t, err := time.Parse("15:04", typed.Digits(s))
 	if err != nil {
 		return 0, fmt.Errorf("%.16q is no time as in 17:00", s)
 	}
@@ -131,7 +131,7 @@ func FormatClock(d time.Duration) string { return time.Time{}.Add(d).Format("15:
 
 // tidy tidies what people typed, and puts days into their order.
 func (s Site) tidy() Site {
-	s.Name, s.Phone = typed.Line(s.Name), typed.Line(s.Phone)
+	s.Name, s.Phone = typed.Line(s.Name), typed.Digits(typed.Line(s.Phone))
 	s.Country = strings.ToUpper(strings.TrimSpace(s.Country))
 	s.Weekend = slices.Clone(s.Weekend)
 	slices.Sort(s.Weekend)

@@ -12,6 +12,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 // recoveryCodes is how many codes there are for when app and passkeys are lost.
@@ -157,7 +158,7 @@ func spendRecovery(ctx context.Context, tx *store.Tx, account, code string) erro
 }
 
 // tidyCode takes the code of an app as people type it: apps show a space in the middle.
-func tidyCode(s string) string { return strings.Join(strings.Fields(s), "") }
+func tidyCode(s string) string { return typed.Digits(strings.Join(strings.Fields(s), "")) }
 
 // isTOTP tells the code of an app from a recovery code.
 func isTOTP(code string) bool {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"housecall/auth"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -113,7 +114,7 @@ func (a *Accounts) makeKey(w http.ResponseWriter, r *http.Request) {
 	}
 	v := keyFormView{Name: r.PostForm.Get("name"), Days: r.PostForm.Get("days")}
 	n := NewKey{Name: v.Name, Life: -1}
-	if days, err := strconv.Atoi(v.Days); err == nil && days > 0 && days <= int(a.KeyLife/day) {
+	if days, err := typed.Int(v.Days); err == nil && days > 0 && days <= int(a.KeyLife/day) {
 		n.Life = time.Duration(days) * day
 	}
 	for _, scope := range r.PostForm["scopes"] {

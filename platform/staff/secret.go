@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"housecall/platform/typed"
 )
 
 // hashOf is how codes, sessions and keys are stored. They are random and long, so one fast hash is enough.
@@ -36,7 +38,7 @@ func newSetupCode(random io.Reader) (string, error) {
 
 // tidySetupCode takes a code as people type it: in small letters, with spaces or without dashes, with the digits that look like letters.
 func tidySetupCode(s string) string {
-	s = strings.NewReplacer(" ", "", "-", "", "0", "O", "1", "I", "8", "B").Replace(strings.ToUpper(strings.TrimSpace(s)))
+	s = strings.NewReplacer(" ", "", "-", "", "0", "O", "1", "I", "8", "B").Replace(strings.ToUpper(typed.Digits(strings.TrimSpace(s))))
 	if len(s) > 64 {
 		return ""
 	}

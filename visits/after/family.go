@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -131,9 +131,10 @@ func (s *Service) keepLanguage(w http.ResponseWriter, r *http.Request, language 
 
 // birthDate is a day as YYYY-MM-DD; empty: it is none.
 func birthDate(day, month, year string) phi.Text {
-	d, errDay := strconv.Atoi(strings.TrimSpace(day))
-	m, errMonth := strconv.Atoi(strings.TrimSpace(month))
-	y, errYear := strconv.Atoi(strings.TrimSpace(year))
+	number := func(s string) (int, error) { return typed.Int(strings.TrimSpace(s)) }
+	d, errDay := number(day)
+	m, errMonth := number(month)
+	y, errYear := number(year)
 	date := fmt.Sprintf("%04d-%02d-%02d", y, m, d)
 	if _, err := time.Parse(time.DateOnly, date); err != nil || errDay != nil || errMonth != nil || errYear != nil {
 		return ""

@@ -120,7 +120,7 @@ func fileViews(files []uploads.Upload, below string, own *words.Words) (all []fi
 }
 
 // formFiles are the files of the summary's form: those of the newest version, without those of the version it was made from that it has no longer, and what was added since.
-func formFiles(versions []Summary, added []uploads.Upload, t typed, below string, own *words.Words) (all []fileView) {
+func formFiles(versions []Summary, added []uploads.Upload, t typedIn, below string, own *words.Words) (all []fileView) {
 	if len(versions) > 0 {
 		all = fileViews(versions[0].Files, below, own)
 	}
@@ -141,7 +141,7 @@ func formFiles(versions []Summary, added []uploads.Upload, t typed, below string
 }
 
 // goneFiles are those of a form that are not there any more: nobody gave them within a day, or they were removed elsewhere. Who sent the form sees which before they send it without.
-func goneFiles(there []fileView, versions []Summary, t typed, own *words.Words) (gone []fileView) {
+func goneFiles(there []fileView, versions []Summary, t typedIn, own *words.Words) (gone []fileView) {
 	if t.files == nil {
 		return nil
 	}
@@ -165,7 +165,7 @@ func goneFiles(there []fileView, versions []Summary, t typed, own *words.Words) 
 }
 
 // unready says what keeps the files of a form from going: some are not ready yet, or some will never be, which are named.
-func (t typed) unready(all []fileView, own *words.Words) (p web.Problems) {
+func (t typedIn) unready(all []fileView, own *words.Words) (p web.Problems) {
 	for _, v := range all {
 		if !v.Goes && slices.Contains(*t.files, v.ID) {
 			p = append(p, web.FieldProblem{Field: "files", Text: own.T("after.files.said", "name", v.Name, "state", v.Says)})
@@ -218,7 +218,7 @@ func (s *Service) serveDelete(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveRemove takes a file out of the form, for pages without a script, and draws the form as it was otherwise.
-func (s *Service) serveRemove(w http.ResponseWriter, r *http.Request, t typed, id string) {
+func (s *Service) serveRemove(w http.ResponseWriter, r *http.Request, t typedIn, id string) {
 	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
 	added, err := s.waiting(r.Context(), s.config.DB, writer)
 	if _, none := fileIn(added, id); err == nil && none == nil { // else it is one of the version before

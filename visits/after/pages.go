@@ -37,7 +37,7 @@ func pagePath(visit string) string { return "/desk/visits/" + visit + "/after" }
 func (s *Service) pageRoutes(routes *web.Routes) {
 	write, sum := web.Staff(NoteWrite), web.Staff(SummaryWrite)
 	routes.HandleFunc("GET "+NotesPath, write, s.serveList)
-	routes.HandleFunc("GET "+pagePath("{visit}"), write, func(w http.ResponseWriter, r *http.Request) { s.showVisit(w, r, http.StatusOK, typed{}) })
+	routes.HandleFunc("GET "+pagePath("{visit}"), write, func(w http.ResponseWriter, r *http.Request) { s.showVisit(w, r, http.StatusOK, typedIn{}) })
 	routes.HandleFunc("GET "+recordPath("{visit}"), web.Staff(RecordRead), s.serveRecord)
 	routes.HandleFunc("GET "+emergency.NotesPath("{visit}"), web.Staff(emergency.Open), s.serveChart)
 	routes.HandleFunc("POST "+pagePath("{visit}")+"/note", write, s.serveNoteForm)
@@ -165,8 +165,8 @@ type visitView struct {
 	Undone                        bool // what Done says leaves something to do
 }
 
-// typed is what a form of the page held, where something was wrong with it.
-type typed struct {
+// typedIn is what a form of the page held, where something was wrong with it.
+type typedIn struct {
 	note, addendum, summary *string
 	language                string
 	base                    int       // version of the summary that the form was made from
@@ -177,7 +177,7 @@ type typed struct {
 	other                   string
 }
 
-func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, t typed) {
+func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, t typedIn) {
 	writer := Signed(web.Actor(r.Context()), r.PathValue("visit"))
 	v, notes, err := s.Notes(r.Context(), writer)
 	if err != nil {
@@ -245,7 +245,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 // take puts back what somebody typed.
-func (v *visitView) take(t typed) {
+func (v *visitView) take(t typedIn) {
 	if t.note != nil {
 		v.Mine.Text = *t.note
 	}
@@ -301,10 +301,10 @@ func (s *Service) serveNoteForm(w http.ResponseWriter, r *http.Request) {
 	text := in.Text.Reveal()
 	var changed *ChangedError
 	if errors.As(err, &changed) {
-		s.showVisit(w, r, http.StatusConflict, typed{note: &text, other: changed.Now.Text.Reveal(), problems: s.wrong(r, "note", "changed", 0)})
+		s.showVisit(w, r, http.StatusConflict, typedIn{note: &text, other: changed.Now.Text.Reveal(), problems: s.wrong(r, "note", "changed", 0)})
 		return
 	}
-	s.finish(w, r, err, done, typed{note: &text}, "note", MaxNote)
+	s.finish(w, r, err, done, typedIn{note: &text}, "note", MaxNote)
 }
 
 func (s *Service) serveAddendum(w http.ResponseWriter, r *http.Request) {
@@ -313,7 +313,7 @@ func (s *Service) serveAddendum(w http.ResponseWriter, r *http.Request) {
 	}
 	text := plain(r.PostForm.Get("text"))
 	err := s.Append(r.Context(), Signed(web.Actor(r.Context()), r.PathValue("visit")), r.PostForm.Get("key"), phi.Text(text))
-	s.finish(w, r, err, "added", typed{addendum: &text}, "addendum", MaxAddendum)
+	s.finish(w, r, err, "added", typedIn{addendum: &text}, "addendum", MaxAddendum)
 }
 
 func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
@@ -322,7 +322,7 @@ func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
 	}
 	base, _ := strconv.Atoi(r.PostForm.Get("base"))
 	text, language, files := plain(r.PostForm.Get("text")), r.PostForm.Get("language"), r.PostForm["file"]
-	t := typed{summary: &text, language: language, base: base, files: &files, called: r.PostForm["called"]}
+	t := typedIn{summary: &text, language: language, base: base, files: &files, called: r.PostForm["called"]}
 	if id := r.PostForm.Get("remove"); id != "" {
 		s.serveRemove(w, r, t, id)
 		return
@@ -345,7 +345,7 @@ func (s *Service) servePublish(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish leads back to the page, or draws it anew with what was typed where something was wrong with it.
-func (s *Service) finish(w http.ResponseWriter, r *http.Request, err error, done string, t typed, field string, most int) {
+func (s *Service) finish(w http.ResponseWriter, r *http.Request, err error, done string, t typedIn, field string, most int) {
 	switch {
 	case err == nil:
 		web.Redirect(w, r, pagePath(r.PathValue("visit"))+"?done="+done)

@@ -16,6 +16,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -246,7 +247,7 @@ func (d *Desk) request(ctx context.Context, f *visitForm, service sites.Service)
 	r := visits.Request{Service: f.Service, StartsAt: f.readStart(f.zone), AskBirthDate: f.AskBirthDate, ServiceID: f.ServiceID, SiteID: f.SiteID, AllowOverlap: f.AllowOverlap,
 		ClinicianID: f.ClinicianID, PatientID: f.PatientID, Interpreter: visits.Interpreter(f.Interpreter), InterpreterLanguage: f.InterpreterLanguage}
 	var err error
-	if r.Minutes, err = strconv.Atoi(f.Minutes); err != nil {
+	if r.Minutes, err = f.minutes(); err != nil {
 		f.wrong("minutes", "minutes.odd")
 	}
 	switch typed := f.Day + f.Month + f.Year; {
@@ -328,16 +329,20 @@ func (f *visitForm) people(r *visits.Request, fresh *people.Patient) {
 	}
 }
 
+// minutes reads how long the visit takes.
+func (f *visitForm) minutes() (int, error) { return typed.Int(f.Minutes) }
+
 func (f *visitForm) readStart(zone *time.Location) time.Time {
 	others := len(f.Problems)
-	day, dayErr := time.Parse(fieldDay, f.Date)
+	date, clock := typed.Digits(f.Date), typed.Digits(f.Time)
+	day, dayErr := time.Parse(fieldDay, date)
 	switch {
 	case f.Date == "":
 		f.wrong("date", "date.empty")
 	case dayErr != nil || day.Year() < 2000:
 		f.wrong("date", "date.odd")
 	}
-	_, clockErr := time.Parse(fieldClock, f.Time)
+	_, clockErr := time.Parse(fieldClock, clock)
 	switch {
 	case f.Time == "":
 		f.wrong("time", "time.empty")
@@ -347,7 +352,7 @@ func (f *visitForm) readStart(zone *time.Location) time.Time {
 	if len(f.Problems) > others {
 		return time.Time{}
 	}
-	at, exists, err := instant(f.Date, f.Time, zone)
+	at, exists, err := instant(date, clock, zone)
 	if err != nil || !exists {
 		f.wrong("time", "time.skipped")
 		return time.Time{}
@@ -356,9 +361,9 @@ func (f *visitForm) readStart(zone *time.Location) time.Time {
 }
 
 func (f *visitForm) readBirthDate(now time.Time) string {
-	day, errDay := strconv.Atoi(f.Day)
-	month, errMonth := strconv.Atoi(f.Month)
-	year, errYear := strconv.Atoi(f.Year)
+	day, errDay := typed.Int(f.Day)
+	month, errMonth := typed.Int(f.Month)
+	year, errYear := typed.Int(f.Year)
 	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	switch {
 	case f.Day == "" && f.Month == "" && f.Year == "":

@@ -114,7 +114,7 @@ func (d *Desk) move(w http.ResponseWriter, r *http.Request) {
 func (f *visitForm) move(typed url.Values) visits.Move {
 	m := visits.Move{StartsAt: f.readStart(f.zone), AllowOverlap: typed.Has("allow_overlap"), If: ifStill(typed.Get("sequence"))}
 	var err error
-	if m.Minutes, err = strconv.Atoi(f.Minutes); err != nil || m.Minutes == 0 {
+	if m.Minutes, err = f.minutes(); err != nil || m.Minutes == 0 {
 		f.wrong("minutes", "minutes.odd")
 	}
 	return m

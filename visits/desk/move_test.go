@@ -53,7 +53,7 @@ func TestDeskMovesAVisit(t *testing.T) {
 			t.Errorf("%v: %d", c.typed, w.Code)
 		}
 	}
-	w := r.post(path+"/move", typed("2026-11-25", "15:30", "20"))
+	w := r.post(path+"/move", typed("٢٠٢٦-11-25", "١٥:٣٠", "۲۰"))
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != path+"?done=moved" {
 		t.Fatalf("%d %s", w.Code, words(w))
 	}

@@ -14,6 +14,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/sites"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/visits"
 )
@@ -82,7 +83,7 @@ func (f *visitForm) repeats() visits.Repeat {
 		return out
 	}
 	if f.Count != "" {
-		if out.Count, err = strconv.Atoi(f.Count); err != nil || out.Count < 2 || out.Count > visits.MaxRepeats {
+		if out.Count, err = typed.Int(f.Count); err != nil || out.Count < 2 || out.Count > visits.MaxRepeats {
 			f.wrong("repeat_count", "repeat.count", "max", visits.MaxRepeats)
 		}
 	} else if out.Until, err = sites.ParseDay(f.Until); err != nil {

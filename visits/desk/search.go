@@ -9,6 +9,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/people"
 	"housecall/platform/phi"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -70,7 +71,7 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	v := searchView{Query: get("query"), Day: get("day"), ClinicianID: get("clinician_id")}
 	q := visits.Search{Text: phi.Text(v.Query), ClinicianID: v.ClinicianID}
 	if v.Day != "" {
-		day, err := time.ParseInLocation(fieldDay, v.Day, zone)
+		day, err := time.ParseInLocation(fieldDay, typed.Digits(v.Day), zone)
 		if err != nil || day.Year() < 2000 {
 			v.Problems = append(v.Problems, web.FieldProblem{Field: "day", Text: own.T("desk.wrong.date.odd")})
 			d.showSearch(w, r, http.StatusUnprocessableEntity, v)

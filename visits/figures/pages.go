@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -90,11 +91,11 @@ func asked(values url.Values, today time.Time, own *words.Words) (q Query, wrong
 		q.By = Week
 	}
 	for field, to := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
-		typed := values.Get(field)
-		if typed == "" {
+		told := values.Get(field)
+		if told == "" {
 			continue
 		}
-		day, err := time.Parse(time.DateOnly, typed)
+		day, err := time.Parse(time.DateOnly, typed.Digits(told))
 		if err != nil {
 			wrong = append(wrong, web.FieldProblem{Field: field, Text: own.T("figures.wrong.day")})
 			continue

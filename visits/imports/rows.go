@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
+	"housecall/platform/typed"
 	"housecall/visits"
 )
 
@@ -86,14 +86,14 @@ func (r *reader) addOther(line int) {
 func (r *reader) read(one row) {
 	n := one.line
 	l := Line{Number: n, Patient: one.get(PatientName), Site: r.siteOf(one)}
-	q := visits.Request{SiteID: l.Site.ID, Service: one.get(Service), BirthDate: phi.Text(one.get(BirthDate)), InterpreterLanguage: one.get(InterpreterLanguage)}
+	q := visits.Request{SiteID: l.Site.ID, Service: one.get(Service), BirthDate: phi.Text(typed.Digits(one.get(BirthDate))), InterpreterLanguage: one.get(InterpreterLanguage)}
 	service := r.serviceOf(one, l.Site.ID)
 	if service.ID != "" {
 		q.ServiceID, q.Service, q.Minutes = service.ID, service.Name, service.Minutes
 	}
 	l.Service = q.Service
-	if typed := one.get(Minutes); typed != "" {
-		minutes, err := strconv.Atoi(typed)
+	if told := one.get(Minutes); told != "" {
+		minutes, err := typed.Int(told)
 		if err != nil {
 			r.add(n, Minutes, "desk.wrong.minutes.odd")
 		}

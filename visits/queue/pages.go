@@ -14,6 +14,7 @@ import (
 	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -302,7 +303,7 @@ func (q *Queue) late(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	minutes, _ := strconv.Atoi(r.PostForm.Get("minutes")) // what is none is refused as 0
+	minutes, _ := typed.Int(r.PostForm.Get("minutes")) // what is none is refused as 0
 	messages, err := q.config.Lateness.Late(r.Context(), a.actor, v.ID, minutes)
 	switch {
 	case fault.CodeOf(err) == fault.CodeConflict:

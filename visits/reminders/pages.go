@@ -13,6 +13,7 @@ import (
 	"housecall/platform/notify"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -249,7 +250,7 @@ func (d *Desk) late(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	visit := r.PathValue("visit")
-	minutes, err := strconv.Atoi(r.PostForm.Get("minutes"))
+	minutes, err := typed.Int(r.PostForm.Get("minutes"))
 	if err != nil {
 		minutes = 0 // which is refused
 	}

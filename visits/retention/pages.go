@@ -11,6 +11,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
 )
@@ -187,14 +188,14 @@ func (s *Service) holdViews(r *http.Request, own *words.Words) (all []holdView, 
 }
 
 // number reads days, an empty field as for good; what is no number is -1, which no kind may be.
-func number(typed map[string]string) map[string]int {
+func number(told map[string]string) map[string]int {
 	all := map[string]int{}
-	for kind, text := range typed {
+	for kind, text := range told {
 		if text == "" {
 			all[kind] = 0
 			continue
 		}
-		n, err := strconv.Atoi(text)
+		n, err := typed.Int(text)
 		if err != nil || n == 0 {
 			n = -1
 		}
