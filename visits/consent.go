@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"housecall/auth"
+	"housecall/platform/typed"
 )
 
 // ConsentTexts is what a site asks families to consent to: one version, in each language there is.
@@ -106,7 +107,7 @@ func readConsentText(folder fs.FS, name string) (ConsentText, error) {
 // cleanConsent tidies a text. What is wrong with it is said in problem; an empty one is returned empty.
 func cleanConsent(b []byte) (text, problem string) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(b), "\ufeff"))
-	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(typed.Prose(text))
 	switch {
 	case text == "":
 		return "", "is empty"

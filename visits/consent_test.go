@@ -71,7 +71,7 @@ func TestReadConsent(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, read, c.want)
 		}
 	}
-	got, err := visits.ReadConsent(folder(map[string]string{"1/en.md": "\ufeffOne,\r\ntwo.\r\n\r\nThree.\r\n\r\n"}))
+	got, err := visits.ReadConsent(folder(map[string]string{"1/en.md": "\ufeff\u202eOne,\u202c\r\ntwo.\r\n\r\nThree.\r\n\r\n"}))
 	if err != nil || got.Texts[0].Text != "One,\ntwo.\n\nThree.\n" {
 		t.Errorf("read %+v, %v", got, err)
 	}

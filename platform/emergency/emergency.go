@@ -23,6 +23,7 @@ import (
 	"housecall/platform/notify"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 )
 
@@ -177,7 +178,7 @@ const renewal = 15 * time.Minute
 // Open gives the actor access to one patient or visit, for Life. What is wrong with the reason is a fault.NotValid. Who has such access already for
 // the same reason, for longer than renewal and not reviewed yet, gets that one once more: a form that is sent twice has nobody told or asked to review it twice.
 func (s *Service) Open(ctx context.Context, actor auth.Actor, about store.Subject, reason phi.Text) (Grant, error) {
-	reason = phi.Text(strings.TrimSpace(reason.Reveal()))
+	reason = phi.Text(strings.TrimSpace(typed.Prose(reason.Reveal())))
 	now := s.now()
 	g := Grant{ID: store.NewID(), Account: actor.ID, About: about, Reason: reason, Opened: now, Ends: now.Add(Life)}
 	err := s.do(ctx, actor, Open, "emergency.open", store.About(about.Kind, about.ID), func(tx *store.Tx, a *store.Act) error {

@@ -10,6 +10,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 // mostListed bounds how many grants that were reviewed a list has; those that were not are all there.
@@ -91,7 +92,7 @@ func (s *Service) List(ctx context.Context, actor auth.Actor) (waiting, reviewed
 
 // Judge says what an administrator thinks of a grant, once; whose grant it is may not. A question needs words.
 func (s *Service) Judge(ctx context.Context, actor auth.Actor, id string, verdict Verdict, words phi.Text) error {
-	words = phi.Text(strings.TrimSpace(words.Reveal()))
+	words = phi.Text(strings.TrimSpace(typed.Prose(words.Reveal())))
 	return s.do(ctx, actor, Review, "emergency.review", store.About(grantKind, id), func(tx *store.Tx, a *store.Act) error {
 		g, err := s.grant(ctx, tx, id)
 		if err != nil {

@@ -180,14 +180,14 @@ func codeIn(t *testing.T, letter string) string {
 
 // opens opens a link with the patient's date of birth, and reads.
 func (b browser) opens(code string) (int, string) {
-	return b.post(after.OpenPath, "code", code, "day", "31", "month", "5", "year", "2012")
+	return b.post(after.OpenPath, "code", code, "day", "٣١", "month", "۵", "year", "２０１２")
 }
 
 // TestSummary: written, told by a message that tells nothing of it, read by the link and the date of birth, escaped, and replaced.
 func TestSummary(t *testing.T) {
 	c := newClinic(t)
 	v := c.took(false, patient, guardian, guest)
-	if told := c.publish(v, 0, "Drink <b>a lot</b>.\n\n- Water\n- Tea"); told != 2 {
+	if told := c.publish(v, 0, "Drink \u202e<b>a lot</b>\u202c.\n\n- Water\n- Tea"); told != 2 {
 		t.Errorf("%d were told", told)
 	}
 	c.delivers("patient@example.org", 1)

@@ -14,6 +14,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/visits"
 )
 
@@ -77,6 +78,9 @@ func checkKey(key string) error {
 	return nil
 }
 
+// tidyText is a text as it is kept.
+func tidyText(text phi.Text) phi.Text { return phi.Text(typed.Prose(text.Reveal())) }
+
 func checkText(text phi.Text, most int) error {
 	switch {
 	case !store.Keeps(text.Reveal()):
@@ -98,6 +102,7 @@ var errSigned = &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, K
 // Save keeps the text of the writer's own note; when it returns, that is committed. A write that was made before gets what it got then. Errors: ChangedError,
 // a conflict where the note is signed.
 func (s *Service) Save(ctx context.Context, w Writer, in Write) (Note, error) {
+	in.Text = tidyText(in.Text)
 	var n Note
 	var changed *ChangedError
 	err := s.clinical(ctx, w, NoteWrite, "note.write", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
@@ -176,6 +181,7 @@ func (s *Service) keepNote(ctx context.Context, tx *store.Tx, n Note) error {
 
 // Sign saves the writer's own note and has it never change again. Signing twice changes nothing. Errors are those of Save.
 func (s *Service) Sign(ctx context.Context, w Writer, in Write) (Note, error) {
+	in.Text = tidyText(in.Text)
 	var n Note
 	var changed *ChangedError
 	err := s.clinical(ctx, w, NoteWrite, "note.sign", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
@@ -217,6 +223,7 @@ func (s *Service) Sign(ctx context.Context, w Writer, in Write) (Note, error) {
 
 // Append adds to the writer's own signed note. The same key adds once.
 func (s *Service) Append(ctx context.Context, w Writer, key string, text phi.Text) error {
+	text = tidyText(text)
 	return s.clinical(ctx, w, NoteWrite, "note.append", func(tx *store.Tx, _ *store.Act, _ visits.Visit) error {
 		if err := errors.Join(checkKey(key), checkText(text, MaxAddendum)); err != nil {
 			return err

@@ -44,6 +44,7 @@ func (s *Service) mayRead(v visits.Visit, i visits.Invitation) bool {
 // Publish gives the family a summary, or another version of it, and tells those who can be reached; told counts them. base is the version it was made from: who has not
 // seen the newest gets a fault.Changed. With it go files, by their ids: those of the version before that are to stay, and those that the writer added since.
 func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text, language string, files ...string) (told int, err error) {
+	text = tidyText(text)
 	reach, err := s.reachOf(ctx, w)
 	if err != nil {
 		return 0, err

@@ -57,7 +57,7 @@ func (s *Service) asked(v visits.Visit, i visits.Invitation) bool {
 
 // answer keeps what a person of a visit says of it; what they said before is replaced.
 func (s *Service) answer(ctx context.Context, read func(store.Queryer) (visits.Visit, visits.Invitation, error), y Survey) error {
-	y.Comment = phi.Text(strings.TrimSpace(y.Comment.Reveal()))
+	y.Comment = phi.Text(strings.TrimSpace(tidyText(y.Comment).Reveal()))
 	return s.family(ctx, "survey.answer", read, func(tx *store.Tx, _ *store.Act, v visits.Visit, i visits.Invitation) error {
 		if !s.asked(v, i) {
 			return fault.NotFound

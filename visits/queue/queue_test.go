@@ -285,7 +285,7 @@ func TestActs(t *testing.T) {
 	if wants(t, text(long.body), "at most"); long.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(long.body, "ééé") {
 		t.Errorf("too long: %d", long.StatusCode)
 	}
-	for _, typed := range []url.Values{{"note": {note}, "text": {"Please stay."}}, {"note": {note}, "text": {"Please stay."}}, {"note": {note}, "ready": {"soon"}}} {
+	for _, typed := range []url.Values{{"note": {note}, "text": {"Please stay."}}, {"note": {note}, "text": {"\u202ePlease\u202c stay."}}, {"note": {note}, "ready": {"soon"}}} {
 		if r := ada.send(http.MethodPost, path+"/tell", typed); r.Header.Get("Location") != queue.Path+"?done=told" {
 			t.Errorf("%v: %d %s", typed, r.StatusCode, text(r.body))
 		}
@@ -317,7 +317,7 @@ func TestActs(t *testing.T) {
 
 	// Late.
 	wants(t, text(ada.get(path+"/late").body), "20 minutes", "Send messages")
-	if r := ada.send(http.MethodPost, path+"/late", url.Values{"minutes": {"20"}}); r.Header.Get("Location") != queue.Path+"?done=late" || len(c.late) != 1 || c.late[0] != 20 {
+	if r := ada.send(http.MethodPost, path+"/late", url.Values{"minutes": {"٢٠"}}); r.Header.Get("Location") != queue.Path+"?done=late" || len(c.late) != 1 || c.late[0] != 20 {
 		t.Errorf("late: %d %v", r.StatusCode, c.late)
 	}
 

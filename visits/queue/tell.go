@@ -14,6 +14,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/visits"
 )
@@ -63,7 +64,7 @@ func (q *Queue) tell(w http.ResponseWriter, r *http.Request) {
 		web.Problem(w, r, err)
 		return
 	}
-	f := tellForm{Note: r.PostForm.Get("note"), Text: strings.TrimSpace(r.PostForm.Get("text"))}
+	f := tellForm{Note: r.PostForm.Get("note"), Text: strings.TrimSpace(typed.Prose(r.PostForm.Get("text")))}
 	if !store.IsID(f.Note) {
 		f.Note = store.NewID()
 	}
