@@ -25,6 +25,7 @@ import (
 	"housecall/platform/store"
 	"housecall/platform/typed"
 	"housecall/platform/web"
+	"housecall/platform/words"
 )
 
 // The actions of emergency access.
@@ -257,7 +258,7 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, g Grant) error {
 		return err
 	}
 	for _, r := range all {
-		m := notify.Message{Channel: notify.Email, To: r.Email, Kind: openedMail, Key: g.ID + " " + r.Account, About: g.ID, At: g.Opened}
+		m := notify.Message{Channel: notify.Email, To: r.Email, Kind: openedMail, Language: words.Fallback, Key: g.ID + " " + r.Account, About: g.ID, At: g.Opened}
 		if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
 			return err
 		}

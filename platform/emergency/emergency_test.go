@@ -307,7 +307,7 @@ func TestTold(t *testing.T) {
 	g := h.open(t)
 	h.queue.RunDue(ctx)
 	letters := h.mail.Mailbox("admin@example.org")
-	if len(letters) != 1 || !strings.Contains(string(letters[0].Raw), "https://visits.example.org/admin/emergency") || strings.Contains(string(letters[0].Raw), "Canary") ||
+	if len(letters) != 1 || !strings.Contains(string(letters[0].Raw), "https://visits.example.org/admin/emergency") || !strings.Contains(string(letters[0].Raw), "Content-Language: en\r\n") || strings.Contains(string(letters[0].Raw), "Canary") ||
 		strings.Contains(string(letters[0].Raw), h.patient) {
 		t.Errorf("%+v", letters)
 	}
@@ -330,7 +330,7 @@ func TestTold(t *testing.T) {
 	if n, err := h.Waiting(ctx); n != 1 || err != nil {
 		t.Errorf("%d wait, %v", n, err)
 	}
-	if err := h.Judge(ctx, admin, g.ID, emergency.Questioned, "Why was the team's phone not used?"); err != nil {
+	if err := h.Judge(ctx, admin, g.ID, emergency.Questioned, "Why\u202e was the team's phone not used?"); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Judge(ctx, admin, g.ID, emergency.Accepted, ""); !errors.Is(err, fault.NotValid) {
