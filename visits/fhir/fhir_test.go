@@ -189,6 +189,11 @@ func TestPractitioner(t *testing.T) {
 	if a := h.do("GET", "Practitioner?name=clinician", ""); a.status != http.StatusBadRequest {
 		t.Errorf("a name in an address: %d", a.status)
 	}
+	for _, count := range []string{"0", "-1", "many"} {
+		if a := h.do("GET", "Practitioner?_count="+count, ""); a.status != http.StatusBadRequest || !strings.Contains(a.text("issue", 0, "diagnostics"), "not counted") {
+			t.Errorf("_count=%s: %d %s", count, a.status, a.body)
+		}
+	}
 	h.colleague("Zed Example")
 	all, pages := 0, 0
 	last := ""

@@ -90,7 +90,7 @@ func (s *Server) query(r *http.Request, kind string) (query, error) {
 		case name == "_count":
 			n, err := strconv.Atoi(values[0])
 			if err != nil || n < 1 {
-				return query{}, malformed("_count must be a number from 1.")
+				return query{}, malformed("_count must be a number from 1. How many there are is not counted, so _count=0 has no answer.")
 			}
 			q.count = min(n, maxCount)
 		case name == "_cursor":
