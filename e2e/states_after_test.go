@@ -77,7 +77,10 @@ func (tour *tour) afterwards(visit Booked, doctor, family *Person) {
 	doctor.submits()
 	doctor.await("read both texts of the note", `(text) => document.querySelector("#note")?.value.includes(text + " Rest. Water.") && document.querySelector("#note").value.includes("Tea.")`, writtenNote)
 	doctor.examine("after-notes")
+	leaves := `() => dispatchEvent(new Event("beforeunload", {cancelable: true}))`
+	doctor.await("leave freely", leaves)
 	doctor.fills("#summary", "Drink a lot.\n\n- Water\n- Tea")
+	doctor.await("be asked before what was typed is lost", "() => !("+leaves+")()")
 	doctor.follows("give the summary to the family", "form[action$='/summary'] button")
 	doctor.shows(".notice.good")
 	doctor.examine("after-given")

@@ -1,4 +1,4 @@
-// The note on the page of a visit, saved as it is typed. Without this script the form saves it.
+// The note on the page of a visit, saved as it is typed; what else is typed there is not, so leaving it asks first. Without this script the forms save all.
 
 import { readNote, saveNote } from "./api.js";
 import { Note } from "./note.js";
@@ -70,4 +70,21 @@ async function begin(field, form) {
   });
 }
 
+/** Has the browser ask before a page is left on which something was typed that no form has sent. */
+function guard() {
+  /** @type {NodeListOf<HTMLTextAreaElement>} */
+  const fields = document.querySelectorAll("textarea:not([data-note])");
+  /** What is on its way. @type {EventTarget | null} */
+  let sent = null;
+  document.addEventListener("submit", (event) => {
+    if (!event.defaultPrevented) sent = event.target;
+  });
+  addEventListener("pageshow", () => (sent = null)); // the reader came back to the page
+  addEventListener("beforeunload", (event) => {
+    const typed = (/** @type {HTMLTextAreaElement} */ field) => "unsent" in field.dataset || field.value !== field.defaultValue;
+    if ([...fields].some((field) => typed(field) && field.form !== sent)) event.preventDefault();
+  });
+}
+
+guard();
 if (field instanceof HTMLTextAreaElement && form instanceof HTMLFormElement) void begin(field, form);
