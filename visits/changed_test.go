@@ -314,3 +314,32 @@ func TestChangeFails(t *testing.T) {
 		t.Error("it happened all the same")
 	}
 }
+
+// TestRefusedInTheMiddle: where something is refused when a part is written, nothing of it stays.
+func TestRefusedInTheMiddle(t *testing.T) {
+	h := visitstest.NewHospital(t)
+	told := 0
+	h.Changed = append(h.Changed, func(context.Context, *store.Tx, visits.Change) error {
+		if told++; told%2 == 0 {
+			return fault.NotFound
+		}
+		return nil
+	})
+	h.Service = h.ServiceOn(h.DB)
+	r := h.Request()
+	r.AllowOverlap = true
+	nothing := func(context.Context, *store.Tx) error { return nil }
+	_, err := h.CreateAll(t.Context(), h.Scheduler, []visits.Request{r, r}, store.Act{Action: "visit.import", Subject: store.About("import", store.NewID())}, nothing)
+	if !errors.Is(err, fault.NotFound) {
+		t.Errorf("several: %v", err)
+	}
+	if _, err := h.CreateSeries(t.Context(), h.Scheduler, r, visits.Repeat{Weeks: 1, Count: 2}); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a series: %v", err)
+	}
+	if made, people := h.Count("visits"), h.Count("invitations"); made != 0 || people != 0 {
+		t.Errorf("%d visits with %d people are there", made, people)
+	}
+	if made, refused := h.Audited("visit.create", store.Allowed), h.Audited("visit.import", store.Refused)+h.Audited("series.create", store.Refused); made != 0 || refused != 2 {
+		t.Errorf("%d rows of visits that are not there, %d of refusals", made, refused)
+	}
+}

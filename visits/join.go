@@ -94,7 +94,7 @@ func (s *Service) Redeem(ctx context.Context, r Redemption) (Entry, error) {
 		case err == nil:
 			a.Detail = "session " + e.Session + " again"
 		case errors.Is(err, fault.NotFound):
-			if err := s.checkBirthDate(ctx, tx, e.Visit, e.You, r.BirthDate); err != nil {
+			if err := s.checkBirthDate(ctx, tx, a, e.Visit, e.You, r.BirthDate); err != nil {
 				return err
 			}
 			e.Session = store.NewID()
@@ -172,9 +172,9 @@ func (s *Service) admissible(v Visit, i Invitation, generation int) error {
 	return nil
 }
 
-// checkBirthDate asks for the patient's birth date where the visit does. A wrong one is counted in this transaction, which a refusal commits;
+// checkBirthDate asks for the patient's birth date where the visit does. A wrong one is counted in this transaction, and its refusal keeps that;
 // since writers take turns, no two devices can share a try.
-func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, v Visit, i Invitation, given phi.Text) error {
+func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, a *store.Act, v Visit, i Invitation, given phi.Text) error {
 	locked := &fault.Problem{Code: fault.CodeLocked, Kind: fault.NotAllowed,
 		Detail: "There were five wrong dates. Please ask the hospital to send you a new link."}
 	switch {
@@ -191,6 +191,7 @@ func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, v Visit, i I
 	if err := tx.QueryRowContext(ctx, `UPDATE invitations SET tries = tries + 1 WHERE id = ? RETURNING tries`, i.ID).Scan(&tries); err != nil {
 		return fmt.Errorf("count a try: %w", err)
 	}
+	a.Keeps = true
 	if tries >= maxTries {
 		return locked
 	}

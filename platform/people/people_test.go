@@ -353,21 +353,21 @@ func TestNothingIsKeptWithoutItsRow(t *testing.T) {
 	}
 }
 
-// TestFollowedOrNotChanged: where one who is told of a change fails, however it calls that, the patient is not changed.
+// TestFollowedOrNotChanged: where one who is told of a change fails or refuses, the patient is not changed.
 func TestFollowedOrNotChanged(t *testing.T) {
 	d := newDesk(t, storetest.URL(t))
 	made := d.add(t, people.Patient{Name: "Canary Patientname", Contacts: []people.Contact{{Kind: people.Self, Phone: "202 555 0100"}}})
 	for _, d.follower = range []error{errors.New("broken"), fault.NotFound, fault.NotAllowed, fault.Changed()} {
 		changed := made
 		changed.Name = "Canary Newname"
-		if _, err := d.Update(t.Context(), scheduler, changed); err == nil || errors.Is(err, fault.NotFound) || errors.Is(err, fault.NotAllowed) {
+		if _, err := d.Update(t.Context(), scheduler, changed); !errors.Is(err, d.follower) {
 			t.Errorf("%v: %v", d.follower, err)
 		}
 		if kept, err := d.Patient(t.Context(), made.ID); err != nil || kept.Name != made.Name || kept.Version != made.Version {
 			t.Errorf("%v: %s, %v", d.follower, reveal(kept), err)
 		}
 	}
-	if n := d.rows(t, `action = 'patient.update'`); n != 0 {
-		t.Errorf("%d rows of what was undone", n)
+	if done, refused := d.rows(t, `action = 'patient.update' AND outcome = 'allowed'`), d.rows(t, `action = 'patient.update' AND outcome = 'refused'`); done != 0 || refused != 2 {
+		t.Errorf("%d rows of what was undone, and %d of refusals", done, refused)
 	}
 }

@@ -114,7 +114,7 @@ func (s *Service) Update(ctx context.Context, actor auth.Actor, p Patient) (Pati
 		}
 		for _, f := range s.config.Changed {
 			if err := f(ctx, tx, actor, old, p); err != nil {
-				return untold(err)
+				return fmt.Errorf("tell that a patient was changed: %w", err)
 			}
 		}
 		return nil
@@ -123,14 +123,6 @@ func (s *Service) Update(ctx context.Context, actor auth.Actor, p Patient) (Pati
 		return Patient{}, err
 	}
 	return p, nil
-}
-
-// untold is the error of one of Config.Changed. It is no refusal of the change, whatever its kind: those are committed (see store.DB.Do), and the patient is written already.
-func untold(err error) error {
-	if errors.Is(err, fault.NotFound) || errors.Is(err, fault.NotAllowed) {
-		return fmt.Errorf("tell that a patient was changed: %v", err)
-	}
-	return fmt.Errorf("tell that a patient was changed: %w", err)
 }
 
 // nameContacts gives an ID to those who have none. The IDs of others must be of old contacts, once each.

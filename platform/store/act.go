@@ -10,27 +10,29 @@ import (
 )
 
 // Do does an act: f in a transaction, and the act's audit row in the same. may says whether the rules let the actor do it at all; f may add to the row.
-// What is refused (not allowed, not found) is committed too, with a row that says so: f must judge before it writes what a refusal should not keep. Any
-// other error undoes everything.
+// Any error of f undoes all that it wrote. One that refuses (fault.NotAllowed, fault.NotFound, also of a row that f reads and that is not there) is audited all the same, in
+// a transaction of its own; where that fails, its error is the answer, and the refusal is told to nobody. An act that counts wrong tries says Act.Keeps.
 func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) error {
-	var refusal error
+	if !may {
+		return db.refuse(ctx, a, fault.NotAllowed)
+	}
+	a.Outcome = Allowed
+	once, _ := ctx.Value(onceKey{}).(Once)
+	var kept, refusal error
 	err := db.Tx(ctx, func(tx *Tx) error {
-		a := a
-		a.Outcome = Allowed
-		err := fault.NotAllowed
-		once, _ := ctx.Value(onceKey{}).(Once)
-		if may && once != nil {
+		if once != nil {
 			if err := once.Before(ctx, tx); err != nil {
 				return err
 			}
 		}
-		if may {
-			err = f(tx, &a)
-		}
+		err := f(tx, &a)
 		switch {
-		case errors.Is(err, fault.NotAllowed), errors.Is(err, fault.NotFound):
+		case refuses(err) && a.Keeps:
+			kept = err
+			return Audit(ctx, tx, a.refused(err))
+		case refuses(err):
 			refusal = err
-			a.Outcome, a.Detail = Refused, fault.CodeOf(err)
+			return err
 		case err != nil:
 			return err
 		case once != nil:
@@ -38,12 +40,34 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 				return err
 			}
 		}
-		if err == nil && a.GoesOn {
+		if a.GoesOn {
 			return nil
 		}
 		return Audit(ctx, tx, a)
 	})
-	if err != nil {
+	switch {
+	case refusal != nil: // and undone
+		return db.refuse(ctx, a, refusal)
+	case err != nil:
+		return fmt.Errorf("%s: %w", a.Action, err)
+	}
+	return kept
+}
+
+// refuses says whether an error is a refusal.
+func refuses(err error) bool {
+	return errors.Is(err, fault.NotAllowed) || errors.Is(err, fault.NotFound)
+}
+
+// refused is the row of an act that was refused.
+func (a Act) refused(err error) Act {
+	a.Outcome, a.Detail = Refused, fault.CodeOf(err)
+	return a
+}
+
+// refuse audits a refusal that leaves nothing else, and returns it.
+func (db *DB) refuse(ctx context.Context, a Act, refusal error) error {
+	if err := db.Tx(ctx, func(tx *Tx) error { return Audit(ctx, tx, a.refused(refusal)) }); err != nil {
 		return fmt.Errorf("%s: %w", a.Action, err)
 	}
 	return refusal

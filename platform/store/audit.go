@@ -36,6 +36,9 @@ type Act struct {
 
 	// GoesOn says that the act goes on with one that has its row, as typing does: Do writes none, unless it is refused.
 	GoesOn bool
+	// Keeps says that what was written before a refusal stays, as a wrong try that is counted does: set where that is written, and right before it is refused.
+	// Without it a refusal undoes the act.
+	Keeps bool
 }
 
 // nextSeq is the place of the next row: after the last one, and after all that was ever sealed, should rows be missing at the end. Transactions that

@@ -143,7 +143,7 @@ func (s *Service) Open(ctx context.Context, code string, birthDate phi.Text) (to
 			return err
 		}
 		a.Actor.Role, language = you.Role, you.Language
-		if err := s.checkBirthDate(ctx, tx, v, l, birthDate); err != nil {
+		if err := s.checkBirthDate(ctx, tx, a, v, l, birthDate); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM after_openings WHERE expires_at <= ?`, store.Millis(s.now())); err != nil {
@@ -162,8 +162,8 @@ func (s *Service) Open(ctx context.Context, code string, birthDate phi.Text) (to
 	return token, language, nil
 }
 
-// checkBirthDate counts wrong dates in this transaction, which a refusal commits; since writers take turns, no two browsers can share a try.
-func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, v visits.Visit, l link, given phi.Text) error {
+// checkBirthDate counts wrong dates in this transaction, and their refusal keeps that; since writers take turns, no two browsers can share a try.
+func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, a *store.Act, v visits.Visit, l link, given phi.Text) error {
 	locked := &fault.Problem{Code: fault.CodeLocked, Kind: fault.NotAllowed, Detail: "There were five wrong dates. Please ask the hospital for what you need."}
 	switch {
 	case !asks(v):
@@ -178,6 +178,7 @@ func (s *Service) checkBirthDate(ctx context.Context, tx *store.Tx, v visits.Vis
 	if _, err := tx.ExecContext(ctx, `UPDATE after_links SET tries = tries + 1 WHERE invitation_id = ?`, l.invitation); err != nil {
 		return fmt.Errorf("count a try: %w", err)
 	}
+	a.Keeps = true
 	if left := maxTries - l.tries - 1; left > 0 {
 		return &fault.Problem{Code: fault.CodeBirthDateWrong, Kind: fault.NotAllowed, Detail: "This is not the date of birth we have.", Fields: map[string]any{"tries_left": left}}
 	}
