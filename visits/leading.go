@@ -128,18 +128,17 @@ func (s *Service) HandOver(ctx context.Context, actor auth.Actor, visit string, 
 	if s.config.Colleagues == nil {
 		return fault.Invalid("to", "is not known here")
 	}
-	to, err := s.config.Colleagues.Colleague(ctx, h.To)
-	if err != nil && !errors.Is(err, fault.NotFound) {
-		return err
-	}
 	return s.wake(s.lead(ctx, actor, "visit.hand_over", visit, auth.VisitSchedule, func(tx *store.Tx, a *store.Act, v Visit) error {
 		if h.If != nil {
 			if err := h.If(v); err != nil {
 				return err
 			}
 		}
+		to, err := s.config.Colleagues.Colleague(ctx, h.To) // nobody switches the account off until this is done
 		switch {
-		case to.ID == "" || !MayLead(to):
+		case err != nil && !errors.Is(err, fault.NotFound):
+			return err
+		case err != nil || !MayLead(to):
 			return fault.Invalid("to", "must be the account of a clinician")
 		case s.Over(v) || v.State.Over():
 			return conflict("visit_over.hand_over", "The visit is over, so nobody can lead it any more.")

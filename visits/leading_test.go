@@ -1,7 +1,9 @@
 package visits_test
 
 import (
+	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/staff"
 	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/calendar"
@@ -226,6 +229,48 @@ func TestHandOver(t *testing.T) {
 	visitstest.WantCode(t, give(c.ben, other.ID, visits.HandOver{To: c.ada.ID}), fault.CodeConflict, fault.NotValid)
 	if n := c.Audited("visit.hand_over", store.Refused); n != 2 {
 		t.Errorf("%d refusals in the audit", n)
+	}
+}
+
+// leaving are colleagues whose accounts are switched off at once.
+type leaving struct {
+	*staff.Accounts
+	off bool
+}
+
+func (l *leaving) Colleague(ctx context.Context, id string) (staff.Colleague, error) {
+	if l.off {
+		return staff.Colleague{}, fault.NotFound
+	}
+	return l.Accounts.Colleague(ctx, id)
+}
+
+// TestHandOverToWhoLeaves: an account that is switched off at that moment gets no visit, and whoever led it still does, invited or not.
+func TestHandOverToWhoLeaves(t *testing.T) {
+	c := newClinic(t)
+	config := c.Config(c.DB)
+	known := &leaving{Accounts: c.Colleagues}
+	config.Colleagues = known
+	s, err := visits.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, _ := c.book()
+	both, _ := c.book()
+	if err := s.HandOver(t.Context(), c.Scheduler, both.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true, Keep: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.HandOver(t.Context(), c.ben, both.ID, visits.HandOver{To: c.ada.ID, AllowOverlap: true, Keep: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []visits.Visit{alone, both} {
+		before := c.Shown(v.ID)
+		known.off = false
+		leaves := func(visits.Visit) error { known.off = true; return nil }
+		visitstest.WantFields(t, s.HandOver(t.Context(), c.ada, v.ID, visits.HandOver{To: c.ben.ID, AllowOverlap: true, If: leaves}), "to")
+		if now := c.Shown(v.ID); !reflect.DeepEqual(now, before) {
+			t.Errorf("the visit is %+v, and was %+v", now, before)
+		}
 	}
 }
 
