@@ -142,14 +142,38 @@ func (w Writer) of(v visits.Visit) bool {
 
 // clinical does f as one of a visit's clinicians, with its audit row. To anybody else there is no such visit.
 func (s *Service) clinical(ctx context.Context, w Writer, right auth.Action, action string, f func(*store.Tx, *store.Act, visits.Visit) error) error {
+	return s.act(ctx, w, right, action, func(tx *store.Tx, a *store.Act, v visits.Visit) error {
+		if !w.of(v) {
+			return fault.NotFound
+		}
+		return f(tx, a, v)
+	})
+}
+
+// authoring is clinical for what somebody does with their own note. It is also for who is signed in and wrote one while they were of the visit: nobody else can sign it. Nothing
+// else of the visit is for them.
+func (s *Service) authoring(ctx context.Context, w Writer, action string, f func(*store.Tx, *store.Act, visits.Visit) error) error {
+	return s.act(ctx, w, NoteWrite, action, func(tx *store.Tx, a *store.Act, v visits.Visit) error {
+		if !w.of(v) {
+			n, err := s.mine(ctx, tx, w)
+			if err != nil {
+				return err
+			}
+			if n.ID == "" || w.Invitation != "" {
+				return fault.NotFound
+			}
+		}
+		return f(tx, a, v)
+	})
+}
+
+// act does f with a writer's visit, if the rules let them, with its audit row.
+func (s *Service) act(ctx context.Context, w Writer, right auth.Action, action string, f func(*store.Tx, *store.Act, visits.Visit) error) error {
 	act := store.Act{At: s.now(), Actor: w.Actor, Action: action, Subject: store.About("visit", w.Visit)}
 	return s.config.DB.Do(ctx, act, s.config.Policy.May(w.Actor.Role, right), func(tx *store.Tx, a *store.Act) error {
 		v, err := s.config.Visits.Read(ctx, tx, w.Visit)
 		if err != nil {
 			return err
-		}
-		if !w.of(v) {
-			return fault.NotFound
 		}
 		return f(tx, a, v)
 	})

@@ -105,7 +105,7 @@ func (s *Service) Save(ctx context.Context, w Writer, in Write) (Note, error) {
 	in.Text = tidyText(in.Text)
 	var n Note
 	var changed *ChangedError
-	err := s.clinical(ctx, w, NoteWrite, "note.write", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
+	err := s.authoring(ctx, w, "note.write", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
 		if err := in.check(); err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (s *Service) Sign(ctx context.Context, w Writer, in Write) (Note, error) {
 	in.Text = tidyText(in.Text)
 	var n Note
 	var changed *ChangedError
-	err := s.clinical(ctx, w, NoteWrite, "note.sign", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
+	err := s.authoring(ctx, w, "note.sign", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
 		if err := in.check(); err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (s *Service) Sign(ctx context.Context, w Writer, in Write) (Note, error) {
 // Append adds to the writer's own signed note. The same key adds once.
 func (s *Service) Append(ctx context.Context, w Writer, key string, text phi.Text) error {
 	text = tidyText(text)
-	return s.clinical(ctx, w, NoteWrite, "note.append", func(tx *store.Tx, _ *store.Act, _ visits.Visit) error {
+	return s.authoring(ctx, w, "note.append", func(tx *store.Tx, _ *store.Act, _ visits.Visit) error {
 		if err := errors.Join(checkKey(key), checkText(text, MaxAddendum)); err != nil {
 			return err
 		}
@@ -255,7 +255,7 @@ func (s *Service) Append(ctx context.Context, w Writer, key string, text phi.Tex
 // Mine reads the writer's own note, without what was added to it.
 func (s *Service) Mine(ctx context.Context, w Writer) (Note, error) {
 	var n Note
-	err := s.clinical(ctx, w, NoteWrite, "note.read", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
+	err := s.authoring(ctx, w, "note.read", func(tx *store.Tx, a *store.Act, _ visits.Visit) (err error) {
 		a.Detail = "own"
 		n, err = s.mine(ctx, tx, w)
 		return err
@@ -263,18 +263,20 @@ func (s *Service) Mine(ctx context.Context, w Writer) (Note, error) {
 	return n, err
 }
 
-// Notes reads all notes of a visit, the reader's own first and be it empty, with what was added to them.
+// Notes reads all notes of a visit, the reader's own first and be it empty, with what was added to them; who is none of its clinicians any more reads their own alone.
 func (s *Service) Notes(ctx context.Context, w Writer) (v visits.Visit, all []Note, err error) {
-	err = s.clinical(ctx, w, NoteWrite, "note.read", func(tx *store.Tx, a *store.Act, of visits.Visit) error {
+	err = s.authoring(ctx, w, "note.read", func(tx *store.Tx, a *store.Act, of visits.Visit) error {
 		v = of
 		own, err := s.mine(ctx, tx, w)
 		if err != nil {
 			return err
 		}
-		all, err = store.Collect(ctx, tx, func(r *sql.Rows) (Note, error) { return s.scanNote(r.Scan) },
-			`SELECT `+noteColumns+` FROM after_notes WHERE visit_id = ? AND id <> ? ORDER BY created_at, id`, w.Visit, own.ID)
-		if err != nil {
-			return fmt.Errorf("read notes: %w", err)
+		if w.of(of) {
+			all, err = store.Collect(ctx, tx, func(r *sql.Rows) (Note, error) { return s.scanNote(r.Scan) },
+				`SELECT `+noteColumns+` FROM after_notes WHERE visit_id = ? AND id <> ? ORDER BY created_at, id`, w.Visit, own.ID)
+			if err != nil {
+				return fmt.Errorf("read notes: %w", err)
+			}
 		}
 		a.Detail = "notes " + strconv.Itoa(len(all)+min(own.Revision, 1))
 		all = append([]Note{own}, all...)

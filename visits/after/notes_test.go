@@ -2,6 +2,7 @@ package after_test
 
 import (
 	"errors"
+	"html"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,68 @@ func TestOnlyCliniciansOfTheVisit(t *testing.T) {
 	}
 	_, err := c.Mine(t.Context(), invited(v, 0))
 	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+}
+
+// TestNoteOfWhoGaveTheVisitAway: it stays its author's, who can finish and sign it, and who gets nothing else of the visit.
+func TestNoteOfWhoGaveTheVisitAway(t *testing.T) {
+	c := newClinic(t)
+	sql := func(query string, args ...any) {
+		t.Helper()
+		if _, err := c.db.ExecContext(t.Context(), query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clara, dan := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}, auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
+	v := c.visit(doctor, nurse)
+	sql(`UPDATE visits SET clinician_id = ?, starts_at = ?, state = 'scheduled' WHERE id = ?`, clara.ID, store.Millis(noon.AddDate(0, 0, 1)), v.ID)
+	sql(`UPDATE invitations SET staff_id = ? WHERE id = ?`, clara.ID, v.Invitations[0].ID)
+	w := after.Signed(clara, v.ID)
+	c.save(w, "a", 0, "Canary cough")
+
+	sql(`UPDATE visits SET clinician_id = ? WHERE id = ?`, dan.ID, v.ID)
+	if err := c.visits.Withdraw(t.Context(), auth.Operator(), v.ID, v.Invitations[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	c.save(after.Signed(dan, v.ID), "a", 0, "Canary fever")
+	path := "/desk/visits/" + v.ID + "/after"
+	c.staff = clara
+	desk := c.browser()
+	show := func(path string) string {
+		_, page := desk.get(path)
+		return page
+	}
+	listed := func() bool { return strings.Contains(show("/desk/notes"), path) }
+	page := show(path)
+	if !strings.Contains(page, "Canary cough") || !strings.Contains(page, c.words("after.note.former")) || !listed() {
+		t.Errorf("the author does not find their note: %s", page)
+	}
+	for _, other := range []string{"Canary fever", "Canary Patientname", "Canary Nursename", `name="file"`, path + "/summary", "/record"} {
+		if strings.Contains(page, other) {
+			t.Errorf("the page has %s", other)
+		}
+	}
+	if strings.Contains(show("/desk/notes"), html.EscapeString(c.book.In("en").T("after.list.summary", "state", c.book.In("en").T("after.list.none")))) {
+		t.Error("the list says whether there is a summary")
+	}
+	_, _, err := c.Summaries(t.Context(), w)
+	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+	_, err = c.Publish(t.Context(), w, 0, "Sample", "en")
+	wantCode(t, err, fault.CodeNotFound, fault.NotFound)
+
+	c.save(w, "b", 1, "Canary cough, no fever")
+	n, err := c.Sign(t.Context(), w, after.Write{Key: "c", Base: 2, Text: "Canary cough, no fever"})
+	if err != nil || !n.Signed() || c.mine(w).Text != "Canary cough, no fever" || listed() {
+		t.Errorf("signed %t, still listed %t, %v", n.Signed(), listed(), err)
+	}
+	if err := c.Append(t.Context(), w, "d", "Canary more"); err != nil || !strings.Contains(show(path), "Canary more") {
+		t.Errorf("more is added: %v", err)
+	}
+	if _, all, err := c.Notes(t.Context(), w); err != nil || len(all) != 1 {
+		t.Errorf("reads %d notes, %v", len(all), err)
+	}
+	if _, all, err := c.Notes(t.Context(), after.Signed(dan, v.ID)); err != nil || len(all) != 2 {
+		t.Errorf("the colleague reads %d notes, %v", len(all), err)
+	}
 }
 
 // TestTypingIsOneActOfTheAudit: not a row a keystroke, but one of each five minutes and each way in; reading has its row each time.

@@ -15,6 +15,7 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/phi"
 	"housecall/platform/store"
+	"housecall/platform/uploads"
 	"housecall/platform/web"
 	"housecall/platform/words"
 	"housecall/visits"
@@ -49,7 +50,7 @@ func (s *Service) pageRoutes(routes *web.Routes) {
 // line is a visit of the list.
 type line struct {
 	Path, Service, When string
-	Note, Summary       string // words for what there is of each
+	Note, Summary       string // words for what there is of each; no Summary: it is none of theirs any more
 	Open                bool   // the note is begun, and not signed
 }
 
@@ -70,7 +71,10 @@ func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
 	s.config.Pages.Render(w, r, http.StatusOK, "after/list", web.Page{Title: own.T("after.nav"), Wide: true, Active: NotesPath, Body: all})
 }
 
-// list reads a clinician's visits of the last days that have begun, the latest first.
+// ofVisit says whether an account, which it is told twice, is one of the clinicians of the visit v.
+const ofVisit = `(v.clinician_id = ? OR EXISTS (SELECT 1 FROM invitations i WHERE i.visit_id = v.id AND i.staff_id = ? AND i.role = 'clinician' AND i.revoked_at = 0))`
+
+// list reads a clinician's visits of the last days that have begun, and those of which they have yet to sign their note, also where a colleague has the visit now; the latest first.
 func (s *Service) list(ctx context.Context, q store.Queryer, account string, own *words.Words) ([]line, error) {
 	now := s.now()
 	site, err := s.config.Sites.Default(ctx)
@@ -82,7 +86,8 @@ func (s *Service) list(ctx context.Context, q store.Queryer, account string, own
 		var id string
 		var starts, signed int64
 		var noted, versions int
-		if err := r.Scan(&id, &l.Service, &starts, &noted, &signed, &versions); err != nil {
+		var theirs bool
+		if err := r.Scan(&id, &l.Service, &starts, &noted, &signed, &versions, &theirs); err != nil {
 			return line{}, err
 		}
 		at := store.Time(starts).In(site.Zone)
@@ -96,17 +101,19 @@ func (s *Service) list(ctx context.Context, q store.Queryer, account string, own
 		default:
 			l.Note = own.T("after.list.none")
 		}
-		l.Summary = own.T("after.list.none")
-		if versions > 0 {
+		switch {
+		case theirs && versions > 0:
 			l.Summary = own.T("after.list.published")
+		case theirs:
+			l.Summary = own.T("after.list.none")
 		}
 		return l, nil
-	}, `SELECT v.id, v.service, v.starts_at, COALESCE(n.revision, 0), COALESCE(n.signed_at, 0), (SELECT COUNT(*) FROM after_summaries s WHERE s.visit_id = v.id)
+	}, `SELECT v.id, v.service, v.starts_at, COALESCE(n.revision, 0), COALESCE(n.signed_at, 0), (SELECT COUNT(*) FROM after_summaries s WHERE s.visit_id = v.id), `+ofVisit+`
 		FROM visits v LEFT JOIN after_notes n ON n.visit_id = v.id AND n.author_kind = 'staff' AND n.author_id = ?
-		WHERE v.starts_at >= ? AND v.starts_at < ? AND v.state IN ('open', 'in_progress', 'ended') AND (v.clinician_id = ?
-			OR EXISTS (SELECT 1 FROM invitations i WHERE i.visit_id = v.id AND i.staff_id = ? AND i.role = 'clinician' AND i.revoked_at = 0))
+		WHERE v.id IN (SELECT v.id FROM visits v WHERE v.starts_at >= ? AND v.starts_at < ? AND v.state IN ('open', 'in_progress', 'ended') AND `+ofVisit+`
+			UNION SELECT visit_id FROM after_notes WHERE author_kind = 'staff' AND author_id = ? AND signed_at = 0)
 		ORDER BY v.starts_at DESC, v.id LIMIT ?`,
-		account, store.Millis(now.AddDate(0, 0, -listedDays)), store.Millis(now.Add(time.Hour)), account, account, listed)
+		account, account, account, store.Millis(now.AddDate(0, 0, -listedDays)), store.Millis(now.Add(time.Hour)), account, account, account, listed)
 	if err != nil {
 		return nil, fmt.Errorf("list visits to write of: %w", err)
 	}
@@ -160,6 +167,7 @@ type visitView struct {
 	NewFile                       fileView // the row of one that is added
 	MaxNote, MaxSummary, MaxAdd   int
 	Early                         bool // the visit has not taken place yet
+	Former                        bool // the reader is none of its clinicians any more, and has their own note alone
 	Problems                      web.Problems
 	Done                          string
 	Undone                        bool // what Done says leaves something to do
@@ -184,10 +192,14 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 		web.Problem(w, r, err)
 		return
 	}
-	versions, added, err := s.Summaries(r.Context(), writer)
-	if err != nil {
-		web.Problem(w, r, err)
-		return
+	former := !writer.of(v)
+	var versions []Summary
+	var added []uploads.Upload
+	if !former {
+		if versions, added, err = s.Summaries(r.Context(), writer); err != nil {
+			web.Problem(w, r, err)
+			return
+		}
 	}
 	site, err := s.siteOf(r.Context(), v)
 	if err != nil {
@@ -200,12 +212,12 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 	view := visitView{Path: pagePath(v.ID), NotePath: notePath(v.ID), Record: recordPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Zone: own.Zone(site.Zone), Key: store.NewID(), Mine: newNoteView(mine, at, own), Revision: mine.Revision, Signed: mine.Signed(), Languages: s.config.Pages.Languages(),
 		SummaryLanguage: own.Tag, MaxNote: MaxNote, MaxSummary: MaxSummary, MaxAdd: MaxAddendum, Early: v.State != visits.InProgress && v.State != visits.Ended,
-		Problems: t.problems, Other: t.other}
+		Former: former, Problems: t.problems, Other: t.other}
 	if !mine.SavedAt.IsZero() {
 		view.SavedAt = mine.SavedAt.Format(time.RFC3339)
 	}
 	for _, i := range v.Invitations {
-		if !i.Revoked() {
+		if !i.Revoked() && !former {
 			view.People = append(view.People, own.T("after.person", "name", i.Name.Reveal(), "role", own.T("role."+string(i.Role))))
 		}
 	}
@@ -229,7 +241,7 @@ func (s *Service) showVisit(w http.ResponseWriter, r *http.Request, status int, 
 			view.Problems = s.wrong(r, "files", "files", 0)
 		}
 	}
-	if s.takesFiles() && !view.Early {
+	if s.takesFiles() && !view.Early && !former {
 		view.FilesPath, view.FileTypes, view.MaxFiles, view.MaxFile, view.MaxFileMega, view.NewFile = view.Path+filesPart, strings.Join(fileTypes, ","), MaxFiles, MaxFile, MaxFile/mega, fileView{State: "queued", Goes: true}
 		view.FilesLooked = s.config.Uploads.Scanner.Looks()
 	}
