@@ -72,11 +72,11 @@ func (s *Service) registerLate(a *api.API) {
 	}
 	type lateOutput struct {
 		Body struct {
-			Messages int `json:"messages" doc:"That go out now; with none, nobody can be written to: call them"`
+			Messages int `json:"messages" doc:"That go out now, or went out when the same was said up to five minutes ago; with none, nobody can be written to: call them"`
 		}
 	}
 	late := api.Operation{ID: "say-visit-late", Method: http.MethodPost, Path: "/api/v1/visits/{visit}/late", Action: Late, Status: http.StatusOK, Part: "visits",
-		Summary: "Tell the people of a visit of today that it begins later, by message and on the screens of who waits; it stays at its time"}
+		Summary: "Tell the people of a visit of today that it begins later, by message and on the screens of who waits; it stays at its time. The same minutes again within five tell nobody twice"}
 	api.Register(a, late, func(ctx context.Context, in *lateInput) (*lateOutput, error) {
 		messages, err := s.LateIf(ctx, web.Actor(ctx), in.Visit, in.Body.Minutes, in.Holds)
 		if err != nil {

@@ -21,6 +21,9 @@ const (
 
 	// lateWithin is how long before the start people are told: sooner than that the visit is better moved.
 	lateWithin = 12 * time.Hour
+
+	// lateAgain is for how long after a notice the same minutes are that notice once more: a form or a request that was sent twice.
+	lateAgain = 5 * time.Minute
 )
 
 // latest is notify.ErrNotNeeded where somebody has been said to be told anew by the same channel how late a visit is, since the message of a key was put: it waited
@@ -45,6 +48,26 @@ func noticeOf(detail string) string {
 	return notice
 }
 
+// notice is which notice it is that a visit begins so many minutes later: that which was given last, where it said the same a moment ago, or else a new one.
+func (s *Service) notice(ctx context.Context, v visits.Visit, minutes int) (id string, again bool, err error) {
+	all, err := s.config.Outbox.About(ctx, v.ID)
+	if err != nil {
+		return "", false, err
+	}
+	var last key
+	var at time.Time
+	for _, m := range all {
+		k, err := parseKey(m.Key)
+		if err == nil && m.Kind == kindLate && k.sequence == v.Sequence && noticeOf(k.detail) > noticeOf(last.detail) {
+			last, at = k, m.At
+		}
+	}
+	if minutesOf(last.detail) == minutes && s.now().Before(at.Add(lateAgain)) {
+		return noticeOf(last.detail), true, nil
+	}
+	return store.NewID(), false, nil
+}
+
 // minutesOf reads the detail of a notice's key; 0: it is none.
 func minutesOf(detail string) int {
 	minutes, _, _ := strings.Cut(detail, "-")
@@ -64,7 +87,7 @@ func (s *Service) soon(v visits.Visit) error {
 }
 
 // Late tells the people of a visit who are not the hospital's that it begins so many minutes later, also on the screens of those who wait, and says how many messages go out. The visit stays where it
-// is. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
+// is. The same minutes said again within lateAgain are the same notice: who was told of it is not told anew, and counts. What is wrong with minutes is fault.NotValid; of a visit that has begun, is over or is not soon, it is a conflict.
 func (s *Service) Late(ctx context.Context, actor auth.Actor, visit string, minutes int) (messages int, err error) {
 	return s.LateIf(ctx, actor, visit, minutes, func(visits.Visit) error { return nil })
 }
@@ -87,11 +110,14 @@ func (s *Service) LateIf(ctx context.Context, actor auth.Actor, visit string, mi
 		if err != nil {
 			return err
 		}
-		now, notice := s.now(), store.NewID()
 		if minutes < MinLate || minutes > MaxLate {
 			return fault.Invalid("minutes", fmt.Sprintf("must be from %d to %d", MinLate, MaxLate))
 		}
 		if err := s.soon(v); err != nil {
+			return err
+		}
+		notice, again, err := s.notice(ctx, v, minutes)
+		if err != nil {
 			return err
 		}
 		for _, addressed := range all {
@@ -100,7 +126,7 @@ func (s *Service) LateIf(ctx context.Context, actor auth.Actor, visit string, mi
 				continue
 			}
 			k := key{v.ID, i.ID, v.Sequence, 0, strconv.Itoa(minutes) + "-" + notice}
-			if err := s.config.Outbox.Put(ctx, tx, addressed.message(kindLate, k, now)); err != nil {
+			if err := s.config.Outbox.Put(ctx, tx, addressed.message(kindLate, k, s.now())); err != nil {
 				return err
 			}
 			messages++
@@ -109,6 +135,9 @@ func (s *Service) LateIf(ctx context.Context, actor auth.Actor, visit string, mi
 			return err
 		}
 		a.Detail = fmt.Sprintf("minutes %d, messages %d", minutes, messages)
+		if again {
+			a.Detail += ", as before"
+		}
 		return nil
 	})
 	if err != nil {

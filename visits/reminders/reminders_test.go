@@ -421,6 +421,39 @@ func TestLate(t *testing.T) {
 	}
 }
 
+// TestLateTwice: the same minutes within a few are the same notice; other minutes, and the same ones later, are told anew.
+func TestLateTwice(t *testing.T) {
+	h := newHouse(t)
+	v := h.visit(h.patient(false), nil)
+	h.until(starts.Add(-time.Hour))
+	before := len(h.mailbox(childMail))
+	for i, c := range []struct {
+		after         time.Duration
+		minutes, told int // letters in all
+	}{{0, 20, 1}, {3 * time.Second, 20, 1}, {4 * time.Minute, 20, 1}, {0, 30, 2}, {0, 20, 3}, {6 * time.Minute, 20, 4}} {
+		h.until(h.now().Add(c.after))
+		if n, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, c.minutes); err != nil || n != 3 {
+			t.Errorf("%d: %d messages, %v", i, n, err)
+		}
+		h.due()
+		if told := len(h.mailbox(childMail)) - before; told != c.told {
+			t.Errorf("%d: %d letters, want %d", i, told, c.told)
+		}
+	}
+	// Somebody else can be told meanwhile, by the same notice.
+	_, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Role: auth.Guest, Name: "Sample Guest", Email: "guest@example.org"})
+	h.must(err)
+	h.due()
+	before, guest := len(h.mailbox(childMail)), len(h.mailbox("guest@example.org"))
+	if n, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, 20); err != nil || n != 4 {
+		t.Errorf("with somebody new: %d messages, %v", n, err)
+	}
+	h.due()
+	if child, other := len(h.mailbox(childMail))-before, len(h.mailbox("guest@example.org"))-guest; child != 0 || other != 1 {
+		t.Errorf("told %d times who knew, and %d times who did not", child, other)
+	}
+}
+
 // TestLanguages: each language says each kind of message, with nothing left to fill in.
 func TestLanguages(t *testing.T) {
 	h := newHouse(t)
