@@ -11,6 +11,8 @@ import (
 	"housecall/platform/fault"
 	"housecall/platform/notify"
 	"housecall/platform/people"
+	"housecall/platform/phi"
+	"housecall/platform/store"
 	"housecall/visits"
 	"housecall/visits/after"
 )
@@ -127,5 +129,40 @@ func TestWhoCanReadIsSaid(t *testing.T) {
 	c.of(v)
 	if page := publish("1"); !strings.Contains(page, `<div class="notice good" role="status"><p>`+c.words("after.done.published_confidential")) || strings.Contains(page, "The family can read it") {
 		t.Errorf("the patient is told: %s", page)
+	}
+}
+
+// TestSummaryTwice: the same summary that its author gives once more within minutes is the version that they gave.
+func TestSummaryTwice(t *testing.T) {
+	c := newClinic(t)
+	v, colleague := c.attended(false, patient, guardian)
+	first := c.publish(v, 0, "Rest.")
+	c.delivers("guardian@example.org", 1)
+	give := func(w after.Writer, text phi.Text, language string) (int, error) {
+		return c.Publish(t.Context(), w, 0, text, language)
+	}
+	c.pass(3 * time.Second)
+	if told, err := give(invited(v, 0), "Rest.", "en"); err != nil || told != first || first != 2 {
+		t.Errorf("told %d of %d, %v", told, first, err)
+	}
+	for name, other := range map[string]func() (int, error){
+		"another text":     func() (int, error) { return give(invited(v, 0), "Rest!", "en") },
+		"another language": func() (int, error) { return give(invited(v, 0), "Rest.", "es") },
+		"another author":   func() (int, error) { return give(colleague, "Rest.", "en") },
+		"another file":     func() (int, error) { return c.Publish(t.Context(), invited(v, 0), 0, "Rest.", "en", store.NewID()) },
+	} {
+		if told, err := other(); fault.CodeOf(err) != fault.CodeConflict || told != 0 {
+			t.Errorf("%s: told %d, %v", name, told, err)
+		}
+	}
+	c.pass(6 * time.Minute)
+	if _, err := give(invited(v, 0), "Rest.", "en"); fault.CodeOf(err) != fault.CodeConflict {
+		t.Errorf("minutes later: %v", err)
+	}
+	if n := c.count("after_summaries"); n != 1 || c.count("notify_messages") != 2 {
+		t.Errorf("%d versions, %d messages", n, c.count("notify_messages"))
+	}
+	if got := c.audited("summary.publish"); !slices.Equal(got, []string{"allowed version 1 told 2 files 0", "allowed version 1 as before"}) {
+		t.Errorf("audited %q", got)
 	}
 }

@@ -34,6 +34,17 @@ type Summary struct {
 	At       time.Time
 	Author   phi.Text // their name, as the visit knows it
 	Files    []uploads.Upload
+
+	author author
+}
+
+// givenAgain is for how long the same summary of the same author counts as the version that they gave: a form that was sent twice.
+const givenAgain = 5 * time.Minute
+
+// is says whether a version is what its author gives once more.
+func (x Summary) is(w Writer, base int, text phi.Text, language string, files []string, now time.Time) bool {
+	same := slices.EqualFunc(x.Files, files, func(u uploads.Upload, id string) bool { return u.ID == id })
+	return x.Version == base+1 && x.author == w.author() && x.Text == text && x.Language == language && same && now.Before(x.At.Add(givenAgain))
 }
 
 // mayRead says whether a person of a visit reads its summary: the patient and the guardians, and of a confidential visit the patient alone.
@@ -43,6 +54,7 @@ func (s *Service) mayRead(v visits.Visit, i visits.Invitation) bool {
 
 // Publish gives the family a summary, or another version of it, and tells those who can be reached; told counts them. base is the version it was made from: who has not
 // seen the newest gets a fault.Changed. With it go files, by their ids: those of the version before that are to stay, and those that the writer added since.
+// What they gave a moment ago and give once more is done already.
 func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text, language string, files ...string) (told int, err error) {
 	text = tidyText(text)
 	reach, err := s.reachOf(ctx, w)
@@ -60,37 +72,52 @@ func (s *Service) Publish(ctx context.Context, w Writer, base int, text phi.Text
 		if err != nil {
 			return err
 		}
+		version := base + 1
+		if newest.is(w, base, text, language, files, s.now()) {
+			told, a.Detail = len(reach), fmt.Sprintf("version %d as before", version)
+			return nil
+		}
 		if newest.Version != base {
 			return fault.Changed()
 		}
-		version := base + 1
 		if err := s.insertSummary(ctx, tx, w, version, text, language); err != nil {
 			return err
 		}
 		if err := s.giveFiles(ctx, tx, w, version, newest.Files, files); err != nil {
 			return err
 		}
-		for _, i := range v.Invitations {
-			if !s.mayRead(v, i) {
-				continue
-			}
-			if err := s.keepLink(ctx, tx, v.ID, i.ID); err != nil {
-				return err
-			}
-			m, reached := reach[i.ID]
-			if !reached {
-				continue
-			}
-			m.Key = summaryKey(i.ID, version, 0)
-			if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
-				return err
-			}
-			told++
+		if told, err = s.tellReaders(ctx, tx, v, version, reach); err != nil {
+			return err
 		}
 		a.Detail = strings.TrimSpace(fmt.Sprintf("version %d told %d files %d %s", version, told, len(files), strings.Join(files, " ")))
 		return nil
 	})
-	return told, err
+	if err != nil {
+		return 0, err
+	}
+	return told, nil
+}
+
+// tellReaders gives those who may read a version of the summary a link, and tells those of them who can be reached; told counts these.
+func (s *Service) tellReaders(ctx context.Context, tx *store.Tx, v visits.Visit, version int, reach map[string]notify.Message) (told int, err error) {
+	for _, i := range v.Invitations {
+		if !s.mayRead(v, i) {
+			continue
+		}
+		if err := s.keepLink(ctx, tx, v.ID, i.ID); err != nil {
+			return 0, err
+		}
+		m, reached := reach[i.ID]
+		if !reached {
+			continue
+		}
+		m.Key = summaryKey(i.ID, version, 0)
+		if err := s.config.Outbox.Put(ctx, tx, m); err != nil {
+			return 0, err
+		}
+		told++
+	}
+	return told, nil
 }
 
 // tookPlace says whether there is something to sum up.
@@ -140,14 +167,13 @@ func (s *Service) newest(ctx context.Context, q store.Queryer, v visits.Visit) (
 func (s *Service) summaries(ctx context.Context, q store.Queryer, v visits.Visit, most int) ([]Summary, error) {
 	all, err := store.Collect(ctx, q, func(r *sql.Rows) (Summary, error) {
 		var x Summary
-		var by author
 		var sealed string
 		var at int64
-		if err := r.Scan(&x.Version, &sealed, &x.Language, &by.kind, &by.id, &at); err != nil {
+		if err := r.Scan(&x.Version, &sealed, &x.Language, &x.author.kind, &x.author.id, &at); err != nil {
 			return Summary{}, err
 		}
 		text, err := s.config.Vault.Open(sealed, summaryPlace(v.ID, x.Version))
-		x.Text, x.At, x.Author = phi.Text(text), store.Time(at), nameOf(v, by)
+		x.Text, x.At, x.Author = phi.Text(text), store.Time(at), nameOf(v, x.author)
 		return x, err
 	}, `SELECT version, text, language, author_kind, author_id, at FROM after_summaries WHERE visit_id = ? ORDER BY version DESC LIMIT ?`, v.ID, most)
 	if err != nil {
