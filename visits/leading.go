@@ -206,7 +206,7 @@ func (s *Service) Enter(ctx context.Context, actor auth.Actor, visit, token stri
 	}
 	var e Entry
 	err := s.lead(ctx, actor, "visit.enter", visit, "", func(tx *store.Tx, a *store.Act, v Visit) error {
-		if err := s.admissible(v, Invitation{}, 0); err != nil { // before anything is written
+		if err := s.admissible(v, Invitation{}, 0); err != nil {
 			return err
 		}
 		i, err := s.invitedOf(ctx, tx, visit, actor.ID, "")
