@@ -67,14 +67,15 @@ type Colleagues interface {
 
 // practice is what the hospital knows of the ids that somebody named. Whatever was not named, or is not known, is empty.
 type Practice struct {
-	Site     sites.Site
-	service  sites.Service
-	Patient  people.Patient
-	staff    map[string]staff.Colleague
-	family   string        // tag of the language of those who come with the patient; empty: not known
-	own      string        // the contact of a patient of whom nobody says how they are written to; empty: none
-	wrong    []fault.Field // ids that nobody knows
-	problems error         // that hinder looking
+	Site         sites.Site
+	service      sites.Service
+	Patient      people.Patient
+	staff        map[string]staff.Colleague
+	family       string        // tag of the language of those who come with the patient; empty: not known
+	own          string        // the contact of a patient of whom nobody says how they are written to; empty: none
+	confidential bool          // whether the visit is
+	wrong        []fault.Field // ids that nobody knows
+	problems     error         // that hinder looking
 }
 
 // named looks an id up, unless it is empty.
@@ -193,6 +194,7 @@ func (p *Practice) fill(r Request) Request {
 	if r.BirthDate == "" {
 		r.BirthDate = p.Patient.BirthDate
 	}
+	r.AskBirthDate = r.AskBirthDate || r.AskIfKnown && p.service.ID == "" && r.BirthDate != ""
 	if tag, err := language.Parse(r.InterpreterLanguage); err == nil && r.InterpreterLanguage != "" {
 		r.InterpreterLanguage = tag.String()
 	}
@@ -210,10 +212,10 @@ func (p *Practice) fill(r Request) Request {
 	return r
 }
 
-// knowFamily has people be filled with how the patient is written to, and with the language of the family: the patient's, or else that of whoever comes as
+// knowFamily has people be filled with how the patient is written to about a visit, and with the language of the family: the patient's, or else that of whoever comes as
 // the patient of the visit.
 func (p *Practice) knowFamily(confidential bool, language string) {
-	p.family, p.own = cmp.Or(p.Patient.Language, language), OwnContact(p.Patient, confidential).ID
+	p.family, p.own, p.confidential = cmp.Or(p.Patient.Language, language), OwnContact(p.Patient, confidential).ID, confidential
 }
 
 // OwnContact is the contact by which the patient is written to: of a confidential visit the confidential one alone; the zero Contact: there is none.
@@ -238,6 +240,8 @@ func languageOfPatient(invited []Person) string {
 
 // fillPerson is fill for one person.
 func (p *Practice) fillPerson(q Person) Person {
+	q.Email, q.Phone = people.TidyReach(q.Email, q.Phone, p.Site.Country)
+	q = p.recognize(q)
 	name, tag := p.staff[q.StaffID].Name, ""
 	if OfFamily(q.Role) {
 		tag = p.family
@@ -247,7 +251,6 @@ func (p *Practice) fillPerson(q Person) Person {
 		if q.ContactID == "" && q.Email == "" && q.Phone == "" {
 			q.ContactID = p.own
 		}
-		p.own = "" // whoever else comes as a patient is not this one
 	}
 	if c, ok := p.Patient.Contact(q.ContactID); ok {
 		if c.Name != "" {
@@ -263,7 +266,6 @@ func (p *Practice) fillPerson(q Person) Person {
 	if q.Language == "" {
 		q.Language = tag
 	}
-	q.Email, q.Phone = people.TidyReach(q.Email, q.Phone, p.Site.Country)
 	return q
 }
 
@@ -293,7 +295,8 @@ func (p *Practice) check(r Request) []fault.Field {
 // maxTag is as long as a language's tag gets, with all its parts (RFC 5646 section 4.4.1).
 const maxTag = 35
 
-// checkPerson says what is wrong with how a filled person is known and reached. Of a confidential visit nobody hears but the patient, in a way that no guardian reads.
+// checkPerson says what is wrong with how a filled person is known and reached. Of a confidential visit nobody of the family hears but the patient, and nobody
+// is written to where others of the family read it.
 func (p *Practice) checkPerson(q Person, prefix string, confidential bool) []fault.Field {
 	wrong := people.CheckReach(prefix, q.Email, q.Phone)
 	add := func(field, key, detail string) {
@@ -323,15 +326,13 @@ func (p *Practice) checkPerson(q Person, prefix string, confidential bool) []fau
 		add("role", "confidential", "is not written to about a confidential visit")
 	case family && known && !slices.Contains(p.Patient.Recipients(true), contact):
 		add("contact_id", "confidential", "must be the confidential contact, since the visit is confidential")
-	case p.ofGuardian(q.Email, q.Phone):
-		add("email", "confidential", "or phone is a guardian's too, who would read what is confidential")
+	default:
+		switch p.barred(q.Role, q.Email, q.Phone) {
+		case "email":
+			add("email", "confidential", "or phone is that of a contact of the patient who must not hear of a confidential visit")
+		case "contact_id":
+			add("contact_id", "confidential", "must be the confidential contact, without another email or phone, since the visit is confidential")
+		}
 	}
 	return wrong
-}
-
-// ofGuardian says whether a guardian of the patient has that address or number.
-func (p *Practice) ofGuardian(email, phone phi.Text) bool {
-	return slices.ContainsFunc(p.Patient.Contacts, func(c people.Contact) bool {
-		return c.Kind == people.Guardian && (email != "" && strings.EqualFold(email.Reveal(), c.Email.Reveal()) || phone != "" && phone == c.Phone)
-	})
 }

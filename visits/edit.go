@@ -179,7 +179,7 @@ func (s *Service) Mend(ctx context.Context, actor auth.Actor, visit, invitation 
 		if err := fault.InvalidAll(known.checkMend(i, old, v.Confidential, s.config.Languages)...); err != nil {
 			return err
 		}
-		moved := i.Email != old.Email || i.Phone != old.Phone
+		moved := i.Email != old.Email || i.Phone != old.Phone || i.ContactID != old.ContactID
 		a.Detail = reachedElsewhere(v, moved)
 		if i == old {
 			return nil
@@ -220,17 +220,17 @@ func (s *Service) elsewhere(ctx context.Context, tx *store.Tx, i Invitation, v V
 
 // mended writes an invitation that was changed.
 func (s *Service) mended(ctx context.Context, tx *store.Tx, i Invitation, v Visit, kind ChangeKind) error {
-	_, err := tx.ExecContext(ctx, `UPDATE invitations SET name = ?, language = ?, email = ?, phone = ?, generation = ?, mended = ? WHERE id = ?`,
-		i.Name, i.Language, i.Email, i.Phone, i.Generation, i.Mended, i.ID)
+	_, err := tx.ExecContext(ctx, `UPDATE invitations SET name = ?, language = ?, contact_id = ?, email = ?, phone = ?, generation = ?, mended = ? WHERE id = ?`,
+		i.Name, i.Language, i.ContactID, i.Email, i.Phone, i.Generation, i.Mended, i.ID)
 	if err != nil {
 		return fmt.Errorf("change an invitation: %w", err)
 	}
 	return s.changed(ctx, tx, kind, v, i.ID)
 }
 
-// apply changes an invitation in memory.
+// apply changes an invitation in memory. Who is said to be reached where the confidential contact is becomes that contact.
 func (m Mend) apply(i *Invitation, known Practice) {
-	p := Person{Name: i.Name, Email: i.Email, Phone: i.Phone}
+	p := Person{Name: i.Name, Role: i.Role, ContactID: i.ContactID, Email: i.Email, Phone: i.Phone}
 	if m.Name != nil {
 		p.Name = *m.Name
 	}
@@ -244,7 +244,11 @@ func (m Mend) apply(i *Invitation, known Practice) {
 		i.Language = *m.Language
 	}
 	i.Name = p.tidy().Name
-	i.Email, i.Phone = people.TidyReach(p.Email, p.Phone, known.Site.Country)
+	p.Email, p.Phone = people.TidyReach(p.Email, p.Phone, known.Site.Country)
+	if m.Email != nil || m.Phone != nil {
+		p = known.recognize(p)
+	}
+	i.ContactID, i.Email, i.Phone = p.ContactID, p.Email, p.Phone
 }
 
 // checkMend says what is wrong with an invitation that was changed.
@@ -253,7 +257,7 @@ func (p *Practice) checkMend(i, old Invitation, confidential bool, languages []s
 	wrong := slices.Concat(q.check("", languages), p.checkPerson(q, "", confidential))
 	// Whose contact it is does not change here: it may have been taken out since.
 	wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Field == "contact_id" && f.Key != "confidential" })
-	contact, _ := p.Patient.Contact(i.ContactID)
+	contact, _ := p.Patient.Contact(old.ContactID)
 	if contact.Email != "" && i.Email != old.Email {
 		wrong = append(wrong, fault.Field{Field: "email", Key: "contact", Detail: "is that of the patient's contact: change it there, and renew the link"})
 	}

@@ -29,6 +29,8 @@ func TestWhoInvitesWhom(t *testing.T) {
 			switch {
 			case by == auth.Clinician && !who.Invited():
 				visitstest.WantFields(t, err, "role")
+			case by == auth.Clinician && who == auth.Patient: // of whom there is one
+				visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 			case by == auth.Clinician, family && who == auth.Guest:
 				if err != nil {
 					t.Errorf("%s invites %s: %v", by, who, err)

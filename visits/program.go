@@ -65,7 +65,7 @@ type Reach struct {
 }
 
 // ReachOf is how a person of a visit is written to, as the hospital knows it now. Of a confidential visit nobody of the family hears but the patient, in ways
-// that no guardian reads.
+// that nobody else of the family reads.
 func (s *Service) ReachOf(ctx context.Context, v Visit, i Invitation) (Reach, error) {
 	site, err := s.SiteOf(ctx, v)
 	if err != nil {
@@ -98,10 +98,10 @@ func (v Visit) addresses(i Invitation, patient people.Patient) (email, phone phi
 		return "", ""
 	}
 	email, phone = cmp.Or(contact.Email, i.Email), cmp.Or(contact.Phone, i.Phone)
-	if v.Confidential && known.ofGuardian(email, "") {
+	if v.Confidential && known.barred(i.Role, email, "") != "" {
 		email = ""
 	}
-	if v.Confidential && known.ofGuardian("", phone) {
+	if v.Confidential && known.barred(i.Role, "", phone) != "" {
 		phone = ""
 	}
 	return email, phone

@@ -340,9 +340,6 @@ func (s *Service) dressPerson(ctx context.Context, visit string, p Person) (Pers
 	}
 	known := s.practiceOf(ctx, Booking{SiteID: v.SiteID, PatientID: v.PatientID}, nil, []Person{p}, func(int) string { return "" })
 	known.knowFamily(v.Confidential, v.familyLanguage())
-	if slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.Role == auth.Patient && !i.Revoked() }) {
-		known.own = "" // it is theirs
-	}
 	return known.fillPerson(p), known, known.problems
 }
 
@@ -368,6 +365,9 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 	}
 	if s.Over(v) {
 		return conflict("visit_over.invite", "The visit is over, so nobody can be invited any more.")
+	}
+	if p.Role == auth.Patient && v.HasPatient() {
+		return conflict("patient_already", "A visit has one patient alone, who is invited already.")
 	}
 	if v.Full() {
 		return visitFull()

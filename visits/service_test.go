@@ -115,6 +115,7 @@ func TestCreateRefuses(t *testing.T) {
 		"ten people":           {people(guests(10)...), nil},
 		"eleven people":        {people(guests(11)...), []string{"people"}},
 		"no clinician":         {people(auth.Guardian, auth.Patient), []string{"people"}},
+		"two patients":         {people(auth.Clinician, auth.Patient, auth.Patient), []string{"people"}},
 		"no patient":           {people(auth.Clinician, auth.Guardian), []string{"people"}},
 		"a role of the desk":   {people(auth.Clinician, auth.Patient, auth.Admin), []string{"people[2].role"}},
 		"no name":              {func(r *visits.Request) { r.People[1].Name = "\t" }, []string{"people[1].name"}},

@@ -149,6 +149,11 @@ func (v Visit) Invited(id string) (Invitation, bool) {
 	return v.Invitations[at], true
 }
 
+// HasPatient says whether somebody is invited as the patient, of whom there is one. The visit must have been read whole.
+func (v Visit) HasPatient() bool {
+	return slices.ContainsFunc(v.Invitations, func(i Invitation) bool { return i.Role == auth.Patient && !i.Revoked() })
+}
+
 // Revoked says whether the invitation was withdrawn.
 func (i Invitation) Revoked() bool { return !i.RevokedAt.IsZero() }
 
@@ -177,6 +182,7 @@ type Request struct {
 	StartsAt     time.Time
 	Minutes      int // planned length
 	AskBirthDate bool
+	AskIfKnown   bool     // nobody has said whether: the links of a visit of no service that the site knows ask for a birth date that is known, and so may be sent
 	BirthDate    phi.Text // YYYY-MM-DD; needed when AskBirthDate; empty: not known
 	People       []Person
 
@@ -250,6 +256,8 @@ func (r Request) check(now time.Time, w Window, languages []string) (wrong []fau
 		add("people", "clinician", "must include a clinician")
 	case count[auth.Patient] == 0:
 		add("people", "patient", "must include a patient")
+	case count[auth.Patient] > 1:
+		add("people", "patients", "must include one patient alone")
 	}
 	return wrong
 }

@@ -112,7 +112,7 @@ func (d *Desk) dressed(r *http.Request, f visitForm) (visitForm, error) {
 		return f, err
 	}
 	f.ZoneView, f.Today = newZoneView(f.zone, f.own), d.config.Now().In(f.zone).Format(fieldDay)
-	f.Roles = roleChoices(f.own)
+	f.Roles = roleChoices(f.own, true)
 	f.MaxPeople, f.MinMinutes, f.MaxMinutes = visits.MaxPeople, visits.MinMinutes, visits.MaxMinutes
 	f.Spoken = spokenIn(f.own)
 	f.offer()
@@ -206,9 +206,13 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 	return service, nil
 }
 
-func roleChoices(own *words.Words) []roleChoice {
+// roleChoices are the roles of one more person of a visit, whose patient is known already or may be that person.
+func roleChoices(own *words.Words, patient bool) []roleChoice {
 	var all []roleChoice
 	for _, r := range auth.InvitedRoles() {
+		if r == auth.Patient && patient {
+			continue
+		}
 		text := roleWords(own, r)
 		if r == auth.Guest {
 			text = own.T("desk.role.guest")

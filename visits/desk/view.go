@@ -102,6 +102,7 @@ type personView struct {
 	Check            *checkView   // how their device check went before the visit; nil: they made none
 	Language         string       // that the person reads, by its own name; "": not known
 	Revoked          bool
+	Former           bool // no contact of the patient any more
 }
 
 // newList reads which list is asked for. What makes no sense is today.
@@ -194,7 +195,7 @@ func (d *Desk) newVisitView(v visits.Visit, opened map[string]time.Time, zone *t
 		Starts: own.Clock(starts), Ends: own.Clock(ends), StartsAt: v.StartsAt,
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own),
 		State: d.stateWords(v, own), Zone: newZoneView(zone, own), Over: d.config.Visits.Over(v), MayCancel: !v.State.Over(), MayMove: d.config.Visits.MayMove(v),
-		Full: v.Full(), Roles: roleChoices(own),
+		Full: v.Full(), Roles: roleChoices(own, v.HasPatient()),
 	}
 	view.AsksBirthDate, view.Confidential = v.AskBirthDate, v.Confidential
 	if v.Interpreter != visits.InterpreterNone {

@@ -46,7 +46,7 @@ func (f *visitForm) take(err error) {
 		case "repeat.weeks", "repeat.count", "repeat.until", "repeat.except":
 			f.wrong("repeat_count", "repeat."+e.Key, "max", visits.MaxRepeats)
 		case "people":
-			f.wrong(f.at[len(f.at)-1], "people.many", "max", visits.MaxPeople)
+			f.wrong(f.at[len(f.at)-1], "people."+e.Key, "max", visits.MaxPeople)
 		default:
 			f.takePerson(e)
 		}
