@@ -31,8 +31,8 @@ type requestJSON struct {
 	Service      string       `json:"service,omitempty" maxLength:"80" doc:"What the people in the visit read; not needed with service_id. The name of a service of the site that takes new visits, in whatever case, is that service, as with its service_id" example:"Cardiology"`
 	StartsAt     time.Time    `json:"starts_at" doc:"RFC 3339; whole seconds"`
 	Minutes      int          `json:"minutes,omitempty" minimum:"5" maximum:"480" doc:"Planned length; not needed where service or service_id names a service of the site"`
-	AskBirthDate bool         `json:"ask_birth_date,omitempty" doc:"Whether the links of patient, guardians and guests ask for the patient's date of birth"`
-	BirthDate    phi.Text     `json:"birth_date,omitempty" maxLength:"10" doc:"YYYY-MM-DD; needed with ask_birth_date. Clinicians in the visit see the age"`
+	AskBirthDate *bool        `json:"ask_birth_date,omitempty" doc:"Whether the links of patient, guardians and guests ask for the patient's date of birth: only then may messages hold them. Not there: as visits of the service are, and where the site has no such service they do if the date is known"`
+	BirthDate    phi.Text     `json:"birth_date,omitempty" maxLength:"10" doc:"YYYY-MM-DD; needed with ask_birth_date true. Clinicians in the visit see the age"`
 	People       []personJSON `json:"people" minItems:"2" maxItems:"10" doc:"At least one clinician and one patient"`
 
 	PatientID           string      `json:"patient_id,omitempty" maxLength:"36" doc:"A patient the hospital knows: name, birth date and language need not be said then"`
@@ -68,7 +68,7 @@ func (r repeatJSON) repeat() (Repeat, error) {
 
 // request is what is asked for.
 func (r requestJSON) request() Request {
-	out := Request{Service: r.Service, StartsAt: r.StartsAt, Minutes: r.Minutes, AskBirthDate: r.AskBirthDate, BirthDate: r.BirthDate,
+	out := Request{Service: r.Service, StartsAt: r.StartsAt, Minutes: r.Minutes, AskBirthDate: r.AskBirthDate != nil && *r.AskBirthDate, AskIfKnown: r.AskBirthDate == nil, BirthDate: r.BirthDate,
 		PatientID: r.PatientID, SiteID: r.SiteID, ServiceID: r.ServiceID, ClinicianID: r.ClinicianID, Confidential: r.Confidential,
 		Interpreter: r.Interpreter, InterpreterLanguage: r.InterpreterLanguage, AllowOverlap: r.AllowOverlap}
 	if r.Identifier != nil {

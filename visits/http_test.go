@@ -415,3 +415,18 @@ func TestNoHealthDataLeaves(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestLinksOfNoServiceAskForAKnownDate: where nobody says whether links ask, those of a visit of words alone do if the date is known: no message could hold them otherwise.
+func TestLinksOfNoServiceAskForAKnownDate(t *testing.T) {
+	f := newFront(t, auth.Program)
+	for more, want := range map[string]bool{
+		``:                           false,
+		`"birth_date":"2012-05-31",`: true,
+		`"birth_date":"2012-05-31","ask_birth_date":false,`: false,
+	} {
+		r := f.do(http.MethodPost, "/api/v1/visits", strings.Replace(planBody, `"ask_birth_date":true,"birth_date":"2012-05-31",`, more, 1), bearer(f.key))
+		if asks := r.json(t)["ask_birth_date"]; r.StatusCode != http.StatusCreated || asks != want {
+			t.Errorf("%s: %d, asks %v, want %t", more, r.StatusCode, asks, want)
+		}
+	}
+}

@@ -141,7 +141,7 @@ func withLink(a fhir.Appointment, links []visits.Link) fhir.Appointment {
 
 // request is the visit that an Appointment asks for.
 func (s *Server) request(ctx context.Context, a fhir.Appointment) (visits.Request, error) {
-	r := visits.Request{}
+	r := visits.Request{AskIfKnown: true}
 	if a.Status != fhir.AppointmentStatusBooked {
 		return r, refused("Appointment.status", "must be booked")
 	}

@@ -355,6 +355,40 @@ func TestImportSaysAllOfALine(t *testing.T) {
 	}
 }
 
+// TestImportSaysWhomItWouldReach: an address that is not the hospital's own and a confidential visit of which nobody could be told are said before visits are made,
+// and an address at which nobody may be told of a confidential visit is wrong.
+func TestImportSaysWhomItWouldReach(t *testing.T) {
+	c := newClinic(t)
+	const elsewhere, unreached = "Another telephone or email than we have", "Confidential: we can write to nobody"
+	line := func(number, name, phone, guardian, email, service string, hour int, confidential string) string {
+		return fmt.Sprintf("%s,%s,2012-05-31,,%s,%s,%s,%s,Canary Clinicianname,2026-12-01,%02d:00,%s,\n", number, name, phone, guardian, email, service, hour, confidential)
+	}
+	rows := func(w *httptest.ResponseRecorder) []string {
+		return strings.Split(w.Body.String(), `<li class="desk-row" id="line-`)[1:]
+	}
+	file := columns +
+		line("MRN-1", "Canary Patientname", "", "Canary Guardianname", "other@example.org", "Cardiology", 8, "") +
+		line("MRN-1", "Canary Patientname", "202 555 0188", "", "", "Cardiology", 9, "") +
+		line("MRN-1", "Canary Patientname", "202 555 0100", "Canary Guardianname", "Guardian@example.org", "Cardiology", 10, "") +
+		line("MRN-1", "Canary Patientname", "", "Canary Father", "father@example.org", "Cardiology", 11, "") +
+		line("MRN-1", "Canary Patientname", "", "", "", "Adolescents", 12, "") +
+		line("MRN-2", "Canary Newname", "", "", "", "Cardiology", 13, "yes") +
+		line("MRN-3", "Canary Othername", "202 555 0177", "", "", "Adolescents", 14, "")
+	all := rows(c.upload(file))
+	for i, want := range []string{elsewhere, elsewhere, "", "", "", unreached, ""} {
+		for _, said := range []string{elsewhere, unreached} {
+			if strings.Contains(all[i], said) != (said == want) {
+				t.Errorf("line %d: %s, want %q", i+2, all[i], want)
+			}
+		}
+	}
+	w := c.upload(columns + line("MRN-1", "Canary Patientname", "202 555 0188", "", "", "Adolescents", 8, ""))
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("%d", w.Code)
+	}
+	wantWords(t, w, "We write to the patient about a confidential visit only by their confidential contact")
+}
+
 // BenchmarkImport previews and makes 1,000 visits of 1,000 new patients.
 func BenchmarkImport(b *testing.B) {
 	c := newClinic(b)

@@ -118,6 +118,7 @@ type lineView struct {
 	Patient, Service, When string
 	Closed                 string // why the site does not work on that day; empty: it does
 	New, Overlaps          bool
+	Elsewhere, Unreached   bool
 	Wrong                  []wrongView
 }
 
@@ -189,7 +190,7 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request, p Preview, v preview
 	}
 	news := 0
 	for _, l := range p.Lines {
-		line := lineView{Number: l.Number, Patient: l.Patient, New: l.New, Service: l.Service, Overlaps: l.Overlaps > 0, Wrong: byLine[l.Number]}
+		line := lineView{Number: l.Number, Patient: l.Patient, New: l.New, Service: l.Service, Overlaps: l.Overlaps > 0, Elsewhere: l.Elsewhere, Unreached: l.Unreached, Wrong: byLine[l.Number]}
 		if !l.Request.StartsAt.IsZero() {
 			at := l.Request.StartsAt.In(l.Site.Zone)
 			line.When = own.T("desk.at_zone", "at", own.T("date.moment", "date", own.Day(at), "time", own.Clock(at)), "zone", own.Zone(l.Site.Zone))

@@ -28,6 +28,9 @@ type Line struct {
 	Service  string
 	Overlaps int // visits of the clinician or the patient at that time
 
+	Elsewhere bool // somebody is reached elsewhere than the hospital has it
+	Unreached bool // the visit is confidential, and nobody can be written to about it
+
 	confidential bool
 }
 
@@ -86,7 +89,7 @@ func (r *reader) addOther(line int) {
 func (r *reader) read(one row) {
 	n := one.line
 	l := Line{Number: n, Patient: one.get(PatientName), Site: r.siteOf(one)}
-	q := visits.Request{SiteID: l.Site.ID, Service: one.get(Service), BirthDate: phi.Text(typed.Digits(one.get(BirthDate))), InterpreterLanguage: one.get(InterpreterLanguage)}
+	q := visits.Request{AskIfKnown: true, SiteID: l.Site.ID, Service: one.get(Service), BirthDate: phi.Text(typed.Digits(one.get(BirthDate))), InterpreterLanguage: one.get(InterpreterLanguage)}
 	service := r.serviceOf(one, l.Site.ID)
 	if service.ID != "" {
 		q.ServiceID, q.Service, q.Minutes = service.ID, service.Name, service.Minutes
@@ -294,6 +297,8 @@ func (r *reader) invite(l *Line, known, p people.Patient) {
 			return o.Kind == c.Kind && (c.Email == "" || strings.EqualFold(o.Email.Reveal(), c.Email.Reveal())) && (c.Phone == "" || o.Phone == c.Phone)
 		}); at >= 0 {
 			one.ContactID, one.Email, one.Phone = known.Contacts[at].ID, "", ""
+		} else if c.Email+c.Phone != "" && slices.ContainsFunc(known.Contacts, func(o people.Contact) bool { return samePerson(o, c) }) {
+			l.Elsewhere = true
 		}
 		if c.Kind == people.Self {
 			patient.ContactID, patient.Email, patient.Phone = one.ContactID, one.Email, one.Phone
@@ -308,7 +313,13 @@ func (r *reader) invite(l *Line, known, p people.Patient) {
 			}
 		}
 	}
+	l.Unreached = l.confidential && patient.ContactID == "" && patient.Email+patient.Phone == "" && len(known.Recipients(true)) == 0
 	l.Request.People = append([]visits.Person{patient, {Role: auth.Clinician, StaffID: l.Request.ClinicianID}}, guardians...)
+}
+
+// samePerson says whether two contacts of a patient are of one person: the patient, or a guardian of the same name.
+func samePerson(a, b people.Contact) bool {
+	return a.Kind == b.Kind && (a.Kind == people.Self || people.Named(a.Name, b.Name.Reveal()))
 }
 
 // takePatient says what is wrong with a new patient by the columns they come from.
