@@ -237,6 +237,7 @@ func TestActsAreKnown(t *testing.T) {
 		"EmergencyList",
 		"Exists",
 		"FirstOpened",
+		"FormerContacts",
 		"GiveConsent",
 		"Hears",
 		"Holder",
@@ -286,6 +287,7 @@ func TestActsAreKnown(t *testing.T) {
 		"VisitIn",
 		"VisitsOf",
 		"Window",
+		"WithFormerContacts",
 		"Wrong",
 	}
 	service := reflect.TypeFor[*visits.Service]()

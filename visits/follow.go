@@ -14,12 +14,8 @@ import (
 // which the links to what comes after them ask for, and those that were called off the addresses too. A name that a visit has otherwise than the patient had it before was meant so, and stays; a birth date is the
 // patient's, whatever a visit has, and whatever was changed: one that was corrected before visits followed is mended when the patient is saved next.
 func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Actor, old, now people.Patient) error {
-	all, err := store.Collect(ctx, tx, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
-		`SELECT `+visitColumns+` FROM visits WHERE patient_id = ? AND patient_id <> '' ORDER BY starts_at, id`, now.ID)
+	all, err := s.visitsOfPatient(ctx, tx, now.ID)
 	if err != nil {
-		return fmt.Errorf("read a patient's visits: %w", err)
-	}
-	if err := fillInvitations(ctx, tx, all); err != nil {
 		return err
 	}
 	for _, v := range all {
@@ -44,6 +40,16 @@ func (s *Service) FollowPatient(ctx context.Context, tx *store.Tx, actor auth.Ac
 		}
 	}
 	return nil
+}
+
+// visitsOfPatient are all visits of a patient with their invitations, in order of their start.
+func (s *Service) visitsOfPatient(ctx context.Context, q store.Queryer, patient string) ([]Visit, error) {
+	all, err := store.Collect(ctx, q, func(r *sql.Rows) (Visit, error) { return s.config.Window.scanVisit(r.Scan) },
+		`SELECT `+visitColumns+` FROM visits WHERE patient_id = ? AND patient_id <> '' ORDER BY starts_at, id`, patient)
+	if err != nil {
+		return nil, fmt.Errorf("read a patient's visits: %w", err)
+	}
+	return all, fillInvitations(ctx, q, all)
 }
 
 // followBirthDate gives a visit the patient's birth date. Tries at another count no more. What asks for a date keeps the one it has when the patient's is not

@@ -36,8 +36,15 @@ type Desk struct {
 	notes   []func(context.Context, auth.Actor, string, *words.Words) (Note, error)
 }
 
-// Note is what another part says on a patient's page, with a button that leads to more of it. No path: it says nothing.
-type Note struct{ Text, Button, Path string }
+// Note is what another part says on a patient's page, with a button that leads to more of it, or as a warning with links to what somebody must look at. With
+// neither it says nothing.
+type Note struct {
+	Text, Button, Path string
+	Links              []Link
+}
+
+// Link leads to something that has words.
+type Link struct{ Text, Path string }
 
 // Note has a patient's page show what another part has of the patient for whoever reads it. Call it before the pages are open.
 func (d *Desk) Note(note func(ctx context.Context, actor auth.Actor, patient string, own *words.Words) (Note, error)) {
@@ -173,6 +180,7 @@ type patientView struct {
 	MayWrite   bool
 	Edit, Done string
 	Notes      []Note
+	Warnings   []Note
 }
 
 func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
@@ -207,6 +215,9 @@ func (d *Desk) show(w http.ResponseWriter, r *http.Request) {
 		}
 		if n.Path != "" {
 			view.Notes = append(view.Notes, n)
+		}
+		if len(n.Links) > 0 {
+			view.Warnings = append(view.Warnings, n)
 		}
 	}
 	switch done := r.URL.Query().Get("done"); done {

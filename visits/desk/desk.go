@@ -199,11 +199,17 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v v
 		web.Problem(w, r, err)
 		return
 	}
+	former, err := d.config.Visits.FormerContacts(r.Context(), v)
+	if err != nil {
+		web.Problem(w, r, err)
+		return
+	}
 	for i, p := range view.People {
 		if tag := v.Invitations[i].Language; tag != "" {
 			p.Language = d.config.Pages.In(tag).Name
 			view.People[i] = p
 		}
+		view.People[i].Former = former[v.Invitations[i].ID]
 		view.People[i].Consent = d.consentView(texts, v.Invitations[i], latest, zone, own)
 	}
 	for _, note := range d.notes {

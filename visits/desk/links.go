@@ -26,6 +26,7 @@ type linksView struct {
 	Sent                               int    // how many of the links do
 
 	written map[string]Written
+	former  map[string]bool // as Service.FormerContacts
 
 	visit visits.Visit
 	site  string // its name
@@ -41,6 +42,7 @@ type linkView struct {
 	Lost                string       // that the last such message was not sent, or may not have been, in words; "": nothing says so
 	Again               string       // path that sends it again; "": it cannot be sent
 	Times               int          // how often that was done
+	Revoke              string       // path that withdraws who is no contact of the patient any more; "": they are, or were none
 	Hidden              bool         // nobody tells them of the visit
 	Letter              string       // path of a letter to print; "": there is none for people who are not of the family, and of confidential visits
 	Message             string       // ready to be sent; without anything clinical, since others may read a phone's screen
@@ -63,13 +65,17 @@ func (d *Desk) newLinksView(v visits.Visit, r *http.Request) (linksView, error) 
 	if err != nil {
 		return linksView{}, err
 	}
+	former, err := d.config.Visits.FormerContacts(r.Context(), v)
+	if err != nil {
+		return linksView{}, err
+	}
 	zone := site.Zone
 	starts := v.StartsAt.In(zone)
 	return linksView{
 		Closed: closed,
 		Back:   visitPath(v.ID), Service: v.Service, When: own.T("date.moment", "date", own.Day(starts), "time", own.Clock(starts)),
 		Opens: moment(v.OpensAt, starts, zone, own), Closes: moment(v.ClosesAt, starts, zone, own), Zone: newZoneView(zone, own),
-		written: written, visit: v, site: site.Name, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
+		written: written, former: former, visit: v, site: site.Name, zone: zone, own: own, NoLetters: v.Confidential, Written: v.AskBirthDate,
 	}, nil
 }
 
@@ -103,6 +109,9 @@ func (d *Desk) add(ctx context.Context, l *linksView, k visits.Link) error {
 	}
 	link := linkView{Sent: sent, Hidden: l.visit.HiddenFrom(k.Invitation.Role), Letter: letter, ID: k.Invitation.ID, Name: k.Invitation.Name.Reveal(), Role: roleWords(l.own, k.Invitation.Role), URL: k.URL,
 		Message: strings.Join(append(message, last), "\n"), Language: theirs}
+	if l.former[link.ID] {
+		link.Revoke = personPath(l.visit.ID, link.ID) + "/revoke"
+	}
 	if w, known := l.written[link.ID]; known && sent {
 		link.Times = w.Times
 		if !w.At.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -179,7 +180,7 @@ func TestHoldOfAPatient(t *testing.T) {
 		}
 		return note
 	}
-	if n := note(auth.Scheduler); n != (people.Note{}) {
+	if n := note(auth.Scheduler); !reflect.DeepEqual(n, people.Note{}) {
 		t.Errorf("a scheduler is told %+v", n)
 	}
 	if n := note(auth.Admin); n.Text != "" || n.Path != path || n.Button != "Hold it from deletion" {

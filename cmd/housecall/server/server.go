@@ -211,6 +211,7 @@ func (s *Server) routePractice(_ context.Context, h *house) error {
 		return err
 	}
 	h.patients.Note(desk.NewVisitNote)
+	h.patients.Note(h.desk.FormerNote)
 	hub.Routes(h.routes)
 	places.Routes(h.routes)
 	texts.Routes(h.routes)
