@@ -20,6 +20,7 @@ func (db *DB) Do(ctx context.Context, a Act, may bool, f func(*Tx, *Act) error) 
 	once, _ := ctx.Value(onceKey{}).(Once)
 	var kept, refusal error
 	err := db.Tx(ctx, func(tx *Tx) error {
+		kept, refusal = nil, nil // a transaction may be tried again
 		if once != nil {
 			if err := once.Before(ctx, tx); err != nil {
 				return err
