@@ -189,3 +189,6 @@ func none(err error) error {
 	}
 	return err
 }
+
+// ofVisit says whether an account, which it is told twice, is one of the clinicians of the visit v.
+const ofVisit = `(v.clinician_id = ? OR EXISTS (SELECT 1 FROM invitations i WHERE i.visit_id = v.id AND i.staff_id = ? AND i.role = 'clinician' AND i.revoked_at = 0))`

@@ -71,9 +71,6 @@ func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
 	s.config.Pages.Render(w, r, http.StatusOK, "after/list", web.Page{Title: own.T("after.nav"), Wide: true, Active: NotesPath, Body: all})
 }
 
-// ofVisit says whether an account, which it is told twice, is one of the clinicians of the visit v.
-const ofVisit = `(v.clinician_id = ? OR EXISTS (SELECT 1 FROM invitations i WHERE i.visit_id = v.id AND i.staff_id = ? AND i.role = 'clinician' AND i.revoked_at = 0))`
-
 // list reads a clinician's visits of the last days that have begun, and those of which they have yet to sign their note, also where a colleague has the visit now; the latest first.
 func (s *Service) list(ctx context.Context, q store.Queryer, account string, own *words.Words) ([]line, error) {
 	now := s.now()
