@@ -227,7 +227,7 @@ func (e Event) description(p Purpose) string {
 	case p == Uninvite:
 		text, phone = e.Words.T("calendar.uninvited"), "calendar.questions"
 	case e.showsLink(p):
-		text = e.Words.T("calendar.open") + "\n" + e.Link + "\n\n" + e.Words.T("desk.message.birth_date") + " " + e.Words.T("desk.message.only")
+		text = e.Words.T("calendar.open") + "\n" + e.Link + "\n\n" + e.Words.T("calendar.birth_date") + " " + e.Words.T("calendar.only")
 	}
 	if e.Phone != "" {
 		text += "\n\n" + e.Words.T(phone, "phone", e.Phone)

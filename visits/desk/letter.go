@@ -70,11 +70,11 @@ func (d *Desk) letter(w http.ResponseWriter, r *http.Request) {
 		Title: theirs.T("desk.letter.title"), HowToJoin: theirs.T("desk.letter.how"), IfItFails: theirs.T("desk.letter.fails"), Type: theirs.T("desk.letter.type"), CodeName: theirs.T("desk.letter.code"),
 	}
 	if v.AskBirthDate {
-		letter.How = append(letter.How, theirs.T("desk.message.birth_date"))
+		letter.How = append(letter.How, theirs.T("calendar.birth_date"))
 	}
 	if site.Phone != "" {
 		letter.Fails = append(letter.Fails, theirs.T("calendar.phone", "phone", site.Phone))
 	}
-	letter.Fails = append(letter.Fails, theirs.T("desk.message.only"))
+	letter.Fails = append(letter.Fails, theirs.T("calendar.only"))
 	d.config.Pages.Render(w, r, http.StatusOK, "desk/letter", web.Page{Title: own.T("desk.letter"), Active: Path, Body: letter})
 }

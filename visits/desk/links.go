@@ -99,9 +99,9 @@ func (d *Desk) add(ctx context.Context, l *linksView, k visits.Link) error {
 		theirs.T("desk.message.open", "time", moment(l.visit.OpensAt, starts, l.zone, theirs)),
 		k.URL, // on a line of its own, so that a telephone takes nothing else along
 	}
-	last := theirs.T("desk.message.only")
+	last := theirs.T("calendar.only")
 	if l.visit.AskBirthDate && visits.OfFamily(k.Invitation.Role) {
-		last = theirs.T("desk.message.birth_date") + " " + last
+		last = theirs.T("calendar.birth_date") + " " + last
 	}
 	letter := ""
 	if visits.OfFamily(k.Invitation.Role) && !l.visit.Confidential {

@@ -190,5 +190,5 @@ func (l letter) way() []string {
 	if l.link == "" {
 		return []string{l.event.OwnWay()}
 	}
-	return []string{l.T("calendar.open") + "\n" + l.link, l.T("desk.message.birth_date") + " " + l.T("desk.message.only")}
+	return []string{l.T("calendar.open") + "\n" + l.link, l.T("calendar.birth_date") + " " + l.T("calendar.only")}
 }

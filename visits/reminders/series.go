@@ -198,7 +198,7 @@ func (all letters) paragraphs() []string {
 		said = append(said, first.T("reminders.series_open"))
 	}
 	if first.link != "" {
-		said = append(said, first.T("desk.message.birth_date")+" "+first.T("reminders.series_only"))
+		said = append(said, first.T("calendar.birth_date")+" "+first.T("reminders.series_only"))
 		if reminded {
 			said = append(said, first.T("reminders.series_later"))
 		}
