@@ -82,7 +82,7 @@ func (tour *tour) afterwards(visit Booked, doctor, family *Person) {
 	doctor.fills("#summary", "Drink a lot.\n\n- Water\n- Tea")
 	doctor.await("be asked before what was typed is lost", "() => !("+leaves+")()")
 	doctor.follows("give the summary to the family", "form[action$='/summary'] button")
-	doctor.shows(".notice.good")
+	doctor.shows(".notice.warn") // here nobody can be written to
 	doctor.examine("after-given")
 	family.goTo(tour.url + "/v/" + visit.ID + "/after")
 	family.shows(".after-text li")
