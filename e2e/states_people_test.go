@@ -20,7 +20,7 @@ type scene struct {
 
 // withPeople goes through all that a clinician does about people: those who wait, those in the visit, and those who must not hear.
 func (tour *tour) withPeople() {
-	visit := tour.bookWith(map[string]any{"birth_date": time.Now().AddDate(-14, 0, -1).Format(time.DateOnly)}, 0,
+	visit := tour.bookWith(map[string]any{"ask_birth_date": false, "birth_date": time.Now().AddDate(-14, 0, -1).Format(time.DateOnly)}, 0,
 		kit, "guardian", noor, "interpreter", drBen, "clinician", lee, "observer")
 	s := &scene{tour: tour, visit: visit}
 	s.doctor = tour.takes(chromium(tour.t, 0, drAda, bidi.Laptop))
