@@ -116,10 +116,10 @@ func (d *Desk) Routes(routes *web.Routes) {
 	routes.HandleFunc("POST /desk/new/patients", web.Staff(people.Read), d.suggest)
 	routes.HandleFunc("GET /desk/visits/{visit}", read, d.show)
 	routes.HandleFunc("GET /desk/visits/{visit}/series", read, d.series)
-	routes.HandleFunc("GET /desk/visits/{visit}/links", schedule, d.links)
+	routes.HandleFunc("GET /desk/visits/{visit}/links", schedule, d.links(d.everyLink))
 	routes.HandleFunc("POST /desk/visits/{visit}/people", schedule, d.invite)
 	routes.HandleFunc("GET /desk/visits/{visit}/people", read, d.toVisit)
-	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/link", schedule, d.link)
+	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/link", schedule, d.links(d.oneLink))
 	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/letter", schedule, d.letter)
 	routes.HandleFunc("GET /desk/visits/{visit}/people/{person}/new-link", schedule, d.confirm(newLinkQuestion))
 	routes.HandleFunc("POST /desk/visits/{visit}/people/{person}/new-link", schedule, d.newLink)
@@ -236,18 +236,27 @@ func (d *Desk) showVisit(w http.ResponseWriter, r *http.Request, status int, v v
 	d.config.Pages.Render(w, r, status, "desk/visit", web.Page{Title: view.Title, Error: len(f.Problems) > 0, Wide: true, Active: Path, Body: view})
 }
 
-// links shows the links of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
-func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
+// links is a page of links, with its title, of what find shows.
+func (d *Desk) links(find func(*http.Request) (view linksView, title string, err error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		view, title, err := find(r)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: Path, Body: view})
+	}
+}
+
+// everyLink is the link of everybody in a visit who has one that works. Each is shown by the same act as sending it again, and so audited.
+func (d *Desk) everyLink(r *http.Request) (view linksView, title string, err error) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	v, err := d.config.Visits.ShowIf(ctx, actor, r.PathValue("visit"), d.config.Visits.LinksWork)
 	if err != nil {
-		web.Problem(w, r, err)
-		return
+		return linksView{}, "", err
 	}
-	view, err := d.newLinksView(v, r)
-	if err != nil {
-		web.Problem(w, r, err)
-		return
+	if view, err = d.newLinksView(v, r); err != nil {
+		return linksView{}, "", err
 	}
 	view.Made = r.URL.Query().Has("made")
 	for _, i := range v.Invitations {
@@ -256,44 +265,39 @@ func (d *Desk) links(w http.ResponseWriter, r *http.Request) {
 		}
 		link, err := d.config.Visits.Resend(ctx, actor, v.ID, i.ID, false)
 		if err != nil {
-			web.Problem(w, r, err)
-			return
+			return linksView{}, "", err
 		}
 		if err := d.add(ctx, &view, link); err != nil {
-			web.Problem(w, r, err)
-			return
+			return linksView{}, "", err
 		}
 	}
-	title := view.own.T("desk.links.all.title")
+	title = view.own.T("desk.links.all.title")
 	if view.Made {
 		title = view.own.T("desk.links.made.title")
 	}
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: title, Active: Path, Body: view})
+	return view, title, nil
 }
 
-func (d *Desk) link(w http.ResponseWriter, r *http.Request) {
+// oneLink is the link of one person.
+func (d *Desk) oneLink(r *http.Request) (view linksView, title string, err error) {
 	ctx, actor := r.Context(), web.Actor(r.Context())
 	link, err := d.config.Visits.Resend(ctx, actor, r.PathValue("visit"), r.PathValue("person"), false)
 	if err != nil {
-		web.Problem(w, r, err)
-		return
+		return linksView{}, "", err
 	}
 	v, err := d.config.Visits.Show(ctx, actor, r.PathValue("visit"))
 	if err != nil {
-		web.Problem(w, r, err)
-		return
+		return linksView{}, "", err
 	}
-	view, err := d.newLinksView(v, r)
-	if err != nil {
-		web.Problem(w, r, err)
-		return
+	if view, err = d.newLinksView(v, r); err != nil {
+		return linksView{}, "", err
 	}
-	view.One, view.New, view.Added, view.Again = true, r.URL.Query().Has("new"), r.URL.Query().Has("added"), r.URL.Query().Has("again")
+	asked := r.URL.Query()
+	view.One, view.New, view.Added, view.Again = true, asked.Has("new"), asked.Has("added"), asked.Has("again")
 	if err := d.add(ctx, &view, link); err != nil {
-		web.Problem(w, r, err)
-		return
+		return linksView{}, "", err
 	}
-	d.config.Pages.Render(w, r, http.StatusOK, "desk/links", web.Page{Title: view.own.T("desk.links.one.title"), Active: Path, Body: view})
+	return view, view.own.T("desk.links.one.title"), nil
 }
 
 func (d *Desk) newLink(w http.ResponseWriter, r *http.Request) {
