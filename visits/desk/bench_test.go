@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,14 +22,10 @@ import (
 	"housecall/platform/words"
 	"housecall/static"
 	"housecall/visits"
+	"housecall/visits/visitstest"
 )
 
-const (
-	benchVisits     = 200_000
-	benchPatients   = 50_000
-	benchClinicians = 200
-	benchDays       = 730
-)
+const benchPatients = 50_000
 
 // BenchmarkSchedule opens days and weeks of a hospital with 200,000 visits of 50,000 patients by 200 clinicians in two years: whole pages, with the audit row of each,
 // on the disk.
@@ -46,9 +41,8 @@ func BenchmarkSchedule(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillBench(b, db, first)
-	known.ids = must(store.Collect(ctx, db, scanID, `SELECT DISTINCT clinician_id FROM visits`))
-	for range benchClinicians { // who never have a visit
+	known.ids = visitstest.Years{First: first, Patients: benchPatients}.Fill(b, db)
+	for range visitstest.YearsClinicians { // who never have a visit
 		known.ids = append(known.ids, store.NewID())
 	}
 	d := benchDesk(b, Config{DB: db, Visits: s, Colleagues: known, Now: func() time.Time { return first }})
@@ -57,21 +51,10 @@ func BenchmarkSchedule(b *testing.B) {
 		{"day", ""}, {"day-filtered", "&state=scheduled"}, {"day-by-service", "&by=service"}, {"week", "&view=week"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			var took []time.Duration
-			for i := 0; b.Loop(); i++ {
-				path := SchedulePath + "?day=" + first.AddDate(0, 0, i*7%benchDays).Format(time.DateOnly) + c.query
-				r := httptest.NewRequestWithContext(web.WithActor(ctx, actor), http.MethodGet, path, http.NoBody)
-				w := httptest.NewRecorder()
-				begin := time.Now()
-				d.schedule(w, r)
-				took = append(took, time.Since(begin))
-				if w.Code != http.StatusOK {
-					b.Fatal(w.Code)
-				}
-			}
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
-			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
+			visitstest.MeasurePages(b, http.HandlerFunc(d.schedule), "", func(i int) *http.Request {
+				path := SchedulePath + "?day=" + first.AddDate(0, 0, i*7%visitstest.YearsDays).Format(time.DateOnly) + c.query
+				return httptest.NewRequestWithContext(web.WithActor(ctx, actor), http.MethodGet, path, http.NoBody)
+			})
 		})
 	}
 }
@@ -89,37 +72,26 @@ func BenchmarkSearch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillBench(b, db, first)
+	clinicians := visitstest.Years{First: first, Patients: benchPatients}.Fill(b, db)
 	known.ids = must(store.Collect(ctx, db, scanID, `SELECT DISTINCT patient_id FROM visits WHERE patient_id <> '' LIMIT 1000`))
-	clinicians := must(store.Collect(ctx, db, scanID, `SELECT DISTINCT clinician_id FROM visits`))
 	d, actor := benchDesk(b, Config{DB: db, Visits: s, Now: now}), auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
 	for name, form := range map[string]func(i int) url.Values{
 		"patients":        func(int) url.Values { return url.Values{"query": {"sample"}} },
 		"patients-unkept": func(i int) url.Values { return url.Values{"query": {fmt.Sprintf("pat %d", i*5%benchPatients)}} },
 		"patients-and-day": func(i int) url.Values {
-			return url.Values{"query": {"sample"}, "day": {first.AddDate(0, 0, i*7%benchDays).Format(time.DateOnly)}}
+			return url.Values{"query": {"sample"}, "day": {first.AddDate(0, 0, i*7%visitstest.YearsDays).Format(time.DateOnly)}}
 		},
 		"clinician": func(i int) url.Values { return url.Values{"clinician_id": {clinicians[i%len(clinicians)]}} },
 		"day": func(i int) url.Values {
-			return url.Values{"day": {first.AddDate(0, 0, i*7%benchDays).Format(time.DateOnly)}}
+			return url.Values{"day": {first.AddDate(0, 0, i*7%visitstest.YearsDays).Format(time.DateOnly)}}
 		},
 	} {
 		b.Run(name, func(b *testing.B) {
-			var took []time.Duration
-			for i := 0; b.Loop(); i++ {
+			visitstest.MeasurePages(b, http.HandlerFunc(d.search), "desk-visit", func(i int) *http.Request {
 				r := httptest.NewRequestWithContext(web.WithActor(ctx, actor), http.MethodPost, SearchPath, strings.NewReader(form(i).Encode()))
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				w := httptest.NewRecorder()
-				begin := time.Now()
-				d.search(w, r)
-				took = append(took, time.Since(begin))
-				if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "desk-visit") {
-					b.Fatal(w.Code, w.Body.String())
-				}
-			}
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
-			b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
+				return r
+			})
 		})
 	}
 }
@@ -180,43 +152,4 @@ func benchDesk(b *testing.B, c Config) *Desk {
 		b.Fatal(err)
 	}
 	return d
-}
-
-// fillBench makes the visits of two years, from eight to five of each day, one of five with a patient who is not kept.
-func fillBench(b *testing.B, db *store.DB, first time.Time) {
-	b.Helper()
-	ctx := context.WithoutCancel(b.Context())
-	var clinicians []string
-	patients := make([]string, benchPatients)
-	for i := range patients {
-		patients[i] = store.NewID()
-	}
-	for range benchClinicians {
-		clinicians = append(clinicians, store.NewID())
-	}
-	for begin := 0; begin < benchVisits; begin += 5000 {
-		err := db.Tx(ctx, func(tx *store.Tx) error {
-			for i := begin; i < begin+5000; i++ {
-				id, patient := store.NewID(), patients[i%benchPatients]
-				if i%5 == 0 { // the hospital keeps no record of that patient
-					patient = ""
-				}
-				at := store.Millis(first.AddDate(0, 0, i%benchDays).Add(8*time.Hour + time.Duration(i*7%18)*30*time.Minute))
-				if _, err := tx.ExecContext(ctx, `INSERT INTO visits (id, service, starts_at, ends_at, state, birth_date, created_at, created_by_kind, created_by_id, state_at, patient_id, clinician_id)
-					VALUES (?, ?, ?, ?, 'scheduled', '', 0, 'staff', '', 0, ?, ?)`, id, fmt.Sprintf("Service %d", i%30), at, at+30*60*1000, patient, clinicians[i/benchDays%benchClinicians]); err != nil {
-					return err
-				}
-				for _, p := range []struct{ role, name string }{{"patient", fmt.Sprintf("Sample Patient %d", i%benchPatients)}, {"clinician", "Sample Clinician"}} {
-					if _, err := tx.ExecContext(ctx, `INSERT INTO invitations (id, visit_id, name, role, generation, tries, revoked_at, created_at) VALUES (?, ?, ?, ?, 1, 0, 0, 0)`,
-						store.NewID(), id, p.name, p.role); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
 }
