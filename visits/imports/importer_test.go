@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/keys"
 	"housecall/platform/people"
+	"housecall/platform/phi"
 	"housecall/platform/sites"
 	"housecall/platform/staff"
 	"housecall/platform/store"
@@ -387,6 +389,46 @@ func TestImportSaysWhomItWouldReach(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 	wantWords(t, w, "We write to the patient about a confidential visit only by their confidential contact")
+}
+
+// TestImportNamesOneGuardian: who is named without a telephone and an address comes as the contact of that name, and nobody is written to in place of another guardian.
+func TestImportNamesOneGuardian(t *testing.T) {
+	c := newClinic(t)
+	p := c.patient
+	for _, name := range []string{"Canary Mothername", "Canary Mothername Other"} {
+		p.Contacts = append(p.Contacts, people.Contact{Kind: people.Guardian, Name: phi.Text(name), Email: "family@example.org"})
+	}
+	p = must[people.Patient](t)(c.people.Update(t.Context(), c.actor, p))
+	file := columns
+	cases := []struct {
+		name, email string
+		contact     int // among the patient's; 0: none
+	}{
+		{"Canary Guardianname", "", 1},
+		{"canary mothername", "", 2},
+		{"Canary Mothername Other", "", 3},
+		{"Canary", "", 0}, // which of them nobody knows
+		{"Canary Stranger", "", 0},
+		{"Canary Mothername Other", "family@example.org", 3},
+		{"Canary Stranger", "family@example.org", 2},
+	}
+	for n, one := range cases {
+		file += fmt.Sprintf("MRN-1,Canary Patientname,2012-05-31,,,%s,%s,Cardiology,Canary Clinicianname,2026-12-01,%02d:00,,\n", one.name, one.email, 8+n)
+	}
+	if w := c.confirm(c.upload(file)); w.Code != http.StatusSeeOther {
+		t.Fatal(w.Code, read(w))
+	}
+	page := must[visits.Page](t)(c.visits.List(t.Context(), c.actor, visits.Query{}))
+	for n, one := range cases {
+		want := ""
+		if one.contact > 0 {
+			want = p.Contacts[one.contact].ID
+		}
+		at := slices.IndexFunc(page.Visits[n].Invitations, func(i visits.Invitation) bool { return i.Role == auth.Guardian })
+		if got := page.Visits[n].Invitations[at]; got.ContactID != want || got.Name != phi.Text(one.name) {
+			t.Errorf("%q %s: contact %q, want %q", one.name, one.email, got.ContactID, want)
+		}
+	}
 }
 
 // BenchmarkImport previews and makes 1,000 visits of 1,000 new patients.

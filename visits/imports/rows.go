@@ -293,9 +293,7 @@ func (r *reader) invite(l *Line, known, p people.Patient) {
 	var guardians []visits.Person
 	for _, c := range p.Contacts {
 		one := visits.Person{Role: auth.Guardian, Name: c.Name, Language: c.Language, Email: c.Email, Phone: c.Phone}
-		if at := slices.IndexFunc(known.Contacts, func(o people.Contact) bool {
-			return o.Kind == c.Kind && (c.Email == "" || strings.EqualFold(o.Email.Reveal(), c.Email.Reveal())) && (c.Phone == "" || o.Phone == c.Phone)
-		}); at >= 0 {
+		if at := contactOf(known.Contacts, c); at >= 0 {
 			one.ContactID, one.Email, one.Phone = known.Contacts[at].ID, "", ""
 		} else if c.Email+c.Phone != "" && slices.ContainsFunc(known.Contacts, func(o people.Contact) bool { return samePerson(o, c) }) {
 			l.Elsewhere = true
@@ -315,6 +313,33 @@ func (r *reader) invite(l *Line, known, p people.Patient) {
 	}
 	l.Unreached = l.confidential && patient.ContactID == "" && patient.Email+patient.Phone == "" && len(known.Recipients(true)) == 0
 	l.Request.People = append([]visits.Person{patient, {Role: auth.Clinician, StaffID: l.Request.ClinicianID}}, guardians...)
+}
+
+// contactOf is the place of the contact that a file means by c; -1: it is none of all. Where the file says how they are reached, it is who is reached so, first of these who is called so;
+// where it gives a name alone, who is called so, if that is one alone: another guardian must not get what is for this one.
+func contactOf(all []people.Contact, c people.Contact) int {
+	find := func(is func(people.Contact) bool) (first int, alone bool) {
+		first = slices.IndexFunc(all, is)
+		return first, first >= 0 && !slices.ContainsFunc(all[first+1:], is)
+	}
+	called := func(o people.Contact) bool { return samePerson(o, c) }
+	if c.Email+c.Phone == "" {
+		if at, alone := find(called); alone {
+			return at
+		}
+		if at, alone := find(func(o people.Contact) bool { return called(o) && samePerson(c, o) }); alone { // not one whose name only begins so
+			return at
+		}
+		return -1
+	}
+	reached := func(o people.Contact) bool {
+		return o.Kind == c.Kind && (c.Email == "" || strings.EqualFold(o.Email.Reveal(), c.Email.Reveal())) && (c.Phone == "" || o.Phone == c.Phone)
+	}
+	if at, _ := find(func(o people.Contact) bool { return reached(o) && called(o) }); at >= 0 {
+		return at
+	}
+	at, _ := find(reached)
+	return at
 }
 
 // samePerson says whether two contacts of a patient are of one person: the patient, or a guardian of the same name.
