@@ -11,6 +11,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/people"
 	"housecall/platform/web"
+	"housecall/platform/words"
 	"housecall/visits"
 )
 
@@ -22,6 +23,7 @@ type Config struct {
 	Visits     *visits.Service
 	People     *people.Service
 	Colleagues visits.Colleagues
+	Words      *words.Book                     // the languages of the pages
 	PublicURL  string                          // where people reach the server, as in https://visits.example.org
 	Version    string                          // of the program
 	Started    time.Time                       // when the server started

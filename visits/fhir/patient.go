@@ -73,7 +73,7 @@ func guardian(c people.Contact) fhir.PatientContact {
 
 // fill puts what a Patient of FHIR says into p. What that cannot say stays: the site, the languages of contacts, and the confidential contact. Telephone numbers without
 // a country code are of a country.
-func fill(p people.Patient, in fhir.Patient, country string) (people.Patient, error) {
+func (s *Server) fill(p people.Patient, in fhir.Patient, country string) (people.Patient, error) {
 	err := checkModifiers(in)
 	if err != nil {
 		return p, err
@@ -84,7 +84,7 @@ func fill(p people.Patient, in fhir.Patient, country string) (people.Patient, er
 	if p.Number, err = numberOf(in.Identifier); err != nil {
 		return p, err
 	}
-	p.BirthDate, p.Language = phi.Text(text(in.BirthDate)), preferredLanguage(in.Communication)
+	p.BirthDate, p.Language = phi.Text(text(in.BirthDate)), s.spoken(preferredLanguage(in.Communication))
 	p.Contacts, err = contacts(in, p.Contacts, country)
 	return p, err
 }
@@ -150,4 +150,12 @@ func preferredLanguage(all []fhir.PatientCommunication) string {
 		}
 	}
 	return ""
+}
+
+// spoken is the tag of the pages in a language as a program names it: es for es-MX. One that there are no pages in stays as it is, and is refused.
+func (s *Server) spoken(tag string) string {
+	if w, ok := s.Words.Find(tag); ok {
+		return w.Tag
+	}
+	return tag
 }

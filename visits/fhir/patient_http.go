@@ -40,7 +40,7 @@ func (s *Server) createPatient(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := fill(people.Patient{}, in, country)
+	p, err := s.fill(people.Patient{}, in, country)
 	if err != nil {
 		return reply{}, err
 	}
@@ -115,7 +115,7 @@ func (s *Server) updatePatient(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	p, err := fill(old, in, country)
+	p, err := s.fill(old, in, country)
 	if err != nil {
 		return reply{}, err
 	}

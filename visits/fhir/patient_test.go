@@ -102,6 +102,26 @@ func TestManyElements(t *testing.T) {
 	}
 }
 
+// TestLanguageOfACountry: a language as a country writes it is that of the pages, also in an update; one that there are no pages in is refused.
+func TestLanguageOfACountry(t *testing.T) {
+	h := open(t)
+	as := func(body []byte, tag string) string { return strings.Replace(string(body), `"es"`, `"`+tag+`"`, 1) }
+	for tag, want := range map[string]string{"es-MX": "es", "en-US": "en", "pt-BR": "pt", "zh-CN": "zh-Hans"} {
+		body, _ := h.child()
+		made := h.want(h.do("POST", "Patient", as([]byte(body), tag)), http.StatusCreated)
+		again := h.want(h.do("PUT", "Patient/"+made.text("id"), strings.Replace(string(made.body), `"code":"`+want+`"`, `"code":"`+tag+`"`, 1)), http.StatusOK)
+		for _, a := range []answer{made, again} {
+			if got := a.text("communication", 0, "language", "coding", 0, "code"); got != want {
+				t.Errorf("%s became %q, want %q", tag, got, want)
+			}
+		}
+	}
+	body, _ := h.child()
+	if a := h.do("POST", "Patient", as([]byte(body), "zh-TW")); a.status != http.StatusUnprocessableEntity || a.text("issue", 0, "expression", 0) != "Patient.communication" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 // TestOldNumber: an identifier that is in use no more is not the patient's number.
 func TestOldNumber(t *testing.T) {
 	h := open(t)

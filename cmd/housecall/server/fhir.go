@@ -19,7 +19,7 @@ func (s *Server) openIdempotency(ctx context.Context, h *house) (*api.Idempotenc
 // routeFHIR adds what other programs of the hospital do by FHIR.
 func (s *Server) routeFHIR(_ context.Context, h *house) error {
 	h.routes.Tell(fhir.Path+"/", fhir.Tell)
-	fhir.New(fhir.Config{Visits: s.Visits, People: s.People, Colleagues: s.Accounts, PublicURL: s.url, Version: Version,
+	fhir.New(fhir.Config{Visits: s.Visits, People: s.People, Colleagues: s.Accounts, Words: h.book, PublicURL: s.url, Version: Version,
 		Started: s.config.Now(), Once: h.keyed.Handler}).Routes(h.routes)
 	return nil
 }
