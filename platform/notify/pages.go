@@ -136,7 +136,7 @@ func (d *WebhooksDesk) create(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	own := d.pages.Words(r)
-	asked := Endpoint{URL: strings.TrimSpace(r.PostForm.Get("url")), About: strings.TrimSpace(r.PostForm.Get("about")), Types: r.PostForm["types"]}
+	asked := Endpoint{URL: strings.TrimSpace(r.PostForm.Get("url")), About: r.PostForm.Get("about"), Types: r.PostForm["types"]}
 	p, secret, err := d.webhooks.Create(r.Context(), web.Actor(r.Context()), asked)
 	var wrong *fault.Problem
 	if errors.As(err, &wrong) && errors.Is(err, fault.NotValid) {

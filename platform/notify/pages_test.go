@@ -78,7 +78,7 @@ func TestWebhooksDesk(t *testing.T) {
 	if status, body := ask(notify.WebhooksPath, url.Values{"url": {"ftp://example.org"}}); status != http.StatusUnprocessableEntity || !strings.Contains(body, "ftp://example.org") || !strings.Contains(body, "Write an address") {
 		t.Errorf("no address: %d", status)
 	}
-	status, body := ask(notify.WebhooksPath, url.Values{"url": {server.URL}, "about": {"Sample register"}, "types": {"visit.moved"}})
+	status, body := ask(notify.WebhooksPath, url.Values{"url": {server.URL}, "about": {" Sample\u202e register\u202c\n"}, "types": {"visit.moved"}})
 	if status != http.StatusOK || !madeSecret.MatchString(body) {
 		t.Fatalf("%d %s", status, body)
 	}

@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"database/sql"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,6 +23,7 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+	"golang.org/x/net/idna"
 
 	"housecall/platform/jobs"
 	"housecall/platform/store"
@@ -72,14 +75,17 @@ func (n networks) allow(secure bool, network, address string) error {
 	return nil
 }
 
-// allowHost judges what can be judged of a host before it is looked up: an IP address, and names that are this machine wherever they are looked up (RFC 6761, section 6.3). Every
-// other name is judged by the address that it has led to, each time something is sent.
+// allowHost judges what can be judged of a host before it is looked up: an IP address in any of its spellings, and names that are this machine wherever they are looked up (RFC 6761,
+// section 6.3). Every other name is judged by the address that it has led to, each time something is sent.
 func (n networks) allowHost(secure bool, host string) error {
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil { // as when it is sent to
+		host = ascii
+	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	ips := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	if host != "localhost" && !strings.HasSuffix(host, ".localhost") {
-		ip, err := netip.ParseAddr(host)
-		if err != nil {
+		ip, is := numeric(host)
+		if !is {
 			return nil
 		}
 		ips = []netip.Addr{ip.Unmap()}
@@ -94,6 +100,37 @@ func (n networks) allowHost(secure bool, host string) error {
 		return errNotAllowed
 	}
 	return nil
+}
+
+// numeric is the IP address that a host is. Some resolvers read one of IPv4 in fewer parts than four, of which the last fills what is left, and in octal and hexadecimal parts
+// (https://url.spec.whatwg.org/#concept-ipv4-parser): is holds for all that ends in a number, for no name does. No address: it is none in any spelling.
+func numeric(host string) (ip netip.Addr, is bool) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip, true
+	}
+	parts := strings.Split(host, ".")
+	last := parts[len(parts)-1]
+	if _, err := strconv.ParseUint(last, 0, 64); err != nil && strings.Trim(last, "0123456789") != "" {
+		return netip.Addr{}, false
+	}
+	var whole uint64
+	for i, part := range parts {
+		most := uint64(math.MaxUint8)
+		if i == len(parts)-1 {
+			most = math.MaxUint32 >> (8 * i)
+		}
+		number, err := strconv.ParseUint(part, 0, 32)
+		if len(parts) > 4 || err != nil || number > most {
+			return netip.Addr{}, true
+		}
+		if i < len(parts)-1 {
+			number <<= 8 * (3 - i)
+		}
+		whole |= number
+	}
+	var bytes [4]byte
+	binary.BigEndian.PutUint32(bytes[:], uint32(whole)) // #nosec G115 -- no part is larger than its place
+	return netip.AddrFrom4(bytes), true
 }
 
 // guarded makes a client that connects to the addresses of these networks alone: judged when it dials, by the address that the name has

@@ -26,6 +26,7 @@ import (
 	"housecall/platform/jobs"
 	"housecall/platform/keys"
 	"housecall/platform/store"
+	"housecall/platform/typed"
 )
 
 const (
@@ -256,6 +257,7 @@ func (w *Webhooks) judgeEndpoint(p Endpoint) error {
 // Create makes an endpoint of URL, About and Types, and tells its secret, this once. What is wrong is fault.NotValid.
 func (w *Webhooks) Create(ctx context.Context, actor auth.Actor, p Endpoint) (made Endpoint, secret string, err error) {
 	p.ID, p.Created, p.Disabled, p.Reason = store.NewID(), w.Now(), time.Time{}, ""
+	p.About = strings.TrimSpace(typed.Prose(p.About))
 	sealedURL, err := w.Vault.Seal(p.URL, endpointPlace(p.ID, "url"))
 	if err != nil {
 		return Endpoint{}, "", err

@@ -357,14 +357,8 @@ func TestAddressesThatAreNotAllowed(t *testing.T) {
 	} {
 		t.Run(host, func(t *testing.T) {
 			address := "https://" + host + ":" + port + "/"
-			made, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address})
-			if literal(host) != errors.Is(err, fault.NotValid) {
+			if _, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address}); !errors.Is(err, fault.NotValid) {
 				t.Errorf("made: %v", err)
-			}
-			if err == nil { // only looking it up tells where it leads
-				if err := w.Remove(t.Context(), auth.Operator(), made.ID); err != nil {
-					t.Fatal(err)
-				}
 			}
 			if u, err := url.Parse(address); err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), "%") {
 				return // no server makes it: it is no address, or of no network
@@ -385,19 +379,13 @@ func TestAddressesThatAreNotAllowed(t *testing.T) {
 	}
 }
 
-// literal says whether a host can be judged as it is written: an IP address in the one way that is read everywhere, a name of this machine, or nothing that could be a host.
-func literal(host string) bool {
-	host = strings.Trim(strings.TrimSuffix(strings.ToLower(host), "."), "[]")
-	plain, _, _ := strings.Cut(host, "%25")
-	_, err := netip.ParseAddr(plain)
-	return err == nil || host == "localhost" || strings.HasPrefix(host, "%")
-}
-
 // TestAddressesThatMayBeMade: what of the Internet is, what the server names, and names, which are judged when something is sent.
 func TestAddressesThatMayBeMade(t *testing.T) {
 	for address, allow := range map[string][]netip.Prefix{
 		"https://198.51.99.1/": nil, "https://[2606:4700::1111]/": nil, "https://hooks.example.org/": nil, "https://127.0.0.1.example.org/": nil, "https://localhost.example.org/": nil,
+		"https://127.1.example/": nil, "https://0x7f.example": nil, "https://hooks.x1/": nil, "https://hooks.1x/": nil, "https://3325256449/": nil, "https://bücher.example/": nil,
 		"https://127.0.0.1/": loopback, "http://127.0.0.1/": loopback, "https://localhost:8443/": loopback, "https://[::ffff:127.0.0.1]/": loopback,
+		"https://127.1/": loopback, "https://0x7f000001/": loopback, "https://2130706433/": loopback, "https://0177.0.0.1/": loopback,
 	} {
 		w := newHooks(t, newOffice(t, ways{}), allow)
 		if _, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address}); err != nil {
@@ -405,7 +393,7 @@ func TestAddressesThatMayBeMade(t *testing.T) {
 		}
 	}
 	w := newHooks(t, newOffice(t, ways{}), loopback)
-	for _, address := range []string{"https://10.0.0.1/", "http://192.0.2.1/", "http://8.8.8.8/"} {
+	for _, address := range []string{"https://10.0.0.1/", "http://192.0.2.1/", "http://8.8.8.8/", "https://10.1/", "https://256.0.0.1/", "https://127.0.0.0.1/", "https://127.0.08.1/", "https://4294967296/"} {
 		if _, _, err := w.Create(t.Context(), auth.Operator(), notify.Endpoint{URL: address}); fault.CodeOf(err) != fault.CodeNotValid {
 			t.Errorf("%s: %v", address, err)
 		}
