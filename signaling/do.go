@@ -1,6 +1,10 @@
 package signaling
 
-import "housecall/rooms"
+import (
+	"housecall/platform/phi"
+	"housecall/platform/typed"
+	"housecall/rooms"
+)
 
 // do does what a message asks. An error ends the connection.
 func (s *Session) do(m FromClient) error {
@@ -38,9 +42,9 @@ func (s *Session) ask(m FromClient) error {
 		return seat.SetCheck(s.ctx, rooms.Check(m.Check))
 	case Chat:
 		if m.Private {
-			return seat.Confide(s.ctx, m.ID, m.Text)
+			return seat.Confide(s.ctx, m.ID, prose(m.Text))
 		}
-		return seat.Chat(s.ctx, m.ID, m.Text)
+		return seat.Chat(s.ctx, m.ID, prose(m.Text))
 	case Admit:
 		return seat.Admit(s.ctx, m.Member)
 	case Return:
@@ -54,7 +58,7 @@ func (s *Session) ask(m FromClient) error {
 	case SetHearing:
 		return seat.SetHearing(s.ctx, m.Answer)
 	case Tell:
-		return seat.Tell(s.ctx, m.Member, rooms.Note{ID: m.ID, Text: m.Text, Ready: m.Ready})
+		return seat.Tell(s.ctx, m.Member, rooms.Note{ID: m.ID, Text: prose(m.Text), Ready: m.Ready})
 	case Lead:
 		return seat.HandOver(s.ctx, m.Member)
 	case Sign:
@@ -63,4 +67,12 @@ func (s *Session) ask(m FromClient) error {
 		return seat.End(s.ctx)
 	}
 	return refuse("join or resume a second time")
+}
+
+// prose is a text without what would have it read in another order than it is written. Where nothing else is in it, it stays, for no text is empty.
+func prose(text phi.Text) phi.Text {
+	if plain := typed.Prose(text.Reveal()); plain != "" {
+		return phi.Text(plain)
+	}
+	return text
 }

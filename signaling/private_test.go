@@ -157,7 +157,7 @@ func TestPeople(t *testing.T) {
 	if check.Microphone != "fault" || check.LossPct != -1 || check.Browser != "Firefox" {
 		t.Errorf("checked %+v", check)
 	}
-	doctor.send(Tell{ID: "t-1", Member: "patient", Text: "Five minutes."})
+	doctor.send(Tell{ID: "t-1", Member: "patient", Text: "\u2067Five minutes.\u2069"})
 	if told := await(patient, "what the clinician says", anyOf[Told]); told.Member != "patient" || told.Text != "Five minutes." {
 		t.Errorf("told %+v", told)
 	}

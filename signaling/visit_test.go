@@ -39,11 +39,13 @@ func TestVisit(t *testing.T) {
 		doctor.sees("patient", source)
 		guardian.sees("patient", source)
 	}
-	patient.send(Chat{ID: "1", Text: "hello"})
+	patient.send(Chat{ID: "1", Text: "\u202ehel\u202clo"})
 	line := await(doctor, "the line", func(m Said) bool { return m.Text == "hello" })
 	if line.From.ID != "patient" || line.From.Name.Reveal() != "Canary patient" {
 		t.Errorf("said by %s", line.From.ID)
 	}
+	patient.send(Chat{ID: "2", Text: "\u2067"})
+	await(doctor, "a line of nothing", func(m Said) bool { return m.ID == "2" && m.Text != "" })
 	patient.send(SetMedia{})
 	await(doctor, "silence", func(m Changed) bool {
 		return m.Member.ID == "patient" && m.Member.Media == Media{} && m.Member.Place == rooms.Visit
