@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"housecall/auth"
+	"housecall/visits/desk"
 	"housecall/visits/visitstest"
 )
 
@@ -58,6 +59,17 @@ func TestDeskShowsNoKeys(t *testing.T) {
 			if place := regexp.MustCompile(`\{\w+\}`).FindString(words(w)); place != "" {
 				t.Errorf("%s in %s shows %s", page, language, place)
 			}
+		}
+	}
+}
+
+// TestWordsNameTheButton: whoever is asked about a new link is told of the button beside it by its own words.
+func TestWordsNameTheButton(t *testing.T) {
+	book := visitstest.Book(t, desk.Locales())
+	for _, tag := range book.Tags() {
+		own := book.In(tag)
+		if text, button := own.T("desk.renew.when"), own.T("desk.again"); !strings.Contains(text, button) {
+			t.Errorf("%s: %q does not name %q", tag, text, button)
 		}
 	}
 }
