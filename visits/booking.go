@@ -287,9 +287,17 @@ func (p *Practice) check(r Request) []fault.Field {
 	}
 	wrong = append(wrong, checkInterpreter(r.Interpreter, r.InterpreterLanguage)...)
 	for i, q := range r.People {
+		if at := slices.IndexFunc(r.People[:i], func(o Person) bool { return q.twice(o.Role, o.ContactID, o.StaffID) }); at >= 0 {
+			add(fmt.Sprintf("people[%d]", i), "twice", fmt.Sprintf("is people[%d] once more, by the same contact or account", at))
+		}
 		wrong = append(wrong, p.checkPerson(q, fmt.Sprintf("people[%d].", i), r.Confidential != nil && *r.Confidential)...)
 	}
 	return wrong
+}
+
+// twice says whether somebody with this role, contact and account is the same person in the same role, who would be written to twice and get two links.
+func (q Person) twice(role auth.Role, contact, account string) bool {
+	return q.Role == role && (q.ContactID != "" && q.ContactID == contact || q.StaffID != "" && q.StaffID == account)
 }
 
 // maxTag is as long as a language's tag gets, with all its parts (RFC 5646 section 4.4.1).

@@ -279,3 +279,38 @@ func TestServiceByName(t *testing.T) {
 	_, err := p.Edit(t.Context(), p.Scheduler, v.ID, visits.Edit{ServiceID: &closed.ID})
 	visitstest.WantFields(t, err, "service_id")
 }
+
+// TestNobodyIsInvitedTwice: a contact or an account is invited once in a role, when a visit is planned and later, until the invitation is withdrawn.
+func TestNobodyIsInvitedTwice(t *testing.T) {
+	p := visitstest.NewPractice(t)
+	parent, nurse := visits.Person{Role: auth.Guardian, ContactID: p.Parent.ID}, visits.Person{Role: auth.Clinician, StaffID: p.Nurse.ID}
+	for _, twice := range []visits.Person{parent, nurse} {
+		r := p.Request()
+		r.People = []visits.Person{{Role: auth.Patient}, {Role: auth.Clinician}, twice, twice}
+		_, _, err := p.Create(t.Context(), p.Scheduler, r)
+		if fields, _ := fault.FieldsOf(err); len(fields) != 1 || fields[0].Field != "people[3]" || fields[0].Key != "twice" {
+			t.Errorf("planned with %s twice: %v", twice.Role, err)
+		}
+	}
+	v, _, err := p.Create(t.Context(), p.Scheduler, p.Request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Invite(t.Context(), p.Scheduler, v.ID, nurse); err != nil {
+		t.Fatal(err)
+	}
+	for _, twice := range []visits.Person{parent, nurse} {
+		if _, err := p.Invite(t.Context(), p.Scheduler, v.ID, twice); fault.CodeOf(err) != fault.CodeConflict {
+			t.Errorf("invited as %s once more: %v", twice.Role, err)
+		}
+	}
+	if _, err := p.Invite(t.Context(), p.Scheduler, v.ID, visits.Person{Role: auth.Observer, StaffID: p.Nurse.ID}); err != nil {
+		t.Errorf("in another role: %v", err)
+	}
+	if err := p.Withdraw(t.Context(), p.Scheduler, v.ID, v.Invitations[2].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Invite(t.Context(), p.Scheduler, v.ID, parent); err != nil {
+		t.Errorf("after the invitation was withdrawn: %v", err)
+	}
+}

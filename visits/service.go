@@ -369,6 +369,9 @@ func (s *Service) addPerson(ctx context.Context, tx *store.Tx, a *store.Act, p P
 	if p.Role == auth.Patient && v.HasPatient() {
 		return conflict("patient_already", "A visit has one patient alone, who is invited already.")
 	}
+	if slices.ContainsFunc(v.Invitations, func(o Invitation) bool { return !o.Revoked() && p.twice(o.Role, o.ContactID, o.StaffID) }) {
+		return conflict("invited_already", "This contact or account is invited in this role already. Resend gets their link again.")
+	}
 	if v.Full() {
 		return visitFull()
 	}
