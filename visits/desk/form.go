@@ -55,6 +55,8 @@ type visitForm struct {
 	zone *time.Location // of the site
 	at   []string       // the field of each person of the request
 
+	leaders []staff.Colleague // who has an account and may lead visits
+
 	unlisted bool // the site has services, and none has the name that was typed
 	unknown  bool // clinicians have accounts, and none has the name that was typed
 }
@@ -191,6 +193,7 @@ func (d *Desk) resolve(ctx context.Context, f *visitForm) (service sites.Service
 		return service, err
 	}
 	some := len(all) > 0
+	f.leaders = slices.Clone(all)
 	all = slices.DeleteFunc(all, func(p staff.Colleague) bool { return !strings.EqualFold(p.Name.Reveal(), f.Clinician) })
 	chosen := slices.ContainsFunc(all, func(p staff.Colleague) bool { return p.ID == f.ClinicianID })
 	switch {
@@ -319,6 +322,9 @@ func (f *visitForm) people(r *visits.Request, fresh *people.Patient) {
 		person := visits.Person{Name: phi.Text(p.Name), Role: auth.Role(p.Role), Email: phi.Text(p.Email), Phone: phi.Text(p.Phone)}
 		if visits.OfFamily(person.Role) {
 			person.Language = f.Language
+		}
+		if id := accountOf(f.leaders, person); id != f.ClinicianID {
+			person.StaffID = id
 		}
 		if id := f.contactOf[i]; fresh != nil && id > 0 { // reached as a contact of the patient who is kept
 			person.ContactID, person.Email, person.Phone = fresh.Contacts[id-1].ID, "", ""

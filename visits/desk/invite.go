@@ -10,6 +10,7 @@ import (
 	"housecall/auth"
 	"housecall/platform/fault"
 	"housecall/platform/phi"
+	"housecall/platform/staff"
 	"housecall/platform/typed"
 	"housecall/platform/web"
 	"housecall/platform/words"
@@ -62,6 +63,22 @@ func (f *inviteForm) take(err error) bool {
 	return len(f.Problems) > 0
 }
 
+// accountOf is the account of somebody who is invited as a clinician: that of the only one who is called so, so that the visit stands in their queue too. Empty: they come by
+// their link alone.
+func accountOf(leaders []staff.Colleague, p visits.Person) string {
+	id := ""
+	for _, c := range leaders {
+		switch {
+		case p.Role != auth.Clinician || !strings.EqualFold(c.Name.Reveal(), p.Name.Reveal()):
+		case id != "":
+			return ""
+		default:
+			id = c.ID
+		}
+	}
+	return id
+}
+
 // notYet judges that nobody of this name and role is invited to a visit already: a form that is sent twice would invite and write to the same person once more.
 func notYet(p visits.Person) func(visits.Visit) error {
 	return func(v visits.Visit) error {
@@ -82,6 +99,12 @@ func (d *Desk) invite(w http.ResponseWriter, r *http.Request) {
 	f := readInviteForm(r.PostForm, d.config.Pages.Words(r))
 	p := f.person()
 	if len(f.Problems) == 0 {
+		leaders, err := d.config.Visits.Leaders(ctx)
+		if err != nil {
+			web.Problem(w, r, err)
+			return
+		}
+		p.StaffID = accountOf(leaders, p)
 		link, err := d.config.Visits.InviteIf(ctx, actor, visit, p, notYet(p))
 		if err == nil {
 			web.Redirect(w, r, personPath(visit, link.Invitation.ID)+"/link?added")

@@ -3,7 +3,9 @@ package desk_test
 import (
 	"html"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -272,6 +274,56 @@ func TestDeskWhereTwoHaveTheName(t *testing.T) {
 	w := newDeskOf(t, p.Hospital).signIn(auth.Scheduler).post("/desk/new", form)
 	if wantWords(t, w, "Two people here have this name."); strings.Contains(words(w), "Enter the date of the visit") || strings.Contains(words(w), "Nobody here") {
 		t.Errorf("more is wrong: %s", words(w))
+	}
+}
+
+// TestDeskKnowsFurtherClinicians: who comes as a clinician too, when a visit is made or later, comes by the account of that name, so that the visit is theirs; nobody else does, and
+// none of two of one name.
+func TestDeskKnowsFurtherClinicians(t *testing.T) {
+	p := visitstest.NewPractice(t)
+	r := newDeskOf(t, p.Hospital).signIn(auth.Scheduler)
+	other, name := p.Account("other", auth.Clinician), func(a staff.Account) string { return a.Name.Reveal() }
+	form := goodForm()
+	form.Set("clinician", name(p.Doctor))
+	form["more_name"] = []string{strings.ToUpper(name(p.Nurse)), name(p.Doctor), name(other), "Sample Consultant"}
+	form["more_role"] = []string{"clinician", "clinician", "guest", "clinician"}
+	w := r.post("/desk/new", form)
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, words(w))
+	}
+	visit := strings.Split(w.Header().Get("Location"), "/")[3]
+	accounts := func() (all []string) {
+		for _, i := range p.Shown(visit).Invitations {
+			all = append(all, i.StaffID)
+		}
+		return all
+	}
+	if got, want := accounts(), []string{"", p.Doctor.ID, p.Nurse.ID, "", "", ""}; !slices.Equal(got, want) {
+		t.Errorf("made with accounts %q, want %q", got, want)
+	}
+	add := func(name string) int {
+		return r.post("/desk/visits/"+visit+"/people", url.Values{"name": {name}, "role": {"clinician"}}).Code
+	}
+	if _, err := p.Colleagues.Create(t.Context(), auth.Operator(), staff.NewAccount{Name: p.Nurse.Name, Email: "namesake@example.org", Password: "four words in a row", Role: auth.Clinician}); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := add(name(other)), add(name(p.Nurse)+" Sr"); a != http.StatusSeeOther || b != http.StatusSeeOther {
+		t.Fatal(a, b)
+	}
+	if got := accounts(); got[len(got)-2] != other.ID || got[len(got)-1] != "" {
+		t.Errorf("accounts %q", got)
+	}
+	second := p.Request()
+	second.AllowOverlap = true
+	v, _, err := p.Create(t.Context(), p.Scheduler, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if visit = v.ID; add(name(p.Nurse)) != http.StatusSeeOther {
+		t.Fatal("not added")
+	}
+	if got := accounts(); got[len(got)-1] != "" {
+		t.Errorf("one of two of that name: %q", got)
 	}
 }
 
