@@ -16,9 +16,7 @@ import (
 
 	"housecall/auth"
 	"housecall/platform/api"
-	"housecall/platform/people"
 	"housecall/platform/phi"
-	"housecall/platform/sites"
 	"housecall/visits"
 )
 
@@ -167,11 +165,7 @@ func (s *Server) request(ctx context.Context, a fhir.Appointment) (visits.Reques
 			return r, refused(fmt.Sprintf("Appointment.participant[%d]", n), err.Error())
 		}
 	}
-	service, err := s.book(ctx, &r, what)
-	if err != nil {
-		return r, err
-	}
-	return r, s.reach(ctx, &r, service)
+	return r, s.book(ctx, &r, what)
 }
 
 // times are when an Appointment is. No minutes: it does not say how long.
@@ -250,21 +244,21 @@ func (t serviceType) isOf(v visits.Visit) bool {
 	return slices.ContainsFunc(t.names, func(name string) bool { return visits.SameService(name, v.Service) })
 }
 
-// book has a request be of what an Appointment is for, and returns the service that this is, as the visit will be of: a name is as good as an id.
-func (s *Server) book(ctx context.Context, r *visits.Request, t serviceType) (sites.Service, error) {
+// book has a request be of what an Appointment is for: a name is as good as an id.
+func (s *Server) book(ctx context.Context, r *visits.Request, t serviceType) error {
 	r.Service, r.ServiceID = t.text, t.id
 	service, err := s.Visits.ServiceOf(ctx, *r, t.names...)
 	switch {
 	case err != nil:
-		return service, err
+		return err
 	case service.ID != "":
 		r.ServiceID = service.ID
 	case t.words == "" && (t.id != "" || len(t.names) > 0):
-		return service, refused("Appointment.serviceType", "names no service of this site, and has no text or display that could stand for one")
+		return refused("Appointment.serviceType", "names no service of this site, and has no text or display that could stand for one")
 	default:
 		r.Service = t.words
 	}
-	return service, nil
+	return nil
 }
 
 // errDeclined says that everybody who takes part has a link, so that nobody is who will not come.
@@ -320,28 +314,6 @@ func (s *Server) roleOf(p fhir.AppointmentParticipant) (role auth.Role, lead boo
 		}
 	}
 	return role, lead
-}
-
-// reach has the patient reached by their own contact: the confidential one where there is one, for it may hear of every visit; else the first, unless the
-// visit is confidential, as visits of its service may be.
-func (s *Server) reach(ctx context.Context, r *visits.Request, service sites.Service) error {
-	at := slices.IndexFunc(r.People, func(p visits.Person) bool { return p.Role == auth.Patient })
-	if r.PatientID == "" || at < 0 {
-		return nil
-	}
-	patient, err := s.People.Patient(ctx, r.PatientID)
-	if isMissing(err) {
-		return nil // which the service says
-	} else if err != nil {
-		return err
-	}
-	secret := r.Confidential != nil && *r.Confidential || service.Confidential
-	for _, c := range patient.Contacts {
-		if c.Kind == people.Self && (c.Confidential || !secret && r.People[at].ContactID == "") {
-			r.People[at].ContactID = c.ID
-		}
-	}
-	return nil
 }
 
 // judge says whether an Appointment may take the place of a visit, as far as its time is not concerned: what else it says must be as it is.
