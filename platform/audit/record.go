@@ -27,6 +27,7 @@ var gap = tlog.RecordHash([]byte("housecall/audit/1 no row"))
 // row is what the log needs of one row.
 type row struct {
 	place any // an int64, unless somebody made it something else
+	at    any // likewise
 	id    string
 	hash  tlog.Hash
 }
@@ -64,7 +65,7 @@ func scanRow(rows *sql.Rows) (r row, err error) {
 	if err := rows.Scan(into...); err != nil {
 		return row{}, err
 	}
-	return row{place: values[0], id: fmt.Sprint(values[1]), hash: tlog.RecordHash(record(values[1:]))}, nil
+	return row{place: values[0], at: values[2], id: fmt.Sprint(values[1]), hash: tlog.RecordHash(record(values[1:]))}, nil
 }
 
 // rowReader gives all rows that have a place, in the order of their places, a page at a time.

@@ -89,13 +89,19 @@ type Waiting struct {
 	Since time.Time // the act of the first of them; zero: there is none
 }
 
-// Waiting looks at what is not sealed yet.
-func (l *Log) Waiting(ctx context.Context) (w Waiting, err error) { return waiting(ctx, l.DB) }
+// add counts rows more, of which the oldest is as old as the database has it.
+func (w *Waiting) add(rows int64, at any) {
+	w.Rows += rows
+	if millis, ok := at.(int64); ok && (w.Since.IsZero() || store.Time(millis).Before(w.Since)) {
+		w.Since = store.Time(millis)
+	}
+}
 
-func waiting(ctx context.Context, q store.Queryer) (w Waiting, err error) {
+// Waiting looks at what is not sealed yet.
+func (l *Log) Waiting(ctx context.Context) (w Waiting, err error) {
 	const after = `(SELECT COALESCE(MAX(size), 0) FROM audit_checkpoints)`
 	var last, sealed, since int64
-	err = q.QueryRowContext(ctx, `SELECT (SELECT COALESCE(MAX(seq), 0) FROM audit), `+after+`, (SELECT COUNT(*) FROM audit WHERE seq IS NULL),
+	err = l.DB.QueryRowContext(ctx, `SELECT (SELECT COALESCE(MAX(seq), 0) FROM audit), `+after+`, (SELECT COUNT(*) FROM audit WHERE seq IS NULL),
 		COALESCE((SELECT at FROM audit WHERE seq > `+after+` ORDER BY seq LIMIT 1), (SELECT MIN(at) FROM audit WHERE seq IS NULL), 0)`).
 		Scan(&last, &sealed, &w.Rows, &since)
 	if err != nil {

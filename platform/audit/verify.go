@@ -10,8 +10,12 @@ import (
 	"housecall/platform/store"
 )
 
-// remembered is how many places that differ are kept to be named; what is beyond is counted. It bounds memory.
-const remembered = 100_000
+const (
+	// remembered is how many places that differ are kept to be named; what is beyond is counted. It bounds memory.
+	remembered = 100_000
+	// farthest is beyond any place that a log comes to. What somebody has put beyond it is at no place: walking on from there, numbers would begin anew.
+	farthest = int64(1) << 53
+)
 
 // Verify reads the whole log as it is at one moment and compares it with what was sealed: rows with the stored hashes of them, and what either adds up
 // to with each signed checkpoint, those of the database and those of file (nil: there is none). It takes little memory, however long the log is.
@@ -22,8 +26,7 @@ func Verify(ctx context.Context, db *store.DB, key Key, file io.Reader) (Report,
 		if err = v.read(ctx); err != nil {
 			return err
 		}
-		v.report.Unsealed, err = waiting(ctx, tx)
-		return err
+		return v.placeless(ctx, tx)
 	})
 	if err != nil {
 		return Report{}, fmt.Errorf("verify the audit: %w", err)
@@ -112,6 +115,19 @@ func (v *verifier) read(ctx context.Context) error {
 	}
 }
 
+// placeless adds rows that wait for a place to those that wait for their seal.
+func (v *verifier) placeless(ctx context.Context, q store.Queryer) error {
+	var rows int64
+	var since any // as it stands there, whatever that is
+	if err := q.QueryRowContext(ctx, `SELECT COUNT(*), MIN(at) FROM audit WHERE seq IS NULL`).Scan(&rows, &since); err != nil {
+		return fmt.Errorf("look for rows of the audit without a place: %w", err)
+	}
+	if rows > 0 {
+		v.report.Unsealed.add(rows, since)
+	}
+	return nil
+}
+
 // nextPlace is the next place that has anything, or that a checkpoint seals; 0: there is none.
 func (v *verifier) nextPlace(ctx context.Context, place int64) (next int64, err error) {
 	r, err := v.rows.peek(ctx)
@@ -125,7 +141,7 @@ func (v *verifier) nextPlace(ctx context.Context, place int64) (next int64, err 
 	if err != nil {
 		return 0, err
 	}
-	if leaf > 0 && (next == 0 || leaf < next) {
+	if leaf > 0 && leaf <= farthest && (next == 0 || leaf < next) {
 		next = leaf
 	}
 	if next > 0 {
@@ -143,6 +159,7 @@ func (v *verifier) rowAt(ctx context.Context, place int64) (*row, error) {
 			return nil, err
 		}
 		at, ok := r.place.(int64)
+		ok = ok && at <= farthest
 		if ok && at > place {
 			return nil, nil
 		}
@@ -181,6 +198,7 @@ func (v *verifier) step(ctx context.Context, place int64, here *row, leaf tlog.H
 		v.lose(place, leaf)
 		v.rowsBroken = v.rowsBroken || leaf != gap
 	case !found:
+		v.report.Unsealed.add(1, here.at)
 		if len(v.unsealed) < remembered {
 			v.unsealed = append(v.unsealed, standing{place: place, id: here.id, hash: here.hash})
 		}
@@ -221,6 +239,7 @@ func (v *verifier) lose(place int64, leaf tlog.Hash) {
 
 // compare looks at a checkpoint that is ours: what do rows and stored hashes up to it add up to?
 func (v *verifier) compare(c checkpoint) {
+	v.report.Unsealed = Waiting{} // what was met until here is sealed: a hash of it that is not there is missing
 	before := max(v.rowsGood, v.leavesGood)
 	rows, leaves := !v.rowsBroken && v.byRows.size == c.N, !v.leavesBroken && v.byLeaves.size == c.N
 	good := false

@@ -8,6 +8,7 @@ import (
 
 	"housecall/platform/audit"
 	"housecall/platform/store"
+	"housecall/platform/store/storetest"
 )
 
 // brief is what findings say, without their words.
@@ -58,6 +59,19 @@ func TestTampering(t *testing.T) {
 		{name: "a row put in before the first", tamper: func(h *hospital) {
 			h.sql(`INSERT INTO audit SELECT 'zz', at, actor_kind, actor_id, actor_role, action, subject_kind, subject_id, outcome, detail, -5 FROM audit WHERE seq = 1`)
 		}, want: "inserted 0-0"},
+		{name: "a row put in at the last place that there can be", tamper: func(h *hospital) {
+			h.sql(`INSERT INTO audit SELECT 'zz', at, actor_kind, actor_id, actor_role, action, subject_kind, subject_id, outcome, detail, 9223372036854775807 FROM audit WHERE seq = 1`)
+		}, want: "inserted 9223372036854775807-9223372036854775807"},
+		{name: "a row put in at a place that is none", tamper: func(h *hospital) {
+			place := `'z'`
+			if storetest.OnPostgres() { // which takes no word for a number
+				place = `-5`
+			}
+			h.sql(`INSERT INTO audit SELECT 'zz', at, actor_kind, actor_id, actor_role, action, subject_kind, subject_id, outcome, detail, ` + place + ` FROM audit WHERE seq = 1`)
+		}, want: "inserted 0-0"},
+		{name: "hashes put in at the last places that there can be", tamper: func(h *hospital) {
+			h.sql(`INSERT INTO audit_tiles SELECT level, 36028797018963967, hashes FROM audit_tiles WHERE level = 0 AND number = 0`)
+		}},
 		{name: "two rows changed places", tamper: func(h *hospital) {
 			h.sql(`UPDATE audit SET seq = -1 WHERE seq = 10`)
 			h.sql(`UPDATE audit SET seq = 10 WHERE seq = 400`)
@@ -119,6 +133,29 @@ func TestTampering(t *testing.T) {
 				if got := brief(h.verify(false)); got != strings.TrimPrefix(c.withoutF, "-") {
 					t.Errorf("without the file: found %q, want %q", got, c.withoutF)
 				}
+			}
+		})
+	}
+}
+
+// TestWhatWaitsForItsSeal: it is counted as what it is, whatever else was done to the log.
+func TestWhatWaitsForItsSeal(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		tamper string
+		want   int64
+	}{
+		{"nothing", `UPDATE audit SET seq = seq`, 3},
+		{"a row that has no place", `UPDATE audit SET seq = NULL WHERE seq = 40`, 4},
+		{"hashes deleted", `DELETE FROM audit_tiles`, 3},
+		{"a row put in far beyond", `INSERT INTO audit SELECT 'zz', at, actor_kind, actor_id, actor_role, action, subject_kind, subject_id, outcome, detail, 90000 FROM audit WHERE seq = 1`, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := sealed(t)
+			h.acts(3)
+			h.sql(c.tamper)
+			if r := h.verify(true); r.Unsealed.Rows != c.want || r.Unsealed.Since.IsZero() {
+				t.Errorf("%d rows since %v, want %d", r.Unsealed.Rows, r.Unsealed.Since, c.want)
 			}
 		})
 	}
