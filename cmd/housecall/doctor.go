@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,7 @@ func runDoctor(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	var c server.Config
 	var demo bool
 	o := serveOptions(&c, &demo, stderr)
+	o.Init("housecall doctor", flag.ContinueOnError) // as which it is asked for help, and says what is wrong
 	if err := o.parse(args, os.Getenv); err != nil {
 		return err
 	}
