@@ -166,7 +166,7 @@ func auditShow(ctx context.Context, args []string, stdout, stderr io.Writer) int
 
 // showAudit prints all that fits, the newest first.
 func (o *deskOptions) showAudit(ctx context.Context, db *store.DB, q audit.Query) error {
-	policy, err := server.Policy()
+	policy, err := server.Policy(modules...)
 	if err != nil {
 		return err
 	}

@@ -194,7 +194,7 @@ func (o *deskOptions) restore(ctx context.Context, from, blobs, identity string)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	err = file.Restore(ctx, db, files, server.Schemas())
+	err = file.Restore(ctx, db, files, server.Schemas(modules...))
 	if errors.Is(err, backup.ErrNotEmpty) {
 		return fmt.Errorf("%w; a backup goes into an empty place only: say where with --data or --database", err)
 	}

@@ -374,7 +374,7 @@ func TestRestoreRefuses(t *testing.T) {
 // TestRestoreOfAnOlderVersion: the tables come back as they were then, and what migrations do to rows is done to them.
 func TestRestoreOfAnOlderVersion(t *testing.T) {
 	db := storetest.Open(t, storetest.URL(t), store.Options{AsIs: true})
-	for _, s := range server.Schemas() {
+	for _, s := range server.Schemas(modules...) {
 		version := int64(1)
 		if s.Name == "visits" {
 			version = 3 // before ask_birth_date, which the fourth sets where a birth date is known
@@ -422,7 +422,7 @@ func TestBackupKnowsEveryTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	var known []string
-	for _, s := range server.Schemas() {
+	for _, s := range server.Schemas(modules...) {
 		known = append(known, s.Name)
 	}
 	slices.Sort(known)

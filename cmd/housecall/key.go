@@ -28,7 +28,7 @@ const operatorKeyLife = 10 * staff.DefaultKeyLife
 // withAccounts runs f on the accounts and keys in the database.
 func (o *deskOptions) withAccounts(ctx context.Context, mayMake bool, f func(*staff.Accounts) error) error {
 	return o.withDB(ctx, mayMake, func(db *store.DB) error {
-		policy, err := server.Policy()
+		policy, err := server.Policy(modules...)
 		if err != nil {
 			return err
 		}

@@ -107,7 +107,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 }
 
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	config := server.Config{Logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	config := server.Config{Logger: slog.New(slog.NewJSONHandler(stderr, nil)), Modules: modules}
 	var demo bool
 	o := serveOptions(&config, &demo, stderr)
 	if err := o.parse(args, os.Getenv); err != nil {

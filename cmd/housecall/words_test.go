@@ -123,7 +123,7 @@ func TestGoPagesSayOnlyWhatIsInTheCatalogues(t *testing.T) {
 
 // TestGoAndBrowsersCountAlike: a text that counts has every form that Go's rules ask for; the scripts' tests see to those of browsers.
 func TestGoAndBrowsersCountAlike(t *testing.T) {
-	book, err := server.Book()
+	book, err := server.Book(modules...)
 	if err != nil {
 		t.Fatal(err)
 	}
