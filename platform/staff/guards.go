@@ -46,9 +46,15 @@ func (a *Accounts) requireSession(action auth.Action, next http.Handler) http.Ha
 			web.Problem(w, r, err)
 			return
 		}
-		if a.allowed(w, read, s.Account.Actor(), action) { // who is not is told so on a page that leads them on
-			next.ServeHTTP(w, read)
+		if !a.allowed(w, read, s.Account.Actor(), action) { // who is not is told so on a page that leads them on
+			return
 		}
+		if answersLate(read) {
+			if read = a.askAgain(w, read, s, token); read == nil {
+				return
+			}
+		}
+		next.ServeHTTP(w, read)
 	})
 }
 

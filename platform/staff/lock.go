@@ -1,6 +1,8 @@
 package staff
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,6 +110,29 @@ func (a *Accounts) touch(r *http.Request, s session, token string) error {
 	}
 	return nil
 }
+
+// answersLate says whether a form is the answer of a page that asked who is there, and holds what was sent first: where somebody has shown it in another window meanwhile
+// it comes to a page that no longer asks, and what it holds would be lost. It leaves the body to be read once more.
+func answersLate(r *http.Request) bool {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
+		return false
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), broken{err}), r.Body}
+	if err != nil || !bytes.Contains(body, []byte(unlockHeld+"=")) {
+		return false
+	}
+	values, err := url.ParseQuery(string(body))
+	return err == nil && values.Get(unlockHeld) != ""
+}
+
+// broken ends a body as it ended when it was read first.
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, cmp.Or(b.err, io.EOF) }
 
 // askAgain answers with the page that asks who is there, or takes its answer: then the request goes on, with what its form held at first.
 func (a *Accounts) askAgain(w http.ResponseWriter, r *http.Request, s session, token string) *http.Request {

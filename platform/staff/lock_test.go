@@ -84,6 +84,12 @@ func TestLockKeepsAForm(t *testing.T) {
 	if a := answer(b, password, held[1]); a.status != 200 || a.body != `typed "`+typed+`"` {
 		t.Errorf("the right one: %d %s", a.status, a.body)
 	}
+	if a := answer(b, password, held[1]); a.status != 200 || a.body != `typed "`+typed+`"` {
+		t.Errorf("the right one, unlocked in another window meanwhile: %d %s", a.status, a.body)
+	}
+	if a := answer(b, "wrong words here", held[1]); a.status != 422 || heldForm.FindStringSubmatch(html.UnescapeString(a.body))[1] != held[1] {
+		t.Errorf("a wrong one, unlocked in another window meanwhile: %d", a.status)
+	}
 	other := h.entered(t, email, password)
 	h.clock.Pass(16 * time.Minute)
 	if a := answer(other, password, held[1]); a.status != 422 || strings.Contains(a.body, "Canary") {
