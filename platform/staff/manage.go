@@ -155,18 +155,23 @@ func (a *Accounts) SetRole(ctx context.Context, actor auth.Actor, id string, rol
 			return err
 		}
 		act.Detail = string(account.Role) + " to " + string(role)
-		if _, err := tx.ExecContext(ctx, `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(role), id); err != nil {
-			return fmt.Errorf("change a role: %w", err)
-		}
-		return keepAdmin(ctx, tx)
+		return keepAdmin(ctx, tx, func() error {
+			if _, err := tx.ExecContext(ctx, `UPDATE staff_accounts SET role = ? WHERE id = ?`, string(role), id); err != nil {
+				return fmt.Errorf("change a role: %w", err)
+			}
+			return nil
+		})
 	})
 }
 
 // Disable switches an account off: its sessions end at once, its link works no more, and nobody signs in to it. A second time changes nothing.
 func (a *Accounts) Disable(ctx context.Context, actor auth.Actor, id string) error {
 	return a.act(ctx, actor, Manage, "staff.disable", accountSubject(id), func(tx *store.Tx, _ *store.Act) error {
-		res, err := tx.ExecContext(ctx, `UPDATE staff_accounts SET disabled_at = COALESCE(disabled_at, ?) WHERE id = ?`, store.Millis(a.Now()), id)
-		if err := one(res, err, "switch an account off"); err != nil {
+		err := keepAdmin(ctx, tx, func() error {
+			res, err := tx.ExecContext(ctx, `UPDATE staff_accounts SET disabled_at = COALESCE(disabled_at, ?) WHERE id = ?`, store.Millis(a.Now()), id)
+			return one(res, err, "switch an account off")
+		})
+		if err != nil {
 			return err
 		}
 		if err := endSessions(ctx, tx, id); err != nil {
@@ -175,7 +180,7 @@ func (a *Accounts) Disable(ctx context.Context, actor auth.Actor, id string) err
 		if _, err := tx.ExecContext(ctx, `DELETE FROM staff_links WHERE account_id = ?`, id); err != nil {
 			return fmt.Errorf("drop a link: %w", err)
 		}
-		return keepAdmin(ctx, tx)
+		return nil
 	})
 }
 
@@ -187,17 +192,30 @@ func (a *Accounts) Enable(ctx context.Context, actor auth.Actor, id string) erro
 	})
 }
 
-// keepAdmin refuses what would leave nobody who may manage accounts.
-func keepAdmin(ctx context.Context, tx *store.Tx) error {
-	var admins int
-	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM staff_accounts WHERE role = ? AND disabled_at IS NULL`, string(auth.Admin)).Scan(&admins)
+// keepAdmin makes a change, and refuses one that leaves no administrator, or none who can sign in where there was one: who was invited and has not chosen a password yet can't.
+func keepAdmin(ctx context.Context, tx *store.Tx, change func() error) error {
+	_, could, err := admins(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("count administrators: %w", err)
+		return err
 	}
-	if admins == 0 {
-		return errLastAdmin
+	if err := change(); err != nil {
+		return err
 	}
-	return nil
+	all, can, err := admins(ctx, tx)
+	if err == nil && (all == 0 || could > 0 && can == 0) {
+		err = errLastAdmin
+	}
+	return err
+}
+
+// admins counts the administrators that are on, and those of them who have a way to sign in.
+func admins(ctx context.Context, tx *store.Tx) (all, can int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN a.password <> '' OR EXISTS (SELECT 1 FROM staff_passkeys p WHERE p.account_id = a.id)
+		OR EXISTS (SELECT 1 FROM staff_identities i WHERE i.account_id = a.id) THEN 1 END) FROM staff_accounts a WHERE a.role = ? AND a.disabled_at IS NULL`, string(auth.Admin)).Scan(&all, &can)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count administrators: %w", err)
+	}
+	return all, can, nil
 }
 
 func endSessions(ctx context.Context, tx *store.Tx, account string) error {

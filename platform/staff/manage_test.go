@@ -221,9 +221,16 @@ func TestOnlyAdministratorsManage(t *testing.T) {
 	if n := h.count(t, `SELECT COUNT(*) FROM audit WHERE outcome = 'refused' AND action = 'staff.set_role'`); n == 0 {
 		t.Error("refusals are not audited")
 	}
+	_, invited, err := h.Invite(ctx, last.Actor(), staff.NewAccount{Name: name, Email: "invited@example.org", Role: auth.Admin}) // who can't sign in yet
+	if err != nil {
+		t.Fatal(err)
+	}
 	for what, err := range map[string]error{"off": h.Disable(ctx, last.Actor(), last.ID), "a scheduler": h.SetRole(ctx, last.Actor(), last.ID, auth.Scheduler)} {
 		if fault.CodeOf(err) != fault.CodeConflict {
 			t.Errorf("the last administrator is %s: %v", what, err)
 		}
+	}
+	if err := h.Disable(ctx, last.Actor(), invited.ID); err != nil {
+		t.Errorf("one who can't sign in is off: %v", err)
 	}
 }
