@@ -367,11 +367,11 @@ func (a *Accounts) endedByProvider(ctx context.Context, raw string) error {
 		} else if err != nil {
 			return err
 		}
-		query, about := `DELETE FROM staff_sessions WHERE provider_sid = ?`, said.SessionID
-		if about == "" {
-			query, about = `DELETE FROM staff_sessions WHERE subject = ?`, said.Subject
+		query, about := `DELETE FROM staff_sessions WHERE subject = ?`, []any{said.Subject}
+		if said.SessionID != "" { // that one alone, and those of theirs of which the provider did not say which they are
+			query, about = `DELETE FROM staff_sessions WHERE provider_sid = ? OR provider_sid = '' AND subject <> '' AND subject = ?`, []any{said.SessionID, said.Subject}
 		}
-		if _, err := tx.ExecContext(ctx, query, about); err != nil {
+		if _, err := tx.ExecContext(ctx, query, about...); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
 		return store.Audit(ctx, tx, store.Act{At: now, Actor: system, Action: "staff.provider_sign_out", Subject: accountSubject(""), Outcome: store.Allowed})

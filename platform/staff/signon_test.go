@@ -169,6 +169,13 @@ func TestProviderSignsOut(t *testing.T) {
 	if a := tell(good); a.status != 400 {
 		t.Errorf("the same word again: %d", a.status)
 	}
+	named := func(c *oidc.LogoutTokenClaims) { c.SessionID = "a session that no token of theirs named" }
+	if a := tell(p.logoutToken(t, "u2", named)); a.status != 200 {
+		t.Errorf("of one session: %d %s", a.status, a.body)
+	}
+	if a := h.do(t, other, "GET", "/desk", nil); a.status != 303 {
+		t.Errorf("after the end of one session, by a provider that names them there alone: %d", a.status)
+	}
 }
 
 // TestSignOnNeverLinksByAddress: an account that has the address of who comes stays its owner's, until they connect the two themselves.
