@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"housecall/auth"
-	"housecall/platform/fault"
 	"housecall/platform/store"
 )
 
@@ -25,24 +24,10 @@ func Roles() []auth.Role {
 	return []auth.Role{auth.Clinician, auth.Scheduler, auth.Coordinator, auth.Admin}
 }
 
-// act does something in one transaction with its audit row, if the actor may; a refusal is audited too. f may say more in the row.
+// act does something in one transaction with its audit row, if the actor may: see store.DB.Do. f may say more in the row.
 func (a *Accounts) act(ctx context.Context, actor auth.Actor, action auth.Action, name string, about store.Subject,
 	f func(tx *store.Tx, act *store.Act) error) error {
-	act := store.Act{At: a.Now(), Actor: actor, Action: name, Subject: about, Outcome: store.Allowed}
-	may := a.may(actor, action)
-	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
-		row := act
-		if !may {
-			row.Outcome = store.Refused
-		} else if err := f(tx, &row); err != nil {
-			return err
-		}
-		return store.Audit(ctx, tx, row)
-	})
-	if err == nil && !may {
-		return fault.NotAllowed
-	}
-	return err
+	return a.DB.Do(ctx, store.Act{At: a.Now(), Actor: actor, Action: name, Subject: about}, a.may(actor, action), f)
 }
 
 // may says whether somebody may do one of this package's actions.
