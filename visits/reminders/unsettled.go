@@ -21,7 +21,7 @@ const unsettled = 200
 
 // Links are the entries of this package in the navigation.
 func Links() []web.Link {
-	return []web.Link{{Path: UnsettledPath, Words: "reminders.unsettled.title", Action: auth.VisitSchedule, Group: web.GroupInsight}}
+	return []web.Link{{Path: UnsettledPath, Words: "reminders.unsettled.title", Action: auth.VisitSchedule, Group: web.GroupInsight, About: "reminders.unsettled.about"}}
 }
 
 // unsettledRoutes adds the page.

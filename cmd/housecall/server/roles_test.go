@@ -267,6 +267,9 @@ func TestAdministrationIsOnePlace(t *testing.T) {
 		if !slices.Contains(web.Groups(), l.Group) || !strings.Contains(hub, `<li><a href="`+l.Path+`">`) {
 			t.Errorf("the administration does not lead to %s of group %q", l.Path, l.Group)
 		}
+		if l.About == "" {
+			t.Errorf("the administration does not say what %s is for", l.Path)
+		}
 		status, page := boss.try(t, s, "GET "+l.Path)
 		if status != http.StatusOK || !strings.Contains(page, `<p><a href="`+web.AdminPath+`">`) || !strings.Contains(page, `<a href="`+web.AdminPath+`" aria-current="true">`) {
 			t.Errorf("%s does not lead back: %d", l.Path, status)
