@@ -19,6 +19,7 @@ import (
 // Query asks for visits that start from From (included) to To (excluded), in order of their start. The zero Query asks for all.
 type Query struct {
 	From, To time.Time // zero: no bound
+	Except   []Span    // when they do not start
 	States   []State   // none: any
 	Limit    int       // visits a page, up to 100; 0: 50
 	Cursor   string    // Page.Next of the page before; empty: the first page
@@ -26,6 +27,9 @@ type Query struct {
 	ID, SiteID, ClinicianID, ServiceID, PatientID string     // empty: any
 	Identifier                                    Identifier // with a value alone: of any system
 }
+
+// Span is a stretch of time, with From and without To.
+type Span struct{ From, To time.Time }
 
 // Page is one page of a list.
 type Page struct {

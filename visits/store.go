@@ -201,6 +201,9 @@ func (q Query) where() (where string, args []any) {
 		to = math.MaxInt64
 	}
 	where, args = `starts_at >= ? AND starts_at < ?`, []any{store.Millis(q.From), to}
+	for _, e := range q.Except {
+		where, args = where+` AND NOT (starts_at >= ? AND starts_at < ?)`, append(args, store.Millis(e.From), store.Millis(e.To))
+	}
 	for _, c := range []struct{ condition, value string }{
 		{`id = ?`, q.ID},
 		{`site_id = ?`, q.SiteID},

@@ -18,7 +18,7 @@ type Record struct {
 	Began    time.Time // somebody was let in; zero: nobody was
 	Ended    time.Time // zero: it goes on, or never began
 	People   []Attendance
-	Private  []Span // private time
+	Private  []visits.Span // private time
 	Events   []visits.RoomEvent
 	Consents []visits.ConsentRow
 }
@@ -31,9 +31,6 @@ type Attendance struct {
 	Waited     time.Duration
 	Quality    Quality // of their connection
 }
-
-// Span is a stretch of time.
-type Span struct{ From, To time.Time }
 
 // KeepEvent keeps what happened in a room for the record, in the transaction that the visit hears of it.
 func (s *Service) KeepEvent(ctx context.Context, tx *store.Tx, e visits.RoomEvent) error {
@@ -74,6 +71,36 @@ func (s *Service) Record(ctx context.Context, actor auth.Actor, visit string) (R
 	})
 	return r, err
 }
+
+// Began tells when visits began, by their ids, as far as that is known: when the first was let in who may not enter by right. Whoever asks judges and audits who is told.
+func (s *Service) Began(ctx context.Context, visits []string) (map[string]time.Time, error) {
+	began := map[string]time.Time{}
+	if len(visits) == 0 {
+		return began, nil
+	}
+	in, args := store.In(visits)
+	type admission struct {
+		visit string
+		role  auth.Role
+		at    int64
+	}
+	all, err := store.Collect(ctx, s.config.DB, func(r *sql.Rows) (a admission, err error) { return a, r.Scan(&a.visit, &a.role, &a.at) },
+		`SELECT visit_id, role, MIN(at) FROM after_events WHERE kind = 'admitted' AND visit_id IN `+in+` GROUP BY visit_id, role`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read when visits began: %w", err)
+	}
+	for _, a := range all {
+		at := store.Time(a.at)
+		if first, known := began[a.visit]; !begins(a.role) || known && !at.Before(first) {
+			continue
+		}
+		began[a.visit] = at
+	}
+	return began, nil
+}
+
+// begins says whether a visit begins when somebody of a role is let in.
+func begins(role auth.Role) bool { return !auth.May(role, auth.VisitEnter) }
 
 func events(ctx context.Context, q store.Queryer, visit string) ([]visits.RoomEvent, error) {
 	all, err := store.Collect(ctx, q, func(r *sql.Rows) (visits.RoomEvent, error) {
@@ -116,11 +143,11 @@ func (r *Record) sum(opened map[string]time.Time, measured map[string]Quality) {
 	for _, e := range r.Events {
 		switch last := len(r.Private) - 1; e.Kind {
 		case visits.RoomAdmitted:
-			if r.Began.IsZero() && !auth.May(e.Role, auth.VisitEnter) {
+			if r.Began.IsZero() && begins(e.Role) {
 				r.Began = e.At
 			}
 		case visits.RoomPrivateStarted:
-			r.Private = append(r.Private, Span{From: e.At})
+			r.Private = append(r.Private, visits.Span{From: e.At})
 		case visits.RoomPrivateEnded, visits.RoomEnded:
 			if last >= 0 && r.Private[last].To.IsZero() {
 				r.Private[last].To = e.At

@@ -29,6 +29,7 @@ func TestRecord(t *testing.T) {
 		{Kind: visits.RoomAdmitted, At: at(1), Epoch: 1, Invitation: clinician.ID, Role: auth.Clinician},
 		{Kind: visits.RoomAdmitted, At: at(3), Epoch: epoch, Invitation: child.ID, Role: auth.Patient, By: clinician.ID},
 		{Kind: visits.RoomAdmitted, At: at(3), Epoch: epoch, Invitation: child.ID, Role: auth.Patient, By: clinician.ID},
+		{Kind: visits.RoomAdmitted, At: at(8), Epoch: epoch, Invitation: child.ID, Role: auth.Patient, By: clinician.ID},
 		{Kind: visits.RoomLeft, At: at(4), Epoch: 1, Invitation: clinician.ID, Role: auth.Clinician}, // by the host before
 		{Kind: visits.RoomPrivateStarted, At: at(5), Epoch: epoch, By: clinician.ID},
 		{Kind: visits.RoomPrivateEnded, At: at(9), Epoch: epoch, By: clinician.ID},
@@ -53,8 +54,14 @@ func TestRecord(t *testing.T) {
 			t.Errorf("the page of a visit leads a %s to %q, and before it to %q: %v, %v", role, n.Path, before.Path, err, errBefore)
 		}
 	}
-	if len(r.Events) != 7 || !r.Began.Equal(at(3)) || !r.Ended.Equal(at(21)) {
+	if len(r.Events) != 8 || !r.Began.Equal(at(3)) || !r.Ended.Equal(at(21)) {
 		t.Errorf("%d events, from %v to %v", len(r.Events), r.Began, r.Ended)
+	}
+	if began, err := c.Began(t.Context(), []string{v.ID, planned.ID, store.NewID()}); err != nil || len(began) != 1 || !began[v.ID].Equal(at(3)) {
+		t.Errorf("began %v: %v", began, err)
+	}
+	if began, err := c.Began(t.Context(), nil); err != nil || len(began) != 0 {
+		t.Errorf("none began %v: %v", began, err)
 	}
 	if p := r.People; len(p) != 2 || !p[0].In.Equal(at(1)) || !p[0].Out.Equal(at(21)) || !p[1].In.Equal(at(3)) || !p[1].Out.Equal(at(20)) {
 		t.Errorf("people %+v", p)

@@ -388,7 +388,10 @@ func (s *Server) appointmentReply(v visits.Visit) reply {
 	return reply{resource: marshal(a), version: *a.Meta.VersionId}
 }
 
-// appointmentEntry is an appointment as one that was found.
-func (s *Server) appointmentEntry(v visits.Visit) (id string, resource json.RawMessage) {
-	return v.ID, marshal(s.appointment(v))
+// appointments are visits as Appointments.
+func (s *Server) appointments(all []visits.Visit) (told []json.RawMessage, err error) {
+	for _, v := range all {
+		told = append(told, marshal(s.appointment(v)))
+	}
+	return told, nil
 }

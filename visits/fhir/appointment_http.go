@@ -134,7 +134,7 @@ func (s *Server) searchAppointments(r *http.Request, q query) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return s.searchVisits(r, q, states, q.get("_id"), s.appointmentEntry)
+	return s.searchVisits(r, q, states, q.get("_id"), s.appointments)
 }
 
 // statesOf are the states of visits that are told as one of the statuses that are searched for, by the table of a kind of resource.
@@ -159,15 +159,15 @@ func statesOf[S comparable, P interface {
 	return all, nil
 }
 
-// searchVisits finds visits, and tells each as entry does.
-func (s *Server) searchVisits(r *http.Request, q query, states []visits.State, id string, entry func(visits.Visit) (string, json.RawMessage)) (reply, error) {
+// searchVisits finds visits, and tells them as tell does, each at its place.
+func (s *Server) searchVisits(r *http.Request, q query, states []visits.State, id string, tell func([]visits.Visit) ([]json.RawMessage, error)) (reply, error) {
 	find := visits.Query{ID: id, States: states, Limit: q.count, Cursor: q.cursor}
 	nowhere := false
 	first, err := s.Visits.SiteOf(r.Context(), visits.Visit{}) // whose days the desk searches by too
 	if err != nil {
 		return reply{}, err
 	}
-	if find.From, find.To, err = span(q.values["date"], first.Zone); err != nil {
+	if find.From, find.To, find.Except, err = span(q.values["date"], first.Zone); err != nil {
 		return reply{}, err
 	}
 	if q.values.Has("identifier") {
@@ -198,10 +198,13 @@ func (s *Server) searchVisits(r *http.Request, q query, states []visits.State, i
 	if err != nil {
 		return reply{}, err
 	}
+	told, err := tell(page.Visits)
+	if err != nil {
+		return reply{}, err
+	}
 	entries := slices.Grow([]fhir.BundleEntry(nil), len(page.Visits))
-	for _, v := range page.Visits {
-		id, resource := entry(v)
-		entries = append(entries, s.found(q.kind, id, resource))
+	for i, v := range page.Visits {
+		entries = append(entries, s.found(q.kind, v.ID, told[i]))
 	}
 	return s.bundle(q, entries, page.Next), nil
 }

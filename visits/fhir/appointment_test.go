@@ -263,7 +263,8 @@ func TestSearchesForAppointments(t *testing.T) {
 	for query, found := range map[string]int{
 		"": 3, "status=booked": 2, "status=cancelled,booked": 3, "status=proposed": 0, "patient=" + patient.text("id"): 3, "patient=Patient/" + store.NewID(): 0,
 		"identifier=https://hospital.example/appointments%7CD-2": 1, "identifier=urn:x%7CD-2": 0,
-		"date=" + day: 1, "date=ge" + day: 2, "date=gt" + day: 1, "date=lt" + day: 1, "date=le" + day: 2, "date=ge" + day + "&date=le" + day: 1, "date=gt" + day + "&date=lt" + day: 0,
+		"date=" + day: 1, "date=ge" + day: 2, "date=gt" + day: 1, "date=lt" + day: 1, "date=le" + day: 2,
+		"date=sa" + day: 1, "date=eb" + day: 1, "date=ne" + day: 2, "date=ne" + day + "&date=gt" + day: 1, "date=ne2020&date=ne" + day: 2, "date=ne1999": 3, "date=ge" + day + "&date=le" + day: 1, "date=gt" + day + "&date=lt" + day: 0,
 		"identifier=D-2": 1, "identifier=%7CD-2": 0, `identifier=D\-2`: 1, "_pretty=true": 3,
 		"_id=" + ids[0]: 1, "_id=" + ids[0] + "&status=cancelled": 0, "date=ge2020": 3, "date=lt2020-05": 0, "date=" + tomorrow().Format("2006-01-02T15:04:05Z"): 1,
 	} {
@@ -271,7 +272,7 @@ func TestSearchesForAppointments(t *testing.T) {
 			t.Errorf("%s: %d, %d found: %s", query, a.status, a.count("entry"), a.body)
 		}
 	}
-	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "patient=Patient/", "identifier=", "identifier=urn:x%7C", "identifier=urn:x%7C1%7C2", "identifier=urn:x%7CD-1,urn:x%7CD-2", "identifier=x%5C", "_id=" + ids[0] + "," + ids[1], "subject=1", "patient:Patient=1", "_sort=date", "date=", "_count=0", "_count=-1", "date=soon", "date=ne2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
+	for _, odd := range []string{"status=odd", "patient=", "patient=Group/1", "patient=Patient/", "identifier=", "identifier=urn:x%7C", "identifier=urn:x%7C1%7C2", "identifier=urn:x%7CD-1,urn:x%7CD-2", "identifier=x%5C", "_id=" + ids[0] + "," + ids[1], "subject=1", "patient:Patient=1", "_sort=date", "date=", "_count=0", "_count=-1", "date=soon", "date=ap2020", "date=1&date=2&date=3", "_count=x", "status=booked&status=cancelled", "_cursor=x", "patient=" + strings.Repeat("x", 300)} {
 		if a := h.do("GET", "Appointment?"+odd, ""); a.status != http.StatusBadRequest && a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", odd, a.status)
 		}

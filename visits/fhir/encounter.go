@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -24,8 +25,8 @@ var encounterStatus = map[visits.State]fhir.EncounterStatus{
 	visits.NoShow:     fhir.EncounterStatusCancelled, // R4 has no word of its own; the appointment has
 }
 
-// encounter is a visit as an Encounter, which has the id of its appointment.
-func (s *Server) encounter(v visits.Visit) fhir.Encounter {
+// encounter is a visit as an Encounter, which has the id of its appointment. began is when it did; zero: that is not known.
+func (s *Server) encounter(v visits.Visit, began time.Time) fhir.Encounter {
 	e := fhir.Encounter{
 		Id:          &v.ID,
 		Meta:        &fhir.Meta{},
@@ -33,7 +34,7 @@ func (s *Server) encounter(v visits.Visit) fhir.Encounter {
 		Class:       fhir.Coding{System: new(actCode), Code: new("VR"), Display: new("virtual")},
 		ServiceType: new(s.serviceType(v)),
 		Appointment: []fhir.Reference{{Reference: new("Appointment/" + v.ID)}},
-		Period:      periodOf(v),
+		Period:      periodOf(v, began),
 	}
 	if v.Confidential {
 		e.Meta.Security = []fhir.Coding{{System: new(confidentiality), Code: new(restricted)}}
@@ -56,15 +57,33 @@ func (s *Server) encounter(v visits.Visit) fhir.Encounter {
 }
 
 // periodOf is when a visit takes place, as far as it is known: as planned until it begins.
-func periodOf(v visits.Visit) *fhir.Period {
+func periodOf(v visits.Visit, began time.Time) *fhir.Period {
 	at := v.StateAt.Format(time.RFC3339)
 	switch v.State {
 	case visits.InProgress:
 		return &fhir.Period{Start: &at}
 	case visits.Ended:
-		return &fhir.Period{End: &at}
+		p := &fhir.Period{End: &at}
+		if !began.IsZero() && !began.After(v.StateAt) {
+			p.Start = new(began.Format(time.RFC3339))
+		}
+		return p
 	}
 	return &fhir.Period{Start: new(v.StartsAt.Format(time.RFC3339)), End: new(v.EndsAt.Format(time.RFC3339))}
+}
+
+// began is when those of some visits began that are over, by their ids: what goes on tells it itself.
+func (s *Server) began(ctx context.Context, all ...visits.Visit) (map[string]time.Time, error) {
+	var over []string
+	for _, v := range all {
+		if v.State == visits.Ended {
+			over = append(over, v.ID)
+		}
+	}
+	if len(over) == 0 {
+		return nil, nil
+	}
+	return s.Began(ctx, over)
 }
 
 func (s *Server) readEncounter(r *http.Request) (reply, error) {
@@ -72,7 +91,11 @@ func (s *Server) readEncounter(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	e := s.encounter(v)
+	began, err := s.began(r.Context(), v)
+	if err != nil {
+		return reply{}, err
+	}
+	e := s.encounter(v, began[v.ID])
 	return reply{resource: marshal(e), version: *e.Meta.VersionId}, nil
 }
 
@@ -92,5 +115,11 @@ func (s *Server) searchEncounters(r *http.Request, q query) (reply, error) {
 		}
 		id = appointment
 	}
-	return s.searchVisits(r, q, states, id, func(v visits.Visit) (string, json.RawMessage) { return v.ID, marshal(s.encounter(v)) })
+	return s.searchVisits(r, q, states, id, func(all []visits.Visit) (told []json.RawMessage, err error) {
+		began, err := s.began(r.Context(), all...)
+		for _, v := range all {
+			told = append(told, marshal(s.encounter(v, began[v.ID])))
+		}
+		return told, err
+	})
 }

@@ -12,4 +12,4 @@ const MostDeep = mostDeep
 
 // AppointmentOf and EncounterOf are a visit as it is told.
 func (s *Server) AppointmentOf(v visits.Visit) any { return s.appointment(v) }
-func (s *Server) EncounterOf(v visits.Visit) any   { return s.encounter(v) }
+func (s *Server) EncounterOf(v visits.Visit) any   { return s.encounter(v, v.StateAt) }

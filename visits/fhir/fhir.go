@@ -4,6 +4,7 @@
 package fhir
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Config struct {
 	Version    string                          // of the program
 	Started    time.Time                       // when the server started
 	Once       func(http.Handler) http.Handler // answers what is sent again as before
+	// Began tells when visits began, by their ids, as far as that is known.
+	Began func(ctx context.Context, visits []string) (map[string]time.Time, error)
 }
 
 // Server answers requests. Safe for use by many goroutines.

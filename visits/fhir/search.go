@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/samply/golang-fhir-models/fhir-models/fhir"
+
+	"housecall/visits"
 )
 
 // parameter is something that can be searched by.
@@ -26,7 +28,7 @@ type parameter struct {
 var searches = map[string][]parameter{
 	"Appointment": {
 		{"_id", fhir.SearchParamTypeToken, false, ""},
-		{"date", fhir.SearchParamTypeDate, false, "of the start; with eq, ge, gt, le or lt before it, once or twice. What names no zone is in that of the hospital's first site"},
+		{"date", fhir.SearchParamTypeDate, false, "of the start; with eq, ne, ge, gt, sa, le, lt or eb before it, once or twice. What names no zone is in that of the hospital's first site"},
 		{"patient", fhir.SearchParamTypeReference, false, ""},
 		{"practitioner", fhir.SearchParamTypeReference, false, "who leads"},
 		{"status", fhir.SearchParamTypeToken, false, "several with commas between"},
@@ -209,11 +211,11 @@ func tokenOf(name, s string) (t token, err error) {
 	return t, nil
 }
 
-// span is the time that a search for dates means: from the first instant (included) to the last (excluded). Days without a zone are those of the one given.
-// Zero: no bound.
-func span(dates []string, zone *time.Location) (from, to time.Time, err error) {
+// span is the time that a search for dates means, of a resource that has one instant: from the first instant (included) to the last (excluded), but for the spans excepted. Days
+// without a zone are those of the one given. Zero: no bound.
+func span(dates []string, zone *time.Location) (from, to time.Time, except []visits.Span, err error) {
 	if len(dates) > 2 {
-		return from, to, malformed("Give at most two dates.")
+		return from, to, nil, malformed("Give at most two dates.")
 	}
 	for _, d := range dates {
 		prefix, value := "eq", d
@@ -222,21 +224,23 @@ func span(dates []string, zone *time.Location) (from, to time.Time, err error) {
 		}
 		first, end, ok := instants(value, zone)
 		if !ok {
-			return from, to, malformed("date must be a day or a time as in 2026-11-24 or 2026-11-24T09:00:00Z.")
+			return from, to, nil, malformed("date must be a day or a time as in 2026-11-24 or 2026-11-24T09:00:00Z.")
 		}
 		low, high := first, end
 		switch prefix {
 		case "eq":
 		case "ge":
 			high = time.Time{}
-		case "gt":
+		case "gt", "sa":
 			low, high = end, time.Time{}
 		case "le":
 			low = time.Time{}
-		case "lt":
+		case "lt", "eb":
 			low, high = time.Time{}, first
+		case "ne":
+			low, high, except = time.Time{}, time.Time{}, append(except, visits.Span{From: first, To: end})
 		default:
-			return from, to, malformed("date takes eq, ge, gt, le and lt alone.")
+			return from, to, nil, malformed("date takes eq, ne, ge, gt, sa, le, lt and eb alone.")
 		}
 		if low.After(from) {
 			from = low
@@ -245,7 +249,7 @@ func span(dates []string, zone *time.Location) (from, to time.Time, err error) {
 			to = high
 		}
 	}
-	return from, to, nil
+	return from, to, except, nil
 }
 
 // instants are the first instant of a date of FHIR, and the first one after it.

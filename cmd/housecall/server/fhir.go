@@ -20,6 +20,6 @@ func (s *Server) openIdempotency(ctx context.Context, h *house) (*api.Idempotenc
 func (s *Server) routeFHIR(_ context.Context, h *house) error {
 	h.routes.Tell(fhir.Path+"/", fhir.Tell)
 	fhir.New(fhir.Config{Visits: s.Visits, People: s.People, Colleagues: s.Accounts, Words: h.book, PublicURL: s.url, Version: Version,
-		Started: s.config.Now(), Once: h.keyed.Handler}).Routes(h.routes)
+		Started: s.config.Now(), Once: h.keyed.Handler, Began: s.after.Began}).Routes(h.routes)
 	return nil
 }
