@@ -2,16 +2,13 @@ package reminders_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"housecall/auth"
 	"housecall/platform/fault"
-	"housecall/platform/people"
 	"housecall/platform/phi"
 	"housecall/platform/store"
 	"housecall/visits"
@@ -224,52 +221,6 @@ func TestInvitedAgain(t *testing.T) {
 	}
 }
 
-// TestConfidential: of a confidential visit nobody hears but the patient by their own confidential contact, and nobody when there is none any more.
-func TestConfidential(t *testing.T) {
-	h := newHouse(t)
-	p := h.patient(true)
-	confidential := true
-	v := h.visit(p, func(r *visits.Request) {
-		r.Confidential = &confidential
-		r.People = slices.Delete(r.People, 1, 2)
-	})
-	h.wantSubjects(childMail, "Video visit")
-	p.Contacts[1].Confidential = false
-	_, err := h.people.Update(t.Context(), h.scheduler, p)
-	h.must(err)
-	h.until(starts)
-	h.wantSubjects(childMail, "Video visit")
-	h.wantSubjects(guardianMail)
-	if len(h.sms) != 0 {
-		t.Errorf("SMS: %q", h.sms)
-	}
-	if s, err := h.outbox.About(t.Context(), v.ID); err != nil || len(s) != 2 { // the doctor's too
-		t.Errorf("messages %+v, %v", s, err)
-	}
-}
-
-// TestConfidentialInterpreter: an interpreter of a confidential visit is not written to where a guardian reads it by now.
-func TestConfidentialInterpreter(t *testing.T) {
-	const address = "interpreter.someone@example.org"
-	h := newHouse(t)
-	p := h.patient(true)
-	confidential := true
-	h.visit(p, func(r *visits.Request) {
-		r.Confidential = &confidential
-		r.People = append(slices.Delete(r.People, 1, 2), visits.Person{Name: "Sample Interpreter", Role: auth.Interpreter, Email: address})
-	})
-	h.wantSubjects(address, "Video visit")
-	for n, c := range p.Contacts {
-		if c.Kind == people.Guardian {
-			p.Contacts[n].Email = address
-		}
-	}
-	_, err := h.people.Update(t.Context(), h.scheduler, p)
-	h.must(err)
-	h.until(starts)
-	h.wantSubjects(address, "Video visit")
-}
-
 // TestNewLink: who gets another link is sent it, since the old one works no more; where no link is sent, there is nothing to say.
 func TestNewLink(t *testing.T) {
 	h := newHouse(t)
@@ -305,29 +256,6 @@ func TestMoveWhileMailIsAway(t *testing.T) {
 	}
 }
 
-// TestLateWhileMailIsAway: of several that wait only the one that was said last is sent, to each by each way.
-func TestLateWhileMailIsAway(t *testing.T) {
-	h := newHouse(t)
-	v := h.visit(h.patient(false), nil)
-	h.until(starts.Add(-5 * time.Minute))
-	before := len(h.mailbox(childMail))
-	h.away.Store(true)
-	for _, minutes := range []int{40, 20, 30, 20} {
-		if n, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, minutes); err != nil || n != 3 {
-			t.Fatalf("%d messages, %v", n, err)
-		}
-		h.due()
-	}
-	h.away.Store(false)
-	h.until(starts.Add(15 * time.Minute))
-	if child := h.mailbox(childMail)[before:]; len(child) != 1 || !strings.Contains(child[0].text, "20 minutes") {
-		t.Errorf("told %+v", child)
-	}
-	if sms := h.sms[guardianCell]; !strings.Contains(sms[len(sms)-2], "30 minutos") || !strings.Contains(sms[len(sms)-1], "20 minutos") {
-		t.Errorf("told by the way that was there %q", sms)
-	}
-}
-
 // TestWithdrawnWhileMailIsAway: who never heard of a visit, or of a series, does not hear that they are out of it; whoever else waits for their letter gets it.
 func TestWithdrawnWhileMailIsAway(t *testing.T) {
 	for subject, plan := range map[string]func(h *house) []visits.Visit{
@@ -346,111 +274,6 @@ func TestWithdrawnWhileMailIsAway(t *testing.T) {
 		h.until(noon.Add(2 * time.Hour))
 		h.wantSubjects(guardianMail)
 		h.wantSubjects(childMail, subject)
-	}
-}
-
-// TestLateOfWhatIsCalledOff: a visit that is called off while somebody says that it is late is not late.
-func TestLateOfWhatIsCalledOff(t *testing.T) {
-	h := newHouse(t)
-	v := h.visit(h.patient(false), nil)
-	h.until(starts.Add(-5 * time.Minute))
-	asked := make(chan struct{})
-	h.onNow = sync.OnceFunc(func() { close(asked) }) // before its transaction begins
-	ended := make(chan error, 1)
-	h.must(h.db.Tx(t.Context(), func(tx *store.Tx) error {
-		go func() {
-			_, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, 20)
-			ended <- err
-		}()
-		<-asked
-		_, err := tx.ExecContext(t.Context(), `UPDATE visits SET state = 'cancelled' WHERE id = ?`, v.ID)
-		return err
-	}))
-	if err := <-ended; fault.CodeOf(err) != fault.CodeConflict {
-		t.Errorf("late all the same: %v", err)
-	}
-}
-
-// TestLate: people are told once for each time that somebody says so, and nobody of the hospital.
-func TestLate(t *testing.T) {
-	h := newHouse(t)
-	v := h.visit(h.patient(false), nil)
-	clinician := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Clinician}
-	scheduler := auth.Actor{Kind: auth.KindStaff, ID: store.NewID(), Role: auth.Scheduler}
-	if _, err := h.reminders.Late(t.Context(), scheduler, v.ID, 20); fault.CodeOf(err) != fault.CodeConflict {
-		t.Errorf("three weeks before: %v", err)
-	}
-	h.until(starts.Add(-5 * time.Minute))
-	before := len(h.mailbox(childMail))
-	for _, minutes := range []int{20, 45} {
-		if n, err := h.reminders.Late(t.Context(), scheduler, v.ID, minutes); err != nil || n != 3 {
-			t.Errorf("%d messages, %v", n, err)
-		}
-		h.due()
-	}
-	child := h.mailbox(childMail)[before:]
-	if len(child) != 2 || !strings.Contains(child[0].text, "20 minutes") || !strings.Contains(child[1].text, "45 minutes") || child[0].file != nil {
-		t.Errorf("told %+v", child)
-	}
-	if sms := h.sms[guardianCell]; !strings.Contains(sms[len(sms)-1], "45 minutos") {
-		t.Errorf("told %q", sms)
-	}
-	h.wantSubjects(doctorMail, "Video visit")
-	for _, minutes := range []int{4, 181} {
-		if _, err := h.reminders.Late(t.Context(), scheduler, v.ID, minutes); !errors.Is(err, fault.NotValid) {
-			t.Errorf("%d minutes: %v", minutes, err)
-		}
-	}
-	if _, err := h.reminders.Late(t.Context(), auth.Actor{Kind: auth.KindKey, ID: store.NewID(), Role: auth.Coordinator}, v.ID, 20); !errors.Is(err, fault.NotAllowed) {
-		t.Errorf("a coordinator: %v", err)
-	}
-	if _, err := h.reminders.Late(t.Context(), clinician, v.ID, 20); !errors.Is(err, fault.NotFound) {
-		t.Errorf("a clinician of other visits: %v", err)
-	}
-	if _, err := h.reminders.Late(t.Context(), scheduler, store.NewID(), 20); !errors.Is(err, fault.NotFound) {
-		t.Errorf("nothing is late: %v", err)
-	}
-	if err := h.reminders.Again(t.Context(), clinician, v.ID, store.NewID()); !errors.Is(err, fault.NotAllowed) {
-		t.Errorf("a clinician sends again: %v", err)
-	}
-	for action, want := range map[string]int{string(reminders.Late): 3, "message.again": 1} {
-		var refused int
-		if err := h.db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM audit WHERE action = ? AND outcome = 'refused'`, action).Scan(&refused); err != nil || refused != want {
-			t.Errorf("%s: %d refusals in the audit, %v", action, refused, err)
-		}
-	}
-}
-
-// TestLateTwice: the same minutes within a few are the same notice; other minutes, and the same ones later, are told anew.
-func TestLateTwice(t *testing.T) {
-	h := newHouse(t)
-	v := h.visit(h.patient(false), nil)
-	h.until(starts.Add(-time.Hour))
-	before := len(h.mailbox(childMail))
-	for i, c := range []struct {
-		after         time.Duration
-		minutes, told int // letters in all
-	}{{0, 20, 1}, {3 * time.Second, 20, 1}, {4 * time.Minute, 20, 1}, {0, 30, 2}, {0, 20, 3}, {6 * time.Minute, 20, 4}} {
-		h.until(h.now().Add(c.after))
-		if n, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, c.minutes); err != nil || n != 3 {
-			t.Errorf("%d: %d messages, %v", i, n, err)
-		}
-		h.due()
-		if told := len(h.mailbox(childMail)) - before; told != c.told {
-			t.Errorf("%d: %d letters, want %d", i, told, c.told)
-		}
-	}
-	// Somebody else can be told meanwhile, by the same notice.
-	_, err := h.Invite(t.Context(), h.scheduler, v.ID, visits.Person{Role: auth.Guest, Name: "Sample Guest", Email: "guest@example.org"})
-	h.must(err)
-	h.due()
-	before, guest := len(h.mailbox(childMail)), len(h.mailbox("guest@example.org"))
-	if n, err := h.reminders.Late(t.Context(), h.scheduler, v.ID, 20); err != nil || n != 4 {
-		t.Errorf("with somebody new: %d messages, %v", n, err)
-	}
-	h.due()
-	if child, other := len(h.mailbox(childMail))-before, len(h.mailbox("guest@example.org"))-guest; child != 0 || other != 1 {
-		t.Errorf("told %d times who knew, and %d times who did not", child, other)
 	}
 }
 
@@ -522,37 +345,6 @@ func TestMendedAddress(t *testing.T) {
 	h.until(starts.Add(-20 * time.Hour))
 	h.wantSubjects("aunt@example.org", "New link", "Reminder", "Reminder")
 	h.wantSubjects("wrong@example.org", "Video visit")
-}
-
-// TestVisitsOfBefore: who has a visit that was made before there were reminders is told nothing at once, and of it when a reminder is due; once, however
-// often the server starts.
-func TestVisitsOfBefore(t *testing.T) {
-	h := newHouse(t)
-	patient := h.patient(false)
-	var all []visits.Request
-	for range 101 { // more than are planned at once
-		all = append(all, visits.Request{Service: serviceName, StartsAt: starts, Minutes: 30, AskBirthDate: true, PatientID: patient.ID, AllowOverlap: true, People: []visits.Person{
-			{Role: auth.Patient, ContactID: patient.Contacts[1].ID}, {Role: auth.Clinician, Name: "Canary Doctorname"}}})
-	}
-	_, err := h.CreateAll(t.Context(), h.scheduler, all, store.Act{Action: "visits.import", Subject: store.About("import", "1")}, func(context.Context, *store.Tx) error { return nil })
-	h.must(err)
-	_, err = h.db.ExecContext(t.Context(), `DELETE FROM jobs`)
-	h.must(err)
-	h.asked.n = 0
-	for range 2 {
-		h.must(h.reminders.PlanBefore(t.Context()))
-		h.due()
-	}
-	if h.asked.n != 2 {
-		t.Errorf("visits are asked %d times, besides for their rows: for their site once in each batch", h.asked.n)
-	}
-	if n := len(h.mailbox(childMail)); n != 0 {
-		t.Errorf("%d letters at once", n)
-	}
-	h.until(starts.Add(-60 * time.Hour)) // three days before was the first reminder
-	if n := len(h.mailbox(childMail)); n != len(all) {
-		t.Errorf("%d letters when the first reminder was due, want %d", n, len(all))
-	}
 }
 
 // TestDueWhilePlanned: a reminder whose time has come, and that is about to be tried again, is not put off by planning visits of before.
