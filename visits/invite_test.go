@@ -125,3 +125,32 @@ func TestInvitingOverHTTP(t *testing.T) {
 		wantProblem(t, "nobody's consent", f.do("POST", "/v/"+v.ID+"/consent", body), 404, "not_found")
 	}
 }
+
+func TestInvite(t *testing.T) {
+	h := visitstest.NewHospital(t)
+	v, links := h.Plan()
+	guest := visits.Person{Name: " Sample Guest ", Role: auth.Guest}
+	for range visits.MaxPeople - len(links) {
+		l, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := h.Follow(l, ""); e.You.Name.Reveal() != "Sample Guest" || e.Visit.ID != v.ID {
+			t.Errorf("the link leads %+v", e)
+		}
+	}
+	_, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
+	// A place that was taken back can be given again.
+	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest); err != nil {
+		t.Error(err)
+	}
+	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Role: auth.Admin})
+	visitstest.WantFields(t, err, "name", "role")
+	h.At(v.ClosesAt)
+	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, guest)
+	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
+}

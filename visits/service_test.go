@@ -266,6 +266,7 @@ func TestList(t *testing.T) {
 		"from":      {visits.Query{From: visitstest.Noon.Add(time.Hour)}, want[2:]},
 		"to":        {visits.Query{To: visitstest.Noon.Add(time.Hour)}, want[:2]},
 		"both":      {visits.Query{From: visitstest.Noon.Add(time.Hour), To: visitstest.Noon.Add(2 * time.Hour)}, want[2:4]},
+		"except":    {visits.Query{Except: []visits.Span{{From: visitstest.Noon.Add(time.Hour), To: visitstest.Noon.Add(2 * time.Hour)}}}, []string{want[0], want[1], want[4]}},
 		"cancelled": {visits.Query{States: []visits.State{visits.Cancelled}}, want[3:4]},
 		"none":      {visits.Query{States: []visits.State{visits.NoShow}}, nil},
 	} {
@@ -314,35 +315,6 @@ func TestCancel(t *testing.T) {
 		t.Errorf("a visit that had begun became %s", got.State)
 	}
 	visitstest.WantCode(t, h.Cancel(t.Context(), h.Scheduler, begun.ID), fault.CodeConflict, fault.NotValid)
-}
-
-func TestInvite(t *testing.T) {
-	h := visitstest.NewHospital(t)
-	v, links := h.Plan()
-	guest := visits.Person{Name: " Sample Guest ", Role: auth.Guest}
-	for range visits.MaxPeople - len(links) {
-		l, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e := h.Follow(l, ""); e.You.Name.Reveal() != "Sample Guest" || e.Visit.ID != v.ID {
-			t.Errorf("the link leads %+v", e)
-		}
-	}
-	_, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest)
-	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
-	// A place that was taken back can be given again.
-	if err := h.Withdraw(t.Context(), h.Scheduler, v.ID, links[2].Invitation.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Invite(t.Context(), h.Scheduler, v.ID, guest); err != nil {
-		t.Error(err)
-	}
-	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, visits.Person{Role: auth.Admin})
-	visitstest.WantFields(t, err, "name", "role")
-	h.At(v.ClosesAt)
-	_, err = h.Invite(t.Context(), h.Scheduler, v.ID, guest)
-	visitstest.WantCode(t, err, fault.CodeConflict, fault.NotValid)
 }
 
 func TestResend(t *testing.T) {
