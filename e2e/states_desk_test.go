@@ -52,6 +52,7 @@ var deskStates = []state{
 	{"links", "the links of a visit that was just made, one message open"},
 	{"visit", "a visit and its people"},
 	{"visit-wrong", "adding nobody"},
+	{"visit-guardian", "with a guardian of the patient who could come, too"},
 	{"messages", "what people of a visit were told, and a form to say that it runs late"},
 	{"late", "people were told that it runs late"},
 	{"edit", "changing what a visit is about"},
@@ -230,7 +231,8 @@ func (tour *tour) deskSeries(p *Person) {
 	}
 	patient := people.Patient{Name: "Robin Example", BirthDate: "2012-05-31", Language: "ar", Number: "MRN-0012345", Contacts: []people.Contact{
 		{Kind: people.Self, Phone: "+12025550100", Confidential: true}, {Kind: people.Guardian, Name: "Kim Example", Relation: "mother", Email: "kim@example.org"}}}
-	if _, err := tour.server.People.Create(ctx, auth.Operator(), patient); err != nil {
+	patient, err = tour.server.People.Create(ctx, auth.Operator(), patient)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Ada Clinician", "Ben Clinician"} {
@@ -267,6 +269,7 @@ func (tour *tour) deskSeries(p *Person) {
 	p.shows(".notice.good")
 	p.examine("series")
 
+	tour.see(p, "/desk/visits/"+tour.bookWith(map[string]any{"patient_id": patient.ID}, time.Hour).ID, "visit-guardian")
 	booked := tour.book(0)
 	tour.see(p, "/desk/visits/"+booked.ID+"/people/"+booked.invited(t, robin)+"/letter", "letter")
 	tour.see(p, "/desk/import", "import")

@@ -239,6 +239,7 @@ func TestActsAreKnown(t *testing.T) {
 		"FirstOpened",
 		"FormerContacts",
 		"GiveConsent",
+		"GuardiansLeft",
 		"Hears",
 		"Holder",
 		"InSeries",

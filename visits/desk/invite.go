@@ -21,17 +21,21 @@ import (
 type inviteForm struct {
 	Name, Role, Language string
 	Email, Phone         string
+	Contact              string // of the patient, who is known with all of it; empty: somebody else
 	Problems             web.Problems
 
 	own *words.Words // the reader's
 }
 
 func readInviteForm(v url.Values, own *words.Words) inviteForm {
-	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), Email: v.Get("email"), Phone: v.Get("phone"), own: own}
+	return inviteForm{Name: v.Get("name"), Role: v.Get("role"), Language: v.Get("language"), Email: v.Get("email"), Phone: v.Get("phone"), Contact: v.Get("contact"), own: own}
 }
 
 // person makes the person and notes what is wrong.
 func (f *inviteForm) person() visits.Person {
+	if f.Contact != "" {
+		return visits.Person{Role: auth.Guardian, ContactID: f.Contact}
+	}
 	p := visits.Person{Name: phi.Text(typed.Line(f.Name)), Role: auth.Role(f.Role), Language: f.Language, Email: phi.Text(f.Email), Phone: phi.Text(f.Phone)}
 	if key, _ := typed.CheckName(p.Name.Reveal(), visits.MaxText); key != "" {
 		f.Problems = append(f.Problems, web.FieldProblem{Field: "name", Text: f.own.T("desk.wrong.name."+key, "max", visits.MaxText)})
@@ -83,7 +87,7 @@ func accountOf(leaders []staff.Colleague, p visits.Person) string {
 func notYet(p visits.Person) func(visits.Visit) error {
 	return func(v visits.Visit) error {
 		if slices.ContainsFunc(v.Invitations, func(i visits.Invitation) bool {
-			return !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
+			return p.ContactID == "" && !i.Revoked() && i.Role == p.Role && strings.EqualFold(typed.Line(i.Name.Reveal()), typed.Line(p.Name.Reveal()))
 		}) {
 			return &fault.Problem{Code: fault.CodeConflict, Kind: fault.NotValid, Key: "invited_already", Detail: "Somebody of this name is invited in this role already."}
 		}

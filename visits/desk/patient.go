@@ -68,6 +68,10 @@ type guardianChoice struct {
 	Chosen                    bool
 }
 
+func newGuardianChoice(c people.Contact, chosen bool) guardianChoice {
+	return guardianChoice{ID: c.ID, Name: c.Name.Reveal(), Relation: c.Relation.Reveal(), Reach: reachWords(c), Chosen: chosen}
+}
+
 // foundPatient is a patient of a list.
 type foundPatient struct {
 	ID     string `json:"id"`
@@ -182,8 +186,7 @@ func (d *Desk) knowPatient(r *http.Request, f *visitForm) error {
 	}
 	for _, contact := range p.Contacts {
 		if contact.Kind == people.Guardian {
-			k.Guardians = append(k.Guardians, guardianChoice{ID: contact.ID, Name: contact.Name.Reveal(), Relation: contact.Relation.Reveal(),
-				Reach: reachWords(contact), Chosen: slices.Contains(f.Contacts, contact.ID)})
+			k.Guardians = append(k.Guardians, newGuardianChoice(contact, slices.Contains(f.Contacts, contact.ID)))
 		}
 	}
 	k.WriteUsual = f.own.T("desk.new.writes_ticked")

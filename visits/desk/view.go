@@ -78,6 +78,7 @@ type visitView struct {
 	MaySchedule   bool // by the reader's role
 	MayRevoke     bool
 	Invite        inviteForm
+	Guardians     []guardianChoice // of the patient who are not invited; none: the reader may not see them, or there are none
 	Roles         []roleChoice
 	Languages     []*words.Words
 	EditTitle     string // of the page that changes what it is about
