@@ -71,7 +71,7 @@ func newClinic(t testing.TB) *clinic {
 	house := must[*sites.House](t)(sites.New(ctx, sites.Config{DB: c.db, Policy: policy, Languages: languages, Now: now,
 		First: sites.Site{Name: "Example Children's Hospital", Country: "US", Calendar: sites.Calendar{Zone: zone}}}))
 	first := must[sites.Site](t)(house.Default(ctx))
-	for _, s := range []sites.Service{{Name: "Cardiology", Minutes: 40}, {Name: "Adolescents", Minutes: 20, Confidential: true}} {
+	for _, s := range []sites.Service{{Name: "Cardiology", Minutes: 40}, {Name: "Adolescents", Minutes: 20, Confidential: true}, {Name: "Dermatology", Minutes: 20, AskBirthDate: true}} {
 		s.SiteID, s.Active = first.ID, true
 		must[sites.Service](t)(house.CreateService(ctx, auth.Operator(), s))
 	}
@@ -288,6 +288,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{map[int]string{0: "MRN-1"}, "Patient number: Another patient has this number"},
 		{map[int]string{1: ""}, "Patient name: Enter the patient’s name"},
 		{map[int]string{2: "31.5.2012"}, "Birth date: Enter a real date of birth as in 2012-05-31"},
+		{map[int]string{2: "", 7: "Dermatology"}, "Birth date: Enter the patient’s date of birth: links of this service ask for it"},
 		{map[int]string{3: "klingon"}, "Language: Choose one of the languages"},
 		{map[int]string{4: "12"}, "Patient phone: Enter a telephone number"},
 		{map[int]string{5: "Somebody"}, "Guardian email: Enter a telephone number or an email address"},

@@ -59,6 +59,9 @@ func (r *reader) takeVisit(line int, e fault.Field) {
 	case e.Field == "birth_date" && e.Key == "odd":
 		r.add(line, c, "imports.wrong.birth_date")
 		return
+	case e.Field == "birth_date" && e.Key == "empty": // a file can't choose that links ask for nothing
+		r.add(line, c, "desk.wrong.birth_date.service")
+		return
 	case e.Field == "interpreter_language":
 		r.add(line, c, "imports.wrong.interpreter")
 		return
