@@ -201,4 +201,4 @@ func (a *Accounts) EnsureSetup(ctx context.Context) (code string, needed bool, e
 // system is who acts when the program itself does.
 var system = auth.Actor{Kind: auth.KindSystem, ID: "staff"}
 
-func accountSubject(id string) store.Subject { return store.Subject{Kind: "staff_account", ID: id} }
+func accountSubject(id string) store.Subject { return store.About("staff_account", id) }
