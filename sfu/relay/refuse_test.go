@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,11 +58,7 @@ func newCanaries(t *testing.T) *canaries {
 	t.Helper()
 	c := &canaries{}
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		socket, err := net.ListenPacket("udp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = socket.Close() })
+		socket, listener := bothOn(t, address)
 		go func() {
 			buf := make([]byte, 2048)
 			for {
@@ -70,11 +68,6 @@ func newCanaries(t *testing.T) *canaries {
 				c.heard.Add(1)
 			}
 		}()
-		listener, err := net.Listen("tcp", socket.LocalAddr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = listener.Close() })
 		go func() {
 			for {
 				conn, err := listener.Accept()
@@ -98,6 +91,26 @@ func newCanaries(t *testing.T) *canaries {
 	}
 	await(t, func() bool { return c.heard.Load() == 1 })
 	return c
+}
+
+// bothOn listens on a port that is free for UDP and for TCP; the system gives one that is free for the former alone.
+func bothOn(t *testing.T, address string) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		socket, err := net.ListenPacket("udp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = socket.Close() })
+		listener, err := net.Listen("tcp", socket.LocalAddr().String())
+		if err == nil {
+			t.Cleanup(func() { _ = listener.Close() })
+			return socket, listener
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || tries == 100 {
+			t.Fatal(err)
+		}
+	}
 }
 
 // quiet fails when anything was heard, or left by the media socket.
